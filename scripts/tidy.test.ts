@@ -1,0 +1,179 @@
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { mayImport, tidyProblems } from "./tidy-problems.ts";
+
+const noEntries: ReadonlySet<string> = new Set();
+
+/** Problems of one file; as a test file it needs no importer. */
+function problemsOf(path: string, text: string): string[] {
+  return tidyProblems(new Map([[path, text]]), noEntries);
+}
+
+function lines(count: number): string {
+  return "f();\n".repeat(count);
+}
+
+describe("each rule fires on a planted offence", () => {
+  test.each([
+    ["an import against the directions", "machine/a.test.ts", 'import "../guest/b.ts";'],
+    ["a type-only one", "guest/a.test.ts", 'import type { B } from "../engines/b.ts";'],
+    ["a re-export", "engines/a.test.ts", 'export * from "../workloads/b.ts";'],
+    ["a dynamic import", "workloads/a.test.ts", 'await import("../engines/b.ts");'],
+    ["an import type", "bench/a.test.ts", 'type B = import("../report/b.ts").B;'],
+    ["a worker's URL", "report/a.test.ts", 'new URL("../bench/run.ts", import.meta.url);'],
+    ["a deeper room", "report/explorer/a.test.ts", 'import "../../workloads/b.ts";'],
+    ["a script that skips bench", "scripts/a.test.ts", 'import "../engines/b.ts";'],
+  ])("direction: %s", (_name, path, text) => {
+    expect(problemsOf(path, text)).toEqual([expect.stringContaining("may not import")]);
+  });
+
+  test("code outside the rooms", () => {
+    expect(problemsOf("utils/a.test.ts", "")).toEqual(["utils/a.test.ts:1: code lives in no room"]);
+  });
+
+  test("a type-only import cycle", () => {
+    const files = new Map([
+      ["machine/a.ts", 'import type { B } from "./b.ts";'],
+      ["machine/b.ts", 'export { c } from "./c.ts";'],
+      ["machine/c.ts", 'import { a } from "./a.ts";'],
+      ["machine/d.test.ts", 'import "./a.ts";'],
+    ]);
+    expect(tidyProblems(files, noEntries)).toEqual([
+      "machine/a.ts:1: import cycle: machine/a.ts -> machine/b.ts -> machine/c.ts -> machine/a.ts",
+    ]);
+  });
+
+  test("a file that nobody imports, unless it is an entry", () => {
+    const files = new Map([["scripts/a.ts", ""]]);
+    expect(tidyProblems(files, noEntries)).toEqual(["scripts/a.ts:1: no file imports it"]);
+    expect(tidyProblems(files, new Set(["scripts/a.ts"]))).toEqual([]);
+  });
+
+  test("a long file, where tests have more room", () => {
+    expect(problemsOf("machine/a.test.ts", lines(401))[0]).toContain("401 lines, at most 400");
+    expect(problemsOf("machine/a.test.ts", lines(400))).toEqual([]);
+    expect(problemsOf("machine/a.ts", lines(301))[0]).toContain("301 lines, at most 300");
+  });
+
+  test("a long function, but not a factory of short ones", () => {
+    const long = `const f = () => {\n${lines(69)}};`;
+    const factory = `function f() {\n  return {\n    a() {\n${lines(60)}},\n    b() {\n${lines(60)}},\n  };\n}`;
+    expect(problemsOf("bench/a.test.ts", long)[0]).toContain("function of 71 lines");
+    expect(problemsOf("bench/a.test.ts", long.replace("f();\n", ""))).toEqual([]);
+    expect(problemsOf("bench/a.test.ts", factory)).toEqual([]);
+  });
+
+  test("one file is free of length limits", () => {
+    const files = new Map([["machine/fast.ts", `export function f() {\n${lines(999)}}`]]);
+    expect(tidyProblems(files, new Set(["machine/fast.ts"]))).toEqual([]);
+  });
+
+  test.each(["a & b", "a | b", "a ^ b", "~a", "a << 1", "a >> 1", "a >>> 0"])(
+    "bit operator: %s",
+    (text) => {
+      expect(problemsOf("bench/a.test.ts", text)).toEqual([
+        expect.stringContaining("bit operator"),
+      ]);
+      expect(problemsOf("workloads/a.test.ts", text)).toHaveLength(1);
+      expect(problemsOf("workloads/trace/a.test.ts", text)).toEqual([]);
+      expect(problemsOf("machine/a.test.ts", text)).toEqual([]);
+    },
+  );
+
+  test.each(["a &= b", "a |= b", "a ^= b", "a <<= 1", "a >>= 1", "a >>>= 0"])(
+    "bit assignment: %s",
+    (text) => {
+      expect(problemsOf("scripts/a.test.ts", text)).toHaveLength(1);
+    },
+  );
+
+  test.each(["Math.random()", 'Math["random"]()', "const { random } = Math", "globalThis.Math"])(
+    "unseeded choice: %s",
+    (text) => {
+      expect(problemsOf("machine/a.test.ts", text)).toEqual([
+        "machine/a.test.ts:1: Math.random, or Math taken apart: " +
+          "every random choice comes from the seeded generator",
+      ]);
+    },
+  );
+
+  test.each([
+    "new Date()",
+    "Date.now()",
+    "performance.now()",
+    'import { performance } from "node:perf_hooks"',
+    "globalThis.performance",
+    "process.hrtime.bigint()",
+  ])("clock: %s", (text) => {
+    expect(problemsOf("bench/a.test.ts", text)).toEqual([expect.stringContaining("the clock")]);
+    const timer = new Map([["bench/host-time.ts", text]]);
+    expect(tidyProblems(timer, new Set(["bench/host-time.ts"]))).toEqual([]);
+  });
+
+  test.each(["TODO", "FIXME"])("unfinished work: %s", (note) => {
+    expect(problemsOf("bench/a.test.ts", `\n/* ${note}: later */`)).toEqual([
+      `bench/a.test.ts:2: ${note} in a comment: do it or drop it`,
+    ]);
+  });
+
+  test("a text that does not parse", () => {
+    expect(problemsOf("bench/a.test.ts", "const = 1")[0]).toContain("does not parse");
+  });
+});
+
+test("lookalikes are no offence", () => {
+  const text = [
+    "type A = { a: 1 } & ({ b: 2 } | { c: 3 });",
+    "const text = `a | b & c ^ ~d << 1 Math.random() Date TODO ${a && b}`;",
+    "const pattern = /a|b&c^~/u;",
+    "// a | b, Math.random(), new Date(), performance",
+    "const row = { Date: 1, performance: 2, ...other };",
+    "const all = (a && b) || (c ?? row.Date) || row.performance <= 1 || a >= 2;",
+    "all &&= a; all ||= b; all ??= c;",
+    "const root = Math.sqrt(Math.max(a, b)) ** 2;",
+  ];
+  expect(problemsOf("bench/a.test.ts", text.join("\n"))).toEqual([]);
+});
+
+test("allowed directions pass", () => {
+  const text = [
+    'import "../../machine/a.ts";',
+    'import "../../guest/a.ts";',
+    'import "../../engines/a.ts";',
+    'import "../../bench/result.ts";',
+    'import "../charts/a.ts";',
+  ];
+  expect(problemsOf("report/explorer/a.test.ts", text.join("\n"))).toEqual([]);
+  expect(problemsOf("report/a.test.ts", 'import "../bench/result.ts";')).toEqual([]);
+});
+
+// The linter ignores a pattern that it cannot read, so its answer is asked, not its configuration.
+test("the linter forbids the same directions", () => {
+  const folder = mkdtempSync(join(tmpdir(), "shadewalk-lint-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  cpSync(".oxlintrc.json", join(folder, ".oxlintrc.json"));
+  const targets = [...mayImport.map(([room]) => `${room}a.ts`), "bench/result.ts"];
+
+  const expected: string[] = [];
+  for (const [room, allowed] of mayImport) {
+    const climb = "../".repeat(room.split("/").length - 1);
+    // Nobody climbs out of a room to enter it again, so only other rooms are tried.
+    for (const target of targets.filter((path) => !path.startsWith(room))) {
+      const path = `${room}imports-${target.replaceAll("/", "-")}`;
+      mkdirSync(join(folder, room), { recursive: true });
+      writeFileSync(join(folder, path), `import "${climb}${target}";\n`);
+      if (!allowed.some((prefix) => target.startsWith(prefix))) expected.push(path);
+    }
+  }
+
+  const oxlint = resolve("node_modules/oxlint/bin/oxlint");
+  const { stdout } = spawnSync(process.execPath, [oxlint, "--format=unix"], {
+    cwd: folder,
+    encoding: "utf8",
+  });
+  const found = stdout.split("\n").filter((line) => line.includes("(no-restricted-imports)"));
+  expect(found.map((line) => line.split(":")[0]).toSorted()).toEqual(expected.toSorted());
+});
