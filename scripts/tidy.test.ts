@@ -175,5 +175,5 @@ test("the linter forbids the same directions", () => {
     encoding: "utf8",
   });
   const found = stdout.split("\n").filter((line) => line.includes("(no-restricted-imports)"));
-  expect(found.map((line) => line.split(":")[0]).toSorted()).toEqual(expected.toSorted());
+  expect(new Set(found.map((line) => line.split(":")[0]))).toEqual(new Set(expected));
 });
