@@ -1,0 +1,129 @@
+/**
+ * The result schema: what one point of a sweep yields. `report/` knows this file and nothing else.
+ *
+ * A point is one (engine, workload, parameters, preset, seed). It gives two rows, one per region: `setup`
+ * (boot, mapping, warm-up) and `measured`. Counts come from the run; cycles are priced afterwards, so they
+ * are not part of a `PointResult` but of the `PointRow` made from it.
+ */
+import { counterNames, type CounterName, type Ledger } from "../machine/counters.ts";
+
+export { counterNames, createLedger, type CounterName, type Ledger } from "../machine/counters.ts";
+
+/** Version of the CSV columns and the manifest; raised when a column changes its meaning. */
+export const schemaVersion = 1;
+
+export type Region = "setup" | "measured";
+export const regions: readonly Region[] = ["setup", "measured"];
+
+export interface PointKey {
+  /** Position in the sweep, from 0: the order of rows. */
+  readonly id: number;
+  readonly engine: string;
+  readonly workload: string;
+  /** Every parameter of the workload, defaults filled in, keys sorted. */
+  readonly params: Readonly<Record<string, number | string>>;
+  readonly preset: string;
+  /** Host page size behind guest memory. */
+  readonly backing: "4k" | "2m";
+  /** Guest page-table levels and nested levels. */
+  readonly guestLevels: 4 | 5;
+  readonly nestedLevels: 4 | 5;
+  readonly seed: number;
+}
+
+export interface RegionResult {
+  readonly ledger: Ledger;
+  /** Walks by number of references: entry n counts the walks that took n. */
+  readonly walkLengths: readonly number[];
+}
+
+export interface PointResult {
+  readonly key: PointKey;
+  readonly regions: Readonly<Record<Region, RegionResult>>;
+  /** Guest cycles per `computeOps`, from the workload's file. */
+  readonly computeCyclesPerOp: number;
+  /** Sum of all translated frames modulo 2^32. */
+  readonly checksum: number;
+  /** What a reader must know beside the numbers, such as "user-only: its update rate is a lower bound". */
+  readonly label: string;
+}
+
+/** Why a VM exit was taken: the counters `exits<Reason>`, which sum to `exits`. */
+export type ExitCounter = Exclude<Extract<CounterName, `exits${string}`>, "exits">;
+export const exitCounters: readonly ExitCounter[] = counterNames.filter(
+  (name): name is ExitCounter => /^exits[A-Z]/.test(name),
+);
+export type ExitCause = ExitCounter extends `exits${infer Cause}` ? Cause : never;
+export const exitCauses: readonly ExitCause[] = exitCounters.map(
+  (name) => name.slice("exits".length) as ExitCause,
+);
+
+/** Cycles of one region by cause; every category is a column `cycles_<name>`. Filled by pricing. */
+export type CycleCategory =
+  | "guestCompute"
+  | "guestAccess"
+  | "guestKernel"
+  | "walkGuest"
+  | "walkNested"
+  | "walkUpdates"
+  | `exitDirect${ExitCause}`
+  | `exitIndirect${ExitCause}`
+  | "hypervisorHandlers"
+  | "hypervisorWalks"
+  | "hypervisorEntries"
+  | "hypervisorTables"
+  | "hypervisorEmulation"
+  | "hypervisorDirtyLog"
+  | "host";
+export const cycleCategories: readonly CycleCategory[] = [
+  "guestCompute",
+  "guestAccess",
+  "guestKernel",
+  "walkGuest",
+  "walkNested",
+  "walkUpdates",
+  ...exitCauses.map((cause): CycleCategory => `exitDirect${cause}`),
+  ...exitCauses.map((cause): CycleCategory => `exitIndirect${cause}`),
+  "hypervisorHandlers",
+  "hypervisorWalks",
+  "hypervisorEntries",
+  "hypervisorTables",
+  "hypervisorEmulation",
+  "hypervisorDirtyLog",
+  "host",
+];
+export type Cycles = Readonly<Record<CycleCategory, number>>;
+
+/** One line of `points.csv`: the counts of one point and region, and what they cost. */
+export interface PointRow {
+  readonly key: PointKey;
+  readonly region: Region;
+  readonly label: string;
+  readonly checksum: number;
+  readonly computeCyclesPerOp: number;
+  /** Name of the cost file that priced it. */
+  readonly cost: string;
+  readonly counters: Readonly<Ledger>;
+  /** Whole cycles, so that the columns of a line sum to `cyclesTotal`. */
+  readonly cycles: Cycles;
+  readonly cyclesTotal: number;
+  /** `cyclesTotal` over that of `native` for the same guest program, seed and region; null without one. */
+  readonly slowdown: number | null;
+}
+
+/** One line of `walks.csv`: how many walks of one point and region took `references` reads. */
+export interface WalkRow {
+  readonly key: PointKey;
+  readonly region: Region;
+  readonly references: number;
+  readonly walks: number;
+}
+
+/** Everything that tables and charts are made of, in the order of point ids. */
+export interface ResultRows {
+  readonly points: readonly PointRow[];
+  readonly walks: readonly WalkRow[];
+}
+
+/** The engine that every slowdown is relative to. */
+export const baselineEngine = "native";
