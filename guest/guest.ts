@@ -1,0 +1,47 @@
+/**
+ * What a workload can do: the system-call surface of the guest operating system.
+ */
+import type { Vpn } from "../machine/address.ts";
+import type { HostEvent } from "../machine/exit.ts";
+
+/** A process of the guest. */
+export type Pid = number & { readonly pid: unique symbol };
+
+export interface MapOptions {
+  /** `populate` maps every page now; `demand` leaves that to the #PF handler. */
+  readonly fill: "populate" | "demand";
+  /** Ask for transparent 2 MiB pages. */
+  readonly pages: "4k" | "2m";
+  readonly writable: boolean;
+}
+
+/** Fifteen methods at most. A workload never learns which engine runs it. */
+export interface Guest {
+  /** mmap of `pages` 4 KiB pages; returns the first page. */
+  map(pages: number, options: MapOptions): Vpn;
+  /** mmap at a given page, for replayed system calls. Replaces what was mapped there. */
+  mapAt(vpn: Vpn, pages: number, options: MapOptions): void;
+  unmap(vpn: Vpn, pages: number): void;
+  protect(vpn: Vpn, pages: number, access: "none" | "read" | "read-write"): void;
+
+  read(vpn: Vpn, offset?: number): void;
+  write(vpn: Vpn, offset?: number): void;
+  fetch(vpn: Vpn, offset?: number): void;
+  /** Counts `ops` units of computation; costs nothing but a count. */
+  compute(ops: number): void;
+
+  /** The running process forks; the child is runnable, the parent goes on. */
+  fork(): Pid;
+  /** The running process replaces its address space by a fresh one of `pages` code and data pages. */
+  exec(pages: number): void;
+  /** The running process ends; `next` runs on. */
+  exit(next: Pid): void;
+  /** Context switch. */
+  switchTo(pid: Pid): void;
+  /** A system call that does nothing but enter and leave the kernel. */
+  syscall(): void;
+  /** Something the host does to this guest now (dirty logging, reclaim). Returns how many frames it reports. */
+  host(event: HostEvent): number;
+  /** Set-up ends here: what follows is the measured region. */
+  measure(): void;
+}

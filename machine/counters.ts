@@ -1,0 +1,136 @@
+/**
+ * The ledger: every event that a run counts, as one flat record.
+ *
+ * Silicon and hypervisor only increment; nothing here knows cycles (prices come afterwards, from a cost
+ * file). The list below is the only list: CSV columns and types derive from it. A measured region is
+ * `subtract(now, then)`, so warm-up needs no flag.
+ */
+export const counterNames = [
+  // What the guest executed (silicon counts).
+  "accesses",
+  "stores",
+  "fetches",
+  "cr3Writes",
+  "cr3WritesKept",
+  "invlpgs",
+  "invpcids",
+  "controlRegisterWrites",
+  "guestPageFaults",
+  // Where translations came from: accesses = l1Hits + stlbHits + stlbMisses + emulatedStores.
+  "l1Hits",
+  "stlbHits",
+  "stlbMisses",
+  "dirtyAssists",
+  "walks",
+  "walkReferencesGuest",
+  "walkReferencesNested",
+  "pwcHitsLevel2",
+  "pwcHitsLevel3",
+  "pwcHitsLevel4",
+  "pwcHitsLevel5",
+  "nestedTlbHits",
+  "nestedTlbMisses",
+  "nestedPwcHitsLevel2",
+  "nestedPwcHitsLevel3",
+  "nestedPwcHitsLevel4",
+  "nestedPwcHitsLevel5",
+  "accessedBitsSet",
+  "dirtyBitsSet",
+  // Where the lines of walk references were, when the preset has a data-cache model.
+  "referenceL1Hits",
+  "referenceL2Hits",
+  "referenceLlcHits",
+  "referenceDram",
+  // Invalidations by scope.
+  "flushesPage",
+  "flushesContext",
+  "flushesLinear",
+  "flushesNested",
+  // VM exits by reason; `exits` is their sum.
+  "exits",
+  "exitsPageFault",
+  "exitsEptViolation",
+  "exitsCr3Write",
+  "exitsCr3Read",
+  "exitsInvlpg",
+  "exitsInvpcid",
+  "exitsCr0Write",
+  "exitsCr4Write",
+  "exitsCpuid",
+  "exitsPmlFull",
+  // The hypervisor: why a #PF or violation exit was taken, and what the answer cost.
+  "hiddenFaults",
+  "guestFaultsReflected",
+  "emulatedStores",
+  "softwareWalks",
+  "faultsFixed",
+  "faultsSpurious",
+  "faultsFast",
+  "shadowPagesAllocated",
+  "shadowPagesFound",
+  "shadowPagesZapped",
+  "shadowPagesFlooded",
+  "shadowPagesRecycled",
+  "shadowPagesUnsynced",
+  "shadowPagesSynced",
+  "entriesFilled",
+  "entriesPrefetched",
+  "entriesDropped",
+  "entriesWriteProtected",
+  "emulatedPteWrites",
+  "hostFaults",
+  "remoteFlushes",
+  "pmlAppends",
+  "pmlDrains",
+  "dirtyPagesReported",
+  "dirtyScanEntries",
+  "hugePagesSplit",
+  // The guest kernel's own work, the denominator of every slowdown.
+  "syscalls",
+  "contextSwitches",
+  "faultHandlerRuns",
+  "pteStores",
+  "pteLoads",
+  "pagesCopied",
+  "pagesZeroed",
+  "forks",
+  "execs",
+  "processExits",
+  "mmaps",
+  "munmaps",
+  "mprotects",
+  "computeOps",
+  // Gauges: the value now, not a count. `subtract` keeps the later one.
+  "tableBytesPeak",
+] as const;
+
+export type CounterName = (typeof counterNames)[number];
+export type Ledger = Record<CounterName, number>;
+
+const gauges: ReadonlySet<CounterName> = new Set<CounterName>(["tableBytesPeak"]);
+
+export function createLedger(): Ledger {
+  // Built in list order, so that every ledger has one hidden class and one column order.
+  const ledger = {} as Record<string, number>;
+  for (const name of counterNames) ledger[name] = 0;
+  return ledger as Ledger;
+}
+
+/** Adds `from` into `into`; a gauge takes the larger. */
+export function addInto(into: Ledger, from: Readonly<Ledger>): void {
+  for (const name of counterNames) {
+    into[name] = gauges.has(name) ? Math.max(into[name], from[name]) : into[name] + from[name];
+  }
+}
+
+/** What happened between two snapshots. */
+export function subtract(now: Readonly<Ledger>, then: Readonly<Ledger>): Ledger {
+  const difference = createLedger();
+  for (const name of counterNames) {
+    difference[name] = gauges.has(name) ? now[name] : now[name] - then[name];
+  }
+  return difference;
+}
+
+/** Longest walk that the histogram has a bin for: 5-on-5 costs 35, one more for a repeated A/D check. */
+export const walkLengthMax = 63;

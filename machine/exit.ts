@@ -1,0 +1,139 @@
+/**
+ * The contract between silicon and hypervisor: controls, VM exits, resolutions, host events.
+ *
+ * Silicon never knows which engine runs. An engine sets control fields, owns its tables, and answers exits.
+ * AMD's names (VMCB, nested page fault) map one to one onto the Intel ones used here.
+ *
+ * Source: SDM vol. 3C chapter 25 "VM-Execution Control Fields", APM vol. 2 15.9 "Instruction Intercepts".
+ */
+import type { Gfn, PagingLevels, Pfn, Vpn } from "./address.ts";
+import type { Vcpu } from "./vcpu.ts";
+
+/** The second dimension of translation. */
+export interface NestedPaging {
+  readonly root: Pfn;
+  readonly levels: PagingLevels;
+  /** `ept`: Intel's entry format. `npt`: x86-64 entries, guest table walks always count as writes. */
+  readonly format: "ept" | "npt";
+  /** Does silicon set A and D in nested entries? With `ept`, guest table walks then count as writes too. */
+  readonly accessedDirty: boolean;
+}
+
+/** What a VMCS or VMCB says about address translation. */
+export interface Controls {
+  /** False on bare metal: nothing exits, and GPA equals HPA. */
+  readonly virtualized: boolean;
+  readonly nested: NestedPaging | null;
+  /** Paging mode of the tables that silicon walks, when it is not the guest's own (shadow tables). */
+  readonly walk: Registers | null;
+  readonly exitOnPageFault: boolean;
+  readonly exitOnCr3Write: boolean;
+  readonly exitOnCr3Read: boolean;
+  readonly exitOnInvlpg: boolean;
+  readonly exitOnInvpcid: boolean;
+  readonly exitOnCr0Write: boolean;
+  readonly exitOnCr4Write: boolean;
+  /** VPID (ASID on AMD): without it every VM entry and exit flushes linear and combined mappings. */
+  readonly vpid: boolean;
+  /** Page-modification logging: the frame of the 512-entry buffer, or null. */
+  readonly pml: Pfn | null;
+}
+
+/** What the faulting instruction would store, if it is a store. */
+export type PendingStore =
+  /** Data whose value nobody knows: bytes stay as they are. */
+  | { readonly kind: "data" }
+  /** One 8-byte value at entry `index` of the page. */
+  | { readonly kind: "entry"; readonly index: number; readonly low: number; readonly high: number }
+  /** The whole 4 KiB page (rep stos of zeros, or a page copy). */
+  | { readonly kind: "page" };
+
+export type VmExit =
+  | {
+      readonly reason: "page-fault";
+      readonly vpn: Vpn;
+      /** Byte offset in the page. */
+      readonly offset: number;
+      /** Error code bits `PF_*`. */
+      readonly error: number;
+      readonly store: PendingStore | null;
+    }
+  | {
+      readonly reason: "ept-violation";
+      readonly vpn: Vpn;
+      readonly gfn: Gfn;
+      readonly access: "read" | "write" | "fetch";
+      /** True when the walker was reading or updating a guest page table at `gfn`. */
+      readonly duringWalk: boolean;
+      readonly store: PendingStore | null;
+    }
+  | { readonly reason: "pml-full"; readonly vpn: Vpn; readonly gfn: Gfn }
+  | { readonly reason: "cr3-write"; readonly cr3: Cr3 }
+  | { readonly reason: "cr3-read" }
+  | { readonly reason: "invlpg"; readonly vpn: Vpn }
+  | { readonly reason: "invpcid"; readonly type: InvpcidType; readonly pcid: number; readonly vpn: Vpn }
+  | { readonly reason: "cr0-write"; readonly registers: Registers }
+  | { readonly reason: "cr4-write"; readonly registers: Registers }
+  | { readonly reason: "cpuid" };
+
+export type ExitReason = VmExit["reason"];
+
+/** INVPCID types (SDM vol. 2A, INVPCID). */
+export type InvpcidType = "address" | "context" | "all-with-globals" | "all";
+
+/** The value that MOV to CR3 carries. */
+export interface Cr3 {
+  readonly root: Gfn;
+  readonly pcid: number;
+  /** Bit 63: keep this PCID's cached translations. */
+  readonly keep: boolean;
+}
+
+/** The guest's own control registers, as far as paging reads them. */
+export interface Registers {
+  /** CR0.WP: supervisor stores respect read-only entries. */
+  readonly writeProtect: boolean;
+  /** CR4.PGE: global entries survive CR3 writes. */
+  readonly globalPages: boolean;
+  /** CR4.PCIDE. */
+  readonly pcid: boolean;
+  /** CR4.LA57 decides: 4 or 5. */
+  readonly levels: PagingLevels;
+}
+
+/**
+ * What happens to the instruction that exited.
+ * `resume`: executed again. `emulated`: done by the hypervisor (see `Vcpu.emulateStore`).
+ * `inject`: the guest's own #PF is delivered.
+ */
+export type Resolution = "resume" | "emulated" | "inject";
+
+/** What the host does to a guest from outside. `frames` counts 4 KiB frames. */
+export type HostEvent =
+  | { readonly kind: "dirty-log-on"; readonly start: Gfn; readonly frames: number }
+  | { readonly kind: "dirty-log-get" }
+  | { readonly kind: "dirty-log-off" }
+  /** Frames replaced by others, their mappings dropped; contents are lost (balloon, madvise). */
+  | { readonly kind: "reclaim"; readonly start: Gfn; readonly frames: number };
+
+/** Guest-physical memory as the hypervisor reaches it: bytes, without any guest translation. */
+export interface GuestMemory {
+  /** The host frame behind `gfn`, allocated (with a host fault) on first touch. */
+  touch(gfn: Gfn): Pfn;
+  /** Low half of entry `index` (0 to 511) of the frame; 0 where nothing was written. */
+  readLow(gfn: Gfn, index: number): number;
+  readHigh(gfn: Gfn, index: number): number;
+  write(gfn: Gfn, index: number, low: number, high: number): void;
+  /** Number of guest frames: gfn is valid below it. */
+  readonly frames: number;
+}
+
+/** A scheme is its reaction to what a guest and the host do. No optional methods. */
+export interface Hypervisor {
+  readonly memory: GuestMemory;
+  /** Called once per vCPU before its first instruction: sets controls and loads the first root. */
+  boot(vcpu: Vcpu, cr3: Cr3, registers: Registers): void;
+  exit(exit: VmExit, vcpu: Vcpu): Resolution;
+  /** Returns the frames reported, for `dirty-log-get`; otherwise an empty list. */
+  host(event: HostEvent): readonly Gfn[];
+}

@@ -1,0 +1,83 @@
+/**
+ * One simulated computer: physical memory and vCPUs of one preset, before any hypervisor or guest.
+ */
+import type { PagingLevels } from "./address.ts";
+import { addInto, createLedger, type Ledger, walkLengthMax } from "./counters.ts";
+import { PhysicalMemory } from "./memory.ts";
+import type { Mmu } from "./mmu.ts";
+import { identity, linear, type Placement, scatter } from "./placement.ts";
+import type { Pfn } from "./address.ts";
+import type { Preset } from "./presets.ts";
+import { Vcpu } from "./vcpu.ts";
+
+/** Builds the translation hardware of one vCPU. */
+export type MmuFactory = (memory: PhysicalMemory, preset: Preset) => Mmu;
+
+export interface MachineOptions {
+  readonly preset: Preset;
+  readonly mmu: MmuFactory;
+  /** Guest-physical frames of 4 KiB; rounded up to a power of two, at least 512. */
+  readonly guestFrames: number;
+  readonly vcpus: number;
+  readonly seed: number;
+  /** Size of the host pages that back guest memory. */
+  readonly backing: "4k" | "2m";
+  /** Depth of nested tables (EPT4 or EPT5). */
+  readonly nestedLevels: PagingLevels;
+  /** `scatter` by seed (default), or `linear` from this host frame on, for worked examples. */
+  readonly placement: "scatter" | { readonly linearFrom: number };
+  /** Frames that may hold bytes: see `PhysicalMemory`. */
+  readonly slotsMax?: number;
+}
+
+/** Host frames for hypervisor tables: twice what tables of a fully mapped guest need, and a floor. */
+function tableFramesFor(guestFrames: number): number {
+  return Math.max(65_536, Math.ceil(guestFrames / 64));
+}
+
+export class Machine {
+  readonly memory: PhysicalMemory;
+  readonly vcpus: readonly Vcpu[];
+  readonly options: MachineOptions;
+  /** Where the host puts guest frames. Bare metal uses `identity` instead. */
+  readonly placement: Placement;
+  readonly identity = identity;
+
+  constructor(options: MachineOptions) {
+    this.options = options;
+    const guestFrames = 2 ** Math.ceil(Math.log2(Math.max(512, options.guestFrames)));
+    const { placement } = options;
+    const offset = placement === "scatter" ? 0 : placement.linearFrom;
+    this.placement =
+      placement === "scatter"
+        ? scatter(guestFrames, options.backing === "2m" ? 512 : 1, options.seed)
+        : linear(offset as Pfn);
+    this.memory = new PhysicalMemory({
+      guestFrames: guestFrames + offset,
+      tableFrames: tableFramesFor(guestFrames),
+      ...(options.slotsMax === undefined ? {} : { slotsMax: options.slotsMax }),
+    });
+    this.vcpus = Array.from({ length: options.vcpus }, (_, id) => {
+      return new Vcpu({ id, mmu: options.mmu(this.memory, options.preset), memory: this.memory });
+    });
+  }
+
+  /** Guest-physical frames: gfn is valid below it. */
+  get guestFrames(): number {
+    const { placement } = this.options;
+    return this.memory.guestFrames - (placement === "scatter" ? 0 : placement.linearFrom);
+  }
+
+  /** Counts so far over all vCPUs, everything drained. */
+  snapshot(): { readonly ledger: Ledger; readonly walkLengths: Float64Array } {
+    const ledger = createLedger();
+    const walkLengths = new Float64Array(walkLengthMax + 1);
+    for (const vcpu of this.vcpus) {
+      const part = vcpu.snapshot();
+      addInto(ledger, part.ledger);
+      for (let i = 0; i <= walkLengthMax; i++) walkLengths[i]! += part.walkLengths[i]!;
+    }
+    ledger.tableBytesPeak = this.memory.tableBytesPeak;
+    return { ledger, walkLengths };
+  }
+}

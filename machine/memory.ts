@@ -1,0 +1,146 @@
+/**
+ * Simulated physical memory: real bytes for every frame that holds known values, nothing for the rest.
+ *
+ * A frame gets bytes ("a slot" in one big arena) when something stores a value into it: page tables, the
+ * PML buffer. Data frames that only see stores of unknown values stay slotless and read as zero. Each
+ * frame also has a version stamp, advanced by checked stores, so that copies can be checked.
+ *
+ * Space: frames below `guestFrames` hold guest memory, those above belong to the hypervisor.
+ */
+import type { Pfn } from "./address.ts";
+import { assert } from "./assert.ts";
+import { highHalf, lowHalf } from "./entry.ts";
+
+/** int32 words per 4 KiB frame, and log2 of it: `slot << 10` is the arena index of a frame's first word. */
+export const wordsPerFrame = 1024;
+export const slotShift = 10;
+
+export interface MemorySize {
+  /** Guest-physical frames of 4 KiB; host frames [0, guestFrames) back them. */
+  readonly guestFrames: number;
+  /** Host frames for the hypervisor's own tables. */
+  readonly tableFrames: number;
+  /** Frames that may ever hold bytes: guest tables plus hypervisor tables. Address space, not RSS. */
+  readonly slotsMax?: number;
+}
+
+export class PhysicalMemory {
+  /** The arena: entry e of slot s is `words[(s << 10) | (e << 1)]` (low) and the next word (high). */
+  readonly words: Int32Array;
+  /** Frame to slot; 0 means the frame has no bytes. Slot 0 is a frame of zeros that nobody writes. */
+  readonly slotOf: Int32Array;
+  readonly pfnOfSlot: Int32Array;
+  /**
+   * Beside each entry, the arena word at which the table that it points to starts, or 0 when unknown.
+   * Saves the dependent load of `slotOf` per nested walk reference (1.24x on 2D walks). `write` clears it.
+   */
+  readonly next: Int32Array;
+  /** Version stamp per frame (4 KiB); only checked runs advance it. */
+  readonly stamps: Int32Array;
+  readonly guestFrames: number;
+  readonly frames: number;
+  private slotsUsed = 1;
+  private tableCursor: number;
+  private readonly freeTables: Pfn[] = [];
+  private tablesInUse = 0;
+  /** Most hypervisor table frames in use at once. */
+  tablesPeak = 0;
+
+  constructor({ guestFrames, tableFrames, slotsMax = 65_536 }: MemorySize) {
+    this.guestFrames = guestFrames;
+    this.frames = guestFrames + tableFrames;
+    this.slotOf = new Int32Array(this.frames);
+    this.stamps = new Int32Array(this.frames);
+    // Typed arrays are committed page by page on first touch, so room that is not used costs nothing.
+    this.words = new Int32Array(slotsMax * wordsPerFrame);
+    this.next = new Int32Array((slotsMax * wordsPerFrame) / 2);
+    this.pfnOfSlot = new Int32Array(slotsMax);
+    this.tableCursor = guestFrames;
+  }
+
+  /** A zeroed frame for a hypervisor table. */
+  allocateTable(): Pfn {
+    this.tablesInUse += 1;
+    if (this.tablesInUse > this.tablesPeak) this.tablesPeak = this.tablesInUse;
+    const reused = this.freeTables.pop();
+    if (reused !== undefined) {
+      this.zero(reused);
+      return reused;
+    }
+    assert(this.tableCursor < this.frames, `memory: all ${this.frames - this.guestFrames} table frames used`);
+    const pfn = this.tableCursor as Pfn;
+    this.tableCursor += 1;
+    return pfn;
+  }
+
+  freeTable(pfn: Pfn): void {
+    assert(pfn >= this.guestFrames, `memory: frame ${pfn} is the guest's, not a table`);
+    this.tablesInUse -= 1;
+    this.freeTables.push(pfn);
+  }
+
+  /** The slot of `pfn`, given bytes now if it has none. */
+  slot(pfn: Pfn): number {
+    const slot = this.slotOf[pfn]!;
+    if (slot !== 0) return slot;
+    assert(pfn >= 0 && pfn < this.frames, `memory: frame ${pfn} of ${this.frames} does not exist`);
+    assert(this.slotsUsed < this.pfnOfSlot.length, `memory: all ${this.pfnOfSlot.length} slots used`);
+    const fresh = this.slotsUsed;
+    this.slotsUsed += 1;
+    this.slotOf[pfn] = fresh;
+    this.pfnOfSlot[fresh] = pfn;
+    return fresh;
+  }
+
+  hasBytes(pfn: Pfn): boolean {
+    return this.slotOf[pfn] !== 0;
+  }
+
+  readLow(pfn: Pfn, index: number): number {
+    return this.words[(this.slotOf[pfn]! << slotShift) | (index << 1)]!;
+  }
+
+  readHigh(pfn: Pfn, index: number): number {
+    return this.words[(this.slotOf[pfn]! << slotShift) | (index << 1) | 1]!;
+  }
+
+  /** Stores 8 bytes. The only way bytes change, but for A/D bits, which silicon sets in place. */
+  write(pfn: Pfn, index: number, low: number, high: number): void {
+    const word = (this.slot(pfn) << slotShift) | (index << 1);
+    this.words[word] = low;
+    this.words[word | 1] = high;
+    this.next[word >>> 1] = 0;
+  }
+
+  /** Stores an entry that points to `frame`. */
+  writeEntry(pfn: Pfn, index: number, frame: number, flags: number, nx = 0): void {
+    this.write(pfn, index, lowHalf(frame, flags), highHalf(frame, nx));
+  }
+
+  /** The whole frame becomes zeros, of version 0. */
+  zero(pfn: Pfn): void {
+    this.stamps[pfn] = 0;
+    const slot = this.slotOf[pfn]!;
+    if (slot === 0) return;
+    this.words.fill(0, slot << slotShift, (slot + 1) << slotShift);
+    this.next.fill(0, slot << (slotShift - 1), (slot + 1) << (slotShift - 1));
+  }
+
+  /** The frame `to` gets the bytes and the stamp of `from`. */
+  copy(to: Pfn, from: Pfn): void {
+    this.stamps[to] = this.stamps[from]!;
+    const source = this.slotOf[from]!;
+    if (source === 0) {
+      this.zero(to);
+      return;
+    }
+    const target = this.slot(to);
+    this.words.copyWithin(target << slotShift, source << slotShift, (source + 1) << slotShift);
+    this.next.fill(0, target << (slotShift - 1), (target + 1) << (slotShift - 1));
+  }
+
+  /** Bytes of hypervisor tables, at their peak. */
+  get tableBytesPeak(): number {
+    return this.tablesPeak * 4096;
+  }
+}
