@@ -1,0 +1,65 @@
+/**
+ * A user's mistake: something named on the command line, in a sweep, a cost file or a trace that cannot be.
+ *
+ * The message is one line and says which file, line and field, which value, and what is allowed. Only
+ * `scripts/shadewalk.ts` catches it, prints it and exits with code 2.
+ */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+/** What the outside world refuses: a folder that cannot be written, a worker that died. Exit code 1. */
+export class EnvironmentError extends Error {
+  override readonly name = "EnvironmentError";
+}
+
+/** The entry called `name`, or a complaint that lists every entry. `what` is "engine", "workload", ... */
+export function pick<T>(registry: Readonly<Record<string, T>>, name: string, what: string): T {
+  if (!Object.hasOwn(registry, name)) throw unknownName(what, name, Object.keys(registry));
+  return registry[name] as T;
+}
+
+export function unknownName(what: string, name: string, allowed: readonly string[]): ConfigError {
+  return new ConfigError(`${what} ${quote(name)}: ${unknownText(name, allowed)}`);
+}
+
+/** The second half of the complaint, for callers that name the place in their own way. */
+export function unknownText(name: string, allowed: readonly string[]): string {
+  const near = nearest(name, allowed);
+  const hint = near === undefined ? "" : ` Did you mean ${near}?`;
+  return `unknown.${hint} Allowed: ${allowed.join(", ")}`;
+}
+
+/** A value as a person typed it, so that an empty word or a space can be seen. */
+export function quote(value: unknown): string {
+  return typeof value === "string" ? JSON.stringify(value) : String(value);
+}
+
+/** The allowed name that a typing slip most likely meant, if one is near enough. */
+function nearest(name: string, allowed: readonly string[]): string | undefined {
+  const limit = Math.max(1, Math.floor(name.length / 3));
+  let best: string | undefined;
+  let bestDistance = limit + 1;
+  for (const candidate of allowed) {
+    const distance = editDistance(name, candidate);
+    if (distance < bestDistance) {
+      best = candidate;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+/** Letters to insert, drop or replace between two words. Source: Levenshtein 1966, by rows. */
+function editDistance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (const [i, letter] of [...from].entries()) {
+    const next = [i + 1];
+    for (const [j, other] of [...to].entries()) {
+      const replaced = (row[j] ?? 0) + (letter === other ? 0 : 1);
+      next.push(Math.min(replaced, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row.at(-1) ?? 0;
+}

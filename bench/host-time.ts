@@ -1,0 +1,65 @@
+/**
+ * What the host did, never what the simulated machine did: wall time, Node, commit.
+ *
+ * These are the only facts that differ between two runs of one sweep, so they live in `host.json` alone.
+ */
+import { execFileSync } from "node:child_process";
+import { cpus } from "node:os";
+
+/** Runs `work` and says how long it took. */
+export function timed<T>(work: () => T): { readonly value: T; readonly hostMilliseconds: number } {
+  const start = performance.now();
+  const value = work();
+  return { value, hostMilliseconds: performance.now() - start };
+}
+
+export interface HostPoint {
+  readonly id: number;
+  readonly hostMilliseconds: number;
+}
+
+export interface HostFacts {
+  readonly commit: string;
+  readonly node: string;
+  readonly v8: string;
+  readonly platform: string;
+  readonly processor: string;
+  readonly workers: number;
+  readonly startedAt: string;
+  readonly hostSeconds: number;
+  readonly points: readonly HostPoint[];
+}
+
+/** Starts the clock of a sweep; the returned function closes the account. */
+export function startHostClock(workers: number): (points: readonly HostPoint[]) => HostFacts {
+  const startedAt = new Date().toISOString();
+  const start = performance.now();
+  return (points) => ({
+    commit: commitOf(import.meta.dirname),
+    node: process.version,
+    v8: process.versions.v8,
+    platform: `${process.platform} ${process.arch}`,
+    processor: cpus()[0]?.model ?? "unknown",
+    workers,
+    startedAt,
+    hostSeconds: (performance.now() - start) / 1000,
+    points: points.toSorted((a, b) => a.id - b.id),
+  });
+}
+
+/** The commit of this program, with `-dirty` when files differ from it. */
+function commitOf(folder: string): string {
+  const git = (...args: string[]) =>
+    execFileSync("git", args, {
+      cwd: folder,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+  try {
+    const commit = git("rev-parse", "HEAD").trim();
+    return git("status", "--porcelain") === "" ? commit : `${commit}-dirty`;
+  } catch {
+    // An installed copy has no repository around it, and some machines have no git.
+    return "unknown";
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * The journal of a running sweep: one JSON line per finished point, in order of finishing.
+ *
+ * What is finished stays readable whatever ends the run. The first line says which sweep it belongs to, so
+ * that `--resume` never mixes two sweeps. Results are written from it, sorted, when the sweep ends.
+ */
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import { EnvironmentError } from "./config-error.ts";
+import type { Finished } from "./pool.ts";
+
+const journalName = "journal.jsonl";
+
+export interface Journal {
+  /** Points that an earlier, interrupted run of the same sweep finished. */
+  readonly earlier: readonly Finished[];
+  append(finished: Finished): void;
+  /** Ends the journal; `keep` leaves it for `--resume`. */
+  close(outcome: "keep" | "remove"): void;
+}
+
+export interface JournalOptions {
+  readonly folder: string;
+  /** What the points are, as a hash: a journal of other points is not resumed. */
+  readonly sweepHash: string;
+  readonly resume: boolean;
+}
+
+/** Creates the folder if need be and opens its journal, which shows that the folder can be written. */
+export function openJournal({ folder, sweepHash, resume }: JournalOptions): Journal {
+  const path = join(folder, journalName);
+  const header = `${JSON.stringify({ sweep: sweepHash })}\n`;
+  const earlier = resume ? readJournal(path, header) : [];
+  const lines = earlier.map((finished) => `${JSON.stringify(finished)}\n`);
+  const file = openForWriting(folder, path);
+  // Written anew on resume too: a killed run may have left half a line.
+  writeSync(file, header + lines.join(""));
+  return {
+    earlier,
+    append(finished) {
+      writeSync(file, `${JSON.stringify(finished)}\n`);
+    },
+    close(outcome) {
+      closeSync(file);
+      if (outcome === "remove") rmSync(path);
+    },
+  };
+}
+
+function openForWriting(folder: string, path: string): number {
+  try {
+    mkdirSync(folder, { recursive: true });
+    return openSync(path, "w");
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new EnvironmentError(`output folder ${folder}: cannot be written: ${reason}`);
+  }
+}
+
+function readJournal(path: string, header: string): Finished[] {
+  if (!existsSync(path)) return [];
+  const text = readFileSync(path, "utf8");
+  if (!text.startsWith(header)) {
+    throw new EnvironmentError(`${path}: is the journal of another sweep, run without --resume`);
+  }
+  // What follows the last newline is a line that a killed run did not finish.
+  const lines = text.slice(header.length).split("\n").slice(0, -1);
+  return lines.map((line) => JSON.parse(line) as Finished);
+}

@@ -1,0 +1,90 @@
+/**
+ * Runs points on worker threads, in any order, and hands each result over as it arrives.
+ *
+ * Each thread holds one point at a time, so an interrupted sweep loses only what was in flight. Nothing here
+ * decides a result: a point depends on its key alone, so the order and the number of threads cannot show.
+ */
+import { Piscina } from "piscina";
+import { EnvironmentError } from "./config-error.ts";
+import { describePoint } from "./point.ts";
+import type { PointKey, PointResult } from "./result.ts";
+
+/** One finished point and how long the host took for it. */
+export interface Finished {
+  readonly result: PointResult;
+  readonly hostMilliseconds: number;
+}
+
+/** What goes to a worker. */
+export interface PointTask {
+  readonly key: PointKey;
+  readonly check: boolean;
+}
+
+/** What comes back: errors as text, because a thread boundary drops an error's class. */
+export type PointOutcome =
+  | { readonly kind: "finished"; readonly finished: Finished }
+  | { readonly kind: "failed"; readonly message: string };
+
+export interface PoolOptions {
+  readonly workers: number;
+  readonly check: boolean;
+  /** Stops the sweep: points in flight are given up. */
+  readonly signal: AbortSignal;
+  /** The task file; another one in tests of crashes. */
+  readonly task?: URL;
+  onFinished(finished: Finished): void;
+  /** One line: which point failed and why. */
+  onFailed(message: string, key: PointKey): void;
+}
+
+const pointWorker = new URL("./point-worker.ts", import.meta.url);
+
+/** Resolves when every point has finished or failed, or when `signal` stopped the sweep. */
+export async function runPoints(points: readonly PointKey[], options: PoolOptions): Promise<void> {
+  const { workers, check, signal, task = pointWorker } = options;
+  if (points.length === 0 || signal.aborted) return;
+  const threads = Math.min(workers, points.length);
+  const pool = new Piscina<PointTask, PointOutcome>({
+    filename: task.href,
+    minThreads: threads,
+    maxThreads: threads,
+    // A worker that runs out of memory must not take the process with it.
+    resourceLimits: { maxOldGenerationSizeMb: 2048 },
+  });
+  const queue = points.values();
+  const work = async () => {
+    for (const key of queue) {
+      if (signal.aborted) return;
+      const outcome = await runTask(pool, { key, check }, signal);
+      if (signal.aborted && outcome.kind === "failed") return;
+      if (outcome.kind === "finished") options.onFinished(outcome.finished);
+      else options.onFailed(`${describePoint(key)}: ${outcome.message}`, key);
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: threads }, work));
+  } finally {
+    await pool.destroy();
+  }
+}
+
+async function runTask(
+  pool: Piscina<PointTask, PointOutcome>,
+  task: PointTask,
+  signal: AbortSignal,
+): Promise<PointOutcome> {
+  try {
+    return await pool.run(task, { signal });
+  } catch (error) {
+    // The thread died: piscina replaces it and the sweep goes on.
+    const reason = error instanceof Error ? error.message : String(error);
+    return { kind: "failed", message: `its worker died: ${reason.split("\n")[0] ?? ""}` };
+  }
+}
+
+/** Asks for a number of workers that exist. */
+export function checkWorkers(workers: number): void {
+  if (Number.isInteger(workers) && workers >= 1 && workers <= 256) return;
+  throw new EnvironmentError(`--workers ${workers}: must be a whole number from 1 to 256`);
+}

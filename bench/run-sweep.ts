@@ -1,0 +1,75 @@
+/**
+ * Runs a sweep's points: journal open, largest first, results sorted by id.
+ */
+import { createHash } from "node:crypto";
+import { openJournal } from "./journal.ts";
+import { type Finished, runPoints } from "./pool.ts";
+import { pointWeight } from "./point.ts";
+import { type PointKey, schemaVersion } from "./result.ts";
+
+export interface SweepRunOptions {
+  readonly points: readonly PointKey[];
+  /** Output folder. */
+  readonly out: string;
+  readonly workers: number;
+  readonly check: boolean;
+  /** Continue from the journal that an interrupted run left in `out`. */
+  readonly resume: boolean;
+  readonly signal: AbortSignal;
+  /** Called for each finished point, those of an earlier run included. */
+  onFinished(finished: Finished): void;
+  onFailed(message: string, key: PointKey): void;
+}
+
+export interface SweepRun {
+  /** Sorted by id. */
+  readonly finished: readonly Finished[];
+  /** One line per failed point, sorted by id. */
+  readonly failures: readonly string[];
+  /** To be called when the results are on disk: then the journal has done its work. */
+  close(): void;
+}
+
+export async function runSweep(options: SweepRunOptions): Promise<SweepRun> {
+  const { points, out, workers, check, resume, signal } = options;
+  const journal = openJournal({ folder: out, sweepHash: hashOf(points, check), resume });
+  const finished: Finished[] = [];
+  const failures: { readonly id: number; readonly message: string }[] = [];
+  const keep = (one: Finished) => {
+    finished.push(one);
+    options.onFinished(one);
+  };
+  for (const one of journal.earlier) keep(one);
+  const known = new Set(finished.map(({ result }) => result.key.id));
+
+  await runPoints(largestFirst(points.filter(({ id }) => !known.has(id))), {
+    workers,
+    check,
+    signal,
+    onFinished(one) {
+      journal.append(one);
+      keep(one);
+    },
+    onFailed(message, key) {
+      failures.push({ id: key.id, message });
+      options.onFailed(message, key);
+    },
+  });
+  const isComplete = finished.length === points.length;
+  return {
+    finished: finished.toSorted((a, b) => a.result.key.id - b.result.key.id),
+    failures: failures.toSorted((a, b) => a.id - b.id).map(({ message }) => message),
+    close: () => journal.close(isComplete ? "remove" : "keep"),
+  };
+}
+
+/** A long point started last would leave the other workers waiting for it. */
+function largestFirst(points: readonly PointKey[]): readonly PointKey[] {
+  return points.toSorted((a, b) => pointWeight(b) - pointWeight(a) || a.id - b.id);
+}
+
+/** Names a list of points: the same points under another version of the schema are others. */
+function hashOf(points: readonly PointKey[], check: boolean): string {
+  const text = JSON.stringify({ schemaVersion, check, points });
+  return createHash("sha256").update(text).digest("hex");
+}

@@ -1,0 +1,43 @@
+/**
+ * Finds and reads sweep files: those shipped in `bench/sweeps/` go by their name, others by their path.
+ */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { basename, join, relative } from "node:path";
+import { ConfigError, unknownText } from "./config-error.ts";
+import { type Catalogue, parseSweep, type Sweep, type SweepOptions } from "./sweep.ts";
+
+const folder = join(import.meta.dirname, "sweeps");
+const extension = ".yaml";
+
+/** Names of the shipped sweeps. */
+export function sweepNames(): string[] {
+  return readdirSync(folder)
+    .filter((file) => file.endsWith(extension))
+    .map((file) => basename(file, extension))
+    .toSorted();
+}
+
+export interface SweepFile {
+  /** The shipped sweep's name, or the path as given. */
+  readonly name: string;
+  readonly text: string;
+  readonly sweep: Sweep;
+}
+
+/** Reads the sweep called `nameOrPath`. Throws a `ConfigError` when there is none or it is wrong. */
+export function readSweep(
+  nameOrPath: string,
+  catalogue: Catalogue,
+  options: SweepOptions = {},
+): SweepFile {
+  const known = sweepNames();
+  const isName = known.includes(nameOrPath);
+  if (!isName && !existsSync(nameOrPath)) {
+    const allowed = `${unknownText(nameOrPath, known)}, or the path of a ${extension} file`;
+    throw new ConfigError(`sweep ${JSON.stringify(nameOrPath)}: ${allowed}`);
+  }
+  const path = isName ? join(folder, nameOrPath + extension) : nameOrPath;
+  const text = readFileSync(path, "utf8");
+  const shown = isName ? relative(process.cwd(), path) : path;
+  return { name: nameOrPath, text, sweep: parseSweep(text, shown, catalogue, options) };
+}

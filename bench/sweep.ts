@@ -1,0 +1,212 @@
+/**
+ * A sweep: a declared file of what to run, and the points that it means.
+ *
+ * Points are engines x workloads x parameters x presets x levels x backing x seeds, minus exclusions. A
+ * point's id is its place in that fixed order, so it does not depend on filters, workers or timing.
+ */
+import { z } from "zod";
+import { ConfigError, unknownText } from "./config-error.ts";
+import type { PointKey } from "./result.ts";
+import { type ParamValues, paramProblem, fullParams, type ParamSource } from "./params.ts";
+import { type FieldPath, parseYamlFile, type YamlFile } from "./yaml-file.ts";
+
+/** The names that a sweep may use: what the registries hold. */
+export interface Catalogue {
+  readonly engines: readonly string[];
+  readonly presets: readonly string[];
+  readonly workloads: Readonly<Record<string, ParamSource>>;
+}
+
+const levelPairs = {
+  "4-on-4": [4, 4],
+  "4-on-5": [4, 5],
+  "5-on-4": [5, 4],
+  "5-on-5": [5, 5],
+} as const;
+export type LevelPair = keyof typeof levelPairs;
+export const levelPairNames: readonly string[] = Object.keys(levelPairs);
+
+const seedMax = 2 ** 31 - 1;
+const names = z.array(z.string()).min(1, "must name at least one");
+const seeds = z.array(z.int().min(0).max(seedMax)).min(1, "must hold at least one");
+const backing = z.array(z.enum(["4k", "2m"])).min(1);
+const levels = z.array(z.enum(Object.keys(levelPairs) as LevelPair[])).min(1);
+// NaN and infinities come through on purpose: the check against the workload names them better.
+const paramValue = z.union([z.string(), z.number(), z.nan(), z.literal([Infinity, -Infinity])], {
+  error: "must be a number, a word, or a list of them",
+});
+const paramGrid = z.record(z.string(), z.union([paramValue, z.array(paramValue).min(1)]));
+
+const sweepSchema = z.strictObject({
+  title: z.string().min(1),
+  engines: names,
+  presets: names,
+  seeds,
+  backing: backing.default(["4k"]),
+  levels: levels.default(["4-on-4"]),
+  workloads: z
+    .array(
+      z.strictObject({
+        workload: z.string(),
+        /** Each grid is crossed by itself; the grids are added up. */
+        params: z.array(paramGrid).min(1).default([{}]),
+        engines: names.optional(),
+        presets: names.optional(),
+        seeds: seeds.optional(),
+        backing: backing.optional(),
+        levels: levels.optional(),
+      }),
+    )
+    .min(1, "must hold at least one workload"),
+  exclude: z
+    .array(
+      z.strictObject({
+        engine: z.string().optional(),
+        workload: z.string().optional(),
+        preset: z.string().optional(),
+        backing: z.enum(["4k", "2m"]).optional(),
+      }),
+    )
+    .default([]),
+});
+
+type SweepFile = z.infer<typeof sweepSchema>;
+type Entry = SweepFile["workloads"][number];
+
+export interface Sweep {
+  readonly title: string;
+  readonly points: readonly PointKey[];
+}
+
+export interface SweepOptions {
+  /** Seeds that replace every list of more than one seed in the file. */
+  readonly seeds?: readonly number[] | undefined;
+}
+
+/** Reads a sweep file's text. Throws a `ConfigError` with file, line, field, value and what is allowed. */
+export function parseSweep(
+  text: string,
+  file: string,
+  catalogue: Catalogue,
+  { seeds: replaced }: SweepOptions = {},
+): Sweep {
+  const yaml = parseYamlFile(text, file, sweepSchema);
+  const { title, exclude } = yaml.value;
+  checkNames(yaml, catalogue);
+  const points: PointKey[] = [];
+  const seen = new Map<string, number>();
+  for (const [index, entry] of yaml.value.workloads.entries()) {
+    const path = ["workloads", index];
+    for (const params of entryParams(entry, path, catalogue, yaml)) {
+      for (const key of pointsOf(yaml.value, entry, params, replaced)) {
+        if (exclude.some((rule) => isExcluded(rule, key))) continue;
+        const text_ = JSON.stringify(key);
+        const earlier = seen.get(text_);
+        if (earlier !== undefined) throw yaml.complain(path, `repeats point ${earlier}: ${text_}`);
+        seen.set(text_, points.length);
+        points.push({ id: points.length, ...key });
+      }
+    }
+  }
+  if (points.length === 0) throw new ConfigError(`${file}: exclude leaves no point to run`);
+  return { title, points };
+}
+
+export interface PointFilter {
+  readonly engines?: readonly string[] | undefined;
+  readonly workloads?: readonly string[] | undefined;
+}
+
+/** The points of a sweep that the filters leave; ids stay those of the whole sweep. */
+export function filterPoints(
+  points: readonly PointKey[],
+  { engines, workloads }: PointFilter,
+): readonly PointKey[] {
+  return points.filter(
+    ({ engine, workload }) =>
+      (engines?.includes(engine) ?? true) && (workloads?.includes(workload) ?? true),
+  );
+}
+
+type Key = Omit<PointKey, "id">;
+
+function* pointsOf(
+  sweep: SweepFile,
+  entry: Entry,
+  params: ParamValues,
+  replaced: readonly number[] | undefined,
+): Generator<Key> {
+  const wanted = entry.seeds ?? sweep.seeds;
+  const used = replaced !== undefined && wanted.length > 1 ? replaced : wanted;
+  for (const preset of entry.presets ?? sweep.presets) {
+    for (const pair of entry.levels ?? sweep.levels) {
+      const [guestLevels, nestedLevels] = levelPairs[pair];
+      for (const size of entry.backing ?? sweep.backing) {
+        for (const seed of used) {
+          for (const engine of entry.engines ?? sweep.engines) {
+            const { workload } = entry;
+            const host = { preset, backing: size, guestLevels, nestedLevels, seed };
+            yield { engine, workload, params, ...host };
+          }
+        }
+      }
+    }
+  }
+}
+
+function entryParams(
+  entry: Entry,
+  path: FieldPath,
+  catalogue: Catalogue,
+  yaml: YamlFile<SweepFile>,
+): ParamValues[] {
+  const source = catalogue.workloads[entry.workload];
+  if (source === undefined) return [];
+  return entry.params.flatMap((grid, index) => {
+    let rows: ParamValues[] = [{}];
+    for (const [name, values] of Object.entries(grid)) {
+      const list = Array.isArray(values) ? values : [values];
+      for (const value of list) {
+        const problem = paramProblem(source, name, value);
+        if (problem !== undefined) throw yaml.complain([...path, "params", index, name], problem);
+      }
+      rows = rows.flatMap((row) => list.map((value) => ({ ...row, [name]: value })));
+    }
+    return rows.map((row) => fullParams(source, row));
+  });
+}
+
+function checkNames(yaml: YamlFile<SweepFile>, catalogue: Catalogue): void {
+  const { engines, presets, workloads, exclude } = yaml.value;
+  const workloadNames = Object.keys(catalogue.workloads);
+  const check = (path: FieldPath, name: string | undefined, allowed: readonly string[]) => {
+    if (name === undefined || allowed.includes(name)) return;
+    throw yaml.complain(path, `${JSON.stringify(name)}: ${unknownText(name, allowed)}`);
+  };
+  const checkAll = (path: FieldPath, list: readonly string[], allowed: readonly string[]) => {
+    for (const [index, name] of list.entries()) check([...path, index], name, allowed);
+  };
+  checkAll(["engines"], engines, catalogue.engines);
+  checkAll(["presets"], presets, catalogue.presets);
+  for (const [index, entry] of workloads.entries()) {
+    const path = ["workloads", index];
+    check([...path, "workload"], entry.workload, workloadNames);
+    checkAll([...path, "engines"], entry.engines ?? [], catalogue.engines);
+    checkAll([...path, "presets"], entry.presets ?? [], catalogue.presets);
+  }
+  for (const [index, rule] of exclude.entries()) {
+    const path = ["exclude", index];
+    check([...path, "engine"], rule.engine, catalogue.engines);
+    check([...path, "workload"], rule.workload, workloadNames);
+    check([...path, "preset"], rule.preset, catalogue.presets);
+  }
+}
+
+function isExcluded(rule: SweepFile["exclude"][number], key: Key): boolean {
+  return (
+    (rule.engine === undefined || rule.engine === key.engine) &&
+    (rule.workload === undefined || rule.workload === key.workload) &&
+    (rule.preset === undefined || rule.preset === key.preset) &&
+    (rule.backing === undefined || rule.backing === key.backing)
+  );
+}

@@ -1,0 +1,106 @@
+/**
+ * A YAML file checked by a zod schema, with complaints that name the line.
+ *
+ * zod knows what is wrong and where in the value, `yaml` knows on which line that value stands; together
+ * they make one line: file, line, field, value, what is allowed.
+ */
+import { isMap, isNode, isScalar, LineCounter, parseDocument, type Document } from "yaml";
+import { z } from "zod";
+import { ConfigError, quote } from "./config-error.ts";
+
+/** Where a value stands in a file: keys and list indices from the root. */
+export type FieldPath = readonly PropertyKey[];
+
+/** The checked value and a way to complain about a part of it in the same words. */
+export interface YamlFile<T> {
+  readonly value: T;
+  /** A `ConfigError` that names the line of the field; the caller throws it. */
+  complain(path: FieldPath, problem: string): ConfigError;
+}
+
+export function parseYamlFile<T>(text: string, file: string, schema: z.ZodType<T>): YamlFile<T> {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const [broken] = document.errors;
+  if (broken !== undefined) {
+    const { line } = lines.linePos(broken.pos[0]);
+    throw new ConfigError(`${file}:${line}: not YAML: ${oneLine(broken.message)}`);
+  }
+  const complain = (path: FieldPath, problem: string) => {
+    const { line } = lines.linePos(offsetOf(document, path));
+    const field = path.length === 0 ? "" : `${fieldName(path)}: `;
+    return new ConfigError(`${file}:${line}: ${field}${oneLine(problem)}`);
+  };
+
+  const raw: unknown = document.toJS();
+  const parsed = schema.safeParse(raw);
+  if (parsed.success) return { value: parsed.data, complain };
+  const [issue] = parsed.error.issues;
+  if (issue === undefined) throw new ConfigError(`${file}: not as its schema wants it`);
+  if (issue.code === "unrecognized_keys") {
+    const [key = ""] = issue.keys;
+    throw complain([...issue.path, key], `unknown field. ${allowedKeys(schema, issue.path)}`);
+  }
+  throw complain(issue.path, `${valueText(raw, issue.path)}${issue.message}`);
+}
+
+/** `workloads[2].params.pages`, as a person would write it. */
+export function fieldName(path: FieldPath): string {
+  return path
+    .map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`))
+    .join("")
+    .replace(/^\./, "");
+}
+
+function offsetOf(document: Document, path: FieldPath): number {
+  const last = path.at(-1);
+  const parent: unknown = document.getIn(path.slice(0, -1), true);
+  // A key's own line is better than its value's: a list or map starts on the line after.
+  if (isMap(parent)) {
+    const pair = parent.items.find(
+      ({ key }) => isScalar(key) && String(key.value) === String(last),
+    );
+    if (pair !== undefined && isNode(pair.key)) return pair.key.range?.[0] ?? 0;
+  }
+  const node: unknown = document.getIn(path, true);
+  if (isNode(node)) return node.range?.[0] ?? 0;
+  // What is missing has no line, so its holder's line is named.
+  return path.length === 0 ? 0 : offsetOf(document, path.slice(0, -1));
+}
+
+function valueText(raw: unknown, path: FieldPath): string {
+  let value = raw;
+  for (const key of path) {
+    if (typeof value !== "object" || value === null) return "";
+    value = Reflect.get(value, key);
+  }
+  if (value === undefined) return "missing: ";
+  return typeof value === "object" && value !== null ? "" : `${quote(value)}: `;
+}
+
+function allowedKeys(schema: z.ZodType, path: FieldPath): string {
+  let at: unknown = schema;
+  for (const key of path) at = typeof key === "number" ? elementOf(at) : shapeOf(at)[String(key)];
+  const names = Object.keys(shapeOf(at));
+  return names.length === 0 ? "" : `Allowed: ${names.join(", ")}`;
+}
+
+function unwrapped(schema: unknown): unknown {
+  return schema instanceof z.ZodDefault || schema instanceof z.ZodOptional
+    ? unwrapped(schema.unwrap())
+    : schema;
+}
+
+function shapeOf(schema: unknown): Readonly<Record<string, unknown>> {
+  const inner = unwrapped(schema);
+  return inner instanceof z.ZodObject ? inner.shape : {};
+}
+
+function elementOf(schema: unknown): unknown {
+  const inner = unwrapped(schema);
+  return inner instanceof z.ZodArray ? inner.element : undefined;
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll(/\s+/g, " ").trim();
+}

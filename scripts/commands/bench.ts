@@ -1,0 +1,98 @@
+/** `shadewalk bench`: runs a sweep, writes its results, prints who won. */
+import { availableParallelism } from "node:os";
+import { Command } from "@commander-js/extra-typings";
+import { catalogue } from "../../bench/catalogue.ts";
+import { startHostClock } from "../../bench/host-time.ts";
+import { pointWeight } from "../../bench/point.ts";
+import { runSweep } from "../../bench/run-sweep.ts";
+import { readSweep } from "../../bench/sweep-files.ts";
+import { filterPoints } from "../../bench/sweep.ts";
+import { createProgress } from "../progress.ts";
+import { nameList, numberList, seedMax, wholeNumber } from "./options.ts";
+
+export const bench = () =>
+  new Command("bench")
+    .description("Run a sweep of points and write its tables and charts.")
+    .argument(
+      "[sweep]",
+      "a shipped sweep's name (see `list`) or the path of a YAML file",
+      "default",
+    )
+    .option("-o, --out <folder>", "folder for results", "results/latest")
+    .option(
+      "-w, --workers <n>",
+      "worker threads; results do not depend on it",
+      wholeNumber("--workers", 1, 256),
+      Math.max(1, availableParallelism()),
+    )
+    .option("-q, --quiet", "no progress on stderr", false)
+    .option(
+      "--engines <names>",
+      "only these engines, separated by commas",
+      nameList("--engines", catalogue.engines),
+    )
+    .option(
+      "--workloads <names>",
+      "only these workloads, separated by commas",
+      nameList("--workloads", Object.keys(catalogue.workloads)),
+    )
+    .option(
+      "--seeds <numbers>",
+      "instead of the sweep's seeds, where it repeats a point with several",
+      numberList("--seeds", 0, seedMax),
+    )
+    .option("--check", "check every access against the oracle (about 20 times slower)", false)
+    .option("--resume", "go on where an interrupted run of the same sweep stopped", false)
+    .addHelpText(
+      "after",
+      `
+A point is one engine, workload, parameters, preset, levels, backing and seed. Same sweep, same bytes: any
+number of workers, any machine. Only host.json differs between two runs.
+
+Ctrl-C writes the results of the points that are finished, and keeps the journal for --resume.
+
+Examples:
+  npx shadewalk bench                                 bench/sweeps/default.yaml to results/latest/
+  npx shadewalk bench quick --out /tmp/quick          a few seconds
+  npx shadewalk bench --engines native,ept,shadow --workloads uniform
+  npx shadewalk bench my-sweep.yaml --workers 8 --check`,
+    )
+    .action(async (name, options) => {
+      const { out, workers, quiet, check, resume, engines, workloads, seeds } = options;
+      const { sweep } = readSweep(name, catalogue, { seeds });
+      const points = filterPoints(sweep.points, { engines, workloads });
+      const closeAccount = startHostClock(workers);
+      const abort = new AbortController();
+      process.once("SIGINT", () => abort.abort());
+
+      const progress = createProgress({
+        points: points.length,
+        weight: points.reduce((sum, key) => sum + pointWeight(key), 0),
+        quiet,
+        stream: process.stderr,
+      });
+      const run = await runSweep({
+        points,
+        out,
+        workers,
+        check,
+        resume,
+        signal: abort.signal,
+        onFinished({ result: { key, regions } }) {
+          const accesses = regions.setup.ledger.accesses + regions.measured.ledger.accesses;
+          progress.add(pointWeight(key), accesses);
+        },
+        onFailed: (message) => progress.note(`shadewalk: ${message}`),
+      });
+      progress.finish();
+      const host = closeAccount(
+        run.finished.map(({ result, hostMilliseconds }) => ({
+          id: result.key.id,
+          hostMilliseconds,
+        })),
+      );
+      void host;
+      run.close();
+      if (run.failures.length > 0) process.exitCode = 1;
+      if (abort.signal.aborted) process.exitCode = 130;
+    });

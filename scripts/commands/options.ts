@@ -1,0 +1,44 @@
+/**
+ * Readers of option values that several commands share. Each throws a one-line `ConfigError`.
+ */
+import { ConfigError, quote, unknownName } from "../../bench/config-error.ts";
+
+/** A whole number from `min` to `max`. */
+export function wholeNumber(option: string, min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    const isGood = text.trim() !== "" && Number.isInteger(value) && value >= min && value <= max;
+    if (isGood) return value;
+    throw new ConfigError(`${option} ${quote(text)}: must be a whole number from ${min} to ${max}`);
+  };
+}
+
+/** Names separated by commas, each one of `allowed`. */
+export function nameList(option: string, allowed: readonly string[]): (text: string) => string[] {
+  return (text) => {
+    const names = text.split(",").map((name) => name.trim());
+    for (const name of names) if (!allowed.includes(name)) throw unknownName(option, name, allowed);
+    return names;
+  };
+}
+
+/** Whole numbers separated by commas. */
+export function numberList(option: string, min: number, max: number): (text: string) => number[] {
+  const read = wholeNumber(option, min, max);
+  return (text) => text.split(",").map(read);
+}
+
+/** One of a few words. */
+export function oneOf<const T extends string>(
+  option: string,
+  allowed: readonly T[],
+): (text: string) => T {
+  return (text) => {
+    const found = allowed.find((word) => word === text);
+    if (found === undefined) throw unknownName(option, text, allowed);
+    return found;
+  };
+}
+
+/** Seeds fit an int32, which the generator mixes. */
+export const seedMax = 2 ** 31 - 1;

@@ -1,0 +1,30 @@
+/**
+ * What a person reads when a command fails: one line without a stack trace, unless the bug is ours.
+ */
+import { CommanderError } from "@commander-js/extra-typings";
+import { ConfigError, EnvironmentError } from "../bench/config-error.ts";
+
+export interface ErrorReport {
+  readonly text: string;
+  readonly exitCode: number;
+}
+
+export function errorReport(error: unknown): ErrorReport {
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof CommanderError) {
+    // Printed help is its own message: `shadewalk` alone, or `shadewalk help`.
+    if (error.code === "commander.help")
+      return { text: "shadewalk: no command given, see --help", exitCode: 2 };
+    return { text: line(message.replace(/^error: /, "")), exitCode: 2 };
+  }
+  if (error instanceof ConfigError) return { text: line(message), exitCode: 2 };
+  if (error instanceof EnvironmentError) return { text: line(message), exitCode: 1 };
+  // An error of the operating system, such as a full disk, says itself what it was doing.
+  if (error instanceof Error && "syscall" in error) return { text: line(message), exitCode: 1 };
+  const stack = error instanceof Error ? error.stack : undefined;
+  return { text: `shadewalk: ${stack ?? message}`, exitCode: 1 };
+}
+
+function line(message: string): string {
+  return `shadewalk: ${message.replaceAll(/\s+/g, " ").trim()}`;
+}
