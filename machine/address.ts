@@ -44,5 +44,8 @@ export function hexAddress(page: number, offset = 0): string {
 /** Sign-extends a guest-virtual page number, for printing: the canonical form has 64 bits. */
 export function hexGva(vpn: Vpn, offset = 0, levels: PagingLevels = 4): string {
   const bits = levels === 5 ? 57n : 48n;
-  return BigInt.asUintN(64, BigInt.asIntN(Number(bits), BigInt(vpn) * 4096n + BigInt(offset))).toString(16);
+  return BigInt.asUintN(
+    64,
+    BigInt.asIntN(Number(bits), BigInt(vpn) * 4096n + BigInt(offset)),
+  ).toString(16);
 }

@@ -102,12 +102,20 @@ export const counterNames = [
   "computeOps",
   // Gauges: the value now, not a count. `subtract` keeps the later one.
   "tableBytesPeak",
+  "shadowPagesUnsyncNow",
+  "leafEntries4kNow",
+  "leafEntries2mNow",
 ] as const;
 
 export type CounterName = (typeof counterNames)[number];
 export type Ledger = Record<CounterName, number>;
 
-const gauges: ReadonlySet<CounterName> = new Set<CounterName>(["tableBytesPeak"]);
+const gauges: ReadonlySet<CounterName> = new Set<CounterName>([
+  "tableBytesPeak",
+  "shadowPagesUnsyncNow",
+  "leafEntries4kNow",
+  "leafEntries2mNow",
+]);
 
 export function createLedger(): Ledger {
   // Built in list order, so that every ledger has one hidden class and one column order.

@@ -1,13 +1,12 @@
 /**
- * The contract between silicon and hypervisor: controls, VM exits, resolutions, host events.
+ * What silicon and hypervisor say to each other: controls, VM exits, resolutions, host events.
  *
- * Silicon never knows which engine runs. An engine sets control fields, owns its tables, and answers exits.
  * AMD's names (VMCB, nested page fault) map one to one onto the Intel ones used here.
  *
  * Source: SDM vol. 3C chapter 25 "VM-Execution Control Fields", APM vol. 2 15.9 "Instruction Intercepts".
  */
 import type { Gfn, PagingLevels, Pfn, Vpn } from "./address.ts";
-import type { Vcpu } from "./vcpu.ts";
+import type { CounterName } from "./counters.ts";
 
 /** The second dimension of translation. */
 export interface NestedPaging {
@@ -71,12 +70,31 @@ export type VmExit =
   | { readonly reason: "cr3-write"; readonly cr3: Cr3 }
   | { readonly reason: "cr3-read" }
   | { readonly reason: "invlpg"; readonly vpn: Vpn }
-  | { readonly reason: "invpcid"; readonly type: InvpcidType; readonly pcid: number; readonly vpn: Vpn }
+  | {
+      readonly reason: "invpcid";
+      readonly type: InvpcidType;
+      readonly pcid: number;
+      readonly vpn: Vpn;
+    }
   | { readonly reason: "cr0-write"; readonly registers: Registers }
   | { readonly reason: "cr4-write"; readonly registers: Registers }
   | { readonly reason: "cpuid" };
 
 export type ExitReason = VmExit["reason"];
+
+/** The ledger's column for each reason. */
+export const exitCounter = {
+  "page-fault": "exitsPageFault",
+  "ept-violation": "exitsEptViolation",
+  "cr3-write": "exitsCr3Write",
+  "cr3-read": "exitsCr3Read",
+  invlpg: "exitsInvlpg",
+  invpcid: "exitsInvpcid",
+  "cr0-write": "exitsCr0Write",
+  "cr4-write": "exitsCr4Write",
+  cpuid: "exitsCpuid",
+  "pml-full": "exitsPmlFull",
+} as const satisfies Record<ExitReason, CounterName>;
 
 /** INVPCID types (SDM vol. 2A, INVPCID). */
 export type InvpcidType = "address" | "context" | "all-with-globals" | "all";
@@ -104,7 +122,7 @@ export interface Registers {
 /**
  * What happens to the instruction that exited.
  * `resume`: executed again. `emulated`: done by the hypervisor (see `Vcpu.emulateStore`).
- * `inject`: the guest's own #PF is delivered.
+ * `inject`: the guest's own #PF is delivered (see `Vcpu.injectedError`).
  */
 export type Resolution = "resume" | "emulated" | "inject";
 
@@ -114,26 +132,6 @@ export type HostEvent =
   | { readonly kind: "dirty-log-get" }
   | { readonly kind: "dirty-log-off" }
   /** Frames replaced by others, their mappings dropped; contents are lost (balloon, madvise). */
-  | { readonly kind: "reclaim"; readonly start: Gfn; readonly frames: number };
-
-/** Guest-physical memory as the hypervisor reaches it: bytes, without any guest translation. */
-export interface GuestMemory {
-  /** The host frame behind `gfn`, allocated (with a host fault) on first touch. */
-  touch(gfn: Gfn): Pfn;
-  /** Low half of entry `index` (0 to 511) of the frame; 0 where nothing was written. */
-  readLow(gfn: Gfn, index: number): number;
-  readHigh(gfn: Gfn, index: number): number;
-  write(gfn: Gfn, index: number, low: number, high: number): void;
-  /** Number of guest frames: gfn is valid below it. */
-  readonly frames: number;
-}
-
-/** A scheme is its reaction to what a guest and the host do. No optional methods. */
-export interface Hypervisor {
-  readonly memory: GuestMemory;
-  /** Called once per vCPU before its first instruction: sets controls and loads the first root. */
-  boot(vcpu: Vcpu, cr3: Cr3, registers: Registers): void;
-  exit(exit: VmExit, vcpu: Vcpu): Resolution;
-  /** Returns the frames reported, for `dirty-log-get`; otherwise an empty list. */
-  host(event: HostEvent): readonly Gfn[];
-}
+  | { readonly kind: "reclaim"; readonly start: Gfn; readonly frames: number }
+  /** In lock step: this vCPU enters the guest again after another one ran; what was asked of it meanwhile is done now. */
+  | { readonly kind: "vcpu-run"; readonly vcpu: number };

@@ -251,7 +251,12 @@ export const fastMmu: MmuFactory = (memory, preset) => {
   const bgAge = new Int32Array(big.sets * big.ways);
 
   // Paging-structure caches of the guest dimension. Payload: where the next table starts, rights so far.
-  const { base: pwBase, mask: pwMask, ways: pwWays, entries: pwEntries } = levelGeometry(preset.pwc);
+  const {
+    base: pwBase,
+    mask: pwMask,
+    ways: pwWays,
+    entries: pwEntries,
+  } = levelGeometry(preset.pwc);
   const pwLow = new Int32Array(pwEntries);
   const pwHigh = new Int32Array(pwEntries);
   const pwTable = new Int32Array(pwEntries);
@@ -505,11 +510,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
       refs = (refs + 1) | 0;
       // Both formats as R, W, X in bits 0, 1, 2. AMD treats nested accesses as user accesses.
       const own =
-        ept !== 0
-          ? e & 7
-          : (e & 5) === 5
-            ? 1 | (e & 2) | ((~words[i + 1]! >>> 29) & 4)
-            : 0;
+        ept !== 0 ? e & 7 : (e & 5) === 5 ? 1 | (e & 2) | ((~words[i + 1]! >>> 29) & 4) : 0;
       rights &= own;
       const isLeaf = level === 1 || ((e & PS) !== 0 && level <= 3);
       if (own === 0 || (isLeaf && (rights & (1 << kind)) === 0)) {
@@ -524,12 +525,13 @@ export const fastMmu: MmuFactory = (memory, preset) => {
         s[REFS] = refs;
         c[C_REF_NESTED] = (c[C_REF_NESTED]! + refs - refs0) | 0;
         if (entry === 0) return -1;
-        const storable = ad === 0 || (entry & (ept !== 0 ? EPT_D : D)) !== 0 ? (rights >>> 1) & 1 : 0;
+        const storable =
+          ad === 0 || (entry & (ept !== 0 ? EPT_D : D)) !== 0 ? (rights >>> 1) & 1 : 0;
         const order = 9 * (level - 1);
         s[N_ORDER] = order;
         s[N_FLAGS] = storable | ((rights >>> 1) & 2);
         const inPage = (1 << order) - 1;
-        return ((((e >>> 12) | (words[i + 1]! << 20)) & ~inPage) | (gfn & inPage)) | 0;
+        return (((e >>> 12) | (words[i + 1]! << 20)) & ~inPage) | (gfn & inPage) | 0;
       }
       if ((e & accessed) !== accessed) {
         words[i] = e | accessed;
@@ -595,10 +597,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
   function pageFault(kind: number, error: number): number {
     s[STOP] = STOP_PAGE_FAULT;
     s[STOP_ERROR] =
-      error |
-      (kind & 4 ? PF_WRITE : 0) |
-      (kind & 1 ? PF_USER : 0) |
-      (kind & 2 ? PF_FETCH : 0);
+      error | (kind & 4 ? PF_WRITE : 0) | (kind & 1 ? PF_USER : 0) | (kind & 2 ? PF_FETCH : 0);
     return 0;
   }
 
@@ -613,7 +612,14 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     return shift < 32 ? vHigh >>> shift : 0;
   }
 
-  function fillPwc(level: number, vLow: number, vHigh: number, table: number, frame: number, rights: number): void {
+  function fillPwc(
+    level: number,
+    vLow: number,
+    vHigh: number,
+    table: number,
+    frame: number,
+    rights: number,
+  ): void {
     const tag = prefixLow(level, vLow, vHigh) | 0;
     const tagHigh = s[CTX]! | prefixHigh(level, vHigh);
     const ways = pwWays[level]!;
@@ -744,7 +750,14 @@ export const fastMmu: MmuFactory = (memory, preset) => {
   }
 
   /** The leaf entry is at `i`: rights, A and D, and the page itself in the second dimension. */
-  function finish(vLow: number, kind: number, level: number, i: number, rights: number, tableFrame: number): number {
+  function finish(
+    vLow: number,
+    kind: number,
+    level: number,
+    i: number,
+    rights: number,
+    tableFrame: number,
+  ): number {
     let e = words[i]!;
     const isStore = kind >>> 2;
     const denied =
@@ -806,7 +819,14 @@ export const fastMmu: MmuFactory = (memory, preset) => {
   }
 
   /** Enters a page of `order` (or the fragment that a bank can hold) and returns its way, or -1. */
-  function fillL1(vLow: number, vHigh: number, code: number, order: number, frame: number, raw: number): number {
+  function fillL1(
+    vLow: number,
+    vHigh: number,
+    code: number,
+    order: number,
+    frame: number,
+    raw: number,
+  ): number {
     let b = code === 0 ? order / 9 : order === 0 ? 3 : 4;
     const first = code === 0 ? 0 : 3;
     while (b >= first && bankWays[b] === 0) b--;
@@ -845,7 +865,8 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     const globalHigh = s[CTX_GLOBAL]! | (tagHigh & VPN_HIGH);
     if (stCount[hash] !== 0) {
       const likely = stHint[hash & 4095]!;
-      if (stLow[likely] === vLow && stHigh[likely] === tagHigh && stOrder[likely] === 0) return likely;
+      if (stLow[likely] === vLow && stHigh[likely] === tagHigh && stOrder[likely] === 0)
+        return likely;
       const v = scanStlb(vLow, tagHigh, globalHigh, 0) | 0;
       if (v >= 0) {
         stHint[hash & 4095] = v;
@@ -1159,7 +1180,8 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     const highA = contextA | vHigh;
     const highB = contextB | vHigh;
     for (let w = 0; w < l1Entries; w++) {
-      if (((l1Low[w]! ^ vLow) & l1Mask[w]!) === 0 && (l1High[w] === highA || l1High[w] === highB)) dropL1(w);
+      if (((l1Low[w]! ^ vLow) & l1Mask[w]!) === 0 && (l1High[w] === highA || l1High[w] === highB))
+        dropL1(w);
     }
     if (hasStlb) {
       for (const order of [0, 9]) {
@@ -1252,7 +1274,8 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     stopReason: () => s[STOP]!,
     stopError: () => s[STOP_ERROR]!,
     stopGfn: () => (s[STOP_GFN]! >>> 0) as Gfn,
-    stopKind: () => (s[STOP_KIND] === WRITE ? "write" : s[STOP_KIND] === FETCHING ? "fetch" : "read"),
+    stopKind: () =>
+      s[STOP_KIND] === WRITE ? "write" : s[STOP_KIND] === FETCHING ? "fetch" : "read",
     stopDuringWalk: () => s[STOP_DURING] !== 0,
 
     configure(to: NestedPaging | null, registers: Registers) {

@@ -67,7 +67,10 @@ export class PhysicalMemory {
       this.zero(reused);
       return reused;
     }
-    assert(this.tableCursor < this.frames, `memory: all ${this.frames - this.guestFrames} table frames used`);
+    assert(
+      this.tableCursor < this.frames,
+      `memory: all ${this.frames - this.guestFrames} table frames used`,
+    );
     const pfn = this.tableCursor as Pfn;
     this.tableCursor += 1;
     return pfn;
@@ -84,7 +87,10 @@ export class PhysicalMemory {
     const slot = this.slotOf[pfn]!;
     if (slot !== 0) return slot;
     assert(pfn >= 0 && pfn < this.frames, `memory: frame ${pfn} of ${this.frames} does not exist`);
-    assert(this.slotsUsed < this.pfnOfSlot.length, `memory: all ${this.pfnOfSlot.length} slots used`);
+    assert(
+      this.slotsUsed < this.pfnOfSlot.length,
+      `memory: all ${this.pfnOfSlot.length} slots used`,
+    );
     const fresh = this.slotsUsed;
     this.slotsUsed += 1;
     this.slotOf[pfn] = fresh;

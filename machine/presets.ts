@@ -20,7 +20,11 @@ export interface Preset {
   /** Where the numbers come from; `assumed` marks those that no source gives. */
   readonly sources: readonly string[];
   /** Split first-level TLBs by page size. */
-  readonly l1Data: { readonly "4k": Geometry | null; readonly "2m": Geometry | null; readonly "1g": Geometry | null };
+  readonly l1Data: {
+    readonly "4k": Geometry | null;
+    readonly "2m": Geometry | null;
+    readonly "1g": Geometry | null;
+  };
   readonly l1Code: { readonly "4k": Geometry | null; readonly "2m": Geometry | null };
   /** Unified second level for 4 KiB and 2 MiB pages. */
   readonly stlb: Geometry | null;
@@ -33,7 +37,11 @@ export interface Preset {
   /** gfn to pfn, used inside walks. */
   readonly nestedTlb: Geometry | null;
   /** Caches that walk references go through; null: a reference has one price. */
-  readonly dataCache: { readonly l1: DataCacheLevel; readonly l2: DataCacheLevel; readonly llc: DataCacheLevel } | null;
+  readonly dataCache: {
+    readonly l1: DataCacheLevel;
+    readonly l2: DataCacheLevel;
+    readonly llc: DataCacheLevel;
+  } | null;
   /** Does the processor tag translations by virtual CPU (VPID, ASID)? */
   readonly vpid: boolean;
   /** Does it have PCID? */

@@ -1,0 +1,48 @@
+/**
+ * Who is called while a guest runs: its kernel on a fault, a checker after every event.
+ */
+import type { Gfn, Pfn, Vpn } from "./address.ts";
+import type { PendingStore } from "./exit.ts";
+
+export interface PageFault {
+  readonly vpn: Vpn;
+  /** Byte offset in the page. */
+  readonly offset: number;
+  /** `PF_*` bits. */
+  readonly error: number;
+}
+
+/** The guest's kernel, as far as silicon calls it. */
+export interface GuestSoftware {
+  /** #PF was delivered. `retry` repeats the instruction, `abandon` skips it (a trace goes on by itself). */
+  pageFault(fault: PageFault): "retry" | "abandon";
+}
+
+/** What an invalidation covered, as the guest asked for it. */
+export type Invalidation =
+  | { readonly kind: "page"; readonly vpn: Vpn; readonly pcid: number; readonly globals: boolean }
+  | { readonly kind: "context"; readonly pcid: number }
+  | { readonly kind: "all"; readonly globals: boolean };
+
+/** A store that the hypervisor performed for the guest. `high` is the high column of the access. */
+export interface EmulatedStore {
+  readonly vpn: Vpn;
+  readonly high: number;
+  readonly gfn: Gfn;
+  readonly pfn: Pfn;
+}
+
+/** Sees everything a checker needs, in program order. `cpu` is the number of the vCPU. */
+export interface Observer {
+  /** An access completed; `high` is the high column: what kind it was (`mmu.ts`). */
+  access(cpu: number, vpn: Vpn, high: number, pfn: Pfn): void;
+  /** Known bytes are about to change in frame `pfn`: by the guest, or for it. */
+  storing(cpu: number, pfn: Pfn, store: PendingStore): void;
+  /** Frame `to` became a copy of frame `from`. */
+  copied(cpu: number, to: Pfn, from: Pfn): void;
+  /** Called before the bytes change. */
+  emulated(cpu: number, store: EmulatedStore): void;
+  /** #PF is about to be delivered for the access whose high column is `high`. */
+  guestFault(cpu: number, fault: PageFault, high: number): void;
+  invalidated(cpu: number, scope: Invalidation): void;
+}
