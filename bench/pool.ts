@@ -5,7 +5,7 @@
  * decides a result: a point depends on its key alone, so the order and the number of threads cannot show.
  */
 import { Piscina } from "piscina";
-import { EnvironmentError } from "./config-error.ts";
+import { errorLine } from "./config-error.ts";
 import { describePoint } from "./point.ts";
 import type { PointKey, PointResult } from "./result.ts";
 
@@ -32,7 +32,9 @@ export interface PoolOptions {
   /** Stops the sweep: points in flight are given up. */
   readonly signal: AbortSignal;
   /** The task file; another one in tests of crashes. */
-  readonly task?: URL;
+  readonly task?: URL | undefined;
+  /** Heap of a worker; one that needs more dies alone. */
+  readonly heapMegabytes?: number | undefined;
   onFinished(finished: Finished): void;
   /** One line: which point failed and why. */
   onFailed(message: string, key: PointKey): void;
@@ -42,7 +44,7 @@ const pointWorker = new URL("./point-worker.ts", import.meta.url);
 
 /** Resolves when every point has finished or failed, or when `signal` stopped the sweep. */
 export async function runPoints(points: readonly PointKey[], options: PoolOptions): Promise<void> {
-  const { workers, check, signal, task = pointWorker } = options;
+  const { workers, check, signal, task = pointWorker, heapMegabytes = 2048 } = options;
   if (points.length === 0 || signal.aborted) return;
   const threads = Math.min(workers, points.length);
   const pool = new Piscina<PointTask, PointOutcome>({
@@ -50,7 +52,7 @@ export async function runPoints(points: readonly PointKey[], options: PoolOption
     minThreads: threads,
     maxThreads: threads,
     // A worker that runs out of memory must not take the process with it.
-    resourceLimits: { maxOldGenerationSizeMb: 2048 },
+    resourceLimits: { maxOldGenerationSizeMb: heapMegabytes },
   });
   const queue = points.values();
   const work = async () => {
@@ -75,16 +77,9 @@ async function runTask(
   signal: AbortSignal,
 ): Promise<PointOutcome> {
   try {
-    return await pool.run(task, { signal });
+    return await pool.run(task, { signal, name: "runTask" });
   } catch (error) {
     // The thread died: piscina replaces it and the sweep goes on.
-    const reason = error instanceof Error ? error.message : String(error);
-    return { kind: "failed", message: `its worker died: ${reason.split("\n")[0] ?? ""}` };
+    return { kind: "failed", message: `its worker died: ${errorLine(error)}` };
   }
-}
-
-/** Asks for a number of workers that exist. */
-export function checkWorkers(workers: number): void {
-  if (Number.isInteger(workers) && workers >= 1 && workers <= 256) return;
-  throw new EnvironmentError(`--workers ${workers}: must be a whole number from 1 to 256`);
 }

@@ -3,22 +3,16 @@
  */
 import { createHash } from "node:crypto";
 import { openJournal } from "./journal.ts";
-import { type Finished, runPoints } from "./pool.ts";
+import { type Finished, type PoolOptions, runPoints } from "./pool.ts";
 import { pointWeight } from "./point.ts";
 import { type PointKey, schemaVersion } from "./result.ts";
 
-export interface SweepRunOptions {
+export interface SweepRunOptions extends PoolOptions {
   readonly points: readonly PointKey[];
   /** Output folder. */
   readonly out: string;
-  readonly workers: number;
-  readonly check: boolean;
   /** Continue from the journal that an interrupted run left in `out`. */
   readonly resume: boolean;
-  readonly signal: AbortSignal;
-  /** Called for each finished point, those of an earlier run included. */
-  onFinished(finished: Finished): void;
-  onFailed(message: string, key: PointKey): void;
 }
 
 export interface SweepRun {
@@ -31,7 +25,7 @@ export interface SweepRun {
 }
 
 export async function runSweep(options: SweepRunOptions): Promise<SweepRun> {
-  const { points, out, workers, check, resume, signal } = options;
+  const { points, out, resume, check } = options;
   const journal = openJournal({ folder: out, sweepHash: hashOf(points, check), resume });
   const finished: Finished[] = [];
   const failures: { readonly id: number; readonly message: string }[] = [];
@@ -43,9 +37,7 @@ export async function runSweep(options: SweepRunOptions): Promise<SweepRun> {
   const known = new Set(finished.map(({ result }) => result.key.id));
 
   await runPoints(largestFirst(points.filter(({ id }) => !known.has(id))), {
-    workers,
-    check,
-    signal,
+    ...options,
     onFinished(one) {
       journal.append(one);
       keep(one);
