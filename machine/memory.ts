@@ -118,6 +118,11 @@ export class PhysicalMemory {
     this.next[word >>> 1] = 0;
   }
 
+  /** Changes flags of an entry that has bytes: its frame stays, so what is known of it in `next` does too. */
+  setLow(pfn: Pfn, index: number, low: number): void {
+    this.words[(this.slotOf[pfn]! << slotShift) | (index << 1)] = low;
+  }
+
   /** Stores an entry that points to `frame`. */
   writeEntry(pfn: Pfn, index: number, frame: number, flags: number, nx = 0): void {
     this.write(pfn, index, lowHalf(frame, flags), highHalf(frame, nx));
@@ -134,15 +139,15 @@ export class PhysicalMemory {
 
   /** The frame `to` gets the bytes and the stamp of `from`. */
   copy(to: Pfn, from: Pfn): void {
-    this.stamps[to] = this.stamps[from]!;
     const source = this.slotOf[from]!;
     if (source === 0) {
       this.zero(to);
-      return;
+    } else {
+      const target = this.slot(to);
+      this.words.copyWithin(target << slotShift, source << slotShift, (source + 1) << slotShift);
+      this.next.fill(0, target << (slotShift - 1), (target + 1) << (slotShift - 1));
     }
-    const target = this.slot(to);
-    this.words.copyWithin(target << slotShift, source << slotShift, (source + 1) << slotShift);
-    this.next.fill(0, target << (slotShift - 1), (target + 1) << (slotShift - 1));
+    this.stamps[to] = this.stamps[from]!;
   }
 
   /** Bytes of hypervisor tables, at their peak. */
