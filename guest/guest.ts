@@ -13,9 +13,30 @@ export interface MapOptions {
   /** Ask for transparent 2 MiB pages. */
   readonly pages: "4k" | "2m";
   readonly writable: boolean;
+  /** Code may be fetched from it. */
+  readonly executable?: boolean;
+  /** Number of a file, mapped privately from its first page on; absent: anonymous memory. */
+  readonly file?: number;
+  /**
+   * The program's signal handler for a forbidden access: it makes the page readable and writable with a
+   * system call of its own and returns, as page-protecting garbage collectors do.
+   */
+  readonly onForbidden?: "unprotect";
 }
 
-/** Fifteen methods at most. A workload never learns which engine runs it. */
+/** Where the first process and `Guest.exec` place the program. */
+export const imageVpn = 0x1_0000_0000 as Vpn;
+
+/** The program's code comes first (half of the image, rounded up), its writable data behind. */
+export function imageDataVpn(pages: number): Vpn {
+  return (imageVpn + imageCodePages(pages)) as Vpn;
+}
+
+export function imageCodePages(pages: number): number {
+  return Math.ceil(pages / 2);
+}
+
+/** The system calls and instructions of a program. Fifteen methods at most. A workload never learns which engine runs it. */
 export interface Guest {
   /** mmap of `pages` 4 KiB pages; returns the first page. */
   map(pages: number, options: MapOptions): Vpn;

@@ -1,0 +1,16 @@
+/**
+ * One address space: its regions and the roots of its tables.
+ */
+import type { Gfn } from "../machine/address.ts";
+import type { Vmas } from "./vmas.ts";
+
+export interface AddressSpace {
+  /** Never used again, so that a stale PCID cannot be taken for this space's. From 1. */
+  readonly id: number;
+  readonly root: Gfn;
+  /** Root for user mode under KPTI: the same user half, and of the kernel only the entry area. */
+  readonly userRoot: Gfn | null;
+  readonly vmas: Vmas;
+  /** Files of which the space has private copies of pages: fork must copy their entries. */
+  readonly copiedFiles: Set<number>;
+}

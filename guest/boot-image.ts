@@ -1,0 +1,123 @@
+/**
+ * The memory that a boot loader leaves behind: kernel tables with text, entry area and direct map.
+ *
+ * Written as bytes before the first instruction, because nobody can run code without tables. From frame 0:
+ * kernel text, entry area, then the tables. A and D are set in all of it, as Linux sets them, so that
+ * silicon has nothing to note down on kernel pages.
+ */
+import { entriesPerTable, type Gfn, indexAt, pagesPerEntry, type Vpn } from "../machine/address.ts";
+import { assert } from "../machine/assert.ts";
+import { A, D, G, highHalf, lowHalf, NX_HIGH, P, PS, W } from "../machine/entry.ts";
+import type { GuestMemory } from "../machine/hypervisor.ts";
+import { entryPages, type KernelLayout, textPages } from "./layout.ts";
+import type { KernelOptions } from "./options.ts";
+
+export interface BootImage {
+  /** Kernel root: its user half is empty for ever; the root of each process starts as a copy of it. */
+  readonly root: Gfn;
+  /** First frame behind the image. */
+  readonly end: number;
+}
+
+const table = P | W | A | D;
+
+interface Mapping {
+  readonly vpn: number;
+  readonly frame: number;
+  readonly level: number;
+  readonly flags: number;
+  readonly nx: number;
+}
+
+class ImageWriter {
+  private readonly memory: GuestMemory;
+  private readonly levels: number;
+  readonly root: Gfn;
+  private cursor: number;
+
+  constructor(memory: GuestMemory, levels: number, firstTable: number) {
+    this.memory = memory;
+    this.levels = levels;
+    this.cursor = firstTable;
+    this.root = this.take();
+  }
+
+  get end(): number {
+    return this.cursor;
+  }
+
+  map({ vpn, frame, level, flags, nx }: Mapping): void {
+    let at = this.root;
+    for (let above = this.levels; above > level; above--) {
+      const index = indexAt(vpn, above);
+      const low = this.memory.readLow(at, index);
+      if ((low & P) !== 0) {
+        at = (low >>> 12) as Gfn;
+        continue;
+      }
+      const below = this.take();
+      this.memory.write(at, index, lowHalf(below, table), highHalf(below));
+      at = below;
+    }
+    const size = level === 1 ? 0 : PS;
+    this.memory.write(at, indexAt(vpn, level), lowHalf(frame, flags | size), highHalf(frame, nx));
+  }
+
+  private take(): Gfn {
+    const { frames } = this.memory;
+    assert(this.cursor < frames, `boot image: does not fit into ${frames} frames`);
+    this.cursor += 1;
+    return (this.cursor - 1) as Gfn;
+  }
+}
+
+/** Writes the image and says where it ends. `memory.frames` is the size of guest memory. */
+export function writeBootImage(
+  memory: GuestMemory,
+  layout: KernelLayout,
+  options: KernelOptions,
+): BootImage {
+  const { directMap, kpti, globalPages } = options;
+  // With large pages the text is one 2 MiB page from frame 0, so the image starts with a whole one.
+  const textLevel = directMap === "4k" ? 1 : 2;
+  const entryFrame = textPages.count;
+  const writer = new ImageWriter(memory, layout.levels, entryFrame + entryPages.count);
+  // Under KPTI kernel translations must not survive the way back to user mode, except the entry area.
+  const shared = globalPages ? G : 0;
+  const kernel = kpti ? 0 : shared;
+
+  const textMapped = textLevel === 1 ? textPages.count : 1;
+  for (let i = 0; i < textMapped; i++) {
+    writer.map({
+      vpn: layout.text + i,
+      frame: i,
+      level: textLevel,
+      flags: P | A | D | kernel,
+      nx: 0,
+    });
+  }
+  for (let i = 0; i < entryPages.count; i++) {
+    const isText = i === entryPages.text;
+    const flags = P | A | D | shared | (i === entryPages.stack ? W : 0);
+    const vpn = layout.entryArea + i;
+    writer.map({ vpn, frame: entryFrame + i, level: 1, flags, nx: isText ? 0 : NX_HIGH });
+  }
+  mapAllMemory(writer, memory.frames, layout.directMap, { largest: directMap, global: kernel });
+  return { root: writer.root, end: textLevel === 1 ? writer.end : Math.max(512, writer.end) };
+}
+
+function mapAllMemory(
+  writer: ImageWriter,
+  frames: number,
+  base: Vpn,
+  { largest, global }: { largest: KernelOptions["directMap"]; global: number },
+): void {
+  const levelMax = { "4k": 1, "2m": 2, "1g": 3 }[largest];
+  assert(frames <= entriesPerTable ** 3, `boot image: ${frames} frames exceed the direct map`);
+  for (let frame = 0; frame < frames;) {
+    let level: number = levelMax;
+    while (frame % pagesPerEntry(level) !== 0 || frame + pagesPerEntry(level) > frames) level -= 1;
+    writer.map({ vpn: base + frame, frame, level, flags: P | W | A | D | global, nx: NX_HIGH });
+    frame += pagesPerEntry(level);
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * Which address space is loaded, under which PCID, and how its translations are flushed.
+ *
+ * With PCID the kernel keeps the six spaces that ran last under tags of their own and writes CR3 with the
+ * keep bit when it comes back to one. Under KPTI each has a second tag for user mode; a full flush then
+ * cannot reach that tag from kernel mode, so it is noted and the next way out writes CR3 without the bit.
+ *
+ * Source: Linux arch/x86/mm/tlb.c (choose_new_asid, invalidate_user_asid, flush_tlb_func).
+ */
+import type { Gfn, Vpn } from "../machine/address.ts";
+import { assert } from "../machine/assert.ts";
+import type { Vcpu } from "../machine/vcpu.ts";
+import type { AddressSpace } from "./address-space.ts";
+import type { KernelOptions } from "./options.ts";
+
+/** Linux's TLB_NR_DYN_ASIDS. */
+const asidCount = 6;
+/** Bit 11 tells a user PCID from its kernel PCID. */
+const userPcidBit = 0x800;
+/** Linux's tlb_single_page_flush_ceiling: above it one full flush is cheaper than page by page. */
+export const pageFlushesMax = 33;
+
+export class Contexts {
+  private readonly vcpu: Vcpu;
+  private readonly kpti: boolean;
+  private readonly pcid: boolean;
+  /** Id of the space behind each ASID; 0: nobody. */
+  private readonly owners = new Int32Array(asidCount);
+  private readonly userFlushPending = new Uint8Array(asidCount);
+  private nextAsid = 0;
+  private asid = 0;
+  private space: AddressSpace | null = null;
+
+  constructor(vcpu: Vcpu, { kpti, pcid }: KernelOptions) {
+    this.vcpu = vcpu;
+    this.kpti = kpti;
+    this.pcid = pcid;
+  }
+
+  isLoaded(space: AddressSpace): boolean {
+    return this.space === space;
+  }
+
+  /** Loads `space`; kernel mode. */
+  load(space: AddressSpace): void {
+    this.space = space;
+    const keep = this.pcid && this.chooseAsid(space.id);
+    if (!keep) this.userFlushPending[this.asid] = 1;
+    this.writeCr3(space.root, 0, keep);
+  }
+
+  /** On the way in: from the user tables to the kernel's. */
+  enterKernel(): void {
+    if (this.kpti) this.writeCr3(this.loaded().root, 0, this.pcid);
+  }
+
+  /** On the way out. */
+  leaveKernel(): void {
+    if (!this.kpti) return;
+    const keep = this.pcid && this.userFlushPending[this.asid] === 0;
+    this.userFlushPending[this.asid] = 0;
+    const { userRoot } = this.loaded();
+    assert(userRoot !== null, "contexts: KPTI without user tables");
+    this.writeCr3(userRoot, userPcidBit, keep);
+  }
+
+  /** Drops one page's translations of the loaded space, and all walk-cache entries above it. */
+  flushPage(vpn: Vpn): void {
+    this.vcpu.invlpg(vpn);
+    if (this.kpti && this.pcid) {
+      this.vcpu.invpcid("address", (this.asid + 1) | userPcidBit, vpn);
+    }
+  }
+
+  /** Drops every translation of the loaded space. */
+  flushAll(): void {
+    this.userFlushPending[this.asid] = 1;
+    this.writeCr3(this.loaded().root, 0, false);
+  }
+
+  private loaded(): AddressSpace {
+    assert(this.space !== null, "contexts: no address space is loaded");
+    return this.space;
+  }
+
+  private writeCr3(root: Gfn, userBit: number, keep: boolean): void {
+    if (this.pcid) this.vcpu.writeCr3(root, (this.asid + 1) | userBit, keep);
+    else this.vcpu.writeCr3(root);
+  }
+
+  /** True when the ASID still holds this space's translations. */
+  private chooseAsid(id: number): boolean {
+    const found = this.owners.indexOf(id);
+    if (found >= 0) {
+      this.asid = found;
+      return true;
+    }
+    this.asid = this.nextAsid;
+    this.nextAsid = (this.nextAsid + 1) % asidCount;
+    this.owners[this.asid] = id;
+    return false;
+  }
+}

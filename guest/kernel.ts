@@ -1,0 +1,63 @@
+/**
+ * Booting the guest: the image a boot loader leaves, the first CR3, the first process.
+ */
+import type { HostEvent } from "../machine/exit.ts";
+import type { Hypervisor } from "../machine/hypervisor.ts";
+import type { Vcpu } from "../machine/vcpu.ts";
+import { writeBootImage } from "./boot-image.ts";
+import { Contexts } from "./contexts.ts";
+import { DirectMap } from "./direct-map.ts";
+import { FrameAllocator } from "./frames.ts";
+import type { Guest } from "./guest.ts";
+import { KernelEntry } from "./kernel-entry.ts";
+import { kernelLayout } from "./layout.ts";
+import { OperatingSystem } from "./operating-system.ts";
+import type { KernelOptions } from "./options.ts";
+import { PageCache } from "./page-cache.ts";
+import { PageTables } from "./page-tables.ts";
+
+export interface KernelBoot {
+  readonly vcpu: Vcpu;
+  readonly hypervisor: Hypervisor;
+  readonly options: KernelOptions;
+  /** The workload says that its set-up is done. */
+  readonly onMeasure: () => void;
+}
+
+/** Writes the boot image, starts the vCPU on it, and brings up the first process. */
+export function bootKernel(boot: KernelBoot): Guest {
+  const { vcpu, hypervisor, options, onMeasure } = boot;
+  const layout = kernelLayout(options.levels);
+  const image = writeBootImage(hypervisor.memory, layout, options);
+  const frames = new FrameAllocator(
+    { first: image.end, frames: hypervisor.memory.frames },
+    options.seed,
+  );
+  vcpu.boot(
+    hypervisor,
+    { root: image.root, pcid: 0, keep: false },
+    {
+      writeProtect: true,
+      globalPages: options.globalPages,
+      pcid: options.pcid,
+      levels: options.levels,
+    },
+  );
+
+  vcpu.setPrivilege("supervisor");
+  const map = new DirectMap(vcpu, layout.directMap);
+  const contexts = new Contexts(vcpu, options);
+  const entry = new KernelEntry(vcpu, contexts, layout);
+  entry.run("boot");
+  const tableParts = { map, frames, contexts, options, kernelRoot: image.root };
+  const zeroFrame = frames.take();
+  map.zero(zeroFrame);
+  const tables = new PageTables(tableParts);
+  const pageCache = new PageCache(map, frames);
+  const parts = { ...tableParts, tables, pageCache, zeroFrame };
+  const world = { onMeasure, host: (event: HostEvent) => hypervisor.host(event).length };
+  const system = new OperatingSystem(vcpu, world, { parts, entry });
+  vcpu.software = system;
+  system.start();
+  return system;
+}

@@ -1,0 +1,60 @@
+/**
+ * Where things lie in the guest's virtual address space, for 4 and 5 levels.
+ *
+ * The kernel half begins at top-level index 256. Its three parts have a top-level entry each, so that the
+ * user-mode tables of KPTI can share the entry area and nothing else. User programs stay below 47 bits
+ * in both modes, as Linux keeps them unless they ask for more.
+ *
+ * Model: with 5 levels Linux puts entry area and text under the last PML5E; here they stay apart.
+ *
+ * Source: Linux Documentation/arch/x86/x86_64/mm.rst.
+ */
+import { pagesPerEntry, type PagingLevels, type Vpn } from "../machine/address.ts";
+
+export const directMapTop = 273;
+export const entryAreaTop = 508;
+export const kernelTextTop = 511;
+
+/** Pages of the entry area, mapped in kernel and user tables alike. */
+export const entryPages = { text: 0, descriptors: 1, stack: 2, count: 3 } as const;
+
+/** Which page of kernel text runs, by what the kernel does. Real code spreads the same way. */
+export const textPages = {
+  systemCall: 0,
+  pageFault: 1,
+  memoryMap: 2,
+  fork: 3,
+  exec: 4,
+  exit: 5,
+  scheduler: 6,
+  signal: 7,
+  boot: 8,
+  count: 16,
+} as const;
+export type TextPage = Exclude<keyof typeof textPages, "count">;
+
+export interface KernelLayout {
+  readonly levels: PagingLevels;
+  /** First page of the direct map: page `directMap + gfn` is guest frame gfn. */
+  readonly directMap: Vpn;
+  readonly entryArea: Vpn;
+  readonly text: Vpn;
+}
+
+export function kernelLayout(levels: PagingLevels): KernelLayout {
+  const slot = pagesPerEntry(levels);
+  return {
+    levels,
+    directMap: (directMapTop * slot) as Vpn,
+    entryArea: (entryAreaTop * slot) as Vpn,
+    text: (kernelTextTop * slot) as Vpn,
+  };
+}
+
+/** First page that user programs cannot have: 2^47 bytes. */
+export const userEnd = 0x8_0000_0000;
+/** Main stack: 128 KiB below the end of user space. */
+export const stackEnd = (userEnd - 16) as Vpn;
+export const stackPages = 32;
+/** mmap goes down from here; 2 MiB aligned. */
+export const mmapEnd = 0x7_fff7_fe00;

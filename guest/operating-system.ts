@@ -1,0 +1,296 @@
+/**
+ * The guest operating system: processes, demand paging, copy-on-write, system calls, context switches.
+ *
+ * Everything it does is instructions on one vCPU: page-table entries are stored through the direct map,
+ * flushes are INVLPG, INVPCID and CR3 writes, and each way into the kernel fetches code and touches stacks.
+ * Its decisions follow from the calls, its own tables and the seed; it knows nothing of a host, so the
+ * stream of instructions is the same under every engine.
+ */
+import { hexGva, type Vpn } from "../machine/address.ts";
+import { assert } from "../machine/assert.ts";
+import { PF_FETCH, PF_USER, PF_WRITE } from "../machine/entry.ts";
+import type { HostEvent } from "../machine/exit.ts";
+import type { GuestSoftware, PageFault } from "../machine/observer.ts";
+import type { Vcpu } from "../machine/vcpu.ts";
+import { type FaultParts, resolveFault } from "./faults.ts";
+import { type Guest, imageVpn, type MapOptions, type Pid } from "./guest.ts";
+import type { KernelEntry } from "./kernel-entry.ts";
+import { stackEnd, type TextPage } from "./layout.ts";
+import { assertUserRange } from "./page-tables.ts";
+import { mapImage, type Process } from "./process.ts";
+import { changeProtection } from "./protection.ts";
+import { copySpace, emptySpace, unmapRange } from "./spaces.ts";
+import type { Access, Vma } from "./vmas.ts";
+
+/** What lies outside the guest. */
+export interface World {
+  /** Frames that a host event reports. */
+  host(event: HostEvent): number;
+  /** The workload says that its set-up is done. */
+  onMeasure(): void;
+}
+
+/** Image of the first process, in pages. */
+const initPages = 8;
+/** Mappings that ask for 2 MiB pages start on one. */
+const hugeAlignment = 512;
+
+export class OperatingSystem implements Guest, GuestSoftware {
+  private readonly vcpu: Vcpu;
+  private readonly world: World;
+  private readonly parts: FaultParts;
+  private readonly entry: KernelEntry;
+  private readonly processes = new Map<Pid, Process>();
+  private pids = 0;
+  private current: Process;
+
+  constructor(
+    vcpu: Vcpu,
+    world: World,
+    { parts, entry }: { parts: FaultParts; entry: KernelEntry },
+  ) {
+    this.vcpu = vcpu;
+    this.world = world;
+    this.parts = parts;
+    this.entry = entry;
+    this.current = this.createProcess(parts.tables.createSpace());
+  }
+
+  /** Leaves the boot tables for those of the first process. */
+  start(): void {
+    mapImage(this.current.space, initPages);
+    this.parts.contexts.load(this.current.space);
+    this.entry.leave(this.stack(), imageVpn);
+  }
+
+  // --- Memory ---------------------------------------------------------------------------------------
+
+  map(pages: number, options: MapOptions): Vpn {
+    this.enter("memoryMap");
+    this.vcpu.ledger.mmaps += 1;
+    const alignment = options.pages === "2m" && pages >= hugeAlignment ? hugeAlignment : 1;
+    const vpn = this.current.space.vmas.room(pages, alignment);
+    this.insert(vpn, pages, options);
+    this.leave();
+    return vpn;
+  }
+
+  mapAt(vpn: Vpn, pages: number, options: MapOptions): void {
+    this.enter("memoryMap");
+    this.vcpu.ledger.mmaps += 1;
+    assertUserRange(vpn, pages);
+    unmapRange(this.parts, this.current.space, vpn, vpn + pages);
+    this.insert(vpn, pages, options);
+    this.leave();
+  }
+
+  unmap(vpn: Vpn, pages: number): void {
+    this.enter("memoryMap");
+    this.vcpu.ledger.munmaps += 1;
+    assertUserRange(vpn, pages);
+    unmapRange(this.parts, this.current.space, vpn, vpn + pages);
+    this.leave();
+  }
+
+  protect(vpn: Vpn, pages: number, access: Access): void {
+    this.enter("memoryMap");
+    this.vcpu.ledger.mprotects += 1;
+    assertUserRange(vpn, pages);
+    const { space } = this.current;
+    for (const { start, end } of space.vmas.protect(vpn, vpn + pages, access)) {
+      changeProtection(this.parts, space, { from: start, to: end, access });
+    }
+    this.leave();
+  }
+
+  read(vpn: Vpn, offset = 0): void {
+    this.vcpu.read(vpn, offset);
+  }
+
+  write(vpn: Vpn, offset = 0): void {
+    this.vcpu.write(vpn, offset);
+  }
+
+  fetch(vpn: Vpn, offset = 0): void {
+    this.vcpu.fetch(vpn, offset);
+  }
+
+  compute(ops: number): void {
+    this.vcpu.ledger.computeOps += ops;
+  }
+
+  // --- Processes ------------------------------------------------------------------------------------
+
+  fork(): Pid {
+    this.enter("fork");
+    this.vcpu.ledger.forks += 1;
+    const child = this.createProcess(copySpace(this.parts, this.current.space));
+    this.leave();
+    return child.pid;
+  }
+
+  exec(pages: number): void {
+    this.enter("exec");
+    this.vcpu.ledger.execs += 1;
+    assertUserRange(imageVpn, pages);
+    const { tables, contexts } = this.parts;
+    const old = this.current.space;
+    const space = tables.createSpace();
+    mapImage(space, pages);
+    this.current.space = space;
+    contexts.load(space);
+    emptySpace(this.parts, old);
+    tables.destroySpace(old);
+    // Arguments and environment are copied to the new stack before the program runs.
+    this.populate(stackEnd - 1, 1);
+    this.leave();
+  }
+
+  exit(next: Pid): void {
+    this.enter("exit");
+    this.vcpu.ledger.processExits += 1;
+    const dead = this.current;
+    assert(next !== dead.pid, `guest: process ${dead.pid} cannot outlive its exit`);
+    emptySpace(this.parts, dead.space);
+    this.schedule(this.process(next));
+    // Only now, for the dead process's root and stack were in use until the switch.
+    this.parts.tables.destroySpace(dead.space);
+    this.parts.frames.release(dead.stack);
+    this.processes.delete(dead.pid);
+    this.leave();
+  }
+
+  switchTo(pid: Pid): void {
+    this.enter("scheduler");
+    this.schedule(this.process(pid));
+    this.leave();
+  }
+
+  syscall(): void {
+    this.enter("systemCall");
+    this.leave();
+  }
+
+  // --- World ----------------------------------------------------------------------------------------
+
+  host(event: HostEvent): number {
+    this.vcpu.drain();
+    return this.world.host(event);
+  }
+
+  measure(): void {
+    this.vcpu.drain();
+    this.world.onMeasure();
+  }
+
+  /** #PF. User code faults on its own pages; the kernel does when it stores to a user stack. */
+  pageFault({ vpn, error }: PageFault): "retry" {
+    this.vcpu.ledger.faultHandlerRuns += 1;
+    const fromUser = (error & PF_USER) !== 0;
+    if (fromUser) this.entry.exception(this.stack());
+    this.entry.run("pageFault");
+
+    const { space, pid } = this.current;
+    const write = (error & PF_WRITE) !== 0;
+    const vma = space.vmas.find(vpn);
+    const gva = `GVA 0x${hexGva(vpn, 0, this.parts.options.levels)} of process ${pid}`;
+    assert(vma !== undefined, `guest: #PF at ${gva}, where nothing is mapped`);
+    const fetch = (error & PF_FETCH) !== 0;
+    if (allows(vma, write, fetch)) {
+      const resolved = resolveFault(this.parts, { space, vma, vpn, write });
+      assert(resolved, `guest: spurious #PF (error ${error}) at ${gva}`);
+    } else {
+      assert(vma.signals && fromUser, `guest: forbidden access (error ${error}) to ${gva}`);
+      this.signal(vpn);
+    }
+    // A fetch that faulted is fetched again by silicon; otherwise the program's code goes on.
+    if (fromUser) this.entry.leave(this.stack(), fetch ? null : imageVpn);
+    return "retry";
+  }
+
+  // --- Inside ---------------------------------------------------------------------------------------
+
+  /** SIGSEGV to the program's handler, which unprotects the page and comes back by sigreturn. */
+  private signal(vpn: Vpn): void {
+    this.entry.run("signal");
+    // The kernel stores the signal frame on the user stack, through the user's own address.
+    const frame = (stackEnd - 1) as Vpn;
+    this.vcpu.write(frame);
+    this.entry.leave(this.stack(), imageVpn);
+    this.protect(vpn, 1, "read-write");
+    this.enter("signal");
+    this.vcpu.read(frame);
+    this.vcpu.drain();
+  }
+
+  private insert(vpn: Vpn, pages: number, options: MapOptions): void {
+    assertUserRange(vpn, pages);
+    this.current.space.vmas.insert({
+      start: vpn,
+      end: vpn + pages,
+      access: options.writable ? "read-write" : "read",
+      executable: options.executable ?? false,
+      huge: options.pages === "2m",
+      file: options.file ?? null,
+      filePage: 0,
+      signals: options.onForbidden === "unprotect",
+    });
+    if (options.fill === "populate") this.populate(vpn, pages);
+  }
+
+  /** Fills pages as if each had been touched, without the exceptions. */
+  private populate(from: number, pages: number): void {
+    const { space } = this.current;
+    for (let page = from; page < from + pages; page++) {
+      const vpn = page as Vpn;
+      const vma = space.vmas.find(vpn);
+      assert(vma !== undefined, `guest: vpn ${vpn} is populated but not mapped`);
+      // Writable memory is filled as a store would, so that no shared zeros come in.
+      resolveFault(this.parts, { space, vma, vpn, write: vma.access === "read-write" });
+    }
+  }
+
+  private createProcess(space: Process["space"]): Process {
+    const stack = this.parts.frames.take();
+    this.parts.map.zero(stack);
+    this.pids += 1;
+    const process: Process = { pid: this.pids as Pid, stack, space };
+    this.processes.set(process.pid, process);
+    return process;
+  }
+
+  private process(pid: Pid): Process {
+    const process = this.processes.get(pid);
+    assert(process !== undefined, `guest: process ${pid} does not exist`);
+    return process;
+  }
+
+  private schedule(next: Process): void {
+    if (next === this.current) return;
+    this.entry.run("scheduler");
+    this.vcpu.ledger.contextSwitches += 1;
+    this.parts.contexts.load(next.space);
+    this.current = next;
+    this.vcpu.read(this.stack());
+  }
+
+  private stack(): Vpn {
+    return this.parts.map.page(this.current.stack);
+  }
+
+  private enter(page: TextPage): void {
+    this.vcpu.ledger.syscalls += 1;
+    this.entry.systemCall(this.stack());
+    if (page !== "systemCall") this.entry.run(page);
+  }
+
+  private leave(): void {
+    this.entry.leave(this.stack(), imageVpn);
+  }
+}
+
+function allows({ access, executable }: Vma, write: boolean, fetch: boolean): boolean {
+  if (access === "none") return false;
+  if (fetch) return executable;
+  return !write || access === "read-write";
+}

@@ -1,0 +1,230 @@
+/**
+ * The tables of address spaces: found, grown, split and freed by loads and stores through the direct map.
+ *
+ * The kernel remembers roots and nothing else; every step down is a load, as in Linux. One walk
+ * (`visitLeaves`) serves unmapping, protecting and forking; one (`tableAt`) serves faults.
+ *
+ * Source: Linux mm/memory.c (unmap_page_range, free_pgd_range, copy_page_range), mm/huge_memory.c.
+ */
+import { entriesPerTable, type Gfn, indexAt, pagesPerEntry, type Vpn } from "../machine/address.ts";
+import { assert } from "../machine/assert.ts";
+import { A, D, frameOf, G, NX_HIGH, P, PS, U, W } from "../machine/entry.ts";
+import type { AddressSpace } from "./address-space.ts";
+import type { Contexts } from "./contexts.ts";
+import type { DirectMap } from "./direct-map.ts";
+import type { FrameAllocator } from "./frames.ts";
+import type { Gather } from "./gather.ts";
+import { entryAreaTop, userEnd } from "./layout.ts";
+import type { KernelOptions } from "./options.ts";
+import { Vmas } from "./vmas.ts";
+
+/** In an entry with P clear: the page exists but nobody may touch it (Linux's _PAGE_PROTNONE). */
+export const PROTNONE = G;
+
+const tableFlags = P | W | U | A | D;
+
+/** True for an entry that holds a frame, accessible or not. */
+export function isUsed(low: number): boolean {
+  return (low & (P | PROTNONE)) !== 0;
+}
+
+/** An entry that maps a page, as the walk found it. One object, reused. */
+export interface Leaf {
+  vpn: Vpn;
+  /** 1 for 4 KiB, 2 for 2 MiB. */
+  level: number;
+  table: Gfn;
+  index: number;
+  low: number;
+  high: number;
+}
+
+export interface TableParts {
+  readonly map: DirectMap;
+  readonly frames: FrameAllocator;
+  readonly contexts: Contexts;
+  readonly options: KernelOptions;
+  /** The boot image's root. */
+  readonly kernelRoot: Gfn;
+}
+
+export class PageTables {
+  private readonly parts: TableParts;
+  private readonly leaf: Leaf = {
+    vpn: 0 as Vpn,
+    level: 1,
+    table: 0 as Gfn,
+    index: 0,
+    low: 0,
+    high: 0,
+  };
+  private spaces = 0;
+
+  constructor(parts: TableParts) {
+    this.parts = parts;
+  }
+
+  /** An empty space: kernel half shared, user half zero. */
+  createSpace(): AddressSpace {
+    const { map, frames, kernelRoot, options } = this.parts;
+    const root = frames.take();
+    map.copy(root, kernelRoot);
+    let userRoot: Gfn | null = null;
+    if (options.kpti) {
+      userRoot = frames.take();
+      map.zero(userRoot);
+      const low = map.load(kernelRoot, entryAreaTop);
+      map.store(userRoot, entryAreaTop, low, map.high);
+    }
+    this.spaces += 1;
+    return { id: this.spaces, root, userRoot, vmas: new Vmas(), copiedFiles: new Set() };
+  }
+
+  /** Frees the roots; everything below is gone already. */
+  destroySpace({ root, userRoot }: AddressSpace): void {
+    this.parts.frames.release(root);
+    if (userRoot !== null) this.parts.frames.release(userRoot);
+  }
+
+  /** The table whose entries at `level` cover `vpn`, grown where it is missing. */
+  tableAt(space: AddressSpace, vpn: Vpn, level: 1 | 2): Gfn {
+    const { map, options } = this.parts;
+    let table = space.root;
+    for (let above: number = options.levels; above > level; above--) {
+      const index = indexAt(vpn, above);
+      const low = map.load(table, index);
+      if ((low & P) === 0) {
+        table = this.growTable(space, { table, index, level: above });
+      } else {
+        assert((low & PS) === 0, `tables: vpn ${vpn} has a large page at level ${above}`);
+        table = frameOf(low, map.high) as Gfn;
+      }
+    }
+    return table;
+  }
+
+  /** Links a zeroed table below the entry. */
+  growTable(space: AddressSpace, at: { table: Gfn; index: number; level: number }): Gfn {
+    const { map, frames } = this.parts;
+    const below = frames.take();
+    map.zero(below);
+    this.storeLink(space, at, below);
+    return below;
+  }
+
+  /**
+   * Calls `visit` for every entry that maps pages in [from, to), in address order. A 2 MiB entry that
+   * the range cuts is split first, so `visit` always gets whole entries.
+   */
+  visitLeaves(space: AddressSpace, from: number, to: number, visit: (leaf: Leaf) => void): void {
+    this.descend({ table: space.root, level: this.parts.options.levels, space, visit }, from, to);
+  }
+
+  /** Frees the tables of [from, to) that no region needs any more. */
+  freeTables(space: AddressSpace, from: number, to: number, gather: Gather): void {
+    const level = this.parts.options.levels;
+    this.prune({ table: space.root, level, space, gather }, from, to);
+  }
+
+  /**
+   * Turns a 2 MiB entry into a table of 512 entries with the same rights. The old entry goes and is
+   * flushed first: two sizes for one address must never be cached at once.
+   */
+  splitLeaf({ vpn, table, index, low, high }: Leaf): Gfn {
+    const { map, frames, contexts } = this.parts;
+    const base = vpn - (vpn % entriesPerTable);
+    const small = frames.take();
+    map.clear(table, index);
+    contexts.flushPage(base as Vpn);
+    const first = frameOf(low, high);
+    const flags = low & (P | W | U | A | D | PROTNONE);
+    for (let i = 0; i < entriesPerTable; i++) {
+      map.storeEntry(small, i, first + i, flags, high & NX_HIGH);
+    }
+    map.storeEntry(table, index, small, tableFlags);
+    return small;
+  }
+
+  private descend(
+    at: { table: Gfn; level: number; space: AddressSpace; visit: (leaf: Leaf) => void },
+    from: number,
+    to: number,
+  ): void {
+    const { map } = this.parts;
+    const { table, level, space, visit } = at;
+    const span = pagesPerEntry(level);
+    for (let vpn = from; vpn < to;) {
+      const next = Math.min(to, vpn - (vpn % span) + span);
+      const index = indexAt(vpn, level);
+      const low = map.load(table, index);
+      if (isUsed(low)) {
+        const high = map.high;
+        const mapsPages = level === 1 || (low & PS) !== 0;
+        if (mapsPages && next - vpn === span) {
+          visit(Object.assign(this.leaf, { vpn, level, table, index, low, high }));
+        } else {
+          const cut: Leaf = { vpn: vpn as Vpn, level, table, index, low, high };
+          const below = mapsPages ? this.splitLeaf(cut) : (frameOf(low, high) as Gfn);
+          this.descend({ table: below, level: level - 1, space, visit }, vpn, next);
+        }
+      }
+      vpn = next;
+    }
+  }
+
+  private prune(
+    at: { table: Gfn; level: number; space: AddressSpace; gather: Gather },
+    from: number,
+    to: number,
+  ): void {
+    const { map } = this.parts;
+    const { table, level, space, gather } = at;
+    const span = pagesPerEntry(level);
+    for (let vpn = from; vpn < to;) {
+      const start = vpn - (vpn % span);
+      const next = Math.min(to, start + span);
+      const index = indexAt(vpn, level);
+      const low = map.load(table, index);
+      if ((low & P) !== 0 && (low & PS) === 0) {
+        const below = frameOf(low, map.high) as Gfn;
+        if (level > 2) this.prune({ table: below, level: level - 1, space, gather }, vpn, next);
+        if (!space.vmas.intersects(start, start + span)) {
+          this.storeLink(space, { table, index, level }, null);
+          // Walk caches may hold the way to the dead table, though none of its pages was mapped.
+          gather.changed(vpn as Vpn, 1);
+          gather.release(below);
+        }
+      }
+      vpn = next;
+    }
+  }
+
+  /** Stores a link to a table, or clears it; under KPTI a top-level link goes into both roots. */
+  private storeLink(
+    space: AddressSpace,
+    { table, index, level }: { table: Gfn; index: number; level: number },
+    below: Gfn | null,
+  ): void {
+    const { map, options } = this.parts;
+    const roots =
+      level === options.levels && space.userRoot !== null ? [space.userRoot, table] : [table];
+    for (const at of roots) {
+      // The kernel must never run user code, not even by accident: its copy of the link forbids it.
+      const nx = roots.length === 2 && at === table ? NX_HIGH : 0;
+      if (below === null) map.clear(at, index);
+      else map.storeEntry(at, index, below, tableFlags, nx);
+    }
+  }
+}
+
+/** Pages that user programs may map. */
+export function assertUserRange(vpn: number, pages: number): void {
+  assert(
+    Number.isInteger(vpn) &&
+      Number.isInteger(pages) &&
+      vpn > 0 &&
+      pages > 0 &&
+      vpn + pages <= userEnd,
+    `guest: ${pages} pages at vpn ${vpn} are no user range`,
+  );
+}

@@ -1,0 +1,48 @@
+/**
+ * mprotect: rights of a region, brought into entries that exist.
+ *
+ * Source: Linux mm/mprotect.c (change_pte_range, can_change_pte_writable).
+ */
+import { entriesPerTable, pagesPerEntry } from "../machine/address.ts";
+import { A, D, frameOf, highHalf, lowHalf, NX_HIGH, P, PS, U, W } from "../machine/entry.ts";
+import type { AddressSpace } from "./address-space.ts";
+import type { FrameAllocator } from "./frames.ts";
+import { Gather } from "./gather.ts";
+import { PROTNONE, type PageTables, type TableParts } from "./page-tables.ts";
+import type { Access } from "./vmas.ts";
+
+/** P, W and U (or PROTNONE) of an entry in a region with `access`. */
+export function protectedFlags(access: Access, exclusive: boolean): number {
+  if (access === "none") return PROTNONE;
+  return access === "read-write" && exclusive ? P | U | W : P | U;
+}
+
+/**
+ * Changes the entries of [from, to). Each is cleared before it gets its new value, as Linux does: silicon
+ * could set A or D in between otherwise.
+ */
+export function changeProtection(
+  parts: TableParts & { readonly tables: PageTables },
+  space: AddressSpace,
+  { from, to, access }: { readonly from: number; readonly to: number; readonly access: Access },
+): void {
+  const { map, frames, contexts, tables } = parts;
+  const gather = new Gather(contexts, frames);
+  tables.visitLeaves(space, from, to, ({ vpn, level, table, index, low, high }) => {
+    const frame = frameOf(low, high);
+    // A shared page stays read-only whatever the region allows: its first store copies it.
+    const exclusive = isExclusive(frames, frame, level);
+    const kept = low & (A | D | PS);
+    map.clear(table, index);
+    const flags = kept | protectedFlags(access, exclusive);
+    map.store(table, index, lowHalf(frame, flags), highHalf(frame, high & NX_HIGH));
+    gather.changed(vpn, pagesPerEntry(level));
+  });
+  gather.flush();
+}
+
+function isExclusive(frames: FrameAllocator, first: number, level: number): boolean {
+  const count = level === 2 ? entriesPerTable : 1;
+  for (let i = 0; i < count; i++) if (!frames.isExclusive(first + i)) return false;
+  return true;
+}
