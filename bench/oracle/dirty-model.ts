@@ -1,0 +1,45 @@
+/**
+ * Which frames the guest has written since the host last asked: what any dirty log must at least report.
+ *
+ * More is legal, by rule: the pages of guest tables that silicon updates, pages mapped writable ahead of a
+ * write. Less loses a write in a migration.
+ */
+import type { HostEvent } from "../../machine/exit.ts";
+
+export class DirtyModel {
+  private first = 0;
+  private end = 0;
+  private readonly written = new Set<number>();
+
+  stored(gfn: number): void {
+    if (gfn >= this.first && gfn < this.end) this.written.add(gfn);
+  }
+
+  /** Returns a written frame that the log lost, if there is one. */
+  acted(event: HostEvent, reported: readonly number[]): number | undefined {
+    switch (event.kind) {
+      case "dirty-log-on":
+        this.first = event.start;
+        this.end = event.start + event.frames;
+        this.written.clear();
+        return undefined;
+      case "dirty-log-get": {
+        const known = new Set(reported);
+        const lost = [...this.written].find((gfn) => !known.has(gfn));
+        this.written.clear();
+        return lost;
+      }
+      case "dirty-log-off":
+        this.end = this.first;
+        this.written.clear();
+        return undefined;
+      case "reclaim":
+        // The host itself dropped these pages and need not send them.
+        for (let gfn = event.start as number; gfn < event.start + event.frames; gfn++)
+          this.written.delete(gfn);
+        return undefined;
+      case "vcpu-run":
+        return undefined;
+    }
+  }
+}

@@ -1,0 +1,186 @@
+/**
+ * Every translation that silicon may use for one access: the definition of legality, as a search.
+ *
+ * An entry on the path may have its value of now or a present value that it held earlier, if a cache can
+ * still hold it. The last entry read, the leaf, was read at some moment (a TLB entry remembers the result), no
+ * earlier than the last invalidation that covers the page. An entry above it was current at that moment,
+ * or sat in a paging-structure cache then, so it stood after the last invalidation of those. Entries that are
+ * not present or reserved are never cached, nor are entries with A=0. Freed tables are walked like any other.
+ *
+ * Slow, and asked only when the walk of the tables as they are does not explain what happened.
+ *
+ * Source: SDM vol. 3A 4.10.2 "Translation Lookaside Buffers", 4.10.3 "Paging-Structure Caches".
+ */
+import type { Pfn } from "../../machine/address.ts";
+import { A, D, frameOf, G, NX_HIGH, P, PS, RESERVED_HIGH, U, W } from "../../machine/entry.ts";
+import type { Cr3, Registers } from "../../machine/exit.ts";
+import type { PhysicalMemory } from "../../machine/memory.ts";
+import { FETCH, STORE, USER } from "../../machine/mmu.ts";
+import type { EntryHistory, Superseded } from "./entry-history.ts";
+import type { HostFrames } from "./host-frames.ts";
+import type { InvalidationLog } from "./invalidation-log.ts";
+
+export interface Query {
+  readonly log: InvalidationLog;
+  readonly cr3: Cr3;
+  readonly registers: Registers;
+  readonly vpn: number;
+  /** The access, as in the MMU's high column. */
+  readonly high: number;
+}
+
+export type Outcome =
+  /** Ends at a page: the frame of the 4 KiB accessed, and the flags that all levels share. */
+  | {
+      readonly kind: "page";
+      readonly gfn: number;
+      readonly flags: number;
+      readonly nx: boolean;
+      readonly dirty: boolean;
+    }
+  /** Ends at an entry that translates nothing. */
+  | { readonly kind: "broken"; readonly reserved: boolean };
+
+/** Since when caches may hold what: per PCID, or for global translations. */
+interface Window {
+  pageSince(order: number): number;
+  structuresSince(at: number): number;
+  readonly onlyGlobals: boolean;
+}
+
+interface Path {
+  /** Every entry so far had its value at this time or later. */
+  readonly start: number;
+  /** When the values so far ceased to stand. */
+  readonly ends: readonly number[];
+  readonly flags: number;
+  readonly nx: boolean;
+}
+
+/** Does the architecture let this access through with these rights? */
+export function allows(outcome: Outcome, { high, registers }: Query): boolean {
+  if (outcome.kind === "broken") return false;
+  const { flags } = outcome;
+  const user = (high & USER) !== 0;
+  if (user && (flags & U) === 0) return false;
+  if ((high & FETCH) !== 0) return !outcome.nx;
+  if ((high & STORE) !== 0) return (flags & W) !== 0 || (!user && !registers.writeProtect);
+  return true;
+}
+
+/** Are A and, for a store, D set as a completed access demands? */
+export function isMarked(outcome: Outcome, high: number): boolean {
+  if (outcome.kind === "broken" || (outcome.flags & A) === 0) return false;
+  return (high & STORE) === 0 || outcome.dirty;
+}
+
+/** True for entries that fault whatever the access: reserved address bits, PS where there are no pages. */
+export function isReserved(level: number, low: number, high: number): boolean {
+  if ((high & RESERVED_HIGH) !== 0) return true;
+  if ((low & PS) === 0 || level === 1) return false;
+  if (level > 3) return true;
+  return (low & (level === 2 ? 0x001f_e000 : 0x3fff_e000)) !== 0;
+}
+
+export function tableIndex(vpn: number, level: number): number {
+  return Math.floor(vpn / 512 ** (level - 1)) % 512;
+}
+
+export class LegalWalks {
+  private readonly memory: PhysicalMemory;
+  private readonly frames: HostFrames;
+  private readonly history: EntryHistory;
+
+  constructor(memory: PhysicalMemory, frames: HostFrames, history: EntryHistory) {
+    this.memory = memory;
+    this.frames = frames;
+    this.history = history;
+  }
+
+  /** The entry as it is now. A page that the host has taken away and not given back is zeros. */
+  entry(gfn: number, index: number): { readonly low: number; readonly high: number } {
+    const pfn = this.frames.pfnOf[gfn] ?? -1;
+    if (pfn < 0) return { low: 0, high: 0 };
+    const low = this.memory.readLow(pfn as Pfn, index);
+    return { low, high: this.memory.readHigh(pfn as Pfn, index) };
+  }
+
+  /** All legal outcomes, some of them more than once. */
+  *outcomes(query: Query): Generator<Outcome> {
+    const { log, cr3, registers, vpn } = query;
+    const local: Window = {
+      pageSince: (order) => log.pageSince(cr3.pcid, vpn, order),
+      structuresSince: (at) => log.structuresSince(cr3.pcid, at),
+      onlyGlobals: false,
+    };
+    for (const root of log.rootsOf(cr3.pcid)) {
+      const path = { start: root.start, ends: [root.end], flags: ~0, nx: false };
+      yield* this.below(query, local, path, registers.levels, root.gfn);
+    }
+    if (!registers.globalPages) return;
+    const global: Window = {
+      pageSince: (order) => log.globalPageSince(vpn, order),
+      // Model: which PCID cached the upper levels of a global translation is not told apart; this allows more.
+      structuresSince: () => log.globalStructuresSince,
+      onlyGlobals: true,
+    };
+    for (const root of log.rootsOfGlobals) {
+      const path = { start: root.start, ends: [root.end], flags: ~0, nx: false };
+      yield* this.below(query, global, path, registers.levels, root.gfn);
+    }
+  }
+
+  private *below(
+    query: Query,
+    window: Window,
+    path: Path,
+    level: number,
+    table: number,
+  ): Generator<Outcome> {
+    const index = tableIndex(query.vpn, level);
+    const { low, high } = this.entry(table, index);
+    const { history } = this;
+    if ((low & P) === 0 || isReserved(level, low, high)) {
+      const since = window.structuresSince(history.now);
+      const isReachable = path.ends.every((end) => end > since);
+      if (isReachable && !window.onlyGlobals) yield { kind: "broken", reserved: (low & P) !== 0 };
+    } else {
+      const current = { low, high, start: history.startOf(table, index), end: Infinity };
+      yield* this.through(query, window, path, level, current);
+    }
+    for (const value of history.pastOf(table, index)) {
+      if ((value.low & A) === 0 || isReserved(level, value.low, value.high)) continue;
+      yield* this.through(query, window, path, level, value);
+    }
+  }
+
+  /** Goes on through one value of an entry. */
+  private *through(
+    query: Query,
+    window: Window,
+    path: Path,
+    level: number,
+    value: Superseded,
+  ): Generator<Outcome> {
+    const { low, high } = value;
+    const start = Math.max(path.start, value.start);
+    const flags = path.flags & low;
+    const nx = path.nx || (high & NX_HIGH) !== 0;
+    if (level > 1 && (low & PS) === 0) {
+      const longer = { start, ends: [...path.ends, value.end], flags, nx };
+      yield* this.below(query, window, longer, level - 1, frameOf(low, high));
+      return;
+    }
+    if (window.onlyGlobals && (low & G) === 0) return;
+    const order = (level - 1) * 9;
+    const read = Math.max(start, window.pageSince(order));
+    if (value.end <= read) return;
+    const since = window.structuresSince(read);
+    if (!path.ends.every((end) => end > read || end > since)) return;
+    const span = 2 ** order;
+    const base = frameOf(low, high);
+    // A large page's bit 12 is its PAT bit, not an address bit.
+    const first = order === 0 ? base : base - (base % span);
+    yield { kind: "page", gfn: first + (query.vpn % span), flags, nx, dirty: (low & D) !== 0 };
+  }
+}

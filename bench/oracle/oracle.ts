@@ -1,0 +1,265 @@
+/**
+ * The oracle: a naive second opinion on every access of a run.
+ *
+ * It reads the guest's tables straight from memory, finds host frames by a plain function, keeps no cache,
+ * and stops the run at the first access, fault, A/D bit or data version that the architecture does not allow.
+ * For a guest that flushes as it should exactly one translation is right; for one that does not, silicon may
+ * use values that stood since the last invalidation (`legal-walks.ts`), and the oracle accepts exactly those.
+ *
+ * The hypervisor is not asked for anything. Four dependent loads per access when all is well.
+ */
+import type { Gfn, Pfn, Vpn } from "../../machine/address.ts";
+import {
+  A,
+  D,
+  frameOf,
+  NX_HIGH,
+  P,
+  PF_FETCH,
+  PF_PRESENT,
+  PF_RESERVED,
+  PF_USER,
+  PF_WRITE,
+  PS,
+  U,
+  W,
+} from "../../machine/entry.ts";
+import type { HostEvent, PendingStore } from "../../machine/exit.ts";
+import type { Hypervisor } from "../../machine/hypervisor.ts";
+import type { Machine } from "../../machine/machine.ts";
+import { slotShift } from "../../machine/memory.ts";
+import { FETCH, STORE, USER } from "../../machine/mmu.ts";
+import { identity } from "../../machine/placement.ts";
+import type { EmulatedStore, Invalidation, Observer, PageFault } from "../../machine/observer.ts";
+import type { Vcpu } from "../../machine/vcpu.ts";
+import { EntryHistory } from "./entry-history.ts";
+import { DirtyModel } from "./dirty-model.ts";
+import { HostFrames } from "./host-frames.ts";
+import { InvalidationLog } from "./invalidation-log.ts";
+import { allows, isMarked, isReserved, LegalWalks, type Query } from "./legal-walks.ts";
+import { describeAccess, describeLegal, describeWalk, hex, OracleMismatch } from "./mismatch.ts";
+
+export interface OracleOptions {
+  /** Bare metal: GPA equals HPA, whatever the machine's placement. */
+  readonly native: boolean;
+  /** Named in mismatches. */
+  readonly engine?: string;
+}
+
+/** Watches every vCPU of `machine` from now on. Attach it before the guest boots. */
+export function attachOracle(
+  machine: Machine,
+  hypervisor: Hypervisor,
+  options: OracleOptions,
+): Oracle {
+  const oracle = new Oracle(machine, options);
+  for (const vcpu of machine.vcpus) vcpu.observer = oracle;
+  const host = hypervisor.host.bind(hypervisor);
+  hypervisor.host = (event) => {
+    oracle.hostActs(event);
+    const reported = host(event);
+    oracle.hostActed(event, reported);
+    return reported;
+  };
+  return oracle;
+}
+
+export class Oracle implements Observer {
+  /** Accesses and emulated stores checked so far. */
+  checked = 0;
+  /** Guest page faults checked so far. */
+  faults = 0;
+  /** Of `checked`, those that only a cached value explains: 0 for a guest that flushes as it should. */
+  stale = 0;
+  private readonly machine: Machine;
+  private readonly engine: string;
+  private readonly history = new EntryHistory();
+  private readonly frames: HostFrames;
+  private readonly walks: LegalWalks;
+  private readonly logs: InvalidationLog[];
+  private readonly dirty = new DirtyModel();
+
+  constructor(machine: Machine, { native, engine }: OracleOptions) {
+    this.machine = machine;
+    this.engine = engine ?? (native ? "native" : "virtualized");
+    const placement = native ? identity : machine.placement;
+    this.frames = new HostFrames(machine.memory, machine.guestFrames, placement);
+    this.walks = new LegalWalks(machine.memory, this.frames, this.history);
+    this.logs = machine.vcpus.map(() => new InvalidationLog());
+  }
+
+  access(cpu: number, vpn: Vpn, high: number, pfn: Pfn): void {
+    this.checked += 1;
+    const vcpu = this.running(cpu);
+    let gfn = this.translate(vcpu, vpn, high);
+    if (gfn < 0 || !this.frames.isAt(gfn, pfn)) {
+      gfn = this.explain(this.query(vcpu, vpn, high), pfn);
+    }
+    this.complete(vcpu, vpn, high, gfn, pfn);
+  }
+
+  emulated(cpu: number, { vpn, high, gfn, pfn }: EmulatedStore): void {
+    this.checked += 1;
+    const vcpu = this.running(cpu);
+    if (this.translate(vcpu, vpn, high) !== gfn || !this.frames.isAt(gfn, pfn)) {
+      const legal = this.explain(this.query(vcpu, vpn, high), pfn);
+      if (legal !== gfn) this.fail(this.query(vcpu, vpn, high), `was emulated at gfn ${hex(gfn)}`);
+    }
+    this.complete(vcpu, vpn, high, gfn, pfn);
+  }
+
+  storing(_cpu: number, pfn: Pfn, store: PendingStore): void {
+    const gfn = this.frames.owner(pfn);
+    this.history.tick();
+    if (store.kind === "entry") {
+      const low = this.machine.memory.readLow(pfn, store.index);
+      const high = this.machine.memory.readHigh(pfn, store.index);
+      this.history.supersede({ gfn, index: store.index, low, high });
+    } else {
+      this.supersedeFrame(gfn, pfn);
+      this.frames.zeroed(gfn);
+    }
+  }
+
+  copied(_cpu: number, to: Pfn, from: Pfn): void {
+    this.frames.copied(this.frames.owner(to), this.frames.owner(from));
+  }
+
+  guestFault(cpu: number, { vpn, error }: PageFault, high: number): void {
+    this.faults += 1;
+    const query = this.query(this.running(cpu), vpn, high);
+    const cause = error & (PF_PRESENT | PF_RESERVED);
+    if ((error | cause) === (cause | kindBits(high))) {
+      for (const outcome of this.walks.outcomes(query)) {
+        if (outcome.kind === "page" && !allows(outcome, query) && cause === PF_PRESENT) return;
+        const reserved =
+          outcome.kind === "broken" && outcome.reserved ? PF_PRESENT | PF_RESERVED : 0;
+        if (outcome.kind === "broken" && cause === reserved) return;
+      }
+    }
+    this.fail(query, `took #PF with error code ${hex(error)}`);
+  }
+
+  invalidated(cpu: number, scope: Invalidation): void {
+    this.running(cpu);
+    this.logs[cpu]!.invalidated(scope, this.history.tick());
+  }
+
+  /** The host is about to act: what it takes away can still be read. */
+  hostActs(event: HostEvent): void {
+    this.history.tick();
+    if (event.kind !== "reclaim") return;
+    for (let gfn = event.start as number; gfn < event.start + event.frames; gfn++) {
+      const pfn = this.frames.pfnOf[gfn] ?? -1;
+      if (pfn >= 0) this.supersedeFrame(gfn, pfn as Pfn);
+      this.frames.reclaim(gfn);
+    }
+  }
+
+  hostActed(event: HostEvent, reported: readonly Gfn[]): void {
+    const lost = this.dirty.acted(event, reported);
+    if (lost === undefined) return;
+    throw new OracleMismatch(
+      `${this.engine}: gfn ${hex(lost)} was written but dirty-log-get does not report it; ` +
+        `it reports ${reported.length} frames, after ${this.checked} accesses`,
+    );
+  }
+
+  /** The vCPU, what it has in CR3 noted: nothing was cached for a root before something used it. */
+  private running(cpu: number): Vcpu {
+    const vcpu = this.machine.vcpus[cpu]!;
+    this.logs[cpu]!.load(vcpu.cr3, this.history.now);
+    return vcpu;
+  }
+
+  /** The frame where the tables as they are send this access; -1 if they do not let it complete as it did. */
+  private translate(vcpu: Vcpu, vpn: number, kind: number): number {
+    const { words, slotOf } = this.machine.memory;
+    const { pfnOf } = this.frames;
+    const { registers } = vcpu;
+    const bottom = vpn | 0;
+    const top = Math.floor(vpn / 2 ** 27);
+    let flags = ~0;
+    let highs = 0;
+    let table: number = vcpu.cr3.root;
+    for (let level: number = registers.levels; level >= 1; level--) {
+      const pfn = pfnOf[table] ?? -1;
+      if (pfn < 0) return -1;
+      const index = (level > 3 ? top >>> (9 * (level - 4)) : bottom >>> (9 * (level - 1))) & 511;
+      const word = (slotOf[pfn]! << slotShift) | (index << 1);
+      const low = words[word]!;
+      const high = words[word | 1]!;
+      if ((low & P) === 0 || isReserved(level, low, high)) return -1;
+      flags &= low;
+      highs |= high;
+      table = frameOf(low, high);
+      if (level > 1 && (low & PS) === 0) continue;
+      if ((kind & STORE) !== 0 && (low & D) === 0) return -1;
+      const needed = rightsNeeded(kind, registers.writeProtect);
+      if ((flags & needed) !== needed) return -1;
+      if ((kind & FETCH) !== 0 && (highs & NX_HIGH) !== 0) return -1;
+      const mask = (1 << (9 * (level - 1))) - 1;
+      return ((table & ~mask) | (bottom & mask)) >>> 0;
+    }
+    return -1;
+  }
+
+  /** Finds a legal translation to `pfn` that needs caches; returns its guest frame or stops the run. */
+  private explain(query: Query, pfn: Pfn): number {
+    for (const outcome of this.walks.outcomes(query)) {
+      if (outcome.kind !== "page" || !allows(outcome, query)) continue;
+      if (!isMarked(outcome, query.high) || !this.frames.isAt(outcome.gfn, pfn)) continue;
+      this.stale += 1;
+      return outcome.gfn;
+    }
+    const owner = this.frames.owner(pfn);
+    this.fail(query, `reached pfn ${hex(pfn)} (${owner < 0 ? "nobody's" : `gfn ${hex(owner)}`})`);
+  }
+
+  /** Data versions: a store makes a new one, a load must see the latest. */
+  private complete(vcpu: Vcpu, vpn: number, high: number, gfn: number, pfn: Pfn): void {
+    if ((high & STORE) !== 0) {
+      this.frames.advance(gfn, pfn);
+      this.dirty.stored(gfn);
+    } else if (!this.frames.holdsLatest(gfn, pfn)) {
+      this.fail(this.query(vcpu, vpn, high), `found old data in pfn ${hex(pfn)} (gfn ${hex(gfn)})`);
+    }
+  }
+
+  private supersedeFrame(gfn: number, pfn: Pfn): void {
+    const { memory } = this.machine;
+    if (memory.hasBytes(pfn)) {
+      for (let index = 0; index < 512; index++) {
+        const low = memory.readLow(pfn, index);
+        if ((low & P) === 0) continue;
+        this.history.supersede({ gfn, index, low, high: memory.readHigh(pfn, index) });
+      }
+    }
+    this.history.supersedeFrame(gfn);
+  }
+
+  private query(vcpu: Vcpu, vpn: number, high: number): Query {
+    const { cr3, registers } = vcpu;
+    return { log: this.logs[vcpu.id]!, cr3, registers, vpn, high };
+  }
+
+  private fail(query: Query, what: string): never {
+    throw new OracleMismatch(
+      `${this.engine}: ${describeAccess(query)} ${what}; legal: ${describeLegal(this.walks, query)}; ` +
+        `checked ${this.checked} accesses; the guest's walk now:\n${describeWalk(this.walks, query)}`,
+    );
+  }
+}
+
+function rightsNeeded(kind: number, writeProtect: boolean): number {
+  const user = (kind & USER) !== 0;
+  const store = (kind & STORE) !== 0 && (user || writeProtect);
+  return A | (user ? U : 0) | (store ? W : 0);
+}
+
+/** What the error code must say about the access itself. */
+function kindBits(high: number): number {
+  const store = (high & STORE) !== 0 ? PF_WRITE : 0;
+  const fetch = (high & FETCH) !== 0 ? PF_FETCH : 0;
+  return store | fetch | ((high & USER) !== 0 ? PF_USER : 0);
+}
