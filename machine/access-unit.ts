@@ -227,29 +227,38 @@ export class AccessUnit {
 
   private resolve(resolution: Resolution, fault: PageFault, index: number): number {
     if (resolution === "resume") return index;
-    if (resolution === "inject") return this.deliver(fault, index);
-    this.exitsHere = 0;
-    return index + 1;
+    if (resolution === "emulated") {
+      this.exitsHere = 0;
+      return index + 1;
+    }
+    return this.deliver({ ...fault, error: resolution.inject }, index);
   }
 
-  /** The guest's handler runs behind the unfinished batch, so that what is left of it stays. */
   private deliver(fault: PageFault, index: number): number {
-    const { base, length, pending, pendingCopy, userBit } = this;
     this.ledger.guestPageFaults += 1;
     this.observer?.guestFault(this.id, fault, this.stoppedHigh);
-    this.base = length;
+    const { userBit } = this;
     this.userBit = 0;
-    this.pendingCopy = null;
+    const outcome = this.aside(() => this.software.pageFault(fault));
+    this.userBit = userBit;
+    this.exitsHere = 0;
+    return outcome === "retry" ? index : index + 1;
+  }
+
+  /** Other guest code runs here, behind the unfinished batch, so that what is left of it stays. */
+  aside<T>(body: () => T): T {
+    const { base, length, pending, pendingCopy, exitsHere } = this;
     assert(length + batchLength <= columnLength, `vcpu ${this.id}: page faults nest too deep`);
-    const outcome = this.software.pageFault(fault);
+    this.base = length;
+    this.pendingCopy = null;
+    const result = body();
     this.drain();
     this.base = base;
     this.length = length;
     this.pending = pending;
     this.pendingCopy = pendingCopy;
-    this.userBit = userBit;
-    this.exitsHere = 0;
-    return outcome === "retry" ? index : index + 1;
+    this.exitsHere = exitsHere;
+    return result;
   }
 }
 

@@ -121,10 +121,10 @@ export interface Registers {
 
 /**
  * What happens to the instruction that exited.
- * `resume`: executed again. `emulated`: done by the hypervisor (see `Vcpu.emulateStore`).
- * `inject`: the guest's own #PF is delivered (see `Vcpu.injectedError`).
+ * `resume`: executed again. `emulated`: done by the hypervisor (see `VirtualCpu.emulateStore`).
+ * `inject`: the guest's own #PF is delivered, with this error code (`PF_*` bits).
  */
-export type Resolution = "resume" | "emulated" | "inject";
+export type Resolution = "resume" | "emulated" | { readonly inject: number };
 
 /** What the host does to a guest from outside. `frames` counts 4 KiB frames. */
 export type HostEvent =

@@ -9,6 +9,7 @@ import type {
   Controls,
   Cr3,
   HostEvent,
+  InvpcidType,
   PendingStore,
   Registers,
   Resolution,
@@ -45,6 +46,8 @@ export interface VirtualCpu {
    * Call it before answering `emulated`.
    */
   emulateStore(exit: { readonly vpn: Vpn; readonly store: PendingStore | null }, gfn: Gfn): void;
+  /** What INVPCID does to this vCPU's caches, for engines that intercept it. */
+  invalidatePcid(type: InvpcidType, pcid: number, vpn: Vpn): void;
 }
 
 /** A scheme is its reaction to what a guest and the host do. No optional methods. */

@@ -76,6 +76,14 @@ export class PhysicalMemory {
     return pfn;
   }
 
+  /** A frame outside guest order, for a guest page whose first frame the host took away. */
+  allocateSpare(): Pfn {
+    assert(this.tableCursor < this.frames, "memory: no spare frame left");
+    const pfn = this.tableCursor as Pfn;
+    this.tableCursor += 1;
+    return pfn;
+  }
+
   freeTable(pfn: Pfn): void {
     assert(pfn >= this.guestFrames, `memory: frame ${pfn} is the guest's, not a table`);
     this.tablesInUse -= 1;

@@ -36,11 +36,6 @@ export class Vcpu implements VirtualCpu {
   /** The guest's own view: what it loaded last. */
   cr3: Cr3 = { root: 0 as Gfn, pcid: 0, keep: false };
   registers: Registers = { writeProtect: true, globalPages: true, pcid: false, levels: 4 };
-  /**
-   * Error code of the #PF that the answer `inject` delivers. Each exit sets it to what silicon found; a shadow
-   * engine overwrites it with what the guest's own tables say (a hidden fault may differ in P and RSVD).
-   */
-  injectedError = 0;
   /** High half of what `load` returned. */
   loadedHigh = 0;
   private readonly unit: AccessUnit;
@@ -218,6 +213,11 @@ export class Vcpu implements VirtualCpu {
   cpuid(): void {
     this.drain();
     if (this.unit.controls.virtualized) this.unit.vmExit({ reason: "cpuid" });
+  }
+
+  /** Runs guest code in front of the access that an exit is being answered for: what an interrupt does. */
+  aside(body: () => void): void {
+    this.unit.aside(body);
   }
 
   /** Counts so far, everything drained. A copy. */

@@ -1,0 +1,13 @@
+/**
+ * What every engine is: a function from a machine to its hypervisor.
+ */
+import type { Pfn, Vpn } from "../machine/address.ts";
+import type { Hypervisor } from "../machine/hypervisor.ts";
+import type { Machine } from "../machine/machine.ts";
+
+export type EngineFactory = (machine: Machine) => Hypervisor;
+
+/** What a shadow engine shows to people: the frame that its tables give for a page, or null. */
+export interface ShadowInspect {
+  shadowEntry(vpn: Vpn): Pfn | null;
+}

@@ -1,0 +1,7 @@
+/** EPT with A/D bits, dirty pages found by scanning them. See `dirty/accessed-dirty.ts`. */
+import { accessedDirtyTracker } from "./dirty/accessed-dirty.ts";
+import type { EngineFactory } from "./engine.ts";
+import { createNested } from "./ept.ts";
+
+export const eptAd: EngineFactory = (machine) =>
+  createNested(machine, { format: "ept", accessedDirty: true, tracker: accessedDirtyTracker() });

@@ -1,0 +1,21 @@
+/**
+ * The registry of engines: one line each. The key is the name in commands, results and charts.
+ */
+import type { EngineFactory } from "./engine.ts";
+import { eptAd } from "./ept-ad.ts";
+import { eptPml } from "./ept-pml.ts";
+import { eptWp } from "./ept-wp.ts";
+import { ept } from "./ept.ts";
+import { native } from "./native.ts";
+import { npt } from "./npt.ts";
+
+export const engines = {
+  native,
+  ept,
+  npt,
+  "ept-pml": eptPml,
+  "ept-wp": eptWp,
+  "ept-ad": eptAd,
+} satisfies Record<string, EngineFactory>;
+
+export type EngineName = keyof typeof engines;

@@ -1,0 +1,29 @@
+/**
+ * No virtualization: the guest owns the machine. The baseline that every figure is relative to.
+ *
+ * GPA is HPA, nothing exits, and there is no host to take a fault or to log dirty pages.
+ */
+import type { Gfn, Pfn } from "../machine/address.ts";
+import { bareMetalControls } from "./controls.ts";
+import type { EngineFactory } from "./engine.ts";
+
+export const native: EngineFactory = ({ memory, guestFrames }) => {
+  const pfnOf = (gfn: Gfn): Pfn => gfn as number as Pfn;
+  return {
+    memory: {
+      frames: guestFrames,
+      touch: pfnOf,
+      readLow: (gfn, index) => memory.readLow(pfnOf(gfn), index),
+      readHigh: (gfn, index) => memory.readHigh(pfnOf(gfn), index),
+      write: (gfn, index, low, high) => memory.write(pfnOf(gfn), index, low, high),
+    },
+    boot(vcpu, cr3) {
+      vcpu.setControls(bareMetalControls);
+      vcpu.setHardwareRoot(cr3.root, cr3.pcid);
+    },
+    exit() {
+      throw new Error("bug: native: bare metal has no VM exits");
+    },
+    host: () => [],
+  };
+};

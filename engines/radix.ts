@@ -1,0 +1,87 @@
+/**
+ * Editing radix tables in host memory: EPT, NPT, the host's own table, the virtual TLB.
+ *
+ * One loop finds the entry for a page at a level and makes the tables on the way. Formats differ in flags
+ * only, and the flags that links need (present, write, execute or user) are 7 in both.
+ */
+import { indexAt, type PagingLevels, type Pfn } from "../machine/address.ts";
+import { frameOf, PS } from "../machine/entry.ts";
+import type { PhysicalMemory } from "../machine/memory.ts";
+
+/** Present, writable and user or executable: what an entry that links a table carries, x86 and EPT alike. */
+const linkFlags = 7;
+
+/** One entry of one table. */
+export interface EntryPlace {
+  readonly table: Pfn;
+  readonly index: number;
+  readonly level: number;
+}
+
+export interface RadixTree {
+  readonly memory: PhysicalMemory;
+  readonly root: Pfn;
+  readonly levels: PagingLevels;
+}
+
+/** The entry for `page` at `level`, with the tables above it made where they were missing. */
+export function makePlace(
+  { memory, root, levels }: RadixTree,
+  page: number,
+  level: number,
+): EntryPlace {
+  let table = root;
+  for (let at: number = levels; at > level; at--) {
+    const index = indexAt(page, at);
+    const low = memory.readLow(table, index);
+    if ((low & linkFlags) === 0) {
+      const child = memory.allocateTable();
+      memory.writeEntry(table, index, child, linkFlags);
+      table = child;
+    } else {
+      table = frameOf(low, memory.readHigh(table, index)) as Pfn;
+    }
+  }
+  return { table, index: indexAt(page, level), level };
+}
+
+/** The entry that ends the walk for `page`: a leaf, or the first one that is not present. */
+export function findPlace({ memory, root, levels }: RadixTree, page: number): EntryPlace {
+  let table = root;
+  for (let level: number = levels; ; level--) {
+    const index = indexAt(page, level);
+    const low = memory.readLow(table, index);
+    const isLeaf = level === 1 || ((low & PS) !== 0 && level <= 3);
+    if (isLeaf || (low & linkFlags) === 0) return { table, index, level };
+    table = frameOf(low, memory.readHigh(table, index)) as Pfn;
+  }
+}
+
+/** Calls `visit` for every present leaf that maps pages in [start, start + pages), in page order. */
+export function forEachLeaf(
+  tree: RadixTree,
+  start: number,
+  pages: number,
+  visit: (place: EntryPlace, page: number) => void,
+): void {
+  let page = start;
+  const end = start + pages;
+  while (page < end) {
+    const place = findPlace(tree, page);
+    const span = 512 ** (place.level - 1);
+    const first = page - (page % span);
+    if ((tree.memory.readLow(place.table, place.index) & linkFlags) !== 0) visit(place, first);
+    page = first + span;
+  }
+}
+
+/** Replaces a 2 MiB leaf by a table of 512 leaves with the same rights. */
+export function splitLeaf({ memory }: RadixTree, place: EntryPlace): void {
+  const low = memory.readLow(place.table, place.index);
+  const frame = frameOf(low, memory.readHigh(place.table, place.index));
+  const child = memory.allocateTable();
+  for (let index = 0; index < 512; index++) {
+    memory.writeEntry(child, index, frame + index, low & 0xfff & ~PS);
+  }
+  memory.writeEntry(place.table, place.index, child, linkFlags);
+}
