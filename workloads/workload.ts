@@ -2,6 +2,7 @@
  * The contract of a workload: a guest program, seeded, the same calls under every engine.
  */
 import type { Guest } from "../guest/guest.ts";
+import type { KernelOptions } from "../guest/options.ts";
 import type { Prng } from "../guest/prng.ts";
 
 /** Parameters of a workload: numbers and words only, so that a sweep file and a CSV can hold them. */
@@ -16,6 +17,8 @@ export interface Workload<P extends WorkloadParams = WorkloadParams> {
   readonly computeCycles: { readonly perOp: number; readonly source: string };
   /** Guest-physical memory that the program needs, in 4 KiB frames, page tables and kernel included. */
   guestFrames(params: P): number;
+  /** How the guest kernel is configured for this program, where it is not `kernelDefaults`. */
+  guestOptions(params: P): Partial<KernelOptions>;
   /** The program. Calls `guest.measure()` once where set-up ends; storms call it first. */
   run(guest: Guest, params: P, prng: Prng): void;
 }

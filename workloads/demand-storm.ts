@@ -1,0 +1,42 @@
+/**
+ * Demand-paging storm: fresh memory, touched once, given back, again and again.
+ *
+ * Shape: one guest fault and one PTE store per page; trap-on-write shadow paging pays exits for each of
+ * them, nested paging only for frames that the host has never backed.
+ */
+import type { Vpn } from "../machine/address.ts";
+import { footprintFrames } from "../guest/footprint.ts";
+import { onDemand, type PageSize } from "./options.ts";
+import type { Workload } from "./workload.ts";
+
+type DemandStormParams = {
+  /** Pages mapped per round. */
+  readonly pages: number;
+  readonly rounds: number;
+  /** Loads from a page after the store that brought it in. */
+  readonly readsPerPage: number;
+  readonly pageSize: PageSize;
+};
+
+export const demandStorm: Workload<DemandStormParams> = {
+  title: "Demand-paging storm",
+  summary: "Short-lived arenas (a batch job's allocator): guest faults and table updates dominate.",
+  defaults: { pages: 4096, rounds: 8, readsPerPage: 8, pageSize: "4k" },
+  computeCycles: { perOp: 50, source: "assumed: initialising one page's objects" },
+  guestFrames: ({ pages }) => footprintFrames({ pages, processes: 1 }),
+  guestOptions: () => ({}),
+
+  run(guest, { pages, rounds, readsPerPage, pageSize }) {
+    guest.measure();
+    for (let round = 0; round < rounds; round++) {
+      const base = guest.map(pages, onDemand(pageSize));
+      for (let i = 0; i < pages; i++) {
+        const vpn = (base + i) as Vpn;
+        guest.write(vpn);
+        for (let read = 0; read < readsPerPage; read++) guest.read(vpn, read * 64);
+      }
+      guest.compute(pages);
+      guest.unmap(base, pages);
+    }
+  },
+};

@@ -1,0 +1,39 @@
+/**
+ * Uniform random access over one region: the worst case for every translation cache.
+ *
+ * Shape: TLB reach decides everything; beyond it only the walk caches of the upper levels ever hit.
+ */
+import type { Vpn } from "../machine/address.ts";
+import { footprintFrames } from "../guest/footprint.ts";
+import type { PageSize } from "./options.ts";
+import type { Workload } from "./workload.ts";
+import { workingSet } from "./working-set.ts";
+
+type UniformParams = {
+  /** Working set, in 4 KiB pages. */
+  readonly pages: number;
+  readonly accesses: number;
+  /** Share of accesses that are stores, in percent. */
+  readonly writePercent: number;
+  readonly pageSize: PageSize;
+};
+
+export const uniform: Workload<UniformParams> = {
+  title: "Uniform random access",
+  summary: "Hash-table lookups without locality: TLB reach against working set decides.",
+  defaults: { pages: 16_384, accesses: 1_000_000, writePercent: 30, pageSize: "4k" },
+  computeCycles: { perOp: 4, source: "assumed: address arithmetic of one hashed access" },
+  guestFrames: ({ pages }) => footprintFrames({ pages, processes: 1 }),
+  guestOptions: () => ({}),
+
+  run(guest, { pages, accesses, writePercent, pageSize }, prng) {
+    const base = workingSet(guest, pages, pageSize);
+    guest.measure();
+    for (let i = 0; i < accesses; i++) {
+      const vpn = (base + prng.below(pages)) as Vpn;
+      if (prng.chance(writePercent)) guest.write(vpn);
+      else guest.read(vpn);
+    }
+    guest.compute(accesses);
+  },
+};

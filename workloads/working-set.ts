@@ -1,0 +1,24 @@
+/**
+ * A program's data, there and warm before it is measured: steady-state figures must not contain first
+ * touches, and a shadow engine fills its tables at the first access by the program itself.
+ */
+import type { Vpn } from "../machine/address.ts";
+import type { Guest } from "../guest/guest.ts";
+import { type PageSize, populated } from "./options.ts";
+
+/** Maps `pages` writable pages, writes each once, and returns the first. */
+export function workingSet(guest: Guest, pages: number, pageSize: PageSize): Vpn {
+  const base = guest.map(pages, populated(pageSize));
+  writeEach(guest, base, pages);
+  return base;
+}
+
+/** One store to each page, in order. */
+export function writeEach(guest: Guest, base: Vpn, pages: number): void {
+  for (let i = 0; i < pages; i++) guest.write((base + i) as Vpn);
+}
+
+/** One load from each page, in order. */
+export function readEach(guest: Guest, base: Vpn, pages: number): void {
+  for (let i = 0; i < pages; i++) guest.read((base + i) as Vpn);
+}
