@@ -1,0 +1,169 @@
+/**
+ * Opens a trace: plain, .gz, .zst, .xz or standard input, decoded piece by piece and never held whole.
+ *
+ * The first bytes decide, not the name. Then the first decoded bytes decide which of the three formats it
+ * is. A damaged or cut file is one clear line: what decoders report in their own words is translated.
+ */
+import { createReadStream } from "node:fs";
+import { type Duplex, pipeline, Readable } from "node:stream";
+import { constants, createGunzip, createZstdDecompress } from "node:zlib";
+import { ReadableStream } from "node:stream/web";
+import xz from "xz-decompress";
+import { TraceError } from "./trace-error.ts";
+
+export type TraceFormat = "vmmu" | "teaching" | "lackey";
+
+export interface OpenTrace {
+  /** As the user named it. */
+  readonly file: string;
+  readonly format: TraceFormat;
+  /** The decoded bytes from the first one on; to be consumed once. A piece is valid until the next. */
+  readonly bytes: AsyncIterable<Uint8Array>;
+}
+
+type Pieces = AsyncIterable<Uint8Array>;
+type Compression = "none" | "gzip" | "zstd" | "xz";
+
+/** Bytes per read and per decoded piece. */
+const pieceBytes = 262_144;
+/** Enough for every magic number and for the first line of every format. */
+const headBytes = 4096;
+
+const magics: readonly (readonly [Compression, readonly number[]])[] = [
+  ["gzip", [0x1f, 0x8b]],
+  ["zstd", [0x28, 0xb5, 0x2f, 0xfd]],
+  ["xz", [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]],
+];
+
+/** Known, and not decoded here. */
+const foreignMagics: readonly (readonly [string, readonly number[]])[] = [
+  ["bzip2", [0x42, 0x5a, 0x68]],
+  ["zip", [0x50, 0x4b, 0x03, 0x04]],
+  ["lz4", [0x04, 0x22, 0x4d, 0x18]],
+  ["7z", [0x37, 0x7a, 0xbc, 0xaf]],
+];
+
+/** Opens `file` (`-` is standard input) and says which format it holds. */
+export async function openTrace(file: string): Promise<OpenTrace> {
+  const bytes = decoded(file);
+  const { head, whole } = await peek(bytes, headBytes);
+  return { file, format: formatOf(head, file), bytes: whole };
+}
+
+/** The decoded bytes of `file`, whatever they say. */
+async function* decoded(file: string): Pieces {
+  const { head, whole } = await peek(raw(file), headBytes);
+  const compression = compressionOf(head, file);
+  if (compression === "none") {
+    yield* whole;
+    return;
+  }
+  let any = false;
+  try {
+    for await (const piece of decoders[compression](whole)) {
+      any = true;
+      yield piece;
+    }
+  } catch (error) {
+    if (error instanceof TraceError) throw error;
+    throw damaged(file, compression, error);
+  }
+  if (!any) throw damaged(file, compression, new Error("it holds nothing"));
+}
+
+async function* raw(file: string): Pieces {
+  const stream =
+    file === "-" ? process.stdin : createReadStream(file, { highWaterMark: pieceBytes });
+  try {
+    for await (const piece of stream) yield piece as Uint8Array;
+  } catch (error) {
+    const value = error instanceof Error ? error.message : String(error);
+    throw new TraceError({ file, line: 0, field: "open", value, allowed: "a readable file or -" });
+  }
+}
+
+const decoders: Record<Exclude<Compression, "none">, (pieces: Pieces) => Pieces> = {
+  gzip: (pieces) => through(pieces, createGunzip({ chunkSize: pieceBytes })),
+  zstd: (pieces) => {
+    // Files written with `--long=31` need the window that they name; the default stops at 2^27.
+    const params = { [constants.ZSTD_d_windowLogMax]: 31 };
+    return through(pieces, createZstdDecompress({ chunkSize: pieceBytes, params }));
+  },
+  xz: (pieces) => {
+    const source = ReadableStream.from(pieces);
+    // The package is typed against the browser's streams, which Node's equal but for their declaration.
+    return new xz.XzReadableStream(source as never);
+  },
+};
+
+async function* through(pieces: Pieces, decoder: Duplex): Pieces {
+  // An error of either side ends both, and comes out of the loop below.
+  pipeline(Readable.from(pieces, { objectMode: false }), decoder, () => undefined);
+  for await (const piece of decoder) yield piece as Uint8Array;
+}
+
+/** Reads ahead until `bytes` are there or the end; `whole` still starts at the first byte. */
+async function peek(pieces: Pieces, bytes: number): Promise<{ head: Uint8Array; whole: Pieces }> {
+  const iterator = pieces[Symbol.asyncIterator]();
+  const read: Uint8Array[] = [];
+  let length = 0;
+  while (length < bytes) {
+    const next = await iterator.next();
+    if (next.done === true) break;
+    // A copy: the decoder may reuse its buffer for the next piece.
+    read.push(next.value.slice());
+    length += next.value.length;
+  }
+  const whole = async function* () {
+    yield* read;
+    yield* { [Symbol.asyncIterator]: () => iterator };
+  };
+  return { head: Buffer.concat(read), whole: whole() };
+}
+
+function startsWith(head: Uint8Array, magic: readonly number[]): boolean {
+  return magic.every((byte, i) => head[i] === byte);
+}
+
+function compressionOf(head: Uint8Array, file: string): Compression {
+  const foreign = foreignMagics.find(([, magic]) => startsWith(head, magic))?.[0];
+  if (foreign !== undefined) {
+    const allowed = "plain text, gzip (.gz), zstd (.zst) or xz (.xz)";
+    throw new TraceError({ file, line: 0, field: "compression", value: foreign, allowed });
+  }
+  return magics.find(([, magic]) => startsWith(head, magic))?.[0] ?? "none";
+}
+
+function damaged(file: string, compression: Compression, error: unknown): TraceError {
+  const message = error instanceof Error ? error.message : String(error);
+  // The xz decoder has numbers only (enum xz_ret of XZ Embedded): 8 is input that ends early.
+  const reason = message.replace(/^get_next_output failed with error code (\d)$/, (_, code) =>
+    code === "8" ? "unexpected end of file" : `damaged (xz_ret ${code})`,
+  );
+  return new TraceError({
+    file,
+    line: 0,
+    field: `${compression} data`,
+    value: reason,
+    allowed: "a complete, undamaged file",
+  });
+}
+
+/** Which format the first line that says anything belongs to. */
+function formatOf(head: Uint8Array, file: string): TraceFormat {
+  const lines = Buffer.from(head).toString("latin1").split(/\r?\n/);
+  for (const [i, line] of lines.entries()) {
+    if (line.startsWith("# vmmu-trace")) return "vmmu";
+    if (/^(?:==\d+==|==shadewalk==|SYSCALL\[| [LSM] [0-9a-f]|I {2}[0-9a-f])/.test(line))
+      return "lackey";
+    if (/^\s*(?:PT_WRITE|ACCESS)\b/.test(line)) return "teaching";
+    if (/^\s*(?:#.*)?$/.test(line)) continue;
+    throw unknownFormat({ file, line: i + 1, value: line });
+  }
+  throw unknownFormat({ file, line: lines.length, value: "" });
+}
+
+function unknownFormat(at: { file: string; line: number; value: string }): TraceError {
+  const allowed = "# vmmu-trace 1 to 3, PT_WRITE or ACCESS, or valgrind lackey output";
+  return new TraceError({ ...at, field: "trace format", allowed });
+}

@@ -1,0 +1,76 @@
+/**
+ * For tests: a small machine and the simplest hypervisor there is, bare metal that writes down what it is asked.
+ */
+import type { Gfn, Pfn } from "../../machine/address.ts";
+import type { Controls, HostEvent, VmExit } from "../../machine/exit.ts";
+import { fastMmu } from "../../machine/fast.ts";
+import type { Hypervisor } from "../../machine/hypervisor.ts";
+import { Machine } from "../../machine/machine.ts";
+import { presets } from "../../machine/presets.ts";
+
+export interface BareMetal extends Hypervisor {
+  readonly events: readonly HostEvent[];
+  readonly exits: readonly VmExit["reason"][];
+}
+
+export function testMachine(vcpus = 1): Machine {
+  return new Machine({
+    preset: presets.textbook,
+    mmu: fastMmu,
+    guestFrames: 0x4000,
+    vcpus,
+    seed: 1,
+    backing: "4k",
+    nestedLevels: 4,
+    placement: "scatter",
+  });
+}
+
+const quiet: Controls = {
+  virtualized: false,
+  nested: null,
+  walk: null,
+  exitOnPageFault: false,
+  exitOnCr3Write: false,
+  exitOnCr3Read: false,
+  exitOnInvlpg: false,
+  exitOnInvpcid: false,
+  exitOnCr0Write: false,
+  exitOnCr4Write: false,
+  vpid: true,
+  pml: null,
+};
+
+/** GPA is HPA. `controls` may make some instructions exit; they are then done as if nothing had happened. */
+export function bareMetal(machine: Machine, controls: Partial<Controls> = {}): BareMetal {
+  const { memory } = machine;
+  const events: HostEvent[] = [];
+  const exits: VmExit["reason"][] = [];
+  const pfnOf = (gfn: Gfn) => gfn as number as Pfn;
+  return {
+    events,
+    exits,
+    memory: {
+      frames: machine.guestFrames,
+      touch: pfnOf,
+      readLow: (gfn, index) => memory.readLow(pfnOf(gfn), index),
+      readHigh: (gfn, index) => memory.readHigh(pfnOf(gfn), index),
+      write(gfn, index, low, high) {
+        memory.write(pfnOf(gfn), index, low, high);
+      },
+    },
+    boot(vcpu, cr3) {
+      vcpu.setControls({ ...quiet, ...controls });
+      vcpu.setHardwareRoot(cr3.root, cr3.pcid);
+    },
+    exit(exit, vcpu) {
+      exits.push(exit.reason);
+      if (exit.reason === "cr3-write") vcpu.setHardwareRoot(exit.cr3.root, exit.cr3.pcid);
+      return exit.reason === "page-fault" ? { inject: exit.error } : "emulated";
+    },
+    host(event) {
+      events.push(event);
+      return event.kind === "dirty-log-get" ? [1 as Gfn, 2 as Gfn] : [];
+    },
+  };
+}
