@@ -81,12 +81,10 @@ export class PlainTlb {
     if (bank === undefined) return null;
     const { order } = bank;
     const fragment = (vpn % 2 ** translation.order) - (vpn % 2 ** order);
-    return {
-      ...keyOf(vpn, order, context),
-      ...translation,
-      order,
-      frame: translation.frame + fragment,
-    };
+    const frame = translation.frame + fragment;
+    // The key comes last: what fills a first level may be a second level's entry with its own key.
+    const { global } = translation;
+    return { ...translation, ...keyOf(vpn, order, context), order, frame, global };
   }
 
   private cacheOf(order: PageOrder): PlainCache<TlbEntry> {

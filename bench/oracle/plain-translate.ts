@@ -15,8 +15,8 @@ import * as stops from "../../machine/mmu.ts";
 import type { Geometry, Preset } from "../../machine/presets.ts";
 import { type Context, type Key, keyOf, PlainCache } from "./plain-cache.ts";
 import type { Translation } from "./plain-tlb.ts";
+import { eptFormat, isReservedX86, x86Format } from "./plain-format.ts";
 import {
-  type EntryFormat,
   isStop,
   type Kind,
   type Leaf,
@@ -46,34 +46,6 @@ export interface Access {
 }
 
 type PwcByLevel = Readonly<Record<number, PlainCache<PwcEntry>>>;
-
-const x86Format: EntryFormat = {
-  rights: (low, high) =>
-    (low & bits.P) === 0
-      ? null
-      : {
-          read: true,
-          write: (low & bits.W) !== 0,
-          execute: (high & bits.NX_HIGH) === 0,
-          user: (low & bits.U) !== 0,
-        },
-  accessed: bits.A,
-  dirty: bits.D,
-};
-
-const eptFormat: EntryFormat = {
-  rights: (low) =>
-    (low & (bits.EPT_R | bits.EPT_W | bits.EPT_X)) === 0
-      ? null
-      : {
-          read: (low & bits.EPT_R) !== 0,
-          write: (low & bits.EPT_W) !== 0,
-          execute: (low & bits.EPT_X) !== 0,
-          user: true,
-        },
-  accessed: bits.EPT_A,
-  dirty: bits.EPT_D,
-};
 
 /** Guest-physical mappings belong to the EPTP alone, and all of them go when it changes. */
 const noContext: Context = { vpid: 0, pcid: 0, eptp: null };
@@ -276,14 +248,6 @@ function cachesByLevel(geometries: Readonly<Record<2 | 3 | 4 | 5, Geometry | nul
 /** NPT has A and D always. Where they are, walking a guest table counts as writing it. */
 function setsAccessedDirty(nested: NestedPaging): boolean {
   return nested.accessedDirty || nested.format === "npt";
-}
-
-function isReservedX86(level: number, low: number, high: number): boolean {
-  if ((high & bits.RESERVED_HIGH) !== 0) return true;
-  if ((low & bits.PS) === 0 || level === 1) return false;
-  if (level === 2) return (low & 0x001f_e000) !== 0;
-  if (level === 3) return (low & 0x3fff_e000) !== 0;
-  return true;
 }
 
 function nestedEntry(gfn: number, { order, frame, rights, low }: Leaf, tree: Tree): NestedEntry {
