@@ -1,0 +1,65 @@
+/**
+ * The score of a case: what each engine needed, who won, and by how much.
+ */
+import { baselineEngine } from "../bench/result.ts";
+import type { Case, Series } from "./cases.ts";
+import { type Summary, summarize } from "./statistics.ts";
+
+/** `slowdown` needs `native` rows; without them engines are compared by cycles per access. */
+export type Metric = "slowdown" | "cycles";
+
+export const metricTitles: Readonly<Record<Metric, string>> = {
+  slowdown: "Slowdown over native",
+  cycles: "Cycles per access (no native rows to compare with)",
+};
+
+export interface Score {
+  readonly summaries: ReadonlyMap<string, Summary>;
+  /** The fastest engine, and those that cannot be told from it. `native` takes no part. */
+  readonly winners: ReadonlySet<string>;
+  /** The next engine over the winner; null when there is none. */
+  readonly lead: number | null;
+}
+
+/** Medians closer than this are a draw whatever their spread: no cost file is that exact. */
+const drawRatio = 1.005;
+
+export function pickMetric(cases: readonly Case[]): Metric {
+  const hasSlowdown = cases.some(({ series }) =>
+    series.some(
+      ({ engine, points }) =>
+        engine !== baselineEngine && points.some(({ slowdown }) => slowdown !== null),
+    ),
+  );
+  return hasSlowdown ? "slowdown" : "cycles";
+}
+
+export function scoreCase({ series }: Case, metric: Metric): Score {
+  const summaries = new Map(
+    series.flatMap((one) => {
+      const values = valuesOf(one, metric);
+      return values.length === 0 ? [] : [[one.engine, summarize(values)] as const];
+    }),
+  );
+  const ranked = [...summaries]
+    .filter(([engine]) => engine !== baselineEngine)
+    .toSorted(([, a], [, b]) => a.median - b.median);
+  const best = ranked[0]?.[1];
+  if (best === undefined) return { summaries, winners: new Set(), lead: null };
+  const isDraw = (summary: Summary) =>
+    summary.median <= best.median * drawRatio || summary.min <= best.max;
+  const next = ranked.find(([, summary]) => !isDraw(summary));
+  return {
+    summaries,
+    winners: new Set(ranked.filter(([, summary]) => isDraw(summary)).map(([engine]) => engine)),
+    lead: next === undefined ? null : next[1].median / best.median,
+  };
+}
+
+/** One value per seed. */
+export function valuesOf({ points }: Series, metric: Metric): number[] {
+  if (metric === "slowdown") {
+    return points.flatMap(({ slowdown }) => (slowdown === null ? [] : [slowdown]));
+  }
+  return points.map(({ cyclesTotal, counters }) => cyclesTotal / Math.max(1, counters.accesses));
+}

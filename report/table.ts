@@ -1,0 +1,171 @@
+/**
+ * Who won and by how much, for a terminal: one line per case, one column per engine.
+ *
+ * Cells are slowdowns over `native`, median over seeds. What does not fit goes in steps: first the spread
+ * moves from every cell into one column, then the table becomes a list.
+ */
+import { baselineEngine, type PointRow } from "../bench/result.ts";
+import { arrange, type Setting } from "./cases.ts";
+import { footnotes, type Footnotes } from "./footnotes.ts";
+import { lead, short, shortSpread } from "./format.ts";
+import { metricTitles, pickMetric, type Score, scoreCase } from "./score.ts";
+import { geometricMean, halfRange, type Summary } from "./statistics.ts";
+import {
+  type GridCell,
+  type GridColumn,
+  gridLines,
+  gridWidth,
+  wrapName,
+  wrapWords,
+} from "./text-grid.ts";
+
+export interface TableOptions {
+  /** Width of the terminal in characters. */
+  readonly columns: number;
+  /** True where escape codes for bold and green may be written. */
+  readonly colour: boolean;
+}
+
+/** One table per setting. */
+export function terminalTable(points: readonly PointRow[], options: TableOptions): string {
+  return arrange({ points, walks: [] })
+    .map((setting) => `${settingLines(setting, options).join("\n")}\n`)
+    .join("\n");
+}
+
+/** What the layouts share. */
+interface Content {
+  readonly labels: readonly string[];
+  readonly engines: readonly string[];
+  readonly scores: readonly Score[];
+  readonly seedsMax: number;
+}
+
+const labelWidthMax = 30;
+const labelWidthMin = 14;
+
+function settingLines(setting: Setting, options: TableOptions): string[] {
+  const { cases } = setting;
+  const metric = pickMetric(cases);
+  const notes = footnotes(cases);
+  const scores = cases.map((one) => scoreCase(one, metric));
+  const engines = setting.engines.filter((engine) => engine !== baselineEngine);
+  const labels = cases.map(({ label, note }) => label + notes.markOf(note));
+  const seedsMax = Math.max(...cases.flatMap(({ series }) => series.map((s) => s.points.length)));
+  const content: Content = { labels, engines, scores, seedsMax };
+  return [
+    ...wrapWords(`${metricTitles[metric]}, ${setting.title}`, options.columns),
+    ...wrapWords(explanation(content), options.columns),
+    "",
+    ...(engines.length === 0 ? ["No engine beside native."] : bodyLines(content, options)),
+    "",
+    ...summaryLines(content, options),
+    ...noteLines(notes, options),
+  ];
+}
+
+function explanation({ seedsMax }: Content): string {
+  const median = seedsMax > 1 ? `median of ${seedsMax} seeds, ± half their range; ` : "";
+  return `${median}* fastest, or within 0.5% or the spread of it; lead: the next engine over it`;
+}
+
+function bodyLines(content: Content, { columns, colour }: TableOptions): string[] {
+  const full = [labelColumn(content, labelWidthMax), ...engineColumns(content, "with-spread")];
+  full.push(leadColumn(content));
+  if (gridWidth(full) <= columns) return gridLines(full, colour);
+
+  const rest = [...engineColumns(content, "median"), spreadColumn(content), leadColumn(content)];
+  const labelWidth = Math.min(labelWidthMax, columns - gridWidth(rest) - 1);
+  if (labelWidth >= labelWidthMin) {
+    return gridLines([labelColumn(content, labelWidth), ...rest], colour);
+  }
+  return listLines(content, columns);
+}
+
+function labelColumn({ labels }: Content, width: number): GridColumn {
+  const cells = labels.map((label) => wrapWords(label, width).map(plain));
+  return { align: "left", header: ["workload"], cells };
+}
+
+function engineColumns({ engines, scores }: Content, form: "with-spread" | "median"): GridColumn[] {
+  return engines.map((engine) => {
+    const cells = scores.map(({ summaries, winners }) => {
+      const summary = summaries.get(engine);
+      if (summary === undefined) return [{ text: "- ", style: "faint" } as const];
+      const value = form === "median" ? short(summary.median) : withSpread(summary);
+      const isWinner = winners.has(engine);
+      const style = isWinner ? "strong" : "plain";
+      return [{ text: value + (isWinner ? "*" : " "), style } as const];
+    });
+    const width = Math.max(7, ...cells.flat().map(({ text }) => text.length));
+    return { align: "right", header: wrapName(engine, width), cells };
+  });
+}
+
+function withSpread(summary: Summary): string {
+  const { median, count } = summary;
+  return count === 1
+    ? short(median)
+    : `${short(median)}±${shortSpread(halfRange(summary), median)}`;
+}
+
+/** The largest spread of the line, in percent of its median: what the other columns left out. */
+function spreadColumn({ scores }: Content): GridColumn {
+  const cells = scores.map(({ summaries }) => {
+    const spreads = [...summaries.values()]
+      .filter(({ count }) => count > 1)
+      .map((summary) => (100 * halfRange(summary)) / summary.median);
+    const text = spreads.length === 0 ? "-" : `${Math.max(...spreads).toFixed(1)}%`;
+    return [{ text, style: "faint" } as const];
+  });
+  return { align: "right", header: ["±max"], cells };
+}
+
+function leadColumn({ scores }: Content): GridColumn {
+  const cells = scores.map(({ lead: ratio, winners }) => {
+    if (ratio !== null) return [plain(lead(ratio))];
+    return [plain(winners.size > 1 ? "draw" : "-")];
+  });
+  return { align: "right", header: ["lead"], cells };
+}
+
+/** For narrow terminals: each case a paragraph, the fastest engine first. */
+function listLines({ labels, scores }: Content, columns: number): string[] {
+  return scores.flatMap(({ summaries, winners }, index) => {
+    const ranked = [...summaries]
+      .filter(([engine]) => engine !== baselineEngine)
+      .toSorted(([, a], [, b]) => a.median - b.median)
+      .map(([engine, one]) => `${engine} ${withSpread(one)}${winners.has(engine) ? "*" : ""}`);
+    const lines = wrapWords(ranked.join(", "), Math.max(20, columns - 2));
+    return [...wrapWords(labels[index] ?? "", columns), ...lines.map((line) => `  ${line}`)];
+  });
+}
+
+function summaryLines({ engines, scores }: Content, { columns }: TableOptions): string[] {
+  const wins = engines
+    .map((engine) => ({ engine, count: scores.filter((s) => s.winners.has(engine)).length }))
+    .filter(({ count }) => count > 0)
+    .toSorted((a, b) => b.count - a.count)
+    .map(({ engine, count }) => `${engine} ${count}`);
+  // A mean over cases is only fair to engines that ran all of them.
+  const means = engines.flatMap((engine) => {
+    const medians = scores.flatMap(({ summaries }) => summaries.get(engine)?.median ?? []);
+    return medians.length < scores.length ? [] : [`${engine} ${short(geometricMean(medians))}`];
+  });
+  return [
+    ...(wins.length === 0
+      ? []
+      : wrapWords(`Fastest, shared places counted: ${wins.join(", ")}.`, columns)),
+    ...(means.length === 0 || scores.length === 1
+      ? []
+      : wrapWords(`Geometric mean of ${scores.length}: ${means.join(", ")}.`, columns)),
+  ];
+}
+
+function noteLines(notes: Footnotes, { columns }: TableOptions): string[] {
+  return notes.lines.flatMap((line) => wrapWords(line, columns));
+}
+
+function plain(text: string): GridCell {
+  return { text, style: "plain" };
+}
