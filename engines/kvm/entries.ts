@@ -1,0 +1,140 @@
+/**
+ * Shadow entries as bytes: made, dropped, write-protected, with the reverse maps kept in step.
+ *
+ * Bit 10, which silicon ignores, says "may be made writable": it is clear when a shadowed table needs the
+ * protection, and set when only dirty logging took W away.
+ *
+ * Source: KVM mmu.rst, "Shadow pages" and "Dirty logging"; SDM vol. 3A 4.5.
+ */
+import type { Gfn, Pfn } from "../../machine/address.ts";
+import { A, D, frameOf, highHalf, lowHalf, NX_HIGH, P, PS, U, W } from "../../machine/entry.ts";
+import { mayBecomeWritable } from "./unsync.ts";
+import { ACC_EXEC, ACC_USER, ACC_WRITE } from "../guest-walk.ts";
+import { type EntryRef, mappedGfn, type ShadowPage } from "./shadow-page.ts";
+import type { Vm } from "./vm.ts";
+
+/** The protection comes from logging alone: a write fault may lift it. */
+export const MMU_WRITABLE = 0x400;
+
+export function readLow(vm: Vm, page: ShadowPage, index: number): number {
+  return vm.memory.readLow(page.table, index);
+}
+
+export function isLeaf(low: number, level: number): boolean {
+  return level === 1 || (low & PS) !== 0;
+}
+
+/** The page that a present upper entry points to. */
+export function childOf(vm: Vm, page: ShadowPage, index: number): ShadowPage {
+  const { memory } = vm;
+  return vm.pages.ofTable(
+    frameOf(memory.readLow(page.table, index), memory.readHigh(page.table, index)),
+  );
+}
+
+/** What a leaf entry should say. */
+export interface LeafWish {
+  readonly gfn: Gfn;
+  readonly pfn: Pfn;
+  /** The guest's rights, D included: a clean page is not writable. */
+  readonly access: number;
+  /** `fault`: an access needs it now. `prefetch`: filled on suspicion. `sync`: brought up to date. */
+  readonly cause: "fault" | "prefetch" | "sync";
+}
+
+export interface LeafEntry {
+  readonly low: number;
+  readonly high: number;
+  /** W was withheld because the frame is a shadowed table. */
+  readonly writeProtected: boolean;
+}
+
+/** The bytes of a leaf entry. May take a leaf table out of sync, and notes the write for dirty logging. */
+export function makeLeaf(vm: Vm, page: ShadowPage, oldLow: number, wish: LeafWish): LeafEntry {
+  const { gfn, pfn, access, cause } = wish;
+  let low = P;
+  if (cause === "fault") low |= A;
+  if (page.key.level > 1) low |= PS;
+  if (access & ACC_USER) low |= U;
+  let writeProtected = false;
+  if (access & ACC_WRITE) {
+    // An entry that was writable before a sync is not checked again: protecting it was somebody else's duty.
+    if (cause === "sync" && (oldLow & W) !== 0) {
+      low |= W | MMU_WRITABLE;
+    } else if (mayBecomeWritable(vm, gfn, cause)) {
+      low |= W | MMU_WRITABLE | D;
+    } else {
+      writeProtected = true;
+    }
+  }
+  if (low & W) vm.dirtyLog.mark(gfn);
+  const nx = access & ACC_EXEC ? 0 : NX_HIGH;
+  return { low: lowHalf(pfn, low), high: highHalf(pfn, nx), writeProtected };
+}
+
+function levelOf(page: ShadowPage): 1 | 2 | 3 {
+  return page.key.level as 1 | 2 | 3;
+}
+
+/** Counts leaf entries by size, as `pages_4k` and `pages_2m` do. */
+export function countLeaf(vm: Vm, level: number, step: 1 | -1): void {
+  if (level === 1) vm.gauges.leafEntries4kNow += step;
+  else if (level === 2) vm.gauges.leafEntries2mNow += step;
+}
+
+/** A leaf entry came into being. */
+export function mapLeaf(vm: Vm, page: ShadowPage, index: number, wish: LeafWish): void {
+  const { gfn, access } = wish;
+  if (!page.key.direct) {
+    page.gfns[index] = gfn;
+    page.accesses[index] = access;
+  }
+  countLeaf(vm, page.key.level, 1);
+  const entries = vm.maps[levelOf(page)].add(gfn, refOf(page, index));
+  // The newcomer goes with the others, and faults again.
+  if (entries > vm.policy.reverseMapMax + 1) dropMappings(vm, gfn, levelOf(page));
+}
+
+/** A present leaf entry becomes not present. */
+export function dropLeaf(vm: Vm, page: ShadowPage, index: number): void {
+  vm.ledger.entriesDropped += 1;
+  countLeaf(vm, page.key.level, -1);
+  vm.maps[levelOf(page)].remove(mappedGfn(page, index), refOf(page, index));
+  vm.memory.write(page.table, index, 0, 0);
+}
+
+export function refOf(page: ShadowPage, index: number): EntryRef {
+  return page.id * 512 + index;
+}
+
+/** Drops every entry of one size that maps the frame; true if there was one. */
+export function dropMappings(vm: Vm, gfn: Gfn, level: 1 | 2 | 3): boolean {
+  const refs = vm.maps[level].entries(gfn);
+  for (const ref of refs) dropLeaf(vm, vm.pages.ofRef(ref), ref & 511);
+  return refs.length > 0;
+}
+
+/**
+ * Takes W away from the entries of one size that map the frame; true if cached translations may be stale.
+ * `table`: the frame is a shadowed table now. `log`: writes are to be noticed, no more.
+ */
+export function protectMappings(vm: Vm, gfn: Gfn, level: 1 | 2 | 3, why: "table" | "log"): boolean {
+  let stale = false;
+  const drop = why === "table" ? W | MMU_WRITABLE : W;
+  for (const ref of vm.maps[level].entries(gfn)) {
+    const { table } = vm.pages.ofRef(ref);
+    const low = vm.memory.readLow(table, ref & 511);
+    if ((low & drop) === 0) continue;
+    vm.ledger.entriesWriteProtected += 1;
+    vm.memory.write(table, ref & 511, low & ~drop, vm.memory.readHigh(table, ref & 511));
+    stale = true;
+  }
+  return stale;
+}
+
+/** Protects a frame that is a shadowed table, whatever the size of the pages that map it. */
+export function protectTable(vm: Vm, gfn: Gfn): boolean {
+  const small = protectMappings(vm, gfn, 1, "table");
+  const large = protectMappings(vm, gfn, 2, "table");
+  return protectMappings(vm, gfn, 3, "table") || small || large;
+}

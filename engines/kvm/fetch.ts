@@ -1,0 +1,180 @@
+/**
+ * A shadow fault whose guest walk succeeded: build the shadow path down to the leaf and set it.
+ *
+ * Upper pages are found or made, brought in sync, linked; a large guest page on small host pages continues
+ * with direct pages; the leaf is set and its neighbours prefetched.
+ *
+ * Source: KVM mmu.rst "Reaction to events"; rules 1, 4, 7, 11 to 13 of results/groundtruth.
+ */
+import { type Gfn, indexAt, type Pfn, type Vpn } from "../../machine/address.ts";
+import { A, P, PS, U, W } from "../../machine/entry.ts";
+import { childOf, dropLeaf, readLow, refOf } from "./entries.ts";
+import { getPage } from "./find-page.ts";
+import type { GuestWalk } from "../guest-walk.ts";
+import { type LeafOutcome, prefetchNeighbour, setLeaf } from "./leaf.ts";
+import { ACC_WRITE } from "../guest-walk.ts";
+import { mappedGfn, type ShadowPage } from "./shadow-page.ts";
+import { syncBelow } from "./sync.ts";
+import { markUnsyncChild } from "./unsync.ts";
+import { flushRemote, type Vm } from "./vm.ts";
+import { unlinkChild } from "./zap.ts";
+
+export interface FetchRequest {
+  readonly root: ShadowPage;
+  readonly vpn: Vpn;
+  readonly walk: GuestWalk;
+}
+
+/** Makes the access possible, as far as rights allow. */
+export function fetch(vm: Vm, request: FetchRequest): LeafOutcome {
+  const { vpn, walk } = request;
+  let page = request.root;
+  while (page.key.level > walk.level) page = indirectChild(vm, page, request);
+  const level = mappingLevel(vm, walk.gfn, walk.level);
+  page.floods = 0;
+  while (page.key.level > level) {
+    page = directChild(vm, page, { vpn, gfn: walk.gfn, access: walk.access });
+    page.floods = 0;
+  }
+  const base = largeBase(walk.gfn, level);
+  const wish = {
+    gfn: base,
+    pfn: pfnOf(vm, walk.gfn, level),
+    access: walk.access,
+    cause: "fault",
+  } as const;
+  const index = indexAt(vpn, level);
+  const outcome = setLeaf(vm, page, index, wish);
+  if (!outcome.unchanged) prefetchAround(vm, page, index);
+  return outcome;
+}
+
+function largeBase(gfn: Gfn, level: number): Gfn {
+  return (gfn - (gfn % 512 ** (level - 1))) as Gfn;
+}
+
+/** First host frame of the mapping; large host pages are contiguous. */
+function pfnOf(vm: Vm, gfn: Gfn, level: number): Pfn {
+  const pfn = vm.guest.touch(gfn);
+  return (pfn - (gfn % 512 ** (level - 1))) as Pfn;
+}
+
+/** How large the frame may be mapped, given the guest's own page size. */
+export function mappingLevel(vm: Vm, gfn: Gfn, guestLevel: number): number {
+  if (vm.dirtyLog.covers(gfn)) return 1;
+  return mostLevel(vm, gfn, guestLevel);
+}
+
+/** The same, logging aside. */
+export function mostLevel(vm: Vm, gfn: Gfn, levelMax: number): number {
+  let level = Math.min(levelMax, 3);
+  while (level > 1 && !vm.track.allowsLarge(gfn, level)) level -= 1;
+  return level === 1 ? 1 : Math.min(level, vm.guest.orderOf(gfn) === 9 ? 2 : 1);
+}
+
+/** The page one level down that shadows the guest's next table. */
+function indirectChild(vm: Vm, page: ShadowPage, { vpn, walk }: FetchRequest): ShadowPage {
+  const { level, writeProtect } = page.key;
+  const index = indexAt(vpn, level);
+  page.floods = 0;
+  const existing = presentChild(vm, page, index);
+  const gfn = walk.tables[level - 1]!;
+  if (existing !== null && existing.key.gfn === gfn) return existing;
+  const access = walk.accessAbove[level - 1]!;
+  const child = getPage(vm, { gfn, level: level - 1, access, direct: false, writeProtect });
+  // The guest owes no flush for an entry that becomes present, so what is linked must be in sync.
+  if (child.unsyncChildren > 0) syncBelow(vm, child);
+  link(vm, { page, index, child });
+  return child;
+}
+
+interface DirectRequest {
+  readonly vpn: Vpn;
+  readonly gfn: Gfn;
+  readonly access: number;
+}
+
+/** The page one level down that maps part of a large page, with the rights of that page. */
+export function directChild(vm: Vm, page: ShadowPage, request: DirectRequest): ShadowPage {
+  const { vpn, access } = request;
+  const { level, writeProtect } = page.key;
+  const index = indexAt(vpn, level);
+  const gfn = largeBase(request.gfn, level);
+  let existing = presentChild(vm, page, index);
+  if (existing !== null && existing.key.access !== access) {
+    // Rights changed (D was set, for one): another page is needed, the old one stays to be found again.
+    unlinkChild(vm, existing, refOf(page, index));
+    flushRemote(vm);
+    existing = null;
+  }
+  if (existing !== null && existing.key.gfn === gfn) return existing;
+  const child = getPage(vm, { gfn, level: level - 1, access, direct: true, writeProtect });
+  link(vm, { page, index, child });
+  return child;
+}
+
+function presentChild(vm: Vm, page: ShadowPage, index: number): ShadowPage | null {
+  const low = readLow(vm, page, index);
+  return (low & P) !== 0 && (low & PS) === 0 ? childOf(vm, page, index) : null;
+}
+
+interface Link {
+  readonly page: ShadowPage;
+  readonly index: number;
+  readonly child: ShadowPage;
+}
+
+function link(vm: Vm, { page, index, child }: Link): void {
+  const ref = refOf(page, index);
+  const low = readLow(vm, page, index);
+  if (low & P) {
+    if (low & PS) dropLeaf(vm, page, index);
+    else unlinkChild(vm, childOf(vm, page, index), ref);
+    flushRemote(vm);
+  }
+  // Rights are checked at the leaf, so that one page of a table never speaks for the others.
+  vm.memory.writeEntry(page.table, index, child.table, P | W | U | A);
+  child.parents.push(ref);
+  if (child.unsync || child.unsyncChildren > 0) markUnsyncChild(vm, ref);
+}
+
+/** Fills entries near the one just set, in index order, until one cannot be filled. */
+export function prefetchAround(vm: Vm, page: ShadowPage, index: number): void {
+  if (page.key.level > 1) return;
+  const { shape, entries } = vm.policy.prefetch;
+  const first = shape === "group" ? index - (index % entries) : index + 1;
+  const end = Math.min(512, first + entries);
+  if (page.key.direct) {
+    prefetchDirect(vm, page, { first, end, index });
+    return;
+  }
+  for (let i = first; i < end; i++) {
+    if (i === index) continue;
+    if ((readLow(vm, page, i) & P) !== 0) {
+      // Behind a filled entry the next ones are filled as well, most likely.
+      if (shape === "forward") return;
+      continue;
+    }
+    if (!prefetchNeighbour(vm, page, i)) return;
+  }
+}
+
+interface Range {
+  readonly first: number;
+  readonly end: number;
+  readonly index: number;
+}
+
+/** A direct page needs no guest entry: its frames follow each other. */
+function prefetchDirect(vm: Vm, page: ShadowPage, { first, end, index }: Range): void {
+  const { access } = page.key;
+  for (let i = first; i < end; i++) {
+    if (i === index || (readLow(vm, page, i) & P) !== 0) continue;
+    const gfn = mappedGfn(page, i);
+    if (gfn >= vm.guest.frames) return;
+    const pfn = vm.guest.pfnOf(gfn);
+    if (pfn === -1 || ((access & ACC_WRITE) !== 0 && vm.dirtyLog.covers(gfn))) return;
+    setLeaf(vm, page, i, { gfn, pfn, access, cause: "prefetch" });
+    vm.ledger.entriesPrefetched += 1;
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * What the host does to a VM: dirty logging on, read, off; frames taken away.
+ *
+ * Logging protects every entry of a frame, in every space. Ending it lifts no protection, but small entries
+ * of pages that could be large again are dropped.
+ *
+ * Source: KVM_GET_DIRTY_LOG, KVM mmu.rst; rules 10 to 12 and 17 of results/groundtruth.
+ */
+import type { Gfn } from "../../machine/address.ts";
+import type { HostEvent } from "../../machine/exit.ts";
+import type { FrameRange } from "./dirty-log.ts";
+import { dropLeaf, dropMappings, protectMappings } from "./entries.ts";
+import { mostLevel } from "./fetch.ts";
+import { flushRemote, type Vm } from "./vm.ts";
+
+const sizes = [1, 2, 3] as const;
+
+/** Every frame of the range, once per page of the given level. */
+function* pagesIn({ start, frames }: FrameRange, level: number): Generator<Gfn> {
+  const step = 512 ** (level - 1);
+  for (let gfn = start - (start % step); gfn < start + frames; gfn += step) yield gfn as Gfn;
+}
+
+export function dirtyLogOn(vm: Vm, range: FrameRange): void {
+  vm.dirtyLog.on(range);
+  let isStale = false;
+  for (const level of sizes) {
+    for (const gfn of pagesIn(range, level)) {
+      if (protectMappings(vm, gfn, level, "log")) isStale = true;
+    }
+  }
+  if (isStale) flushRemote(vm);
+}
+
+export function dirtyLogGet(vm: Vm): readonly Gfn[] {
+  const frames = vm.dirtyLog.take();
+  vm.gauges.dirtyPagesReported += frames.length;
+  let isStale = false;
+  for (const gfn of frames) if (protectMappings(vm, gfn, 1, "log")) isStale = true;
+  if (isStale) flushRemote(vm);
+  return frames;
+}
+
+export function dirtyLogOff(vm: Vm): void {
+  let isStale = false;
+  for (const range of vm.dirtyLog.off()) {
+    for (const gfn of pagesIn(range, 1)) if (dropCollapsible(vm, gfn)) isStale = true;
+  }
+  if (isStale) flushRemote(vm);
+}
+
+/** Drops small entries that a large one could replace. */
+function dropCollapsible(vm: Vm, gfn: Gfn): boolean {
+  let isDropped = false;
+  for (const ref of vm.maps[1].entries(gfn)) {
+    const page = vm.pages.ofRef(ref);
+    if (!page.key.direct || mostLevel(vm, page.key.gfn, 3) === 1) continue;
+    dropLeaf(vm, page, ref & 511);
+    isDropped = true;
+  }
+  return isDropped;
+}
+
+export function reclaim(vm: Vm, range: FrameRange): void {
+  let isStale = false;
+  for (const level of sizes) {
+    for (const gfn of pagesIn(range, level)) if (dropMappings(vm, gfn, level)) isStale = true;
+  }
+  for (const gfn of pagesIn(range, 1)) vm.guest.reclaim(gfn);
+  if (isStale) flushRemote(vm);
+}
+
+/** Answers an event; `vcpu-run` is the caller's. */
+export function answerHost(
+  vm: Vm,
+  event: Exclude<HostEvent, { kind: "vcpu-run" }>,
+): readonly Gfn[] {
+  switch (event.kind) {
+    case "dirty-log-on":
+      dirtyLogOn(vm, event);
+      return [];
+    case "dirty-log-get":
+      return dirtyLogGet(vm);
+    case "dirty-log-off":
+      dirtyLogOff(vm);
+      return [];
+    case "reclaim":
+      reclaim(vm, event);
+      return [];
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * #PF exits: the guest's own fault is reflected, a hidden one fixed, a store to an upper table emulated.
+ *
+ * Source: KVM mmu.rst "Reaction to events"; rules 6, 8 and 10 of results/groundtruth.
+ */
+import type { Gfn, Vpn } from "../../machine/address.ts";
+import { indexAt } from "../../machine/address.ts";
+import { P, PF_FETCH, PF_PRESENT, PF_RESERVED, PF_USER, PF_WRITE } from "../../machine/entry.ts";
+import type { Resolution, VmExit } from "../../machine/exit.ts";
+import { childOf, isLeaf, readLow } from "./entries.ts";
+import { fetch } from "./fetch.ts";
+import { createWalk, type GuestWalk, walkGuest } from "../guest-walk.ts";
+import { invalidateIn } from "./invalidate.ts";
+import { ACC_USER, ACC_WRITE } from "../guest-walk.ts";
+import { type ShadowPage } from "./shadow-page.ts";
+import { syncPage } from "./sync.ts";
+import { trackWrite } from "./upper-store.ts";
+import type { VcpuState, Vm } from "./vm.ts";
+import { makeRoom, unshadow } from "./zap.ts";
+
+export type PageFaultExit = Extract<VmExit, { readonly reason: "page-fault" }>;
+
+/** One walk is enough for all: its result is used up before the next begins. */
+const walk: GuestWalk = createWalk();
+
+const accessBits = PF_WRITE | PF_USER | PF_FETCH;
+
+export function answerPageFault(vm: Vm, state: VcpuState, exit: PageFaultExit): Resolution {
+  const { vcpu } = state;
+  const { vpn, error } = exit;
+  const root = state.root!.page;
+  const request = {
+    vpn,
+    root: vcpu.cr3.root,
+    registers: vcpu.registers,
+    kind: error & accessBits,
+  };
+  if (!walkGuest(vm, request, walk)) return reflect(vm, state, vpn);
+  vm.ledger.hiddenFaults += 1;
+  const isStore = (error & PF_WRITE) !== 0;
+  if (isStore && (error & PF_PRESENT) !== 0 && vm.track.isTracked(walk.gfn)) {
+    clearFloods(vm, root, vpn);
+    return emulate(vm, state, exit);
+  }
+  makeRoom(vm);
+  if (isStore && (walk.access & ACC_WRITE) === 0) {
+    // CR0.WP is clear in the guest but set on the shadow: the kernel's store needs an entry of its own.
+    walk.access = (walk.access | ACC_WRITE) & ~ACC_USER;
+  }
+  const outcome = fetch(vm, { root, vpn, walk });
+  limitUnsync(vm, state);
+  if (outcome.writeProtected && isStore) return emulate(vm, state, exit);
+  if (outcome.unchanged) vm.ledger.faultsSpurious += 1;
+  else vm.ledger.faultsFixed += 1;
+  return "resume";
+}
+
+/** The guest's tables say fault: so be it, with their error code. */
+function reflect(vm: Vm, state: VcpuState, vpn: Vpn): Resolution {
+  const { vcpu } = state;
+  vm.ledger.guestFaultsReflected += 1;
+  if ((walk.error & (PF_PRESENT | PF_RESERVED)) === PF_PRESENT) {
+    // Silicon drops what it cached for the address of a protection fault; so does its shadow.
+    vcpu.mmu.invalidatePage(vpn);
+    invalidateIn(vm, state.root!.page, vpn);
+  }
+  return { inject: walk.error };
+}
+
+/** Every page on the way to `vpn` counts as walked. */
+function clearFloods(vm: Vm, root: ShadowPage, vpn: Vpn): void {
+  for (let page = root; ;) {
+    page.floods = 0;
+    const { level } = page.key;
+    const index = indexAt(vpn, level);
+    const low = readLow(vm, page, index);
+    if ((low & P) === 0 || isLeaf(low, level)) return;
+    page = childOf(vm, page, index);
+  }
+}
+
+/** The store hit a table that stays protected. */
+function emulate(vm: Vm, state: VcpuState, exit: PageFaultExit): Resolution {
+  const { vcpu } = state;
+  const { vpn, offset, store } = exit;
+  const gfn: Gfn = walk.gfn;
+  if (store?.kind === "page" && state.retriedVpn !== vpn) {
+    // No way to write page tables: the shadow goes, the instruction is tried again. Once, for a table on
+    // the instruction's own path would be shadowed again for ever.
+    state.retriedVpn = vpn;
+    unshadow(vm, gfn);
+    return "resume";
+  }
+  state.retriedVpn = -1;
+  vcpu.emulateStore(exit, gfn);
+  vm.dirtyLog.mark(gfn);
+  if (store?.kind === "page") unshadow(vm, gfn);
+  else trackWrite(vm, { gfn, offset });
+  return "emulated";
+}
+
+/** A vCPU with too many out-of-sync pages syncs the oldest. */
+function limitUnsync(vm: Vm, { unsyncPages }: VcpuState): void {
+  while (unsyncPages.length > vm.policy.unsyncPagesMaxPerVcpu) syncPage(vm, unsyncPages[0]!);
+}

@@ -1,0 +1,76 @@
+/**
+ * What distinguishes one lazy shadow MMU from another: a record of named switches, each named after its
+ * mechanism, and the variants that real hypervisors are.
+ *
+ * The machinery reads these and nothing else, so a variant is data.
+ *
+ * Source: counts of Linux 6.1 and 6.12 (results/groundtruth), KVM mmu.rst; Xen arch/x86/mm/shadow.
+ */
+
+export interface ShadowPolicy {
+  /**
+   * What INVLPG does to the entry of an out-of-sync table. `refill`: dropped and filled again from the guest
+   * entry if its A bit is set. `sync`: only an entry that is present is brought up to date. `drop`: dropped.
+   */
+  readonly invlpg: "refill" | "sync" | "drop";
+  /** A sync leaves an entry alone when frame and permissions are unchanged (A, D and dirty-log protection stay). */
+  readonly syncKeepsUnchanged: boolean;
+  /** A sync also fills entries that were not present (from the difference to a snapshot taken at unsync). */
+  readonly syncFills: boolean;
+  /**
+   * Which out-of-sync tables a CR3 load syncs: those below the new root, or every one that this vCPU holds.
+   */
+  readonly cr3Syncs: "reachable" | "own";
+  /** Out-of-sync tables that one vCPU may hold; one more syncs the oldest. */
+  readonly unsyncPagesMaxPerVcpu: number;
+  /** A store to an upper table drops the entry, or writes it anew if the table below is shadowed already. */
+  readonly upperStore: "drop" | "mirror";
+  /** This many stores to an upper table with no walk through it in between zap its shadow. */
+  readonly floodStores: number;
+  /** Entries that a shadow fault fills: the aligned group around the entry, or those behind it. */
+  readonly prefetch: { readonly shape: "group" | "forward"; readonly entries: number };
+  /** Previous roots kept per vCPU beside the current one. */
+  readonly cachedRoots: number;
+  /** Shadow pages in use at most: a share of guest frames, but not fewer than `min`. */
+  readonly pageLimit: { readonly permille: number; readonly min: number };
+  /** Fewer free pages than `min` before a fault is served: zap until `refill` are free. */
+  readonly freePages: { readonly min: number; readonly refill: number };
+  /** A frame mapped by more entries than this loses them all (reverse maps must stay short). */
+  readonly reverseMapMax: number;
+}
+
+const kvm: ShadowPolicy = {
+  invlpg: "sync",
+  syncKeepsUnchanged: true,
+  syncFills: false,
+  cr3Syncs: "reachable",
+  unsyncPagesMaxPerVcpu: Infinity,
+  upperStore: "drop",
+  floodStores: 3,
+  prefetch: { shape: "group", entries: 8 },
+  cachedRoots: 3,
+  pageLimit: { permille: 20, min: 64 },
+  freePages: { min: 5, refill: 25 },
+  reverseMapMax: 1000,
+};
+
+export const shadowPolicies = {
+  "kvm-6.12": kvm,
+  "kvm-6.1": { ...kvm, invlpg: "refill", syncKeepsUnchanged: false },
+  // Xen has three slots for out-of-sync tables per vCPU, each with a snapshot; no flood detector of this kind.
+  xen: {
+    ...kvm,
+    invlpg: "drop",
+    syncFills: true,
+    cr3Syncs: "own",
+    unsyncPagesMaxPerVcpu: 3,
+    upperStore: "mirror",
+    floodStores: Infinity,
+    prefetch: { shape: "forward", entries: 32 },
+  },
+} as const satisfies Record<string, ShadowPolicy>;
+
+/** Shadow pages that a guest of `guestFrames` may have. */
+export function pageLimitOf({ pageLimit }: ShadowPolicy, guestFrames: number): number {
+  return Math.max(pageLimit.min, Math.floor((guestFrames * pageLimit.permille) / 1000));
+}

@@ -1,0 +1,96 @@
+/**
+ * One virtual machine as the shadow MMU sees it: pages, reverse maps, tracking, the dirty log, and what each
+ * vCPU holds.
+ *
+ * Everything here belongs to the VM; a vCPU owns its current root and a few previous ones, nothing else.
+ */
+import type { Gfn } from "../../machine/address.ts";
+import type { Ledger } from "../../machine/counters.ts";
+import type { Registers } from "../../machine/exit.ts";
+import type { VirtualCpu } from "../../machine/hypervisor.ts";
+import type { Machine } from "../../machine/machine.ts";
+import type { PhysicalMemory } from "../../machine/memory.ts";
+import type { WalkHost } from "../guest-walk.ts";
+import { createHostMemory, type HostMemory } from "../host-memory.ts";
+import { DirtyLog } from "./dirty-log.ts";
+import { pageLimitOf, type ShadowPolicy } from "./policy.ts";
+import { ReverseMap } from "./reverse-map.ts";
+import { type ShadowPage, ShadowPages } from "./shadow-page.ts";
+import { WriteTrack } from "./write-track.ts";
+
+/** A root that a vCPU keeps: the page, and the CR3 value (frame and PCID) that it was loaded for. */
+export interface CachedRoot {
+  readonly page: ShadowPage;
+  readonly cr3: number;
+}
+
+/** What the shadow MMU knows of one vCPU. */
+export interface VcpuState {
+  readonly vcpu: VirtualCpu;
+  /** Control registers that its shadows were made for. */
+  registers: Registers;
+  root: CachedRoot | null;
+  /** Most recent first, always `cachedRoots` long. */
+  readonly previous: (CachedRoot | null)[];
+  /** To be done before the next entry: free invalid roots, sync the current root, flush. */
+  freeRoots: boolean;
+  syncRoot: boolean;
+  /** Page of the last store whose page was unprotected and the instruction retried, or -1. */
+  retriedVpn: number;
+  /** Out-of-sync pages that this vCPU's stores made, oldest first. Only kept under a finite policy. */
+  readonly unsyncPages: ShadowPage[];
+}
+
+export interface Vm extends WalkHost {
+  readonly machine: Machine;
+  readonly memory: PhysicalMemory;
+  readonly guest: HostMemory;
+  readonly policy: ShadowPolicy;
+  readonly pageLimit: number;
+  readonly pages: ShadowPages;
+  /** Leaf entries by the frame they map, per level of the mapping. */
+  readonly maps: Readonly<Record<1 | 2 | 3, ReverseMap>>;
+  readonly track: WriteTrack;
+  readonly dirtyLog: DirtyLog;
+  readonly states: VcpuState[];
+  /** The ledger and state of the vCPU that is being served; the first vCPU's for host events. */
+  ledger: Ledger;
+  current: VcpuState | null;
+  /** Gauges live in the first vCPU's ledger, for they belong to the VM. */
+  readonly gauges: Ledger;
+  /** The hypervisor wrote to the frame on the guest's behalf. */
+  marked(gfn: Gfn): void;
+}
+
+export function createVm(machine: Machine, policy: ShadowPolicy): Vm {
+  const guest = createHostMemory(machine);
+  const { frames } = guest;
+  const { ledger } = machine.vcpus[0]!;
+  const dirtyLog = new DirtyLog();
+  return {
+    machine,
+    memory: machine.memory,
+    guest,
+    policy,
+    pageLimit: pageLimitOf(policy, frames),
+    pages: new ShadowPages(machine.memory),
+    maps: {
+      1: new ReverseMap(frames, 1),
+      2: new ReverseMap(frames, 2),
+      3: new ReverseMap(frames, 3),
+    },
+    track: new WriteTrack(frames),
+    dirtyLog,
+    states: [],
+    ledger,
+    current: null,
+    gauges: ledger,
+    marked: (gfn) => dirtyLog.mark(gfn),
+  };
+}
+
+/** Drops cached translations of every vCPU: what a change to entries owes them before they run again. */
+export function flushRemote(vm: Vm): void {
+  vm.ledger.remoteFlushes += 1;
+  for (const { vcpu } of vm.states) vcpu.mmu.flushLinear();
+}
