@@ -8,6 +8,6 @@ import type { Catalogue } from "./sweep.ts";
 
 export const catalogue: Catalogue = {
   engines: Object.keys(engines),
-  presets: Object.keys(presets),
+  presets,
   workloads,
 };

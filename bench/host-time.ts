@@ -5,6 +5,7 @@
  */
 import { execFileSync } from "node:child_process";
 import { cpus } from "node:os";
+import type { Finished } from "./pool.ts";
 
 /** Runs `work` and says how long it took. */
 export function timed<T>(work: () => T): { readonly value: T; readonly hostMilliseconds: number } {
@@ -31,10 +32,10 @@ export interface HostFacts {
 }
 
 /** Starts the clock of a sweep; the returned function closes the account. */
-export function startHostClock(workers: number): (points: readonly HostPoint[]) => HostFacts {
+export function startHostClock(workers: number): (finished: readonly Finished[]) => HostFacts {
   const startedAt = new Date().toISOString();
   const start = performance.now();
-  return (points) => ({
+  return (finished) => ({
     commit: commitOf(import.meta.dirname),
     node: process.version,
     v8: process.versions.v8,
@@ -43,7 +44,10 @@ export function startHostClock(workers: number): (points: readonly HostPoint[]) 
     workers,
     startedAt,
     hostSeconds: (performance.now() - start) / 1000,
-    points: points.toSorted((a, b) => a.id - b.id),
+    points: finished.map(({ result, hostMilliseconds }) => ({
+      id: result.key.id,
+      hostMilliseconds,
+    })),
   });
 }
 

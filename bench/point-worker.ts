@@ -9,11 +9,11 @@ import type { PointOutcome, PointTask } from "./pool.ts";
 import { runPoint } from "./run-point.ts";
 
 /** The task that `bench/pool.ts` names. */
-export async function runTask({ key, check }: PointTask): Promise<PointOutcome> {
+export async function runTask({ key, preset, check }: PointTask): Promise<PointOutcome> {
   try {
     const mmu = await mmuFor(pointWeight(key));
-    const { value: result, hostMilliseconds } = timed(() => runPoint(key, { mmu, check }));
-    return { kind: "finished", finished: { result, hostMilliseconds } };
+    const { value, hostMilliseconds } = timed(() => runPoint(key, { preset, mmu, check }));
+    return { kind: "finished", finished: { ...value, hostMilliseconds } };
   } catch (error) {
     return { kind: "failed", message: errorLine(error) };
   }

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
+import { presets } from "../machine/presets.ts";
 import { EnvironmentError } from "./config-error.ts";
 import type { Finished } from "./pool.ts";
 import { createLedger, type PointKey } from "./result.ts";
@@ -40,7 +41,7 @@ function taskFile(path: string, body: string): URL {
     `export async function runTask({ key }) {
       ${body}
       const result = { key, regions: ${regions}, checksum: key.seed, computeCyclesPerOp: 1, label: "" };
-      return { kind: "finished", finished: { result, hostMilliseconds: 1 } };
+      return { kind: "finished", finished: { result, checked: 0, hostMilliseconds: 1 } };
     }`,
   );
   return pathToFileURL(file);
@@ -49,6 +50,7 @@ function taskFile(path: string, body: string): URL {
 function run(path: string, body: string, options: Partial<SweepRunOptions> = {}) {
   return runSweep({
     points: points(8),
+    machines: { textbook: { preset: presets.textbook, like: "textbook" } },
     out: join(path, "out"),
     workers: 2,
     check: false,

@@ -5,19 +5,25 @@
  * decides a result: a point depends on its key alone, so the order and the number of threads cannot show.
  */
 import { Piscina } from "piscina";
-import { errorLine } from "./config-error.ts";
+import { errorLine, pick } from "./config-error.ts";
+import type { Preset } from "../machine/presets.ts";
 import { describePoint } from "./point.ts";
 import type { PointKey, PointResult } from "./result.ts";
+import type { Sweep } from "./sweep.ts";
 
 /** One finished point and how long the host took for it. */
 export interface Finished {
   readonly result: PointResult;
+  /** Accesses that the oracle saw. */
+  readonly checked: number;
   readonly hostMilliseconds: number;
 }
 
 /** What goes to a worker. */
 export interface PointTask {
   readonly key: PointKey;
+  /** The machine that the key's preset names. */
+  readonly preset: Preset;
   readonly check: boolean;
 }
 
@@ -27,6 +33,7 @@ export type PointOutcome =
   | { readonly kind: "failed"; readonly message: string };
 
 export interface PoolOptions {
+  readonly machines: Sweep["machines"];
   readonly workers: number;
   readonly check: boolean;
   /** Stops the sweep: points in flight are given up. */
@@ -44,7 +51,7 @@ const pointWorker = new URL("./point-worker.ts", import.meta.url);
 
 /** Resolves when every point has finished or failed, or when `signal` stopped the sweep. */
 export async function runPoints(points: readonly PointKey[], options: PoolOptions): Promise<void> {
-  const { workers, check, signal, task = pointWorker, heapMegabytes = 2048 } = options;
+  const { machines, workers, check, signal, task = pointWorker, heapMegabytes = 2048 } = options;
   if (points.length === 0 || signal.aborted) return;
   const threads = Math.min(workers, points.length);
   const pool = new Piscina<PointTask, PointOutcome>({
@@ -58,7 +65,8 @@ export async function runPoints(points: readonly PointKey[], options: PoolOption
   const work = async () => {
     for (const key of queue) {
       if (signal.aborted) return;
-      const outcome = await runTask(pool, { key, check }, signal);
+      const { preset } = pick(machines, key.preset, "preset");
+      const outcome = await runTask(pool, { key, preset, check }, signal);
       if (signal.aborted && outcome.kind === "failed") return;
       if (outcome.kind === "finished") options.onFinished(outcome.finished);
       else options.onFailed(`${describePoint(key)}: ${outcome.message}`, key);

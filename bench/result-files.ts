@@ -113,7 +113,7 @@ function numberText(value: number, { column }: CastingContext): string {
 type FileWriter = (path: string) => Promise<void>;
 
 /** All files under temporary names first, then all renames: a failure leaves the old files alone. */
-async function replaceFiles(
+export async function replaceFiles(
   folder: string,
   files: Readonly<Record<string, FileWriter>>,
 ): Promise<void> {

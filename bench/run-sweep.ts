@@ -25,8 +25,8 @@ export interface SweepRun {
 }
 
 export async function runSweep(options: SweepRunOptions): Promise<SweepRun> {
-  const { points, out, resume, check } = options;
-  const journal = openJournal({ folder: out, sweepHash: hashOf(points, check), resume });
+  const { points, out, resume } = options;
+  const journal = openJournal({ folder: out, sweepHash: hashOf(options), resume });
   const finished: Finished[] = [];
   const failures: { readonly id: number; readonly message: string }[] = [];
   const keep = (one: Finished) => {
@@ -60,8 +60,9 @@ function largestFirst(points: readonly PointKey[]): readonly PointKey[] {
   return points.toSorted((a, b) => pointWeight(b) - pointWeight(a) || a.id - b.id);
 }
 
-/** Names a list of points: the same points under another version of the schema are others. */
-function hashOf(points: readonly PointKey[], check: boolean): string {
-  const text = JSON.stringify({ schemaVersion, check, points });
+/** Names what is run: the same points on other machines, or under another schema, are others. */
+function hashOf({ points, machines, check }: SweepRunOptions): string {
+  const presets = [...new Set(points.map(({ preset }) => preset))].map((name) => machines[name]);
+  const text = JSON.stringify({ schemaVersion, check, points, presets });
   return createHash("sha256").update(text).digest("hex");
 }

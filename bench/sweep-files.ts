@@ -20,7 +20,7 @@ export function sweepNames(): string[] {
 export interface SweepFile {
   /** The shipped sweep's name, or the path as given. */
   readonly name: string;
-  readonly text: string;
+  readonly path: string;
   readonly sweep: Sweep;
 }
 
@@ -39,5 +39,5 @@ export function readSweep(
   const path = isName ? join(folder, nameOrPath + extension) : nameOrPath;
   const text = readFileSync(path, "utf8");
   const shown = isName ? relative(process.cwd(), path) : path;
-  return { name: nameOrPath, text, sweep: parseSweep(text, shown, catalogue, options) };
+  return { name: nameOrPath, path, sweep: parseSweep(text, shown, catalogue, options) };
 }

@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
+import { presets } from "../machine/presets.ts";
 import { ConfigError } from "./config-error.ts";
 import { type Catalogue, filterPoints, parseSweep } from "./sweep.ts";
 
 const catalogue: Catalogue = {
   engines: ["native", "ept", "shadow"],
-  presets: ["textbook", "skylake"],
+  presets: { textbook: presets.textbook, skylake: presets.textbook },
   workloads: {
     uniform: { defaults: { pages: 16, accesses: 1000, size: "4k" } },
     zipf: { defaults: { pages: 16, theta: 0.99 } },
@@ -86,6 +87,25 @@ describe("a sweep file", () => {
     ]);
   });
 
+  test("may change a preset's machine and name the result", () => {
+    const { machines, points } = parseSweep(
+      head.replace("textbook", "textbook, mine") +
+        "workloads: [{ workload: zipf }]\n" +
+        "machines: { mine: { like: textbook, vpid: false, stlb: { entries: 1536, ways: 12 } } }\n",
+      "s.yaml",
+      catalogue,
+    );
+    expect(points.map(({ preset }) => preset).slice(3, 5)).toEqual(["textbook", "mine"]);
+    expect(machines["mine"]?.like).toBe("textbook");
+    expect(machines["mine"]?.preset).toMatchObject({
+      ...presets.textbook,
+      vpid: false,
+      stlb: { sets: 128, ways: 12 },
+      title: expect.anything() as unknown,
+      sources: expect.anything() as unknown,
+    });
+  });
+
   test("keeps the ids of the whole sweep when it is filtered", () => {
     const points = filterPoints(parse("workloads: [{ workload: uniform }]\n"), {
       engines: ["ept"],
@@ -102,6 +122,8 @@ describe("a sweep file", () => {
 
 describe("a wrong sweep file is one line: file, line, field, value, what is allowed", () => {
   const one = "workloads: [{ workload: uniform }]\n";
+  const withMachine = (change: string) =>
+    `${head}${one}machines:\n  mine:\n    like: textbook\n    ${change}\n`;
   const withParams = (params: string) =>
     `${head}workloads:\n  - workload: uniform\n    params:\n      - ${params}\n`;
 
@@ -124,7 +146,7 @@ describe("a wrong sweep file is one line: file, line, field, value, what is allo
     [
       "an unknown field",
       `${head}${one}sed: 1\n`,
-      "s.yaml:6: sed: unknown field. Allowed: title, engines, presets, seeds, backing, levels, workloads, exclude",
+      "s.yaml:6: sed: unknown field. Allowed: title, machines, engines, presets, seeds, backing, levels, workloads, exclude",
     ],
     [
       "an unknown field below",
@@ -175,6 +197,36 @@ describe("a wrong sweep file is one line: file, line, field, value, what is allo
       "a seed that is too large",
       `${head.replace("2]", "2147483648]")}${one}`,
       "s.yaml:4: seeds[1]: 2147483648: Too big: expected number to be <=2147483647",
+    ],
+    [
+      "zero ways",
+      withMachine("stlb: { entries: 64, ways: 0 }"),
+      "s.yaml:9: machines.mine.stlb.ways: 0: Too small: expected number to be >=1",
+    ],
+    [
+      "entries not divisible by ways",
+      withMachine("stlb: { entries: 1000, ways: 12 }"),
+      "s.yaml:9: machines.mine.stlb.entries: 1000: must be a multiple of ways (12)",
+    ],
+    [
+      "sets that are no power of two",
+      withMachine("pwc: { 2: { entries: 36, ways: 12 } }"),
+      "s.yaml:9: machines.mine.pwc.2.entries: 36: must be ways (12) times a power of two",
+    ],
+    [
+      "entries that are not a number",
+      withMachine("nestedTlb: { entries: .nan, ways: 1 }"),
+      "s.yaml:9: machines.mine.nestedTlb.entries: NaN: Invalid input: expected number, received NaN",
+    ],
+    [
+      "an unknown structure",
+      withMachine("sltb: null"),
+      "s.yaml:9: machines.mine.sltb: unknown field. Allowed: like, l1Data, l1Code, stlb,",
+    ],
+    [
+      "a machine like none",
+      withMachine("vpid: false").replace("like: textbook", "like: z80"),
+      's.yaml:8: machines.mine.like: "z80": unknown. Allowed: textbook, skylake',
     ],
     [
       "an empty list",

@@ -8,12 +8,14 @@ import { z } from "zod";
 import { ConfigError, unknownText } from "./config-error.ts";
 import type { PointKey } from "./result.ts";
 import { type ParamValues, paramProblem, fullParams, type ParamSource } from "./params.ts";
+import type { Preset } from "../machine/presets.ts";
+import { changedPreset, machineSchema } from "./machines.ts";
 import { type FieldPath, parseYamlFile, type YamlFile } from "./yaml-file.ts";
 
 /** The names that a sweep may use: what the registries hold. */
 export interface Catalogue {
   readonly engines: readonly string[];
-  readonly presets: readonly string[];
+  readonly presets: Readonly<Record<string, Preset>>;
   readonly workloads: Readonly<Record<string, ParamSource>>;
 }
 
@@ -39,6 +41,8 @@ const paramGrid = z.record(z.string(), z.union([paramValue, z.array(paramValue).
 
 const sweepSchema = z.strictObject({
   title: z.string().min(1),
+  /** Machines of the sweep's own; `presets` may name them. */
+  machines: z.record(z.string(), machineSchema).default({}),
   engines: names,
   presets: names,
   seeds,
@@ -75,7 +79,17 @@ type Entry = SweepFile["workloads"][number];
 
 export interface Sweep {
   readonly title: string;
+  /** The file as it was understood, defaults filled in. */
+  readonly declared: unknown;
+  /** Every machine that the points name. */
+  readonly machines: Readonly<Record<string, SweepMachine>>;
   readonly points: readonly PointKey[];
+}
+
+export interface SweepMachine {
+  readonly preset: Preset;
+  /** The shipped preset whose costs apply. */
+  readonly like: string;
 }
 
 export interface SweepOptions {
@@ -92,7 +106,8 @@ export function parseSweep(
 ): Sweep {
   const yaml = parseYamlFile(text, file, sweepSchema);
   const { title, exclude } = yaml.value;
-  checkNames(yaml, catalogue);
+  const machines = machinesOf(yaml, catalogue);
+  checkNames(yaml, catalogue, Object.keys(machines));
   const points: PointKey[] = [];
   const seen = new Map<string, number>();
   for (const [index, entry] of yaml.value.workloads.entries()) {
@@ -109,7 +124,7 @@ export function parseSweep(
     }
   }
   if (points.length === 0) throw new ConfigError(`${file}: exclude leaves no point to run`);
-  return { title, points };
+  return { title, declared: yaml.value, machines, points };
 }
 
 export interface PointFilter {
@@ -176,7 +191,27 @@ function entryParams(
   });
 }
 
-function checkNames(yaml: YamlFile<SweepFile>, catalogue: Catalogue): void {
+function machinesOf(yaml: YamlFile<SweepFile>, { presets }: Catalogue): Sweep["machines"] {
+  const machines: Record<string, SweepMachine> = {};
+  for (const [name, preset] of Object.entries(presets)) machines[name] = { preset, like: name };
+  for (const [name, change] of Object.entries(yaml.value.machines)) {
+    const path = ["machines", name];
+    if (Object.hasOwn(presets, name)) throw yaml.complain(path, "is the name of a preset");
+    const base = presets[change.like];
+    if (base === undefined) {
+      const problem = unknownText(change.like, Object.keys(presets));
+      throw yaml.complain([...path, "like"], `${JSON.stringify(change.like)}: ${problem}`);
+    }
+    machines[name] = { preset: changedPreset(base, name, change), like: change.like };
+  }
+  return machines;
+}
+
+function checkNames(
+  yaml: YamlFile<SweepFile>,
+  catalogue: Catalogue,
+  presetNames: readonly string[],
+): void {
   const { engines, presets, workloads, exclude } = yaml.value;
   const workloadNames = Object.keys(catalogue.workloads);
   const check = (path: FieldPath, name: string | undefined, allowed: readonly string[]) => {
@@ -187,18 +222,18 @@ function checkNames(yaml: YamlFile<SweepFile>, catalogue: Catalogue): void {
     for (const [index, name] of list.entries()) check([...path, index], name, allowed);
   };
   checkAll(["engines"], engines, catalogue.engines);
-  checkAll(["presets"], presets, catalogue.presets);
+  checkAll(["presets"], presets, presetNames);
   for (const [index, entry] of workloads.entries()) {
     const path = ["workloads", index];
     check([...path, "workload"], entry.workload, workloadNames);
     checkAll([...path, "engines"], entry.engines ?? [], catalogue.engines);
-    checkAll([...path, "presets"], entry.presets ?? [], catalogue.presets);
+    checkAll([...path, "presets"], entry.presets ?? [], presetNames);
   }
   for (const [index, rule] of exclude.entries()) {
     const path = ["exclude", index];
     check([...path, "engine"], rule.engine, catalogue.engines);
     check([...path, "workload"], rule.workload, workloadNames);
-    check([...path, "preset"], rule.preset, catalogue.presets);
+    check([...path, "preset"], rule.preset, presetNames);
   }
 }
 

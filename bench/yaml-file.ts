@@ -80,20 +80,27 @@ function valueText(raw: unknown, path: FieldPath): string {
 
 function allowedKeys(schema: z.ZodType, path: FieldPath): string {
   let at: unknown = schema;
-  for (const key of path) at = typeof key === "number" ? elementOf(at) : shapeOf(at)[String(key)];
+  for (const key of path) at = typeof key === "number" ? elementOf(at) : fieldOf(at, String(key));
   const names = Object.keys(shapeOf(at));
   return names.length === 0 ? "" : `Allowed: ${names.join(", ")}`;
 }
 
 function unwrapped(schema: unknown): unknown {
-  return schema instanceof z.ZodDefault || schema instanceof z.ZodOptional
-    ? unwrapped(schema.unwrap())
-    : schema;
+  const isWrapper =
+    schema instanceof z.ZodDefault ||
+    schema instanceof z.ZodOptional ||
+    schema instanceof z.ZodNullable;
+  return isWrapper ? unwrapped(schema.unwrap()) : schema;
 }
 
 function shapeOf(schema: unknown): Readonly<Record<string, unknown>> {
   const inner = unwrapped(schema);
   return inner instanceof z.ZodObject ? inner.shape : {};
+}
+
+function fieldOf(schema: unknown, key: string): unknown {
+  const inner = unwrapped(schema);
+  return inner instanceof z.ZodRecord ? inner.valueType : shapeOf(inner)[key];
 }
 
 function elementOf(schema: unknown): unknown {

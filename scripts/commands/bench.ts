@@ -2,11 +2,15 @@
 import { availableParallelism } from "node:os";
 import { Command } from "@commander-js/extra-typings";
 import { catalogue } from "../../bench/catalogue.ts";
+import { ConfigError, EnvironmentError } from "../../bench/config-error.ts";
+import { fixedCost } from "../../bench/cost-file.ts";
 import { startHostClock } from "../../bench/host-time.ts";
 import { pointWeight } from "../../bench/point.ts";
 import { runSweep } from "../../bench/run-sweep.ts";
 import { readSweep } from "../../bench/sweep-files.ts";
 import { filterPoints } from "../../bench/sweep.ts";
+import { writeRun } from "../../bench/write-run.ts";
+import { terminalTable } from "../../report/table.ts";
 import { createProgress } from "../progress.ts";
 import { nameList, numberList, seedMax, wholeNumber } from "./options.ts";
 
@@ -42,6 +46,7 @@ export const bench = () =>
       numberList("--seeds", 0, seedMax),
     )
     .option("--check", "check every access against the oracle (about 20 times slower)", false)
+    .option("--cost <file>", "price with this cost file instead of each preset's own")
     .option("--resume", "go on where an interrupted run of the same sweep stopped", false)
     .addHelpText(
       "after",
@@ -58,9 +63,13 @@ Examples:
   npx shadewalk bench my-sweep.yaml --workers 8 --check`,
     )
     .action(async (name, options) => {
-      const { out, workers, quiet, check, resume, engines, workloads, seeds } = options;
-      const { sweep } = readSweep(name, catalogue, { seeds });
-      const points = filterPoints(sweep.points, { engines, workloads });
+      const { out, workers, quiet, check, resume, engines, workloads, seeds, cost } = options;
+      const sweep = readSweep(name, catalogue, { seeds });
+      const { machines } = sweep.sweep;
+      const points = filterPoints(sweep.sweep.points, { engines, workloads });
+      if (points.length === 0) throw new ConfigError(`sweep ${name}: the filters leave no point`);
+      // A cost file that cannot be read is better known before the run than after it.
+      if (cost !== undefined) fixedCost(cost);
       const closeAccount = startHostClock(workers);
       const abort = new AbortController();
       process.once("SIGINT", () => abort.abort());
@@ -73,6 +82,7 @@ Examples:
       });
       const run = await runSweep({
         points,
+        machines,
         out,
         workers,
         check,
@@ -85,14 +95,33 @@ Examples:
         onFailed: (message) => progress.note(`shadewalk: ${message}`),
       });
       progress.finish();
-      const host = closeAccount(
-        run.finished.map(({ result, hostMilliseconds }) => ({
-          id: result.key.id,
-          hostMilliseconds,
-        })),
-      );
-      void host;
+      const { finished } = run;
+      if (finished.length === 0)
+        throw new EnvironmentError("no point finished: nothing is written");
+      const rows = await writeRun({
+        folder: out,
+        sweep,
+        points,
+        finished,
+        check,
+        cost,
+        host: closeAccount(finished),
+      });
       run.close();
+      console.log(terminalTable(rows.points, terminal()));
+      console.log(`${finished.length} points in ${out}/: points.csv, walks.csv, manifest.json`);
       if (run.failures.length > 0) process.exitCode = 1;
-      if (abort.signal.aborted) process.exitCode = 130;
+      if (abort.signal.aborted) {
+        console.error(
+          `shadewalk: interrupted; ${finished.length} of ${points.length} points are in ${out}/`,
+        );
+        process.exitCode = 130;
+      }
     });
+
+function terminal(): { readonly columns: number; readonly colour: boolean } {
+  const { stdout } = process;
+  const colour = stdout.isTTY && stdout.hasColors();
+  // A pipe or a log has no width; most readers are wider than a terminal of old.
+  return { columns: stdout.columns || 120, colour };
+}

@@ -1,0 +1,29 @@
+/** `shadewalk price`: prices the counters of a points file anew, without a run. */
+import { basename, dirname, join } from "node:path";
+import { Command } from "@commander-js/extra-typings";
+import { costPresets, fixedCost } from "../../bench/cost-file.ts";
+import { priceFile } from "../../bench/read-results.ts";
+import { writePointsFile } from "../../bench/result-files.ts";
+
+export const price = () =>
+  new Command("price")
+    .description("Price the counters of a points file anew, without any run.")
+    .argument("<points>", "a points.csv that `bench` wrote")
+    .requiredOption("--cost <file>", `a cost file, or one of ${costPresets.join(", ")}`)
+    .option("-o, --out <file>", "where to write (default: beside the input, as points-COST.csv)")
+    .addHelpText(
+      "after",
+      `
+Counts do not change, cycles and slowdowns do. A cost file gives cycles per event, each with its source;
+copy one from bench/costs/ and change it to ask what if.
+
+Example:
+  npx shadewalk price results/latest/points.csv --cost nehalem`,
+    )
+    .action(async (points, { cost, out }) => {
+      const rows = await priceFile(points, fixedCost(cost));
+      const name = rows[0]?.cost ?? "priced";
+      const path = out ?? join(dirname(points), `points-${name}.csv`);
+      await writePointsFile(dirname(path), basename(path), rows);
+      console.log(`${path}: ${rows.length} rows priced by ${name}`);
+    });
