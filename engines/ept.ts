@@ -62,7 +62,7 @@ export function createNested(
     const isWritable = isWrite || tracker.mayMapWritable(gfn);
     const flags = isWritable ? leafFlags : leafFlags & ~W;
     vcpu.ledger.entriesFilled += 1;
-    if (memory.orderOf(gfn) === 9 && tracker.mayMapWritable(gfn)) {
+    if (memory.orderOf(gfn) === 9 && !tracker.isLogged(gfn)) {
       const first = gfn - (gfn % 512);
       const place = makePlace(tree, first, 2);
       // A split 2 MiB page has a table there already and is filled page by page.

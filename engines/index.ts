@@ -8,14 +8,20 @@ import { eptWp } from "./ept-wp.ts";
 import { ept } from "./ept.ts";
 import { native } from "./native.ts";
 import { npt } from "./npt.ts";
+import { shadowVtlb } from "./shadow-vtlb.ts";
+import { shadowWp } from "./shadow-wp.ts";
+import { shadow } from "./shadow.ts";
 
 export const engines = {
   native,
+  shadow,
+  "shadow-vtlb": shadowVtlb,
   ept,
   npt,
   "ept-pml": eptPml,
   "ept-wp": eptWp,
   "ept-ad": eptAd,
+  "shadow-wp": shadowWp,
 } satisfies Record<string, EngineFactory>;
 
 export type EngineName = keyof typeof engines;

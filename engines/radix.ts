@@ -85,3 +85,20 @@ export function splitLeaf({ memory }: RadixTree, place: EntryPlace): void {
   }
   memory.writeEntry(place.table, place.index, child, linkFlags);
 }
+
+/** Frees every table below the root and clears the root. */
+export function emptyTree({ memory, root, levels }: RadixTree): void {
+  freeBelow(memory, root, levels);
+  memory.zero(root);
+}
+
+function freeBelow(memory: PhysicalMemory, table: Pfn, level: number): void {
+  if (level === 1) return;
+  for (let index = 0; index < 512; index++) {
+    const low = memory.readLow(table, index);
+    if ((low & linkFlags) === 0 || (low & PS) !== 0) continue;
+    const child = frameOf(low, memory.readHigh(table, index)) as Pfn;
+    freeBelow(memory, child, level - 1);
+    memory.freeTable(child);
+  }
+}

@@ -40,6 +40,7 @@ export const accessedDirtyTracker: TrackerFactory = () => {
       if (report.length > 0) logged.flush();
       return report;
     },
+    isLogged: (gfn) => tables !== null && gfn >= first && gfn < first + frames,
     mayMapWritable: () => true,
     wrote() {},
     exited() {},

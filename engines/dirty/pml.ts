@@ -63,6 +63,7 @@ export function pmlTracker(memory: PhysicalMemory): DirtyTracker {
       if (report.length > 0) tables.flush();
       return report;
     },
+    isLogged: (gfn) => tables !== null && gfn >= first && gfn < end,
     mayMapWritable: () => true,
     wrote() {},
     exited: drain,

@@ -30,6 +30,8 @@ export interface DirtyTracker {
   stop(): void;
   /** The pages written since the last call (or the start), which are armed again. */
   collect(): readonly Gfn[];
+  /** Is `gfn` in the log now? Then it is mapped by 4 KiB, or a dirty page would be 2 MiB. */
+  isLogged(gfn: Gfn): boolean;
   /** May a leaf for `gfn` be writable before its next write is seen? */
   mayMapWritable(gfn: Gfn): boolean;
   /** The guest is about to write `gfn` through a leaf that was not writable. */
@@ -45,6 +47,7 @@ export const noTracker: TrackerFactory = () => ({
   start() {},
   stop() {},
   collect: () => [],
+  isLogged: () => false,
   mayMapWritable: () => true,
   wrote() {},
   exited() {},

@@ -37,6 +37,7 @@ export const writeProtectTracker: TrackerFactory = () => {
       tables.flush();
       return report;
     },
+    isLogged,
     mayMapWritable: (gfn) => !isLogged(gfn) || dirty.has(gfn),
     wrote(gfn) {
       if (isLogged(gfn)) dirty.add(gfn);

@@ -1,0 +1,163 @@
+/**
+ * The software walk of the guest's tables: what silicon would find, were it walking them.
+ *
+ * Every shadow engine asks it at a hidden fault. It sets A on the way and D for a store, as silicon does, and
+ * reports the guest's own fault if there is one.
+ *
+ * Source: SDM vol. 3A 4.6 "Access Rights", 4.7 "Page-Fault Exceptions", 4.8 "Accessed and Dirty Flags".
+ */
+import { type Gfn, indexAt, pagesPerEntry, type Vpn } from "../machine/address.ts";
+import type { Ledger } from "../machine/counters.ts";
+import {
+  A,
+  D,
+  frameOf,
+  P,
+  PF_FETCH,
+  PF_PRESENT,
+  PF_RESERVED,
+  PF_USER,
+  PF_WRITE,
+  PS,
+  RESERVED_HIGH,
+  U,
+  W,
+} from "../machine/entry.ts";
+import type { Registers } from "../machine/exit.ts";
+import type { GuestMemory } from "../machine/hypervisor.ts";
+import { OutsideMemory } from "../machine/outside-memory.ts";
+
+/** Rights of a path, W and U where x86-64 entries have them. */
+export const ACC_EXEC = 1;
+export const ACC_WRITE = W;
+export const ACC_USER = U;
+export const ACC_ALL = ACC_EXEC | ACC_WRITE | ACC_USER;
+
+/** What the walk needs of its hypervisor. */
+export interface WalkHost {
+  readonly guest: GuestMemory;
+  readonly ledger: Ledger;
+  /** A or D was set in the guest table at `gfn`: the page is dirty. */
+  marked(gfn: Gfn): void;
+}
+
+/** Where a walk starts and what the access is: bits `PF_WRITE`, `PF_USER` and `PF_FETCH`. */
+export interface WalkRequest {
+  readonly vpn: Vpn;
+  readonly root: Gfn;
+  readonly registers: Registers;
+  readonly kind: number;
+}
+
+/** The result of a walk; every array is indexed by level. */
+export interface GuestWalk {
+  /** Level of the leaf: 1, 2 or 3. */
+  level: number;
+  /** The 4 KiB frame accessed. */
+  gfn: Gfn;
+  /** Rights of the whole path; W only if the page is dirty (or the access stores). */
+  access: number;
+  /** Table read at each level, and the rights of the path above it. */
+  readonly tables: Gfn[];
+  readonly accessAbove: number[];
+  /** Entry read at each level, low half, as it was before A and D were set. */
+  readonly lows: number[];
+  /** Error code of the guest's own fault, or -1. */
+  error: number;
+}
+
+export function createWalk(): GuestWalk {
+  const zeros = [0, 0, 0, 0, 0, 0];
+  return {
+    level: 0,
+    gfn: 0 as Gfn,
+    access: 0,
+    tables: zeros.map(() => 0 as Gfn),
+    accessAbove: [...zeros],
+    lows: [...zeros],
+    error: -1,
+  };
+}
+
+/** Rights that one guest entry gives. */
+export function guestAccess(low: number, high: number): number {
+  return (low & (W | U)) | (high < 0 ? 0 : ACC_EXEC);
+}
+
+/** A page that is clean must fault on its first store, so that D can be set. */
+export function withoutWriteIfClean(access: number, low: number): number {
+  return (low & D) !== 0 ? access : access & ~ACC_WRITE;
+}
+
+/** Reserved bits of an entry: PS where no large page exists, misaligned large frames, high address bits. */
+export function hasReserved(low: number, high: number, level: number): boolean {
+  if ((high & RESERVED_HIGH) !== 0) return true;
+  if ((low & PS) === 0 || level === 1) return false;
+  if (level > 3) return true;
+  return (low & (level === 2 ? 0x001f_e000 : 0x3fff_e000)) !== 0;
+}
+
+function missingRights(access: number, { registers, kind }: WalkRequest): boolean {
+  if ((kind & PF_USER) !== 0 && (access & ACC_USER) === 0) return true;
+  if ((kind & PF_FETCH) !== 0 && (access & ACC_EXEC) === 0) return true;
+  if ((kind & PF_WRITE) === 0 || (access & ACC_WRITE) !== 0) return false;
+  return (kind & PF_USER) !== 0 || registers.writeProtect;
+}
+
+/** Walks into `walk`; false if the guest faults, with `walk.error` set. */
+export function walkGuest(host: WalkHost, request: WalkRequest, walk: GuestWalk): boolean {
+  const { guest, ledger } = host;
+  const { vpn, kind, registers } = request;
+  ledger.softwareWalks += 1;
+  let table = request.root;
+  let access = ACC_ALL;
+  let low = 0;
+  let high = 0;
+  let level: number = registers.levels;
+  for (; ; level--) {
+    if (table >= guest.frames) throw new OutsideMemory(vpn, table, guest.frames);
+    const index = indexAt(vpn, level);
+    low = guest.readLow(table, index);
+    high = guest.readHigh(table, index);
+    walk.tables[level] = table;
+    walk.accessAbove[level] = access;
+    walk.lows[level] = low;
+    if ((low & P) === 0) return fails(walk, kind);
+    if (hasReserved(low, high, level)) return fails(walk, kind | PF_RESERVED | PF_PRESENT);
+    access &= guestAccess(low, high);
+    if (level === 1 || (low & PS) !== 0) break;
+    table = frameOf(low, high) as Gfn;
+  }
+  if (missingRights(access, request)) return fails(walk, kind | PF_PRESENT);
+  walk.level = level;
+  walk.error = -1;
+  const span = pagesPerEntry(level);
+  const frame = frameOf(low, high);
+  walk.gfn = (frame - (frame % span) + (vpn % span)) as Gfn;
+  walk.access = (kind & PF_WRITE) !== 0 ? access : withoutWriteIfClean(access, low);
+  if (walk.gfn >= guest.frames) throw new OutsideMemory(vpn, walk.gfn, guest.frames);
+  setAccessedDirty(host, request, walk);
+  return true;
+}
+
+function fails(walk: GuestWalk, error: number): boolean {
+  walk.error = error;
+  return false;
+}
+
+function setAccessedDirty(
+  host: WalkHost,
+  { vpn, registers, kind }: WalkRequest,
+  walk: GuestWalk,
+): void {
+  for (let level: number = registers.levels; level >= walk.level; level--) {
+    const low = walk.lows[level]!;
+    const dirty = level === walk.level && (kind & PF_WRITE) !== 0 ? D : 0;
+    const wanted = low | A | dirty;
+    if (wanted === low) continue;
+    const table = walk.tables[level]!;
+    const index = indexAt(vpn, level);
+    host.guest.write(table, index, wanted, host.guest.readHigh(table, index));
+    host.marked(table);
+  }
+}

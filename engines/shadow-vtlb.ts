@@ -1,0 +1,193 @@
+/**
+ * The virtual TLB: shadow tables as a cache that the guest's own flushes empty.
+ *
+ * Buys: nothing is write-protected, so PTE stores never exit and no table has to be tracked. Pays: every CR3
+ * write empties everything, and each page touched afterwards is a hidden fault.
+ *
+ * Source: SDM vol. 3C 33.3 "Memory Virtualization", the virtual TLB algorithm.
+ */
+import type { Gfn, Vpn } from "../machine/address.ts";
+import {
+  A,
+  D,
+  highHalf,
+  lowHalf,
+  NX_HIGH,
+  P,
+  PF_FETCH,
+  PF_USER,
+  PF_WRITE,
+  U,
+  W,
+} from "../machine/entry.ts";
+import type { Registers, Resolution, VmExit } from "../machine/exit.ts";
+import type { VirtualCpu } from "../machine/hypervisor.ts";
+import { shadowControls } from "./controls.ts";
+import type { EngineFactory } from "./engine.ts";
+import {
+  ACC_EXEC,
+  ACC_USER,
+  ACC_WRITE,
+  createWalk,
+  walkGuest,
+  type WalkHost,
+  type WalkRequest,
+} from "./guest-walk.ts";
+import { createHostMemory } from "./host-memory.ts";
+import { emptyTree, findPlace, makePlace, type RadixTree } from "./radix.ts";
+
+/** One vCPU's shadow: a tree by VPN, and which 2 MiB regions hold fragments of larger guest pages. */
+interface VirtualTlb {
+  tree: RadixTree;
+  /** Region (VPN / 512) to the level of the guest leaf that its entries are fragments of. */
+  readonly fragments: Map<number, number>;
+}
+
+export const shadowVtlb: EngineFactory = (machine) => {
+  const { memory: bytes, vcpus, options } = machine;
+  const memory = createHostMemory(machine);
+  const tlbs = new Map<number, VirtualTlb>();
+  const walk = createWalk();
+
+  function tlbOf(vcpu: VirtualCpu): VirtualTlb {
+    const known = tlbs.get(vcpu.id);
+    if (known !== undefined) return known;
+    const levels = vcpu.registers.levels;
+    const tlb = {
+      tree: { memory: bytes, root: bytes.allocateTable(), levels },
+      fragments: new Map(),
+    };
+    tlbs.set(vcpu.id, tlb);
+    return tlb;
+  }
+
+  /** Everything is forgotten. Freed tables may be reused at once, so walk caches must go too. */
+  function empty(vcpu: VirtualCpu): void {
+    const tlb = tlbOf(vcpu);
+    emptyTree(tlb.tree);
+    tlb.fragments.clear();
+    vcpu.mmu.flushLinear();
+  }
+
+  function dropRegion({ tree, fragments }: VirtualTlb, region: number): void {
+    for (let vpn = region * 512; vpn < region * 512 + 512; vpn++) {
+      const { table, index, level } = findPlace(tree, vpn);
+      if (level === 1) bytes.write(table, index, 0, 0);
+    }
+    fragments.delete(region);
+  }
+
+  /** The page's entry goes; if it is a fragment of a large guest page, all fragments go. */
+  function forget(vcpu: VirtualCpu, vpn: Vpn): void {
+    const tlb = tlbOf(vcpu);
+    const region = Math.floor(vpn / 512);
+    const regions = [...tlb.fragments].filter(([other, level]) => {
+      return level === 3 ? Math.floor(other / 512) === Math.floor(region / 512) : other === region;
+    });
+    if (regions.length > 0) {
+      for (const [other] of regions) dropRegion(tlb, other);
+      vcpu.mmu.flushLinear();
+      return;
+    }
+    const { table, index, level } = findPlace(tlb.tree, vpn);
+    if (level === 1) bytes.write(table, index, 0, 0);
+  }
+
+  function invlpg(vcpu: VirtualCpu, vpn: Vpn): void {
+    forget(vcpu, vpn);
+    vcpu.mmu.invalidatePage(vpn);
+  }
+
+  function fill(vcpu: VirtualCpu, request: WalkRequest): void {
+    const tlb = tlbOf(vcpu);
+    const { vpn, kind } = request;
+    const pfn = memory.touch(walk.gfn);
+    let { access } = walk;
+    if ((kind & PF_WRITE) !== 0 && (access & ACC_WRITE) === 0) {
+      // CR0.WP is clear: the supervisor may store, but nobody else may use this entry.
+      access = (access | ACC_WRITE) & ~ACC_USER;
+    }
+    const flags =
+      P | A | D | ((access & ACC_WRITE) !== 0 ? W : 0) | ((access & ACC_USER) !== 0 ? U : 0);
+    const nx = (access & ACC_EXEC) === 0 ? NX_HIGH : 0;
+    const { table, index } = makePlace(tlb.tree, vpn, 1);
+    bytes.write(table, index, lowHalf(pfn, flags), highHalf(pfn, nx));
+    vcpu.ledger.entriesFilled += 1;
+    if (walk.level > 1) tlb.fragments.set(Math.floor(vpn / 512), walk.level);
+  }
+
+  function pageFault(
+    exit: Extract<VmExit, { reason: "page-fault" }>,
+    vcpu: VirtualCpu,
+  ): Resolution {
+    const host: WalkHost = { guest: memory, ledger: vcpu.ledger, marked() {} };
+    const request: WalkRequest = {
+      vpn: exit.vpn,
+      root: vcpu.cr3.root,
+      registers: vcpu.registers,
+      kind: exit.error & (PF_WRITE | PF_USER | PF_FETCH),
+    };
+    if (!walkGuest(host, request, walk)) {
+      // A #PF drops what is cached for its address, here as in silicon.
+      forget(vcpu, exit.vpn);
+      vcpu.ledger.guestFaultsReflected += 1;
+      return { inject: walk.error };
+    }
+    vcpu.ledger.hiddenFaults += 1;
+    fill(vcpu, request);
+    return "resume";
+  }
+
+  function loadRoot(vcpu: VirtualCpu): void {
+    empty(vcpu);
+    vcpu.setHardwareRoot(tlbOf(vcpu).tree.root, 0);
+  }
+
+  function setControls(vcpu: VirtualCpu, registers: Registers): void {
+    const walkMode: Registers = {
+      writeProtect: true,
+      globalPages: false,
+      pcid: false,
+      levels: registers.levels,
+    };
+    vcpu.setControls(shadowControls(walkMode, options.preset.vpid));
+  }
+
+  return {
+    memory,
+    boot(vcpu, _cr3, registers) {
+      setControls(vcpu, registers);
+      loadRoot(vcpu);
+    },
+    exit(exit, vcpu) {
+      switch (exit.reason) {
+        case "page-fault":
+          return pageFault(exit, vcpu);
+        case "invlpg":
+          invlpg(vcpu, exit.vpn);
+          return "resume";
+        case "invpcid":
+          // Only the current PCID has anything here: the last CR3 write emptied the rest.
+          if (exit.type !== "address") empty(vcpu);
+          else if (exit.pcid === vcpu.cr3.pcid) invlpg(vcpu, exit.vpn);
+          return "resume";
+        case "cr3-write":
+        case "cr0-write":
+        case "cr4-write":
+          loadRoot(vcpu);
+          return "resume";
+        default:
+          return "resume";
+      }
+    },
+    host(event) {
+      if (event.kind === "reclaim") {
+        for (let gfn = event.start; gfn < event.start + event.frames; gfn = (gfn + 1) as Gfn) {
+          memory.reclaim(gfn);
+        }
+        for (const vcpu of vcpus) empty(vcpu);
+      }
+      return [];
+    },
+  };
+};

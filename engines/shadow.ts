@@ -1,0 +1,226 @@
+/**
+ * Shadow paging with trap-on-write: every store to a reachable guest table exits, is emulated, and mirrored.
+ *
+ * Buys: walks of native length, and shadow tables that are always up to date, so CR3 writes and INVLPG have
+ * nothing to repair. Pays: one exit per PTE store, besides those for CR3 writes, INVLPG and guest faults, and
+ * the shadowing of every table that becomes reachable.
+ *
+ * Source: Adams & Agesen 2006, section 2.3; Xen "Shadow-2" (xen-devel 2008).
+ */
+import type { Gfn, Pfn, Vpn } from "../machine/address.ts";
+import { indexAt } from "../machine/address.ts";
+import { frameOf, P, PF_FETCH, PF_USER, PF_WRITE } from "../machine/entry.ts";
+import type { Registers, Resolution, VmExit } from "../machine/exit.ts";
+import type { Hypervisor, VirtualCpu } from "../machine/hypervisor.ts";
+import type { Machine } from "../machine/machine.ts";
+import { shadowControls } from "./controls.ts";
+import { type DirtyTracker, type LoggedTables, noTracker } from "./dirty/tracker.ts";
+import type { EngineFactory, ShadowInspect } from "./engine.ts";
+import { ACC_WRITE, createWalk, walkGuest, type WalkHost, type WalkRequest } from "./guest-walk.ts";
+import { createHostMemory } from "./host-memory.ts";
+import { findPlace } from "./radix.ts";
+import { type ShadowTable, ShadowTables } from "./shadow/tables.ts";
+
+type PageFaultExit = Extract<VmExit, { reason: "page-fault" }>;
+
+export function createShadow(machine: Machine, tracker: DirtyTracker): Hypervisor & ShadowInspect {
+  const { memory: bytes, vcpus, options } = machine;
+  const memory = createHostMemory(machine);
+  const walk = createWalk();
+  const roots = new Map<number, ShadowTable>();
+  let serving = vcpus[0]!.ledger;
+  const tables = new ShadowTables({
+    bytes,
+    memory,
+    mayMapWritable: (gfn) => tracker.mayMapWritable(gfn),
+    isLogged: (gfn) => tracker.isLogged(gfn),
+    ledger: () => serving,
+  });
+
+  /** Everything that changed under cached translations is forgotten, on every vCPU. */
+  function flushIfNeeded(): void {
+    if (!tables.flushNeeded) return;
+    tables.flushNeeded = false;
+    for (const vcpu of vcpus) vcpu.mmu.flushLinear();
+    serving.remoteFlushes += vcpus.length - 1;
+  }
+
+  function loadRoot(vcpu: VirtualCpu): void {
+    const { cr3, registers } = vcpu;
+    memory.check(cr3.root, 0 as Vpn);
+    const root = tables.shadow(cr3.root, registers.levels);
+    roots.set(vcpu.id, root);
+    vcpu.setHardwareRoot(root.pfn, cr3.pcid);
+  }
+
+  function setControls(vcpu: VirtualCpu, { pcid, levels }: Registers): void {
+    const walkMode: Registers = { writeProtect: true, globalPages: false, pcid, levels };
+    vcpu.setControls(shadowControls(walkMode, options.preset.vpid));
+  }
+
+  function rootFrames(): ReadonlySet<Pfn> {
+    return new Set([...roots.values()].map((root) => root.pfn));
+  }
+
+  /** The guest stores into one of its tables: do it for the guest, then mirror what changed. */
+  function emulate(exit: PageFaultExit, vcpu: VirtualCpu, gfn: Gfn): void {
+    vcpu.emulateStore(exit, gfn);
+    tracker.wrote(gfn);
+    const { store } = exit;
+    if (store === null || store.kind === "data") return;
+    vcpu.ledger.emulatedPteWrites += 1;
+    for (const table of [...tables.tablesOf(gfn)]) {
+      if (store.kind === "entry") tables.mirror(table, store.index);
+      else for (let index = 0; index < 512; index++) tables.mirror(table, index);
+    }
+  }
+
+  /** Brings the path of the last software walk into the shadow, down to its leaf. */
+  function fill(vcpu: VirtualCpu, { vpn, registers }: WalkRequest): void {
+    let table = roots.get(vcpu.id)!;
+    for (let level: number = registers.levels; level >= walk.level; level--) {
+      const index = indexAt(vpn, level);
+      const isMissing = (bytes.readLow(table.pfn, index) & P) === 0;
+      // A new A or D bit may widen what an entry allows, so the leaf is always made anew.
+      if (isMissing || level === walk.level) tables.mirror(table, index);
+      const child = tables.childAt(table, index);
+      if (child === null) return;
+      if (child.isDirect) {
+        tables.fillDirect(child, walk.gfn);
+        return;
+      }
+      table = child;
+    }
+  }
+
+  function pageFault(exit: PageFaultExit, vcpu: VirtualCpu): Resolution {
+    const request: WalkRequest = {
+      vpn: exit.vpn,
+      root: vcpu.cr3.root,
+      registers: vcpu.registers,
+      kind: exit.error & (PF_WRITE | PF_USER | PF_FETCH),
+    };
+    const host: WalkHost = {
+      guest: memory,
+      ledger: vcpu.ledger,
+      marked: (gfn) => tracker.wrote(gfn),
+    };
+    if (!walkGuest(host, request, walk)) {
+      vcpu.ledger.guestFaultsReflected += 1;
+      return { inject: walk.error };
+    }
+    const { gfn } = walk;
+    if (exit.store !== null) {
+      if (tables.isTable(gfn) && isTableStill(exit, gfn)) {
+        emulate(exit, vcpu, gfn);
+        return "emulated";
+      }
+      tracker.wrote(gfn);
+      // CR0.WP is clear and the guest's entry read-only: shadow tables cannot say that, so store by store.
+      if ((walk.access & ACC_WRITE) === 0) {
+        vcpu.emulateStore(exit, gfn);
+        return "emulated";
+      }
+    }
+    vcpu.ledger.hiddenFaults += 1;
+    fill(vcpu, request);
+    return "resume";
+  }
+
+  /**
+   * A store of data, or of a whole page, to a frame that no running root reaches: it has been freed and
+   * reused. It stops being a table, or every store to it would exit for ever.
+   */
+  function isTableStill({ store }: PageFaultExit, gfn: Gfn): boolean {
+    if (store !== null && store.kind === "entry") return true;
+    if (tables.isReachable(gfn, rootFrames())) return true;
+    tables.unshadow(gfn);
+    return false;
+  }
+
+  const logged: LoggedTables = {
+    vcpus,
+    forEachMapped: (start, frames, visit) => tables.forEachMapped(start, frames, visit),
+    writeProtect: (gfn) => tables.writeProtect(gfn),
+    clearDirty: () => false,
+    splitHuge(start, frames) {
+      for (let gfn = start - (start % 512); gfn < start + frames; gfn += 512)
+        tables.dropHuge(gfn as Gfn);
+    },
+    flush: flushIfNeeded,
+    setPml() {},
+  };
+
+  function answer(exit: VmExit, vcpu: VirtualCpu): Resolution {
+    switch (exit.reason) {
+      case "page-fault":
+        return pageFault(exit, vcpu);
+      case "invlpg":
+        vcpu.mmu.invalidatePage(exit.vpn);
+        return "resume";
+      case "invpcid":
+        vcpu.invalidatePcid(exit.type, exit.pcid, exit.vpn);
+        return "resume";
+      case "cr3-write":
+        loadRoot(vcpu);
+        if (!exit.cr3.keep) vcpu.mmu.flushContext(exit.cr3.pcid);
+        return "resume";
+      case "cr0-write":
+      case "cr4-write":
+        setControls(vcpu, exit.registers);
+        loadRoot(vcpu);
+        vcpu.mmu.flushLinear();
+        return "resume";
+      default:
+        return "resume";
+    }
+  }
+
+  function reclaim(start: Gfn, frames: number): void {
+    for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) {
+      if (memory.pfnOf(gfn) === -1) continue;
+      tables.dropFrame(gfn);
+      memory.reclaim(gfn);
+      // What was a table reads as zeros now.
+      for (const table of [...tables.tablesOf(gfn)]) {
+        for (let index = 0; index < 512; index++) tables.mirror(table, index);
+        tables.flushNeeded = true;
+      }
+    }
+  }
+
+  return {
+    memory,
+    boot(vcpu, _cr3, registers) {
+      setControls(vcpu, registers);
+      loadRoot(vcpu);
+    },
+    exit(exit, vcpu) {
+      serving = vcpu.ledger;
+      tracker.exited(vcpu);
+      const resolution = answer(exit, vcpu);
+      flushIfNeeded();
+      return resolution;
+    },
+    host(event) {
+      if (event.kind === "dirty-log-on") tracker.start(logged, event.start, event.frames);
+      else if (event.kind === "dirty-log-off") tracker.stop();
+      else if (event.kind === "reclaim") reclaim(event.start, event.frames);
+      const report = event.kind === "dirty-log-get" ? tracker.collect() : [];
+      serving.dirtyPagesReported += report.length;
+      flushIfNeeded();
+      return report;
+    },
+    shadowEntry(vpn) {
+      const root = roots.get(0);
+      if (root === undefined) return null;
+      const tree = { memory: bytes, root: root.pfn, levels: vcpus[0]!.registers.levels };
+      const { table, index, level } = findPlace(tree, vpn);
+      const low = bytes.readLow(table, index);
+      if ((low & P) === 0) return null;
+      return (frameOf(low, bytes.readHigh(table, index)) + (vpn % 512 ** (level - 1))) as Pfn;
+    },
+  };
+}
+
+export const shadow: EngineFactory = (machine) => createShadow(machine, noTracker());

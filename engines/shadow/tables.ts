@@ -1,0 +1,287 @@
+/**
+ * The shadow tables of trap-on-write shadow paging: one per guest table and level, always up to date.
+ *
+ * A shadow table mirrors the guest's, entry by entry, with frames replaced: links lead to the shadow of the
+ * guest's next table, leaves to host frames. The guest's rights stay at the level where the guest put them,
+ * so silicon composes them. Guest pages larger than the host's get a table without a guest twin ("direct").
+ * A frame that is a guest table is mapped read-only wherever it is mapped: that is how stores are seen.
+ *
+ * Source: Adams & Agesen 2006, section 2.3 "Traces"; SDM vol. 3C 33.3 "Memory Virtualization".
+ */
+import type { Gfn, Pfn } from "../../machine/address.ts";
+import type { Ledger } from "../../machine/counters.ts";
+import { A, D, frameOf, highHalf, lowHalf, NX_HIGH, P, PS, U, W } from "../../machine/entry.ts";
+import type { PhysicalMemory } from "../../machine/memory.ts";
+import { hasReserved } from "../guest-walk.ts";
+import type { HostMemory } from "../host-memory.ts";
+import { FrameMap } from "./frame-map.ts";
+
+export interface ShadowTable {
+  readonly id: number;
+  /** The guest table mirrored; for a direct table, the first frame that it maps. */
+  readonly gfn: Gfn;
+  readonly level: number;
+  readonly isDirect: boolean;
+  readonly pfn: Pfn;
+  /** Entries that link here, packed as id * 512 + index. */
+  readonly parents: Set<number>;
+}
+
+export interface ShadowParts {
+  readonly bytes: PhysicalMemory;
+  readonly memory: HostMemory;
+  /** May a leaf for `gfn` be writable, as far as dirty tracking is concerned? */
+  readonly mayMapWritable: (gfn: Gfn) => boolean;
+  /** Must `gfn` be mapped by 4 KiB, as far as dirty tracking is concerned? */
+  readonly isLogged: (gfn: Gfn) => boolean;
+  readonly ledger: () => Ledger;
+}
+
+export class ShadowTables {
+  /** A writable mapping or a table went away: cached translations must go before the guest runs on. */
+  flushNeeded = false;
+  private readonly parts: ShadowParts;
+  private readonly byId = new Map<number, ShadowTable>();
+  private readonly byKey = new Map<number, ShadowTable>();
+  private readonly byGfn = new Map<Gfn, ShadowTable[]>();
+  private readonly byPfn = new Map<Pfn, ShadowTable>();
+  private readonly leaves = new FrameMap();
+  private readonly hugeLeaves = new FrameMap();
+  private idNext = 1;
+
+  constructor(parts: ShadowParts) {
+    this.parts = parts;
+  }
+
+  isTable(gfn: Gfn): boolean {
+    return this.byGfn.has(gfn);
+  }
+
+  tablesOf(gfn: Gfn): readonly ShadowTable[] {
+    return this.byGfn.get(gfn) ?? [];
+  }
+
+  /** The shadow of guest table `gfn` at `level`, with everything reachable below it. */
+  shadow(gfn: Gfn, level: number): ShadowTable {
+    const known = this.byKey.get(keyOf(gfn, level, false));
+    if (known !== undefined) return known;
+    const table = this.create(gfn, level, false);
+    const siblings = this.byGfn.get(gfn);
+    if (siblings === undefined) this.byGfn.set(gfn, [table]);
+    else siblings.push(table);
+    this.writeProtect(gfn);
+    for (let index = 0; index < 512; index++) this.mirror(table, index);
+    return table;
+  }
+
+  /** Makes entry `index` say what the guest's says now. Entries with A=0 wait for the hidden fault. */
+  mirror(table: ShadowTable, index: number): void {
+    const { memory } = this.parts;
+    const low = memory.readLow(table.gfn, index);
+    const high = memory.readHigh(table.gfn, index);
+    this.drop(table, index);
+    if ((low & P) === 0 || (low & A) === 0 || hasReserved(low, high, table.level)) return;
+    const gfn = frameOf(low, high) as Gfn;
+    if (gfn >= memory.frames) return;
+    const rights = P | A | D | (low & (W | U));
+    const nx = high & NX_HIGH;
+    if (table.level === 1) {
+      this.setLeaf(table, index, { gfn, rights: (low & D) !== 0 ? rights : rights & ~W, nx });
+    } else if ((low & PS) !== 0) {
+      const first = (gfn - (gfn % 512 ** (table.level - 1))) as Gfn;
+      this.setLarge(table, index, {
+        gfn: first,
+        rights: (low & D) !== 0 ? rights : rights & ~W,
+        nx,
+      });
+    } else {
+      this.link(table, index, this.shadow(gfn, table.level - 1), rights, nx);
+    }
+  }
+
+  /** Fills the entry of a direct table that maps `gfn`, going down to its leaf. */
+  fillDirect(table: ShadowTable, gfn: Gfn): void {
+    const span = 512 ** (table.level - 1);
+    const index = Math.floor((gfn - table.gfn) / span);
+    const first = (table.gfn + index * span) as Gfn;
+    const leaf = { gfn: first, rights: P | W | U | A | D, nx: 0 };
+    if (table.level === 1) {
+      this.drop(table, index);
+      this.setLeaf(table, index, leaf);
+      return;
+    }
+    if (this.childAt(table, index) === null) {
+      this.drop(table, index);
+      this.setLarge(table, index, leaf);
+    }
+    const child = this.childAt(table, index);
+    if (child !== null) this.fillDirect(child, gfn);
+  }
+
+  /** The table that entry `index` links to, or null when it is a leaf or not present. */
+  childAt(table: ShadowTable, index: number): ShadowTable | null {
+    const { bytes } = this.parts;
+    const low = bytes.readLow(table.pfn, index);
+    if ((low & P) === 0 || table.level === 1 || (low & PS) !== 0) return null;
+    const pfn = frameOf(low, bytes.readHigh(table.pfn, index)) as Pfn;
+    return this.byPfn.get(pfn) ?? null;
+  }
+
+  /** Can silicon reach a shadow of `gfn` from one of these roots? */
+  isReachable(gfn: Gfn, roots: ReadonlySet<Pfn>): boolean {
+    const seen = new Set<ShadowTable>();
+    const pending = [...this.tablesOf(gfn)];
+    for (let table = pending.pop(); table !== undefined; table = pending.pop()) {
+      if (roots.has(table.pfn)) return true;
+      if (seen.has(table)) continue;
+      seen.add(table);
+      for (const parent of table.parents) {
+        const above = this.byId.get(Math.floor(parent / 512));
+        if (above !== undefined) pending.push(above);
+      }
+    }
+    return false;
+  }
+
+  /** `gfn` is no table any more: its shadows go, and it may be written again. */
+  unshadow(gfn: Gfn): void {
+    for (const table of this.tablesOf(gfn)) {
+      for (const parent of table.parents) {
+        const above = this.byId.get(Math.floor(parent / 512));
+        if (above !== undefined) this.parts.bytes.write(above.pfn, parent % 512, 0, 0);
+      }
+      for (let index = 0; index < 512; index++) this.drop(table, index);
+      this.byKey.delete(keyOf(gfn, table.level, false));
+      this.forget(table);
+    }
+    this.byGfn.delete(gfn);
+    this.flushNeeded = true;
+  }
+
+  /** Takes write permission from every leaf that maps `gfn`. */
+  writeProtect(gfn: Gfn): void {
+    const { bytes } = this.parts;
+    for (const place of this.leaves.of(gfn)) {
+      const table = this.byId.get(Math.floor(place / 512))!;
+      const low = bytes.readLow(table.pfn, place % 512);
+      if ((low & W) === 0) continue;
+      bytes.write(table.pfn, place % 512, low & ~W, bytes.readHigh(table.pfn, place % 512));
+      this.parts.ledger().entriesWriteProtected += 1;
+      this.flushNeeded = true;
+    }
+    // A 2 MiB leaf around a table would let stores through; it comes back in 4 KiB pieces.
+    this.dropHuge((gfn - (gfn % 512)) as Gfn);
+  }
+
+  dropHuge(first: Gfn): void {
+    for (const place of [...this.hugeLeaves.of(first)]) {
+      this.drop(this.byId.get(Math.floor(place / 512))!, place % 512);
+      this.flushNeeded = true;
+    }
+  }
+
+  /** The host took the frame: every leaf that maps it goes. */
+  dropFrame(gfn: Gfn): void {
+    this.dropHuge((gfn - (gfn % 512)) as Gfn);
+    for (const place of [...this.leaves.of(gfn)]) {
+      this.drop(this.byId.get(Math.floor(place / 512))!, place % 512);
+      this.flushNeeded = true;
+    }
+  }
+
+  forEachMapped(start: Gfn, frames: number, visit: (gfn: Gfn) => void): void {
+    for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) {
+      if (this.leaves.of(gfn).length > 0) visit(gfn);
+    }
+  }
+
+  private create(gfn: Gfn, level: number, isDirect: boolean): ShadowTable {
+    const pfn = this.parts.bytes.allocateTable();
+    const table = { id: this.idNext, gfn, level, isDirect, pfn, parents: new Set<number>() };
+    this.idNext += 1;
+    this.byId.set(table.id, table);
+    this.byPfn.set(pfn, table);
+    this.byKey.set(keyOf(gfn, level, isDirect), table);
+    this.parts.ledger().shadowPagesAllocated += 1;
+    return table;
+  }
+
+  private forget(table: ShadowTable): void {
+    this.byId.delete(table.id);
+    this.byPfn.delete(table.pfn);
+    this.parts.bytes.freeTable(table.pfn);
+    this.parts.ledger().shadowPagesZapped += 1;
+  }
+
+  private link(
+    table: ShadowTable,
+    index: number,
+    child: ShadowTable,
+    rights: number,
+    nx: number,
+  ): void {
+    this.parts.bytes.write(table.pfn, index, lowHalf(child.pfn, rights), highHalf(child.pfn, nx));
+    child.parents.add(table.id * 512 + index);
+    this.parts.ledger().entriesFilled += 1;
+  }
+
+  private setLeaf(table: ShadowTable, index: number, { gfn, rights, nx }: Leaf): void {
+    const { bytes, memory, mayMapWritable, ledger } = this.parts;
+    const isReadOnly = this.isTable(gfn) || !mayMapWritable(gfn);
+    const pfn = memory.touch(gfn);
+    bytes.write(
+      table.pfn,
+      index,
+      lowHalf(pfn, isReadOnly ? rights & ~W : rights),
+      highHalf(pfn, nx),
+    );
+    this.leaves.add(gfn, table.id * 512 + index);
+    ledger().entriesFilled += 1;
+  }
+
+  /** A large guest page: one leaf if the host's page is as large and holds no table, else a direct table. */
+  private setLarge(table: ShadowTable, index: number, { gfn, rights, nx }: Leaf): void {
+    const { bytes, memory, isLogged, ledger } = this.parts;
+    const pfn = memory.touch(gfn);
+    if (table.level === 2 && memory.orderOf(gfn) === 9 && !isLogged(gfn) && !this.holdsTable(gfn)) {
+      bytes.write(table.pfn, index, lowHalf(pfn, rights | PS), highHalf(pfn, nx));
+      this.hugeLeaves.add(gfn, table.id * 512 + index);
+      ledger().entriesFilled += 1;
+      return;
+    }
+    const key = keyOf(gfn, table.level - 1, true);
+    const child = this.byKey.get(key) ?? this.create(gfn, table.level - 1, true);
+    this.link(table, index, child, rights, nx);
+  }
+
+  private holdsTable(first: Gfn): boolean {
+    for (let gfn = first; gfn < first + 512; gfn = (gfn + 1) as Gfn) {
+      if (this.byGfn.has(gfn)) return true;
+    }
+    return false;
+  }
+
+  /** Clears entry `index` and everything that remembers it. */
+  private drop(table: ShadowTable, index: number): void {
+    const { bytes, ledger } = this.parts;
+    const low = bytes.readLow(table.pfn, index);
+    if ((low & P) === 0) return;
+    const place = table.id * 512 + index;
+    const child = this.childAt(table, index);
+    if (child !== null) child.parents.delete(place);
+    else if (table.level === 1) this.leaves.remove(place);
+    else this.hugeLeaves.remove(place);
+    bytes.write(table.pfn, index, 0, 0);
+    ledger().entriesDropped += 1;
+  }
+}
+
+interface Leaf {
+  readonly gfn: Gfn;
+  readonly rights: number;
+  readonly nx: number;
+}
+
+function keyOf(gfn: Gfn, level: number, isDirect: boolean): number {
+  return gfn * 16 + level * 2 + (isDirect ? 1 : 0);
+}
