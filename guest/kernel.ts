@@ -27,12 +27,10 @@ export interface KernelBoot {
 /** Writes the boot image, starts the vCPU on it, and brings up the first process. */
 export function bootKernel(boot: KernelBoot): Guest {
   const { vcpu, hypervisor, options, onMeasure } = boot;
+  const { memory } = hypervisor;
   const layout = kernelLayout(options.levels);
-  const image = writeBootImage(hypervisor.memory, layout, options);
-  const frames = new FrameAllocator(
-    { first: image.end, frames: hypervisor.memory.frames },
-    options.seed,
-  );
+  const image = writeBootImage(memory, layout, options);
+  const frames = new FrameAllocator({ first: image.end, frames: memory.frames }, options.seed);
   vcpu.boot(
     hypervisor,
     { root: image.root, pcid: 0, keep: false },
@@ -55,9 +53,18 @@ export function bootKernel(boot: KernelBoot): Guest {
   const tables = new PageTables(tableParts);
   const pageCache = new PageCache(map, frames);
   const parts = { ...tableParts, tables, pageCache, zeroFrame };
-  const world = { onMeasure, host: (event: HostEvent) => hypervisor.host(event).length };
+  const world = {
+    onMeasure,
+    host: (event: HostEvent) => hypervisor.host(within(event, memory.frames)).length,
+  };
   const system = new OperatingSystem(vcpu, world, { parts, entry });
   vcpu.software = system;
   system.start();
   return system;
+}
+
+/** A program cannot know how much memory the guest has: a range that is too long ends with memory. */
+function within(event: HostEvent, frames: number): HostEvent {
+  if (event.kind !== "dirty-log-on" && event.kind !== "reclaim") return event;
+  return { ...event, frames: Math.min(event.frames, frames - event.start) };
 }

@@ -8,6 +8,7 @@ import type { Vpn } from "../machine/address.ts";
 import { footprintFrames } from "../guest/footprint.ts";
 import { onDemand, type PageSize } from "./options.ts";
 import type { Workload } from "./workload.ts";
+import { mappedPages } from "./working-set.ts";
 
 type DemandStormParams = {
   /** Pages mapped per round. */
@@ -23,20 +24,22 @@ export const demandStorm: Workload<DemandStormParams> = {
   summary: "Short-lived arenas (a batch job's allocator): guest faults and table updates dominate.",
   defaults: { pages: 4096, rounds: 8, readsPerPage: 8, pageSize: "4k" },
   computeCycles: { perOp: 50, source: "assumed: initialising one page's objects" },
-  guestFrames: ({ pages }) => footprintFrames({ pages, processes: 1 }),
+  guestFrames: ({ pages, pageSize }) =>
+    footprintFrames({ pages: mappedPages(pages, pageSize), processes: 1 }),
   guestOptions: () => ({}),
 
   run(guest, { pages, rounds, readsPerPage, pageSize }) {
+    const mapped = mappedPages(pages, pageSize);
     guest.measure();
     for (let round = 0; round < rounds; round++) {
-      const base = guest.map(pages, onDemand(pageSize));
+      const base = guest.map(mapped, onDemand(pageSize));
       for (let i = 0; i < pages; i++) {
         const vpn = (base + i) as Vpn;
         guest.write(vpn);
         for (let read = 0; read < readsPerPage; read++) guest.read(vpn, read * 64);
       }
       guest.compute(pages);
-      guest.unmap(base, pages);
+      guest.unmap(base, mapped);
     }
   },
 };

@@ -1,17 +1,43 @@
 /**
  * The registry of workloads: one line each, and the only list of them.
  */
+import { btree } from "./btree.ts";
+import { compile } from "./compile.ts";
+import { contextSwitch } from "./context-switch.ts";
+import { cowSnapshot } from "./cow-snapshot.ts";
 import { demandStorm } from "./demand-storm.ts";
 import { forkwait } from "./forkwait.ts";
+import { gups } from "./gups.ts";
+import { hotWrite } from "./hot-write.ts";
+import { keyValue } from "./key-value.ts";
+import { mmapChurn } from "./mmap-churn.ts";
+import { mprotectGc } from "./mprotect-gc.ts";
+import { pointerChase } from "./pointer-chase.ts";
 import { sequential } from "./sequential.ts";
+import { strided } from "./strided.ts";
+import { syscalls } from "./syscalls.ts";
 import { uniform } from "./uniform.ts";
+import { zipf } from "./zipf.ts";
 import type { Workload } from "./workload.ts";
 
 export const workloads = {
   sequential,
+  strided,
   uniform,
+  zipf,
+  "pointer-chase": pointerChase,
+  gups,
+  btree,
   "demand-storm": demandStorm,
   forkwait,
+  "cow-snapshot": cowSnapshot,
+  "mmap-churn": mmapChurn,
+  "mprotect-gc": mprotectGc,
+  "context-switch": contextSwitch,
+  syscalls,
+  compile,
+  "key-value": keyValue,
+  "hot-write": hotWrite,
 } satisfies Record<string, Workload>;
 
 export type WorkloadName = keyof typeof workloads;

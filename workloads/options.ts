@@ -4,8 +4,15 @@
 import type { MapOptions } from "../guest/guest.ts";
 import type { KernelOptions } from "../guest/options.ts";
 
-/** `pageSize`: "4k", or "2m" for transparent 2 MiB pages. */
-export type PageSize = "4k" | "2m";
+/** Parameters that take a few values only, by name: what a sweep file may say for them. */
+export const paramChoices = {
+  pageSize: ["4k", "2m"],
+  kpti: [0, 1],
+  pcid: [0, 1],
+} as const;
+
+/** "2m" asks for transparent 2 MiB pages. */
+export type PageSize = (typeof paramChoices.pageSize)[number];
 
 /** How a program gets its working set before it is measured: every page there, writable. */
 export function populated(pageSize: PageSize): MapOptions {

@@ -7,7 +7,7 @@ import type { Vpn } from "../machine/address.ts";
 import { footprintFrames } from "../guest/footprint.ts";
 import type { PageSize } from "./options.ts";
 import type { Workload } from "./workload.ts";
-import { workingSet } from "./working-set.ts";
+import { mappedPages, workingSet } from "./working-set.ts";
 
 type SequentialParams = {
   /** Working set, in 4 KiB pages. */
@@ -31,7 +31,8 @@ export const sequential: Workload<SequentialParams> = {
     pageSize: "4k",
   },
   computeCycles: { perOp: 2, source: "assumed: one vector operation per cache line" },
-  guestFrames: ({ pages }) => footprintFrames({ pages, processes: 1 }),
+  guestFrames: ({ pages, pageSize }) =>
+    footprintFrames({ pages: mappedPages(pages, pageSize), processes: 1 }),
   guestOptions: () => ({}),
 
   run(guest, { pages, accesses, accessesPerPage, writeEvery, pageSize }) {

@@ -7,7 +7,7 @@ import type { Vpn } from "../machine/address.ts";
 import { footprintFrames } from "../guest/footprint.ts";
 import type { PageSize } from "./options.ts";
 import type { Workload } from "./workload.ts";
-import { workingSet } from "./working-set.ts";
+import { mappedPages, workingSet } from "./working-set.ts";
 
 type UniformParams = {
   /** Working set, in 4 KiB pages. */
@@ -23,7 +23,8 @@ export const uniform: Workload<UniformParams> = {
   summary: "Hash-table lookups without locality: TLB reach against working set decides.",
   defaults: { pages: 16_384, accesses: 1_000_000, writePercent: 30, pageSize: "4k" },
   computeCycles: { perOp: 4, source: "assumed: address arithmetic of one hashed access" },
-  guestFrames: ({ pages }) => footprintFrames({ pages, processes: 1 }),
+  guestFrames: ({ pages, pageSize }) =>
+    footprintFrames({ pages: mappedPages(pages, pageSize), processes: 1 }),
   guestOptions: () => ({}),
 
   run(guest, { pages, accesses, writePercent, pageSize }, prng) {

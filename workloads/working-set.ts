@@ -6,9 +6,14 @@ import type { Vpn } from "../machine/address.ts";
 import type { Guest } from "../guest/guest.ts";
 import { type PageSize, populated } from "./options.ts";
 
-/** Maps `pages` writable pages, writes each once, and returns the first. */
+/** Pages to map for `pages` pages of data: with 2 MiB pages whole ones, or the kernel would not use them. */
+export function mappedPages(pages: number, pageSize: PageSize): number {
+  return pageSize === "2m" ? Math.ceil(pages / 512) * 512 : pages;
+}
+
+/** Maps `pages` writable pages of data, writes each once, and returns the first. */
 export function workingSet(guest: Guest, pages: number, pageSize: PageSize): Vpn {
-  const base = guest.map(pages, populated(pageSize));
+  const base = guest.map(mappedPages(pages, pageSize), populated(pageSize));
   writeEach(guest, base, pages);
   return base;
 }
