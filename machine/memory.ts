@@ -147,6 +147,7 @@ export class PhysicalMemory {
 
   /** The frame `to` gets the bytes and the stamp of `from`. */
   copy(to: Pfn, from: Pfn): void {
+    const stamp = this.stamps[from]!;
     const source = this.slotOf[from]!;
     if (source === 0) {
       this.zero(to);
@@ -155,7 +156,7 @@ export class PhysicalMemory {
       this.words.copyWithin(target << slotShift, source << slotShift, (source + 1) << slotShift);
       this.next.fill(0, target << (slotShift - 1), (target + 1) << (slotShift - 1));
     }
-    this.stamps[to] = this.stamps[from]!;
+    this.stamps[to] = stamp;
   }
 
   /** Bytes of hypervisor tables, at their peak. */
