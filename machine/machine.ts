@@ -26,6 +26,8 @@ export interface MachineOptions {
   readonly nestedLevels: PagingLevels;
   /** `scatter` by seed (default), or `linear` from this host frame on, for worked examples. */
   readonly placement: "scatter" | { readonly linearFrom: number };
+  /** Shadow pages that the hypervisor may keep; absent: its own policy decides. */
+  readonly shadowPagesMax?: number;
   /** Frames that may hold bytes: see `PhysicalMemory`. */
   readonly slotsMax?: number;
 }

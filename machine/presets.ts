@@ -65,6 +65,24 @@ export const presets = {
     vpid: true,
     pcid: true,
   },
+  "qemu-svm": {
+    title: "AMD processor with SVM as QEMU 7.2 emulates it (TCG)",
+    sources: [
+      "QEMU target/i386/tcg: the whole TLB is flushed at VMRUN and #VMEXIT, so an ASID saves nothing",
+      "QEMU accel/tcg/cputlb.c: one software TLB for code and data, no paging-structure or nested caches",
+      "its size varies with use up to 2^16 entries; assumed: 4096 x 4, large enough for every trace",
+    ],
+    l1Data: { "4k": null, "2m": null, "1g": null },
+    l1Code: { "4k": null, "2m": null },
+    stlb: { sets: 4096, ways: 4 },
+    stlb1g: null,
+    pwc: off,
+    nestedPwc: off,
+    nestedTlb: null,
+    dataCache: null,
+    vpid: false,
+    pcid: false,
+  },
 } as const satisfies Record<string, Preset>;
 
 export type PresetName = keyof typeof presets;
