@@ -103,6 +103,8 @@ const GLOBALS_LIVE = 29;
 const LARGE_LIVE = 30;
 const LARGE_NESTED_LIVE = 31;
 const TICK_PWC = 32;
+const W_GUEST = 33;
+const FRAGMENTS_LIVE = 34;
 
 /** Indices into the batch counters `c`. */
 const C_L1 = 0;
@@ -221,6 +223,8 @@ export const fastMmu: MmuFactory = (memory, preset) => {
   const l1Low = new Int32Array(l1Entries + 1);
   const l1High = new Int32Array(l1Entries + 1);
   const l1Mask = new Int32Array(l1Entries + 1).fill(-1);
+  /** The guest page's mask: INVLPG drops all pieces of a large guest page, whichever it names. */
+  const l1Guest = new Int32Array(l1Entries + 1).fill(-1);
   const l1Frame = new Int32Array(l1Entries + 1);
   const l1Allow = new Uint8Array(l1Entries + 1);
   const l1Raw = new Uint8Array(l1Entries + 1);
@@ -241,6 +245,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
   const stFrame = new Int32Array(stEntries);
   const stRaw = new Uint8Array(stEntries);
   const stOrder = new Uint8Array(stEntries);
+  const stGuest = new Uint8Array(stEntries);
   const { next: stNext, previous: stPrevious, head: stHead } = rings(stlb);
   const stCount = new Uint16Array(16_384);
   const stHint = new Int16Array(4096);
@@ -327,6 +332,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     contexts.clear();
     s[GLOBALS_LIVE] = 0;
     s[LARGE_LIVE] = 0;
+    s[FRAGMENTS_LIVE] = 0;
     s[CTX_GLOBAL] = intern(-1);
     s[CTX] = intern(pcid);
   }
@@ -771,6 +777,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
       e |= need;
     }
     let order = 9 * (level - 1);
+    s[W_GUEST] = order;
     const inPage = (1 << order) - 1;
     let frame = ((e >>> 12) | (words[i + 1]! << 20)) & ~inPage;
     let raw = rights | ((e & D) !== 0 ? RAW_STORE : 0) | RAW_NESTED_X;
@@ -846,6 +853,8 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     l1Low[w] = tag;
     l1High[w] = ((raw & RAW_GLOBAL) !== 0 ? s[CTX_GLOBAL]! : s[CTX]!) | vHigh;
     l1Mask[w] = -1 << own;
+    l1Guest[w] = -1 << s[W_GUEST]!;
+    if (own !== s[W_GUEST]) s[FRAGMENTS_LIVE] = 1;
     // The fragment's first frame: the page's, plus what lies between the two.
     l1Frame[w] = frame + (tag & ((1 << order) - 1));
     l1Raw[w] = raw;
@@ -910,6 +919,8 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     stFrame[v] = s[W_FRAME]!;
     stRaw[v] = raw;
     stOrder[v] = order;
+    stGuest[v] = s[W_GUEST]!;
+    if (order !== s[W_GUEST]) s[FRAGMENTS_LIVE] = 1;
     if (order === 0) stHint[hash & 4095] = v;
     else s[LARGE_LIVE] = 1;
     if ((raw & RAW_GLOBAL) !== 0) s[GLOBALS_LIVE] = 1;
@@ -963,6 +974,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
       if (((allowOf(stRaw[v]!) >>> kind) & 1) !== 0) {
         s[W_FRAME] = stFrame[v]!;
         s[W_ORDER] = order;
+        s[W_GUEST] = stGuest[v]!;
         s[W_RAW] = stRaw[v]!;
       } else {
         if (walk(vLow, vHigh, kind) === 0) return 0;
@@ -978,6 +990,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
       if (((allowOf(bgRaw[g]!) >>> kind) & 1) !== 0) {
         s[W_FRAME] = bgFrame[g]!;
         s[W_ORDER] = 18;
+        s[W_GUEST] = 18;
         s[W_RAW] = bgRaw[g]!;
       } else {
         if (walk(vLow, vHigh, kind) === 0) return 0;
@@ -998,12 +1011,19 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     const raw = s[W_RAW]!;
     const isGlobal = (raw & RAW_GLOBAL) !== 0;
     if (stOrder[v] === s[W_ORDER] && isGlobal === ((stRaw[v]! & RAW_GLOBAL) !== 0)) {
-      stFrame[v] = s[W_FRAME]!;
-      stRaw[v] = raw;
+      setStlb(v, raw);
     } else {
       dropStlb(v);
       fillStlb(vLow, vHigh);
     }
+  }
+
+  /** The walk's result for an entry that keeps its tag. */
+  function setStlb(v: number, raw: number): void {
+    stFrame[v] = s[W_FRAME]!;
+    stRaw[v] = raw;
+    stGuest[v] = s[W_GUEST]!;
+    if (stOrder[v] !== s[W_GUEST]) s[FRAGMENTS_LIVE] = 1;
   }
 
   function updateBig(g: number, vLow: number, vHigh: number): void {
@@ -1056,8 +1076,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     const order = s[W_ORDER]!;
     if (v >= 0) {
       if (stOrder[v] === order && (stRaw[v]! & RAW_GLOBAL) === (raw & RAW_GLOBAL)) {
-        stFrame[v] = s[W_FRAME]!;
-        stRaw[v] = raw;
+        setStlb(v, raw);
       } else {
         dropStlb(v);
       }
@@ -1180,10 +1199,15 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     const highA = contextA | vHigh;
     const highB = contextB | vHigh;
     for (let w = 0; w < l1Entries; w++) {
-      if (((l1Low[w]! ^ vLow) & l1Mask[w]!) === 0 && (l1High[w] === highA || l1High[w] === highB))
-        dropL1(w);
+      const covers = ((l1Low[w]! ^ vLow) & l1Guest[w]!) === 0;
+      if (covers && (l1High[w] === highA || l1High[w] === highB)) dropL1(w);
     }
-    if (hasStlb) {
+    if (hasStlb && s[FRAGMENTS_LIVE] !== 0) {
+      for (let v = 0; v < stEntries; v++) {
+        const covers = ((stLow[v]! ^ vLow) & (-1 << stGuest[v]!)) === 0;
+        if (covers && (stHigh[v] === highA || stHigh[v] === highB)) dropStlb(v);
+      }
+    } else if (hasStlb) {
       for (const order of [0, 9]) {
         const tag = (vLow >>> order) << order;
         const base = ((vLow >>> order) & stMask) * stWays;

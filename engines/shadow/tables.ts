@@ -79,23 +79,22 @@ export class ShadowTables {
     const { memory } = this.parts;
     const low = memory.readLow(table.gfn, index);
     const high = memory.readHigh(table.gfn, index);
-    this.drop(table, index);
-    if ((low & P) === 0 || (low & A) === 0 || hasReserved(low, high, table.level)) return;
     const gfn = frameOf(low, high) as Gfn;
-    if (gfn >= memory.frames) return;
+    const isUsable = (low & P) !== 0 && (low & A) !== 0 && !hasReserved(low, high, table.level);
+    if (!isUsable || gfn >= memory.frames) {
+      this.drop(table, index);
+      return;
+    }
     const rights = P | A | D | (low & (W | U));
+    const leafRights = (low & D) !== 0 ? rights : rights & ~W;
     const nx = high & NX_HIGH;
     if (table.level === 1) {
-      this.setLeaf(table, index, { gfn, rights: (low & D) !== 0 ? rights : rights & ~W, nx });
+      this.setLeaf(table, index, { gfn, rights: leafRights, nx });
     } else if ((low & PS) !== 0) {
       const first = (gfn - (gfn % 512 ** (table.level - 1))) as Gfn;
-      this.setLarge(table, index, {
-        gfn: first,
-        rights: (low & D) !== 0 ? rights : rights & ~W,
-        nx,
-      });
+      this.setLarge(table, index, { gfn: first, rights: leafRights, nx });
     } else {
-      this.link(table, index, this.shadow(gfn, table.level - 1), rights, nx);
+      this.link(table, index, { child: this.shadow(gfn, table.level - 1), rights, nx });
     }
   }
 
@@ -106,14 +105,10 @@ export class ShadowTables {
     const first = (table.gfn + index * span) as Gfn;
     const leaf = { gfn: first, rights: P | W | U | A | D, nx: 0 };
     if (table.level === 1) {
-      this.drop(table, index);
       this.setLeaf(table, index, leaf);
       return;
     }
-    if (this.childAt(table, index) === null) {
-      this.drop(table, index);
-      this.setLarge(table, index, leaf);
-    }
+    if (this.childAt(table, index) === null) this.setLarge(table, index, leaf);
     const child = this.childAt(table, index);
     if (child !== null) this.fillDirect(child, gfn);
   }
@@ -213,22 +208,23 @@ export class ShadowTables {
     this.parts.ledger().shadowPagesZapped += 1;
   }
 
-  private link(
-    table: ShadowTable,
-    index: number,
-    child: ShadowTable,
-    rights: number,
-    nx: number,
-  ): void {
-    this.parts.bytes.write(table.pfn, index, lowHalf(child.pfn, rights), highHalf(child.pfn, nx));
+  private link(table: ShadowTable, index: number, { child, rights, nx }: Link): void {
+    const { bytes, ledger } = this.parts;
+    const low = lowHalf(child.pfn, rights);
+    const high = highHalf(child.pfn, nx);
+    if (bytes.readLow(table.pfn, index) === low && bytes.readHigh(table.pfn, index) === high)
+      return;
+    this.drop(table, index);
+    bytes.write(table.pfn, index, low, high);
     child.parents.add(table.id * 512 + index);
-    this.parts.ledger().entriesFilled += 1;
+    ledger().entriesFilled += 1;
   }
 
   private setLeaf(table: ShadowTable, index: number, { gfn, rights, nx }: Leaf): void {
     const { bytes, memory, mayMapWritable, ledger } = this.parts;
     const isReadOnly = this.isTable(gfn) || !mayMapWritable(gfn);
     const pfn = memory.touch(gfn);
+    this.drop(table, index);
     bytes.write(
       table.pfn,
       index,
@@ -243,7 +239,9 @@ export class ShadowTables {
   private setLarge(table: ShadowTable, index: number, { gfn, rights, nx }: Leaf): void {
     const { bytes, memory, isLogged, ledger } = this.parts;
     const pfn = memory.touch(gfn);
-    if (table.level === 2 && memory.orderOf(gfn) === 9 && !isLogged(gfn) && !this.holdsTable(gfn)) {
+    const fits = table.level === 2 && memory.orderOf(gfn) === 9;
+    if (fits && !isLogged(gfn) && !this.holdsTable(gfn)) {
+      this.drop(table, index);
       bytes.write(table.pfn, index, lowHalf(pfn, rights | PS), highHalf(pfn, nx));
       this.hugeLeaves.add(gfn, table.id * 512 + index);
       ledger().entriesFilled += 1;
@@ -251,7 +249,7 @@ export class ShadowTables {
     }
     const key = keyOf(gfn, table.level - 1, true);
     const child = this.byKey.get(key) ?? this.create(gfn, table.level - 1, true);
-    this.link(table, index, child, rights, nx);
+    this.link(table, index, { child, rights, nx });
   }
 
   private holdsTable(first: Gfn): boolean {
@@ -268,12 +266,21 @@ export class ShadowTables {
     if ((low & P) === 0) return;
     const place = table.id * 512 + index;
     const child = this.childAt(table, index);
-    if (child !== null) child.parents.delete(place);
-    else if (table.level === 1) this.leaves.remove(place);
+    if (child !== null) {
+      child.parents.delete(place);
+      // Silicon holds the pieces of a large guest page one by one; the guest's INVLPG names only one of them.
+      if (child.isDirect) this.flushNeeded = true;
+    } else if (table.level === 1) this.leaves.remove(place);
     else this.hugeLeaves.remove(place);
     bytes.write(table.pfn, index, 0, 0);
     ledger().entriesDropped += 1;
   }
+}
+
+interface Link {
+  readonly child: ShadowTable;
+  readonly rights: number;
+  readonly nx: number;
 }
 
 interface Leaf {
