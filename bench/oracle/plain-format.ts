@@ -1,5 +1,5 @@
 /**
- * The two entry formats as the plain walk reads them: rights, A and D bits, reserved bits.
+ * The entry formats as the plain walk reads them: rights, A and D bits, reserved bits.
  *
  * An absent entry is null rights. EPT has no user right: everything is the user's.
  */
@@ -18,6 +18,12 @@ export const x86Format: EntryFormat = {
         },
   accessed: bits.A,
   dirty: bits.D,
+};
+
+/** Nested tables in x86-64 format: all guest memory is the user's, so an entry without U is as good as none. */
+export const nptFormat: EntryFormat = {
+  ...x86Format,
+  rights: (low, high) => ((low & bits.U) === 0 ? null : x86Format.rights(low, high)),
 };
 
 export const eptFormat: EntryFormat = {

@@ -15,7 +15,7 @@ import * as stops from "../../machine/mmu.ts";
 import type { Geometry, Preset } from "../../machine/presets.ts";
 import { type Context, type Key, keyOf, PlainCache } from "./plain-cache.ts";
 import type { Translation } from "./plain-tlb.ts";
-import { eptFormat, isReservedX86, x86Format } from "./plain-format.ts";
+import { eptFormat, nptFormat, isReservedX86, x86Format } from "./plain-format.ts";
 import {
   isStop,
   type Kind,
@@ -158,16 +158,13 @@ export class PlainTranslator {
       dimension: "nested",
       root: nested.root,
       levels: nested.levels,
-      format: nested.format === "ept" ? eptFormat : x86Format,
+      format: nested.format === "ept" ? eptFormat : nptFormat,
       context: noContext,
       pwc: this.nestedPwc,
       accessedDirty: setsAccessedDirty(nested),
       locate: (frame) => ({ frame, pfn: frame as Pfn }),
       isReserved: () => false,
-      permits: (rights, { kind }) => {
-        const right = { read: rights.read, write: rights.write, fetch: rights.execute }[kind];
-        return rights.user && right;
-      },
+      permits: (rights, { kind }) => rights[kind === "fetch" ? "execute" : kind],
       beforeMark: (_table, setsDirty, { page }) => (setsDirty ? this.logModification(page) : null),
       refuse: (_cause, { page: gfn, kind, duringWalk }) => {
         return { reason: stops.STOP_EPT_VIOLATION, error: 0, gfn, kind, duringWalk };

@@ -1,0 +1,304 @@
+/** Every implementation of translation hardware lives the same random life as the plain one, op by op. */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Gfn, Vpn } from "../../machine/address.ts";
+import { counterNames } from "../../machine/counters.ts";
+import * as bits from "../../machine/entry.ts";
+import type { MmuFactory } from "../../machine/machine.ts";
+import {
+  FETCH,
+  STOP_EPT_VIOLATION,
+  STOP_NONE,
+  STOP_PAGE_FAULT,
+  STOP_PML_FULL,
+  STORE,
+  USER,
+} from "../../machine/mmu.ts";
+import { type Preset, presets } from "../../machine/presets.ts";
+import { tinyPreset, units } from "./plain-fixture.ts";
+import { plainMmu } from "./plain-mmu.ts";
+import {
+  type Configuration,
+  frames,
+  gfns,
+  type Op,
+  pages,
+  Scenario,
+  type TreeNumber,
+} from "./plain-scenario.ts";
+
+const noBanks = { "4k": null, "2m": null, "1g": null };
+const differentialPresets: readonly Preset[] = [
+  presets.textbook,
+  tinyPreset,
+  { ...tinyPreset, l1Data: { ...noBanks, "4k": { sets: 4, ways: 3 } }, stlb1g: null },
+  { ...tinyPreset, l1Data: { ...noBanks, "2m": { sets: 2, ways: 1 } }, nestedTlb: null },
+  { ...tinyPreset, l1Data: noBanks, l1Code: { "4k": null, "2m": null }, pwc: presets.textbook.pwc },
+  { ...tinyPreset, stlb: null, nestedPwc: presets.textbook.nestedPwc },
+  {
+    ...tinyPreset,
+    l1Data: { "4k": { sets: 16, ways: 4 }, "2m": { sets: 8, ways: 4 }, "1g": { sets: 1, ways: 4 } },
+    stlb: { sets: 128, ways: 8 },
+    nestedTlb: { sets: 16, ways: 4 },
+  },
+];
+
+const index = (list: readonly unknown[]) => fc.nat({ max: list.length - 1 });
+const level = fc.constantFrom(1, 1, 1, 2, 2, 3, 4, 5);
+const tree = fc.constantFrom<TreeNumber>(0, 0, 0, 1, 2, 2, 3, 3);
+const pcid = fc.nat({ max: 2 });
+const pagingLevels = fc.constantFrom(4 as const, 4 as const, 5 as const);
+const mostly = fc.constantFrom(true, true, true, false);
+
+/** XORed into P|W|U or RWX; the first three come often, 0x2000 is an address bit inside large pages. */
+const flags = fc.constantFrom(
+  ...[0, 0, 0, bits.W, bits.U, bits.G, bits.G, bits.A, bits.A | bits.D, bits.EPT_D, bits.EPT_A],
+  ...[bits.EPT_X, bits.W | bits.U, bits.W | bits.D, bits.EPT_D | bits.EPT_W, 0x2000, bits.PS],
+);
+const highFlags = fc.constantFrom(0, 0, 0, 0, 0, 0, bits.NX_HIGH, 0x0008_0000);
+
+const configuration: fc.Arbitrary<Configuration> = fc.record({
+  nested: fc.constantFrom("none", "ept", "ept-ad", "npt"),
+  nestedLevels: pagingLevels,
+  levels: pagingLevels,
+  writeProtect: mostly,
+  globalPages: mostly,
+  vpid: fc.constantFrom(1, 1, 1, 2),
+});
+
+const kinds = [0, STORE, FETCH].flatMap((kind) => [kind, kind, kind | USER]);
+const op: fc.Arbitrary<Op> = fc.oneof(
+  {
+    weight: 80,
+    arbitrary: fc.record({
+      op: fc.constant("run"),
+      accesses: fc.array(fc.record({ page: index(pages), kind: fc.constantFrom(...kinds) }), {
+        minLength: 1,
+        maxLength: 8,
+        size: "max",
+      }),
+      reported: fc.boolean(),
+    }),
+  },
+  {
+    weight: 32,
+    arbitrary: fc.record({
+      op: fc.constant("entry"),
+      tree,
+      page: fc.nat({ max: 14 }),
+      level,
+      value: fc.record({
+        kind: fc.constantFrom("link", "link", "leaf", "leaf", "leaf", "astray", "absent"),
+        flags,
+        high: highFlags,
+        pick: index(frames),
+      }),
+    }),
+  },
+  {
+    weight: 10,
+    arbitrary: fc.record({
+      op: fc.constant("clear"),
+      tree,
+      page: fc.nat({ max: 14 }),
+      level,
+      flags: fc.constantFrom(bits.A, bits.D, bits.EPT_A, bits.EPT_D, bits.A | bits.D, bits.W),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      op: fc.constant("table"),
+      tree,
+      page: fc.nat({ max: 14 }),
+      level,
+      to: fc.constantFrom("zeros", "copy"),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ op: fc.constant("rebuild") }) },
+  {
+    weight: 14,
+    arbitrary: fc.record({
+      op: fc.constant("invalidate"),
+      scope: fc.constantFrom("page", "fault", "page-of", "violation"),
+      page: index(pages),
+      gfn: index(gfns),
+      pcid,
+    }),
+  },
+  {
+    weight: 7,
+    arbitrary: fc.record({
+      op: fc.constant("flush"),
+      scope: fc.constantFrom("context", "context", "non-global", "linear", "nested"),
+      pcid,
+    }),
+  },
+  {
+    weight: 12,
+    arbitrary: fc.record({
+      op: fc.constant("root"),
+      tree: fc.constantFrom(0 as const, 1 as const),
+      pcid,
+    }),
+  },
+  { weight: 6, arbitrary: fc.record({ op: fc.constant("configure"), configuration }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      op: fc.constant("pml"),
+      to: fc.constantFrom("on", "on", "off", "reset"),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ op: fc.constant("fill-pml"), left: fc.nat({ max: 3 }) }) },
+) as fc.Arbitrary<Op>;
+
+const marks = bits.A | bits.D | bits.EPT_A | bits.EPT_D;
+
+/** Does it, and returns everything that could be seen meanwhile. */
+function perform(scenario: Scenario, step: Op): readonly unknown[] {
+  const { mmu } = scenario;
+  switch (step.op) {
+    case "run":
+      return run(scenario, step);
+    case "entry":
+      scenario.setEntry(step.tree, pageOf(step), step.level, step.value);
+      break;
+    case "clear":
+      scenario.clear(step.tree, pageOf(step), step.level, step.flags);
+      break;
+    case "table":
+      scenario.overwriteTable(step.tree, pageOf(step), step.level, step.to);
+      break;
+    case "rebuild":
+      scenario.rebuild();
+      break;
+    case "invalidate": {
+      const vpn = pages[step.page] as Vpn;
+      if (step.scope === "page") mmu.invalidatePage(vpn);
+      else if (step.scope === "fault") mmu.invalidateFault(vpn);
+      else if (step.scope === "page-of") mmu.invalidatePageOf(vpn, step.pcid);
+      else mmu.invalidateViolation(gfns[step.gfn] as Gfn, vpn);
+      break;
+    }
+    case "flush":
+      if (step.scope === "context") mmu.flushContext(step.pcid);
+      else if (step.scope === "non-global") mmu.flushNonGlobal();
+      else if (step.scope === "linear") mmu.flushLinear();
+      else mmu.flushNested();
+      break;
+    case "root":
+      scenario.loadRoot(step);
+      break;
+    case "configure":
+      scenario.configure(step.configuration);
+      break;
+    case "pml":
+      scenario.setPml(step.to);
+      break;
+    case "fill-pml":
+      scenario.fillPml(step.left);
+      break;
+  }
+  return [mmu.pmlIndex()];
+}
+
+/** The page that an op on tables names: of the guest's for guest trees, else a guest frame. */
+function pageOf(step: { readonly tree: TreeNumber; readonly page: number }): number {
+  return step.tree < 2 ? pages[step.page % pages.length]! : gfns[step.page % gfns.length]!;
+}
+
+function run(scenario: Scenario, step: Op & { op: "run" }): readonly unknown[] {
+  const { mmu } = scenario;
+  const { accesses, reported } = step;
+  const seen: unknown[] = [];
+  accesses.forEach(({ page, kind }, i) => {
+    const vpn = pages[page]!;
+    // The offset in the page must not matter; `<<` takes the number modulo 2^32.
+    mmu.low[i] = (vpn << 12) | ((i * 0x428) & 0xfff);
+    mmu.high[i] = Math.floor(vpn / 2 ** 20) | kind;
+  });
+  for (let from = 0; from < accesses.length; from++) {
+    from = mmu.run(from, accesses.length);
+    const reason = mmu.stopReason();
+    seen.push({ from, reason, pfn: mmu.lastPfn(), sum: mmu.checksum(), pml: mmu.pmlIndex() });
+    // A reference's flags are for people: whether A and D are shown as found or as left is not compared.
+    for (const reference of mmu.lastWalk())
+      seen.push({ ...reference, low: reference.low & ~marks });
+    if (reason === STOP_NONE) continue;
+    const vpn = pages[accesses[from]!.page] as Vpn;
+    if (reason === STOP_PAGE_FAULT) {
+      seen.push(mmu.stopError());
+      if (reported) mmu.invalidateFault(vpn);
+      continue;
+    }
+    const gfn = mmu.stopGfn();
+    seen.push(gfn);
+    if (reason === STOP_EPT_VIOLATION) {
+      seen.push(mmu.stopKind(), mmu.stopDuringWalk());
+      if (reported) mmu.invalidateViolation(gfn, vpn);
+    } else if (reason === STOP_PML_FULL && reported) mmu.resetPml();
+  }
+  return seen;
+}
+
+/** Where the two are not alike, in words; empty when they are. */
+function differences(unit: Scenario, plain: Scenario): readonly string[] {
+  for (const scenario of [unit, plain]) scenario.mmu.collect(scenario.ledger, scenario.walkLengths);
+  const found: string[] = [];
+  for (const name of counterNames) {
+    const [ours, theirs] = [unit.ledger[name], plain.ledger[name]];
+    if (ours !== theirs) found.push(`${name} is ${ours}, should be ${theirs}`);
+  }
+  plain.walkLengths.forEach((count, bin) => {
+    const walks = unit.walkLengths[bin];
+    if (walks !== count) found.push(`${walks} walks of ${bin} references, should be ${count}`);
+  });
+  const bytes = (scenario: Scenario) => Buffer.from(scenario.memory.words.buffer);
+  if (bytes(unit).compare(bytes(plain)) !== 0) {
+    const at = unit.memory.words.findIndex((word, i) => word !== plain.memory.words[i]);
+    const place = `frame ${unit.memory.pfnOfSlot[at >> 10]} entry ${(at & 1023) >> 1}`;
+    found.push(`${place}: ${unit.memory.words[at]}, should be ${plain.memory.words[at]}`);
+  }
+  return found;
+}
+
+function liveAlike(factory: MmuFactory, start: Start, ops: readonly Op[]): void {
+  const make = (of: MmuFactory) => {
+    const { preset, placedAt } = start;
+    return new Scenario(of, differentialPresets[preset]!, start.configuration, placedAt);
+  };
+  const unit = make(factory);
+  const plain = make(plainMmu);
+  ops.forEach((step, i) => {
+    const expected = perform(plain, step);
+    expect(perform(unit, step), `seen in op ${i}`).toEqual(expected);
+    expect(differences(unit, plain), `after op ${i}`).toEqual([]);
+  });
+  const { accesses, l1Hits, stlbHits, stlbMisses, walks } = plain.ledger;
+  expect(accesses).toBe(l1Hits + stlbHits + stlbMisses);
+  expect(walks).toBe(plain.walkLengths.reduce((sum, count) => sum + count, 0));
+}
+
+interface Start {
+  readonly preset: number;
+  readonly configuration: Configuration;
+  readonly placedAt: number;
+}
+
+const start: fc.Arbitrary<Start> = fc.record({
+  preset: index(differentialPresets),
+  configuration,
+  placedAt: fc.constantFrom(0, 1024),
+});
+
+describe.each(units)("the %s unit", (_name, factory) => {
+  test("counts, marks, stops and translates as the plain one under any operations", () => {
+    fc.assert(
+      fc.property(start, fc.array(op, { minLength: 1, maxLength: 120, size: "max" }), (from, ops) =>
+        liveAlike(factory, from, ops),
+      ),
+      { numRuns: 60 },
+    );
+  });
+});
