@@ -46,7 +46,7 @@ export class LineSplitter {
       start = end + 1;
     }
     this.checkLength(bytes.length - start);
-    this.carry = bytes.slice(start);
+    this.carry = new Uint8Array(bytes.subarray(start));
   }
 
   /** The last line may lack its newline. Returns the number of lines. */

@@ -111,7 +111,7 @@ async function peek(pieces: Pieces, bytes: number): Promise<{ head: Uint8Array; 
     const next = await iterator.next();
     if (next.done === true) break;
     // A copy: the decoder may reuse its buffer for the next piece.
-    read.push(next.value.slice());
+    read.push(new Uint8Array(next.value));
     length += next.value.length;
   }
   const whole = async function* () {

@@ -5,7 +5,7 @@
  * op here. Loads, stores of data and fetches go into the vCPU's batch; all else drains it. Phases, vCPU
  * switches and host events drain first, so whoever looks sees every op before them and none after.
  */
-import { entriesPerTable, type Gfn, type Vpn } from "../../machine/address.ts";
+import { entriesPerTable, type Gfn, hexAddress, type Vpn } from "../../machine/address.ts";
 import type { HostEvent } from "../../machine/exit.ts";
 import type { Hypervisor } from "../../machine/hypervisor.ts";
 import type { Machine } from "../../machine/machine.ts";
@@ -228,7 +228,7 @@ class Player {
       file: this.file,
       line: chunk.line[i]!,
       field: "access",
-      value: error.message,
+      value: `GVA ${hexAddress(error.vpn)} -> GPA ${hexAddress(error.gfn)}`,
       allowed: `GPAs below ${(this.header.memoryFrames * 4096).toString(16)}`,
     });
   }

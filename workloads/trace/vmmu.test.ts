@@ -97,7 +97,7 @@ test("a trace cut at any byte reads the same, even when the pieces share one buf
       const bytes = Buffer.from(writeTrace(trace.header, trace.ops));
       const ends = [...cuts.map((cut) => cut % bytes.length), bytes.length].sort((a, b) => a - b);
       const parser = new VmmuParser("t.trace");
-      const shared = new Uint8Array(bytes.length);
+      const shared = Buffer.alloc(bytes.length);
       let start = 0;
       for (const end of ends) {
         shared.set(bytes.subarray(start, end));

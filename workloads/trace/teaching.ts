@@ -1,0 +1,154 @@
+/**
+ * The teaching dialect: two kinds of line, and what a shadowing hypervisor makes of each.
+ *
+ *     PT_WRITE 0x1000->0x5000      the guest maps GVA to GPA
+ *     ACCESS 0x1000                the guest reads
+ *
+ * Nothing here is scripted. The store runs on the machine, the hypervisor's shadow entry is read back after
+ * it, and exits and flushes come from the ledger.
+ */
+import type { Gfn, Pfn, Vpn } from "../../machine/address.ts";
+import { type Ledger, subtract } from "../../machine/counters.ts";
+import type { Hypervisor } from "../../machine/hypervisor.ts";
+import type { Machine } from "../../machine/machine.ts";
+import { LineSplitter } from "./lines.ts";
+import { TeachingGuest, teachingFrames, teachingPages } from "./teaching-guest.ts";
+import { TraceError } from "./trace-error.ts";
+
+export interface TeachingRun {
+  readonly machine: Machine;
+  readonly hypervisor: Hypervisor;
+  /** The host frame to which the shadow tables map `vpn` now, or null: an engine that shadows can say. */
+  readonly shadowEntry: (vpn: Vpn) => Pfn | null;
+  readonly file: string;
+  readonly bytes: AsyncIterable<Uint8Array>;
+  readonly verbose: boolean;
+  /** Gets each line of output. */
+  readonly print: (line: string) => void;
+}
+
+/** Runs a file of the dialect line by line and prints what happened. */
+export async function runTeaching(run: TeachingRun): Promise<void> {
+  const lesson = new Lesson(run);
+  const lines = new LineSplitter(run.file, (bytes, start, end, line) => {
+    lesson.line(Buffer.from(bytes.subarray(start, end)).toString("latin1"), line);
+  });
+  for await (const piece of run.bytes) lines.push(piece);
+  lines.end();
+  lesson.end();
+}
+
+class Lesson {
+  private readonly run: TeachingRun;
+  private readonly guest: TeachingGuest;
+  private readonly start: Ledger;
+  /** What the guest's kernel knows that it mapped. */
+  private readonly mapped = new Map<Vpn, Gfn>();
+  private shadowUpdates = 0;
+
+  constructor(run: TeachingRun) {
+    this.run = run;
+    const [vcpu] = run.machine.vcpus;
+    this.guest = new TeachingGuest(vcpu!, run.hypervisor);
+    this.start = run.machine.snapshot().ledger;
+  }
+
+  line(text: string, line: number): void {
+    const words = text.replace(/#.*/, "").trim();
+    if (words === "") return;
+    const fail = (field: string, value: string, allowed: string): never => {
+      throw new TraceError({ file: this.run.file, line, field, value, allowed });
+    };
+    const write = /^PT_WRITE\s+(\S+?)\s*->\s*(\S+)$/.exec(words);
+    const access = /^ACCESS\s+(\S+)$/.exec(words);
+    if (write !== null) {
+      const gva = parseAddress(write[1]!, { name: "GVA", below: 2 ** 47, fail });
+      const gpa = parseAddress(write[2]!, { name: "GPA", below: teachingFrames * 4096, fail });
+      if (gva % 4096 !== 0) fail("GVA", write[1]!, "a multiple of 0x1000");
+      if (gpa % 4096 !== 0) fail("GPA", write[2]!, "a multiple of 0x1000");
+      this.write((gva / 4096) as Vpn, (gpa / 4096) as Gfn);
+    } else if (access !== null) {
+      this.access(parseAddress(access[1]!, { name: "GVA", below: 2 ** 47, fail }));
+    } else {
+      fail("line", words, "PT_WRITE 0xGVA->0xGPA or ACCESS 0xGVA");
+    }
+  }
+
+  end(): void {
+    const { machine, verbose, print } = this.run;
+    const counts = subtract(machine.snapshot().ledger, this.start);
+    const { flushesPage, flushesContext, flushesLinear, flushesNested, exits, pteStores } = counts;
+    const flushes = flushesPage + flushesContext + flushesLinear + flushesNested;
+    print(`[STATS] exits=${exits} tlb_flushes=${flushes}`);
+    if (!verbose) return;
+    print(
+      `[STATS] PT writes: ${pteStores}, shadow updates: ${this.shadowUpdates}, TLB flushes: ${flushes}`,
+    );
+  }
+
+  private write(vpn: Vpn, gfn: Gfn): void {
+    const { print, verbose, machine } = this.run;
+    const gva = hex(vpn);
+    const exits = machine.snapshot().ledger.exits;
+    print(`[TRACE] PT_WRITE ${gva}->${hex(gfn)}`);
+    if (verbose) print(`[GUEST] PTE write: GVA ${gva} -> GPA ${hex(gfn)}`);
+    const before = this.run.shadowEntry(vpn);
+    if (this.guest.storePte(vpn, gfn) === "faulted") {
+      const last = hex(teachingPages);
+      print(`[GUEST] #PF: PTE store for ${gva} hits an unmapped table (tables end at ${last})`);
+      return;
+    }
+    const old = this.mapped.get(vpn);
+    this.mapped.set(vpn, gfn);
+    if (old === gfn) print(`[GUEST] REMAP ${gva}: GPA ${hex(gfn)} again, nothing to flush`);
+    if (old !== undefined && old !== gfn) {
+      print(`[GUEST] REMAP ${gva}: GPA ${hex(old)} gives way to ${hex(gfn)}, INVLPG`);
+      this.guest.invalidate(vpn);
+    }
+    const after = this.run.shadowEntry(vpn);
+    const trapped = machine.snapshot().ledger.exits > exits;
+    if (verbose && trapped) {
+      print(`[VMM] trap -> ${after === before ? "no change in the shadow" : "shadow update"}`);
+    }
+    this.shadowChange(vpn, before, after);
+  }
+
+  private access(address: number): void {
+    const { print, verbose, machine } = this.run;
+    const vpn = Math.floor(address / 4096) as Vpn;
+    const offset = address % 4096;
+    const before = this.run.shadowEntry(vpn);
+    if (this.guest.read(vpn, offset) === "faulted") {
+      print(`[GUEST] #PF: ACCESS ${hex(vpn, offset)} finds no mapping`);
+      return;
+    }
+    this.shadowChange(vpn, before, this.run.shadowEntry(vpn));
+    if (!verbose) return;
+    const pfn = machine.vcpus[0]!.mmu.lastPfn();
+    print(`[GUEST] read: GVA ${hex(vpn, offset)} -> HPA ${hex(pfn, offset)}`);
+  }
+
+  private shadowChange(vpn: Vpn, before: Pfn | null, after: Pfn | null): void {
+    if (after === null || after === before) return;
+    this.shadowUpdates += 1;
+    this.run.print(`[TRACE] SHADOW_UPDATE ${hex(vpn)}->${hex(after)}`);
+  }
+}
+
+interface AddressRule {
+  readonly name: string;
+  readonly below: number;
+  readonly fail: (field: string, value: string, allowed: string) => never;
+}
+
+/** A byte address; these stay far below 2^53, so one number is exact. */
+function parseAddress(text: string, { name, below, fail }: AddressRule): number {
+  if (!/^0x[0-9a-f]{1,16}$/i.test(text)) fail(name, text, "a hexadecimal number with 0x");
+  const value = BigInt(text);
+  if (value >= BigInt(below)) fail(name, text, `an address below 0x${below.toString(16)}`);
+  return Number(value);
+}
+
+function hex(page: number, offset = 0): string {
+  return `0x${(page * 4096 + offset).toString(16).toUpperCase()}`;
+}
