@@ -4,13 +4,7 @@
  * A setting is a machine (preset, host page size, levels): engines are compared only within one. A case is a
  * guest program in a setting: a workload with its parameters. A series holds one engine's seeds.
  */
-import {
-  baselineEngine,
-  type PointKey,
-  type PointRow,
-  type ResultRows,
-  type WalkRow,
-} from "../bench/result.ts";
+import { type PointKey, type PointRow, type ResultRows, type WalkRow } from "../bench/result.ts";
 
 export interface Series {
   readonly engine: string;
@@ -56,9 +50,9 @@ export function arrange({ points, walks }: ResultRows): Setting[] {
     }));
 }
 
-/** The series of the engine that slowdowns are relative to. */
-export function baselineOf({ series }: Case): Series | undefined {
-  return series.find(({ engine }) => engine === baselineEngine);
+/** The most seeds that any engine ran in any case. */
+export function seedsMax({ cases }: Setting): number {
+  return Math.max(...cases.flatMap(({ series }) => series.map(({ points }) => points.length)));
 }
 
 function settingTitle({ preset, backing, guestLevels, nestedLevels }: PointKey): string {

@@ -2,9 +2,13 @@
  * What every chart shares: its contract, its title block, its grid of panels.
  */
 import type { TopLevelSpec } from "vega-lite";
-import type { Case, Setting } from "./cases.ts";
+import { type Case, seedsMax, type Setting } from "./cases.ts";
 import { footnotes } from "./footnotes.ts";
+import { wrapWords } from "./text-grid.ts";
 import { chartConfig } from "./theme.ts";
+
+/** One layer of a figure of several marks. */
+export type Layer = Extract<TopLevelSpec, { layer: unknown }>["layer"][number];
 
 /** One figure: a typed Vega-Lite spec made from the rows of one setting. */
 export interface Chart {
@@ -14,7 +18,7 @@ export interface Chart {
 
 /** The parts of a top-level spec that do not depend on the figure. */
 export function frame(title: string, setting: Setting, remarks: readonly string[]) {
-  const seeds = Math.max(...setting.cases.flatMap(({ series }) => series.map(seedCount)));
+  const seeds = seedsMax(setting);
   const repeated = seeds > 1 ? `, ${seeds} seeds` : "";
   const notes = footnotes(setting.cases).lines;
   return {
@@ -30,16 +34,53 @@ export function caseLabels({ cases }: Setting): ReadonlyMap<Case, string> {
   return new Map(cases.map((one) => [one, one.label + notes.markOf(one.note)]));
 }
 
-/** Panels in a row, and how wide each is: few panels may be wide, many must stay comparable. */
-export function panelGrid({ cases }: Setting): {
+/** Panels in a row, and how wide each is, in pixels. */
+export interface PanelGrid {
   readonly columns: number;
   readonly width: number;
-} {
-  if (cases.length <= 2) return { columns: cases.length, width: 420 };
-  if (cases.length <= 6) return { columns: 3, width: 280 };
-  return { columns: 4, width: 210 };
 }
 
-function seedCount({ points }: Case["series"][number]): number {
-  return points.length;
+/** Few panels may be wide, many must stay comparable. */
+export function panelGrid(panels: number): PanelGrid {
+  if (panels <= 2) return { columns: panels, width: 420 };
+  if (panels <= 6) return { columns: 3, width: 280 };
+  if (panels <= 24) return { columns: 4, width: 210 };
+  return { columns: 5, width: 180 };
+}
+
+const columnGap = 22;
+
+/** A panel per case. Each has its own scale and axis: a shared axis would stand below the last row only. */
+export function facetByCase(labels: readonly string[], { columns }: PanelGrid) {
+  return {
+    columns,
+    spacing: { row: 16, column: columnGap },
+    facet: {
+      field: "case",
+      type: "nominal" as const,
+      sort: [...labels],
+      header: { title: null },
+    },
+    resolve: { scale: { x: "independent" as const } },
+  };
+}
+
+/** Characters of the small font that fit over all panels, engine names included. */
+function textWidth({ columns, width }: PanelGrid): number {
+  return Math.floor((columns * (width + columnGap) + 80) / 6.2);
+}
+
+/** As many legend entries in a row as fit over the panels. */
+export function legendColumns(names: readonly string[], grid: PanelGrid): number {
+  const entry = Math.max(...names.map(({ length }) => length)) + 6;
+  return Math.max(1, Math.min(names.length, Math.floor(textWidth(grid) / entry)));
+}
+
+/** `about: name, name, ...`, broken so that it stays over the panels. */
+export function remarkLines(
+  about: string,
+  names: readonly string[],
+  grid: PanelGrid,
+): readonly string[] {
+  return names.length === 0 ? [] : wrapWords(`${about}: ${names.join(", ")}`, textWidth(grid));
 }

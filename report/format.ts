@@ -2,10 +2,18 @@
  * Numbers as people read them: three significant digits, no exponent.
  */
 
-/** 1.42, 17.7, 177, 12 300. */
+/** 1.42, 17.7, 177, 12,300; below a tenth two digits, 0.0034; nothing at all is 0. */
 export function short(value: number): string {
+  if (value === 0) return "0";
+  if (value < 0.0001) return "<0.0001";
+  if (value < 0.0995) return String(Number(value.toPrecision(2)));
   if (value >= 1000) return grouped(Math.round(Number(value.toPrecision(3))));
   return value.toFixed(decimalsOf(value));
+}
+
+/** Six significant digits: what a chart's data needs, without the noise behind them. */
+export function rounded(value: number): number {
+  return Number(value.toPrecision(6));
 }
 
 /** A spread in the decimals of the value that it belongs to: `.02`, `0.3`, `4`. */
@@ -25,5 +33,5 @@ function decimalsOf(value: number): number {
 }
 
 function grouped(value: number): string {
-  return String(value).replaceAll(/\B(?=(?:\d{3})+$)/g, " ");
+  return String(value).replaceAll(/\B(?=(?:\d{3})+$)/g, ",");
 }

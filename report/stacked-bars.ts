@@ -5,10 +5,18 @@
  * drawn on a logarithmic one. A thin line at a bar's end spans the seeds.
  */
 import type { TopLevelSpec } from "vega-lite";
-import { caseLabels, frame, panelGrid } from "./chart.ts";
-import type { Series, Setting } from "./cases.ts";
-import { short } from "./format.ts";
-import { gridColour, inkColour } from "./theme.ts";
+import {
+  caseLabels,
+  facetByCase,
+  frame,
+  type Layer,
+  legendColumns,
+  panelGrid,
+  remarkLines,
+} from "./chart.ts";
+import { type Series, seedsMax, type Setting } from "./cases.ts";
+import { rounded, short } from "./format.ts";
+import { inkColour } from "./theme.ts";
 import { summarize } from "./statistics.ts";
 import type { PointRow } from "../bench/result.ts";
 
@@ -27,6 +35,8 @@ export interface StackedBars {
   readonly legendTitle: string;
   /** From the baseline outwards; parts that are zero everywhere are left out. */
   readonly parts: readonly Part[];
+  /** What is said of cases that have no bar at all. */
+  readonly emptyRemark: string;
   /** A vertical line worth comparing with, such as 1 for "as native". */
   readonly reference: number | null;
   /** Engines worth a bar. */
@@ -35,34 +45,35 @@ export interface StackedBars {
 
 export function stackedBars(setting: Setting, bars: StackedBars): TopLevelSpec | null {
   const labels = caseLabels(setting);
-  const data = setting.cases.flatMap((one) =>
-    one.series
-      .filter(({ engine }) => bars.engines.includes(engine))
-      .flatMap((series) => barRows(series, labels.get(one) ?? one.label, bars)),
-  );
+  const panels = setting.cases.map((one) => {
+    const label = labels.get(one) ?? one.label;
+    const series = one.series.filter(({ engine }) => bars.engines.includes(engine));
+    return { label, rows: series.flatMap((each) => barRows(each, label, bars)) };
+  });
+  // A panel without any bar has no scale; a line of text says as much.
+  const shown = panels.filter(({ rows }) => rows.some(({ value }) => value > 0));
+  const empty = panels.filter((panel) => !shown.includes(panel)).map(({ label }) => label);
+  const data = shown.flatMap(({ rows }) => rows);
   const parts = bars.parts.filter(({ name }) =>
     data.some((row) => row.part === name && row.value > 0),
   );
   if (parts.length === 0) return null;
-  const { columns, width } = panelGrid(setting);
-  const y = { field: "engine", type: "nominal", sort: [...bars.engines], title: null } as const;
-  const whole = { transform: [{ filter: `datum.part === '${bars.parts[0]?.name}'` }] };
+  const grid = panelGrid(shown.length);
+  const names = parts.map(({ name }) => name);
   return {
-    ...frame(bars.title, setting, bars.remarks),
-    data: { values: data.filter((row) => row.value > 0 || row.part === bars.parts[0]?.name) },
-    columns,
-    spacing: { row: 14, column: 22 },
-    facet: {
-      field: "case",
-      type: "nominal",
-      sort: [...labels.values()],
-      header: { title: null },
-    },
-    resolve: { scale: { x: "independent" } },
+    ...frame(bars.title, setting, [
+      ...bars.remarks,
+      ...seedRemarks(setting),
+      ...remarkLines(bars.emptyRemark, empty, grid),
+    ]),
+    data: { values: data.filter(({ value, isWhole }) => value > 0 || isWhole) },
+    ...facetByCase(
+      shown.map(({ label }) => label),
+      grid,
+    ),
     spec: {
-      width,
+      width: grid.width,
       height: { step: 15 },
-      encoding: { y: { ...y, axis: { ticks: false, domain: false, labelPadding: 6 } } },
       layer: [
         {
           mark: { type: "bar", height: 11 },
@@ -75,45 +86,63 @@ export function stackedBars(setting: Setting, bars: StackedBars): TopLevelSpec |
               axis: { tickCount: 4, domain: false, ticks: false },
             },
             x2: { field: "end" },
+            y: yOf(bars),
             color: {
               field: "part",
               type: "nominal",
               title: bars.legendTitle,
-              scale: {
-                domain: parts.map(({ name }) => name),
-                range: parts.map(({ colour }) => colour),
-              },
-              legend: { orient: "top", direction: "horizontal", columns: 5 },
+              scale: { domain: names, range: parts.map(({ colour }) => colour) },
+              legend: { orient: "top", columns: legendColumns(names, grid) },
             },
           },
         },
-        ...(bars.reference === null
-          ? []
-          : [
-              {
-                mark: { type: "rule" as const, color: inkColour, strokeDash: [3, 2] },
-                encoding: { x: { datum: bars.reference } },
-              },
-            ]),
-        {
-          ...whole,
-          mark: { type: "rule", color: inkColour, strokeWidth: 1.5 },
-          encoding: { x: { field: "min", type: "quantitative" }, x2: { field: "max" } },
-        },
-        {
-          ...whole,
-          mark: { type: "text", align: "left", dx: 4, fontSize: 9, color: inkColour },
-          encoding: { x: { field: "max", type: "quantitative" }, text: { field: "text" } },
-        },
-        {
-          // Nothing to see: keeps room for the number behind the longest bar.
-          ...whole,
-          mark: { type: "point", opacity: 0, color: gridColour },
-          encoding: { x: { field: "room", type: "quantitative" } },
-        },
+        ...(bars.reference === null ? [] : [referenceLine(bars.reference)]),
+        ...wholeBarMarks(bars),
       ],
     },
   };
+}
+
+function seedRemarks(setting: Setting): readonly string[] {
+  const isRepeated = seedsMax(setting) > 1;
+  return isRepeated ? ["Bars: the run with the median total; thin lines: all seeds"] : [];
+}
+
+function yOf({ engines }: StackedBars) {
+  const axis = { ticks: false, domain: false, labelPadding: 6 };
+  return { field: "engine", type: "nominal", sort: [...engines], title: null, axis } as const;
+}
+
+function referenceLine(value: number): Layer {
+  return {
+    mark: { type: "rule", color: inkColour, strokeDash: [3, 2] },
+    encoding: { x: { datum: value } },
+  };
+}
+
+/** What a bar has once, whatever its parts: the range over seeds and its total in figures. */
+function wholeBarMarks(bars: StackedBars): Layer[] {
+  const transform = [{ filter: "datum.isWhole" }];
+  const y = yOf(bars);
+  const at = (field: string) => ({ field, type: "quantitative" }) as const;
+  return [
+    {
+      transform,
+      mark: { type: "rule", color: inkColour, strokeWidth: 1.5 },
+      encoding: { x: at("min"), x2: { field: "max" }, y },
+    },
+    {
+      transform,
+      mark: { type: "text", align: "left", dx: 4, fontSize: 9, color: inkColour },
+      encoding: { x: at("max"), y, text: { field: "text" } },
+    },
+    {
+      // Nothing to see: keeps room for the figures behind the longest bar.
+      transform,
+      mark: { type: "point", opacity: 0 },
+      encoding: { x: at("room"), y },
+    },
+  ];
 }
 
 /** The parts of the run with the median total, so that they add up to what the bar shows. */
@@ -123,19 +152,22 @@ function barRows({ engine, points }: Series, label: string, { parts }: StackedBa
   const middle = sorted[Math.floor((sorted.length - 1) / 2)];
   if (middle === undefined) return [];
   const { min, max } = summarize(sorted.map(totalOf));
-  const total = totalOf(middle);
+  const range = { min: rounded(min), max: rounded(max), room: rounded(max * 1.2) };
+  const text = short(totalOf(middle));
   let end = 0;
-  return parts.map((part) => {
-    const start = end;
+  return parts.map((part, index) => {
     const value = part.valueOf(middle);
+    const start = end;
     end += value;
+    const place = { value: rounded(value), start: rounded(start), end: rounded(end) };
+    const isWhole = index === 0;
     return {
       case: label,
       engine,
       part: part.name,
-      ...{ value, start, end, min, max, total },
-      text: short(total),
-      room: max * 1.2,
+      ...place,
+      isWhole,
+      ...(isWhole && { ...range, text }),
     };
   });
 }

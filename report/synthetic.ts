@@ -57,7 +57,13 @@ const workloads: readonly Rates[] = (
     ["trace-sqlite3", 30, 3, 0.4, 0.4, 0.01, 0, note],
   ] as const
 ).map(([name, l1Misses, stlbMisses, pteStores, faults, cr3Writes, invlpgs, text]) => ({
-  ...{ name, l1Misses, stlbMisses, pteStores, faults, cr3Writes, invlpgs },
+  name,
+  l1Misses,
+  stlbMisses,
+  pteStores,
+  faults,
+  cr3Writes,
+  invlpgs,
   ...(text === undefined ? {} : { note: text }),
 }));
 
@@ -84,7 +90,11 @@ const schemes: readonly Scheme[] = (
     ["ept-ad", true, 0, 0, 0.06],
   ] as const
 ).map(([name, nested, perStore, perSwitch, perFault]) => ({
-  ...{ name, nested, perStore, perSwitch, perFault },
+  name,
+  nested,
+  perStore,
+  perSwitch,
+  perFault,
 }));
 
 const accesses = 1_000_000;
@@ -102,14 +112,27 @@ export function syntheticRows({ engines, workloads: count, seeds }: SyntheticSiz
         const counters = countersOf(program, scheme);
         const cycles = cyclesOf(counters);
         const key: PointKey = {
-          ...{ id, engine: scheme.name, workload: rates.name, params: { pages: 16_384 } },
-          ...{ preset: "skylake-sp", backing: "4k", guestLevels: 4, nestedLevels: 4, seed },
+          id,
+          engine: scheme.name,
+          workload: rates.name,
+          params: { pages: 16_384 },
+          preset: "skylake-sp",
+          backing: "4k",
+          guestLevels: 4,
+          nestedLevels: 4,
+          seed,
         };
         const cyclesTotal = totalOf(cycles);
         for (const region of regions) {
           points.push({
-            ...{ key, region, counters, cycles, cyclesTotal },
-            ...{ checksum: 1, computeCyclesPerOp: 1, cost: "skylake-sp" },
+            key,
+            region,
+            counters,
+            cycles,
+            cyclesTotal,
+            checksum: 1,
+            computeCyclesPerOp: 1,
+            cost: "skylake-sp",
             label: rates.note ?? "",
             slowdown: Number((cyclesTotal / baseline).toPrecision(6)),
           });

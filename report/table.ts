@@ -5,7 +5,7 @@
  * moves from every cell into one column, then the table becomes a list.
  */
 import { baselineEngine, type PointRow } from "../bench/result.ts";
-import { arrange, type Setting } from "./cases.ts";
+import { arrange, seedsMax, type Setting } from "./cases.ts";
 import { footnotes, type Footnotes } from "./footnotes.ts";
 import { lead, short, shortSpread } from "./format.ts";
 import { metricTitles, pickMetric, type Score, scoreCase } from "./score.ts";
@@ -38,7 +38,7 @@ interface Content {
   readonly labels: readonly string[];
   readonly engines: readonly string[];
   readonly scores: readonly Score[];
-  readonly seedsMax: number;
+  readonly seeds: number;
 }
 
 const labelWidthMax = 30;
@@ -51,8 +51,7 @@ function settingLines(setting: Setting, options: TableOptions): string[] {
   const scores = cases.map((one) => scoreCase(one, metric));
   const engines = setting.engines.filter((engine) => engine !== baselineEngine);
   const labels = cases.map(({ label, note }) => label + notes.markOf(note));
-  const seedsMax = Math.max(...cases.flatMap(({ series }) => series.map((s) => s.points.length)));
-  const content: Content = { labels, engines, scores, seedsMax };
+  const content: Content = { labels, engines, scores, seeds: seedsMax(setting) };
   return [
     ...wrapWords(`${metricTitles[metric]}, ${setting.title}`, options.columns),
     ...wrapWords(explanation(content), options.columns),
@@ -64,8 +63,8 @@ function settingLines(setting: Setting, options: TableOptions): string[] {
   ];
 }
 
-function explanation({ seedsMax }: Content): string {
-  const median = seedsMax > 1 ? `median of ${seedsMax} seeds, ± half their range; ` : "";
+function explanation({ seeds }: Content): string {
+  const median = seeds > 1 ? `median of ${seeds} seeds, ± half their range; ` : "";
   return `${median}* fastest, or within 0.5% or the spread of it; lead: the next engine over it`;
 }
 

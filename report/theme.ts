@@ -12,7 +12,7 @@ export const fontFamily = "DejaVu Sans";
 
 const ink = "#1f2328";
 const quiet = "#57606a";
-export const gridColour = "#e3e6ea";
+const gridColour = "#e3e6ea";
 
 /** Dark enough for white text on it, unlike the light end of a scale. */
 export const inkColour = ink;
@@ -98,6 +98,7 @@ export const chartConfig: Config = {
     titleColor: quiet,
     titleFontSize: 11,
     titleFontWeight: "normal",
+    titleLimit: 400,
   },
   view: { stroke: null },
 };

@@ -47,7 +47,8 @@ export const cycles: Chart = {
   spec(setting) {
     return stackedBars(setting, {
       title: "Where the cycles go under each engine",
-      remarks: ["Bars: the run with the median total; thin lines: all seeds; dashed: native"],
+      remarks: ["Dashed: native"],
+      emptyRemark: "No native run to compare with",
       axisTitle: "cycles relative to native (x)",
       legendTitle: "cause",
       parts: groups.map(({ name, colour, categories }) => ({

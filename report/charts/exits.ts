@@ -25,7 +25,8 @@ export const exits: Chart = {
     const colours = causeColours(exitCauses);
     return stackedBars(setting, {
       title: "VM exits by reason under each engine",
-      remarks: ["Bars: the run with the median total; thin lines: all seeds"],
+      remarks: [],
+      emptyRemark: "No exits at all",
       axisTitle: "exits per 1000 guest accesses",
       legendTitle: "exit reason",
       parts: exitCauses.map((cause, index) => ({

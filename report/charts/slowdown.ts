@@ -2,10 +2,13 @@
  * The overview: slowdown of every engine on every workload, the fastest of each line framed.
  */
 import { baselineEngine } from "../../bench/result.ts";
-import { caseLabels, type Chart, frame } from "../chart.ts";
-import { short } from "../format.ts";
+import { caseLabels, type Chart, frame, type Layer } from "../chart.ts";
+import { rounded, short } from "../format.ts";
 import { scoreCase } from "../score.ts";
 import { inkColour } from "../theme.ts";
+
+/** Round numbers along a logarithmic legend. */
+const legendSteps = [1, 1.5, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000];
 
 export const slowdown: Chart = {
   spec(setting) {
@@ -23,7 +26,7 @@ export const slowdown: Chart = {
       });
     });
     if (data.length === 0) return null;
-    const most = Math.max(2, ...data.map(({ median }) => median));
+    const most = rounded(Math.max(2, ...data.map(({ median }) => median)));
     const width = Math.max(56, ...engines.map((engine) => engine.length * 7));
     return {
       ...frame("Slowdown over native: which engine suits which program", setting, [
@@ -32,51 +35,71 @@ export const slowdown: Chart = {
       data: { values: data },
       width: { step: width },
       height: { step: 24 },
-      encoding: {
-        x: {
-          field: "engine",
-          type: "nominal",
-          sort: engines,
-          title: null,
-          axis: { orient: "top", labelAngle: 0, domain: false, ticks: false, labelFontSize: 11 },
-        },
-        y: {
-          field: "case",
-          type: "nominal",
-          sort: [...labels.values()],
-          title: null,
-          axis: { domain: false, ticks: false, labelFontSize: 11, labelPadding: 8 },
-        },
-      },
-      layer: [
-        {
-          mark: { type: "rect", stroke: "white", strokeWidth: 2 },
-          encoding: {
-            color: {
-              field: "median",
-              type: "quantitative",
-              title: "slowdown over native (x), logarithmic",
-              scale: { type: "log", domain: [1, most], clamp: true, scheme: "yelloworangebrown" },
-              legend: { orient: "bottom", gradientLength: 260, format: "~g" },
-            },
-          },
-        },
-        {
-          transform: [{ filter: "datum.isWinner" }],
-          mark: { type: "rect", filled: false, stroke: inkColour, strokeWidth: 1.5 },
-        },
-        {
-          mark: { type: "text", fontSize: 11 },
-          encoding: {
-            text: { field: "text" },
-            // White on the dark half of the scale.
-            color: {
-              condition: { test: `datum.median > ${Math.sqrt(most)}`, value: "white" },
-              value: inkColour,
-            },
-          },
-        },
-      ],
+      encoding: axes(engines, [...labels.values()]),
+      layer: [cellLayer(most), winnerLayer, figureLayer(most)],
     };
   },
 };
+
+function axes(engines: readonly string[], cases: readonly string[]) {
+  const quietAxis = { domain: false, ticks: false, labelFontSize: 11, title: null };
+  return {
+    x: {
+      field: "engine",
+      type: "nominal" as const,
+      sort: [...engines],
+      axis: { ...quietAxis, orient: "top" as const, labelAngle: 0 },
+    },
+    y: {
+      field: "case",
+      type: "nominal" as const,
+      sort: [...cases],
+      axis: { ...quietAxis, labelPadding: 8 },
+    },
+  };
+}
+
+function cellLayer(most: number): Layer {
+  return {
+    mark: { type: "rect", stroke: "white", strokeWidth: 2 },
+    encoding: {
+      color: {
+        field: "median",
+        type: "quantitative",
+        title: "slowdown over native (x), logarithmic",
+        scale: { type: "log", domain: [1, most], clamp: true, scheme: "yelloworangebrown" },
+        legend: {
+          orient: "bottom",
+          gradientLength: 300,
+          format: "~g",
+          values: legendSteps.filter((step) => step <= most),
+        },
+      },
+    },
+  };
+}
+
+const winnerLayer: Layer = {
+  transform: [{ filter: "datum.isWinner" }],
+  mark: {
+    type: "rect",
+    filled: false,
+    stroke: inkColour,
+    strokeWidth: 1.5,
+    // Inside the cell, so that frames of neighbours stay apart.
+    width: { band: 0.94 },
+    height: { band: 0.86 },
+  },
+};
+
+function figureLayer(most: number): Layer {
+  // White on the dark half of the scale.
+  const isDark = `datum.median > ${rounded(Math.sqrt(most))}`;
+  return {
+    mark: { type: "text", fontSize: 11 },
+    encoding: {
+      text: { field: "text" },
+      color: { condition: { test: isDark, value: "white" }, value: inkColour },
+    },
+  };
+}

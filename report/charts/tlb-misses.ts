@@ -8,17 +8,18 @@ export const tlbMisses: Chart = {
   spec(setting) {
     return stackedBars(setting, {
       title: "TLB misses by level under each engine",
-      remarks: ["Whole bar: misses of the first level. Thin lines: all seeds"],
+      remarks: ["Whole bar: misses of the first level"],
+      emptyRemark: "No misses at all",
       axisTitle: "misses per 1000 guest accesses",
-      legendTitle: "a miss of the first level ends in",
+      legendTitle: "misses of the first level",
       parts: [
         {
-          name: "a page walk (the second level misses too)",
+          name: "second level misses too: page walk",
           colour: "#0072b2",
           valueOf: ({ counters }) => (1000 * counters.stlbMisses) / Math.max(1, counters.accesses),
         },
         {
-          name: "a hit in the second level",
+          name: "second level hits",
           colour: "#a6cbe3",
           valueOf: ({ counters }) => (1000 * counters.stlbHits) / Math.max(1, counters.accesses),
         },

@@ -4,13 +4,15 @@
  * Histograms stand in rows of one panel, each on its own line, so that short walks under one engine and
  * long ones under another are seen at a glance.
  */
-import { caseLabels, type Chart, frame, panelGrid } from "../chart.ts";
+import { caseLabels, type Chart, facetByCase, frame, type Layer, panelGrid } from "../chart.ts";
 import type { Series } from "../cases.ts";
-import { short } from "../format.ts";
+import { rounded, short } from "../format.ts";
 import { engineColours, inkColour } from "../theme.ts";
 
 /** A bar of 100% would touch the line above. */
 const rowShare = 0.88;
+/** Bins kept free behind the longest walk, for the mean. */
+const room = 4;
 
 export const walkLengths: Chart = {
   spec(setting) {
@@ -25,77 +27,87 @@ export const walkLengths: Chart = {
     );
     if (bars.length === 0) return null;
     const longest = Math.max(...bars.map(({ references }) => references));
-    const { columns, width } = panelGrid(setting);
-    const rows = engines.length;
-    const names = engines.map((engine) => JSON.stringify(engine)).join(",");
+    const shown = [...new Set(bars.map((bar) => bar.case))];
+    const grid = panelGrid(shown.length);
     return {
       ...frame("Walk lengths: references per page walk under each engine", setting, [
         "Bar height: share of the engine's walks; number: mean references per walk",
       ]),
       data: { values: bars },
-      columns,
-      spacing: { row: 14, column: 22 },
-      facet: {
-        field: "case",
-        type: "nominal",
-        sort: [...labels.values()],
-        header: { title: null },
-      },
+      ...facetByCase(shown, grid),
       spec: {
-        width,
-        height: rows * 22,
-        encoding: {
-          y: {
-            type: "quantitative",
-            title: null,
-            scale: { domain: [0, rows], nice: false },
-            axis: {
-              values: engines.map((_, index) => rows - 1 - index),
-              labelExpr: `[${names}][${rows - 1} - datum.value]`,
-              labelBaseline: "bottom",
-              domain: false,
-              ticks: false,
-              labelPadding: 6,
-            },
-          },
-          x: {
-            type: "quantitative",
-            title: "references per walk (reads)",
-            scale: { domain: [0, longest + 4], nice: false },
-            axis: { tickMinStep: 1, tickCount: 7, grid: false, domain: false },
-          },
-        },
-        layer: [
-          {
-            mark: { type: "rect" },
-            encoding: {
-              x: { field: "left", type: "quantitative" },
-              x2: { field: "right" },
-              y: { field: "base", type: "quantitative" },
-              y2: { field: "top" },
-              color: {
-                field: "engine",
-                type: "nominal",
-                scale: { domain: [...engines], range: engineColours(engines) },
-                legend: null,
-              },
-            },
-          },
-          {
-            transform: [{ filter: "datum.isFirst" }],
-            mark: { type: "text", align: "right", baseline: "bottom", fontSize: 9, dy: -2 },
-            encoding: {
-              x: { datum: longest + 4 },
-              y: { field: "base", type: "quantitative" },
-              text: { field: "mean" },
-              color: { value: inkColour },
-            },
-          },
-        ],
+        width: grid.width,
+        height: engines.length * 24,
+        encoding: { x: lengthAxis(longest), y: engineAxis(engines) },
+        layer: [barLayer(engines), meanLayer(longest)],
       },
     };
   },
 };
+
+function lengthAxis(longest: number) {
+  return {
+    type: "quantitative" as const,
+    title: "references per walk (reads)",
+    scale: { domain: [0, longest + room], nice: false },
+    axis: { values: tickLengths(longest), grid: false, domain: false },
+  };
+}
+
+/** Engine names at the base lines of their histograms. */
+function engineAxis(engines: readonly string[]) {
+  const last = engines.length - 1;
+  const names = engines.map((engine) => JSON.stringify(engine)).join(",");
+  return {
+    type: "quantitative" as const,
+    title: null,
+    scale: { domain: [0, engines.length], nice: false },
+    axis: {
+      values: engines.map((_, index) => last - index),
+      labelExpr: `[${names}][${last} - datum.value]`,
+      labelBaseline: "bottom" as const,
+      domain: false,
+      ticks: false,
+      labelPadding: 6,
+    },
+  };
+}
+
+function barLayer(engines: readonly string[]): Layer {
+  const scale = { domain: [...engines], range: engineColours(engines) };
+  const colour = { field: "engine", type: "nominal" as const, scale, legend: null };
+  return {
+    mark: { type: "rect" },
+    encoding: {
+      x: { field: "left", type: "quantitative" },
+      x2: { field: "right" },
+      y: { field: "base", type: "quantitative" },
+      y2: { field: "top" },
+      color: colour,
+      // A thin line keeps a share of one percent visible.
+      stroke: colour,
+    },
+  };
+}
+
+function meanLayer(longest: number): Layer {
+  return {
+    transform: [{ filter: "datum.isFirst" }],
+    mark: { type: "text", align: "right", baseline: "bottom", fontSize: 9, dy: -2 },
+    encoding: {
+      x: { datum: longest + room },
+      y: { field: "base", type: "quantitative" },
+      text: { field: "mean" },
+      color: { value: inkColour },
+    },
+  };
+}
+
+/** One, and the multiples of four up to the longest walk: 4 and 24 are the closed forms of four levels. */
+function tickLengths(longest: number): number[] {
+  const fours = Array.from({ length: Math.floor(longest / 4) }, (_, index) => 4 * (index + 1));
+  return [1, ...fours];
+}
 
 /** One rectangle per length, all seeds together. */
 function histogram({ engine, walks }: Series, base: number, label: string) {
@@ -111,11 +123,11 @@ function histogram({ engine, walks }: Series, base: number, label: string) {
       case: label,
       engine,
       references,
-      share: count / total,
-      left: references - 0.42,
-      right: references + 0.42,
+      share: rounded(count / total),
+      left: references - 0.4,
+      right: references + 0.4,
       base,
-      top: base + (rowShare * count) / total,
+      top: rounded(base + (rowShare * count) / total),
       mean: short(sum / total),
       isFirst: place === 0,
     }));
