@@ -8,7 +8,6 @@ import { writeBootImage } from "./boot-image.ts";
 import { Contexts } from "./contexts.ts";
 import { DirectMap } from "./direct-map.ts";
 import { FrameAllocator } from "./frames.ts";
-import type { Guest } from "./guest.ts";
 import { KernelEntry } from "./kernel-entry.ts";
 import { kernelLayout } from "./layout.ts";
 import { OperatingSystem } from "./operating-system.ts";
@@ -25,7 +24,7 @@ export interface KernelBoot {
 }
 
 /** Writes the boot image, starts the vCPU on it, and brings up the first process. */
-export function bootKernel(boot: KernelBoot): Guest {
+export function bootKernel(boot: KernelBoot): OperatingSystem {
   const { vcpu, hypervisor, options, onMeasure } = boot;
   const { memory } = hypervisor;
   const layout = kernelLayout(options.levels);

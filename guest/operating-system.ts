@@ -208,6 +208,11 @@ export class OperatingSystem implements Guest, GuestSoftware {
     return "retry";
   }
 
+  /** Frames that nobody holds. */
+  get freeFrames(): number {
+    return this.parts.frames.free;
+  }
+
   // --- Inside ---------------------------------------------------------------------------------------
 
   /** SIGSEGV to the program's handler, which unprotects the page and comes back by sigreturn. */

@@ -16,7 +16,7 @@ import type { FrameAllocator } from "./frames.ts";
 import type { Gather } from "./gather.ts";
 import { entryAreaTop, userEnd } from "./layout.ts";
 import type { KernelOptions } from "./options.ts";
-import { Vmas } from "./vmas.ts";
+import { type Vma, Vmas } from "./vmas.ts";
 
 /** In an entry with P clear: the page exists but nobody may touch it (Linux's _PAGE_PROTNONE). */
 export const PROTNONE = G;
@@ -120,10 +120,16 @@ export class PageTables {
     this.descend({ table: space.root, level: this.parts.options.levels, space, visit }, from, to);
   }
 
-  /** Frees the tables of [from, to) that no region needs any more. */
-  freeTables(space: AddressSpace, from: number, to: number, gather: Gather): void {
+  /**
+   * Frees the tables that no region needs any more, after the entries of the regions `gone` (in address
+   * order) were cleared. A table that several of them used goes with the last.
+   */
+  freeTables(space: AddressSpace, gone: readonly Vma[], gather: Gather): void {
     const level = this.parts.options.levels;
-    this.prune({ table: space.root, level, space, gather }, from, to);
+    gone.forEach(({ start, end }, i) => {
+      const ceiling = gone[i + 1]?.start ?? Infinity;
+      this.prune({ table: space.root, level, space, gather, ceiling }, start, end);
+    });
   }
 
   /**
@@ -173,12 +179,12 @@ export class PageTables {
   }
 
   private prune(
-    at: { table: Gfn; level: number; space: AddressSpace; gather: Gather },
+    at: { table: Gfn; level: number; space: AddressSpace; gather: Gather; ceiling: number },
     from: number,
     to: number,
   ): void {
     const { map } = this.parts;
-    const { table, level, space, gather } = at;
+    const { table, level, space, gather, ceiling } = at;
     const span = pagesPerEntry(level);
     for (let vpn = from; vpn < to;) {
       const start = vpn - (vpn % span);
@@ -187,8 +193,8 @@ export class PageTables {
       const low = map.load(table, index);
       if ((low & P) !== 0 && (low & PS) === 0) {
         const below = frameOf(low, map.high) as Gfn;
-        if (level > 2) this.prune({ table: below, level: level - 1, space, gather }, vpn, next);
-        if (!space.vmas.intersects(start, start + span)) {
+        if (level > 2) this.prune({ ...at, table: below, level: level - 1 }, vpn, next);
+        if (ceiling >= start + span && !space.vmas.intersects(start, start + span)) {
           this.storeLink(space, { table, index, level }, null);
           // Walk caches may hold the way to the dead table, though none of its pages was mapped.
           gather.changed(vpn as Vpn, 1);

@@ -20,7 +20,7 @@ export function unmapRange(parts: SpaceParts, space: AddressSpace, from: Vpn, to
   const gather = new Gather(parts.contexts, parts.frames);
   const gone = space.vmas.carve(from, to);
   for (const vma of gone) clearEntries(parts, space, vma, gather);
-  for (const vma of gone) parts.tables.freeTables(space, vma.start, vma.end, gather);
+  parts.tables.freeTables(space, gone, gather);
   gather.flush();
 }
 
@@ -29,7 +29,7 @@ export function emptySpace(parts: SpaceParts, space: AddressSpace): void {
   const gather = new Gather(parts.contexts, parts.frames);
   const gone = space.vmas.carve(0, Infinity);
   for (const vma of gone) clearEntries(parts, space, vma, gather);
-  for (const vma of gone) parts.tables.freeTables(space, vma.start, vma.end, gather);
+  parts.tables.freeTables(space, gone, gather);
   if (parts.contexts.isLoaded(space)) gather.flushSpace();
   else gather.free();
 }

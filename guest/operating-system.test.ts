@@ -1,0 +1,377 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Vpn } from "../machine/address.ts";
+import { imageDataVpn, imageVpn, type Pid } from "./guest.ts";
+import type { KernelOptions } from "./options.ts";
+import { mappingOf, testGuest, type TestGuest } from "./test-guest.ts";
+
+/** The arena straddles a 1 GiB border, so ranges cross tables of three levels. */
+const arena = 5 * 512 ** 2 - 1024;
+const arenaPages = 2048;
+/** Ends of ranges: odd ones, borders of 2 MiB, ranges below and above the flush ceiling. */
+const marks = [0, 3, 40, 500, 512, 513, 700, 1000, 1023, 1024, 1025, 1060, 1536, 1600, 2048];
+const accesses = ["none", "read", "read-write"] as const;
+
+type Access = (typeof accesses)[number] | "unmapped";
+
+/** What a process must see: rights and contents, page by page. */
+class ModelProcess {
+  readonly access: Access[] = Array.from({ length: arenaPages }, () => "unmapped");
+  readonly signals: boolean[] = Array.from({ length: arenaPages }, () => false);
+  readonly values = new Int32Array(arenaPages);
+
+  fork(): ModelProcess {
+    const child = new ModelProcess();
+    child.access.splice(0, arenaPages, ...this.access);
+    child.signals.splice(0, arenaPages, ...this.signals);
+    child.values.set(this.values);
+    return child;
+  }
+}
+
+class Pair {
+  readonly machine: TestGuest;
+  readonly processes = new Map<Pid, ModelProcess>();
+  current = 1 as Pid;
+
+  constructor(machine: TestGuest) {
+    this.machine = machine;
+    this.processes.set(this.current, new ModelProcess());
+  }
+
+  get model(): ModelProcess {
+    return this.processes.get(this.current)!;
+  }
+
+  /** Another living process, or the current one when it is alone. */
+  pick(choice: number): Pid {
+    const pids = [...this.processes.keys()];
+    return pids[choice % pids.length]!;
+  }
+
+  store(page: number, value: number): void {
+    const { model } = this;
+    const access = model.access[page]!;
+    if (access === "unmapped") return;
+    if (access !== "read-write" && !model.signals[page]) return;
+    this.machine.vcpu.store((arena + page) as Vpn, 7, value, 0);
+    model.access[page] = "read-write";
+    model.values[page] = value;
+  }
+
+  load(page: number): void {
+    const { model } = this;
+    const access = model.access[page]!;
+    if (access === "unmapped" || (access === "none" && !model.signals[page])) return;
+    if (access === "none") model.access[page] = "read-write";
+    expect(this.machine.vcpu.load((arena + page) as Vpn, 7)).toBe(model.values[page]);
+  }
+}
+
+type Operation = (pair: Pair) => void;
+
+const range = fc
+  .tuple(fc.nat(marks.length - 1), fc.nat(marks.length - 1))
+  .filter(([a, b]) => a !== b)
+  .map(([a, b]) => ({ from: marks[Math.min(a, b)]!, to: marks[Math.max(a, b)]! }));
+/** Few pages, near the marks, so that operations collide. */
+const page = fc.constantFrom(...marks.filter((mark) => mark < arenaPages), 1, 41, 511, 1022, 1061);
+
+const operation: fc.Arbitrary<Operation> = fc.oneof(
+  {
+    weight: 2,
+    arbitrary: fc
+      .record({
+        range,
+        fill: fc.constantFrom("populate", "demand"),
+        pages: fc.constantFrom("4k", "2m"),
+        writable: fc.boolean(),
+        file: fc.option(fc.constantFrom(1, 2), { nil: null }),
+        signals: fc.boolean(),
+      })
+      .map(
+        ({ range: { from, to }, file, signals, ...options }): Operation =>
+          ({ machine, model }) => {
+            machine.guest.mapAt((arena + from) as Vpn, to - from, {
+              ...options,
+              ...(file === null ? {} : { file }),
+              ...(signals ? { onForbidden: "unprotect" } : {}),
+            });
+            model.access.fill(options.writable ? "read-write" : "read", from, to);
+            model.signals.fill(signals, from, to);
+            model.values.fill(0, from, to);
+          },
+      ),
+  },
+  {
+    weight: 2,
+    arbitrary: range.map(({ from, to }): Operation => ({ machine, model }) => {
+      machine.guest.unmap((arena + from) as Vpn, to - from);
+      model.access.fill("unmapped", from, to);
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(range, fc.constantFrom(...accesses))
+      .map(([{ from, to }, access]): Operation => ({ machine, model }) => {
+        machine.guest.protect((arena + from) as Vpn, to - from, access);
+        for (let i = from; i < to; i++) {
+          if (model.access[i] !== "unmapped") model.access[i] = access;
+        }
+      }),
+  },
+  {
+    weight: 12,
+    arbitrary: fc.tuple(page, fc.integer({ min: 1, max: 1_000_000 })).map(
+      ([at, value]): Operation =>
+        (pair) =>
+          pair.store(at, value),
+    ),
+  },
+  {
+    weight: 12,
+    arbitrary: page.map(
+      (at): Operation =>
+        (pair) =>
+          pair.load(at),
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.constant<Operation>((pair) => {
+      // More than six processes, so that PCIDs are taken from one and given to another.
+      if (pair.processes.size < 8) pair.processes.set(pair.machine.guest.fork(), pair.model.fork());
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.nat(100).map((choice): Operation => (pair) => {
+      const next = pair.pick(choice);
+      pair.machine.guest.switchTo(next);
+      pair.current = next;
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.nat(100).map((choice): Operation => (pair) => {
+      const next = pair.pick(choice);
+      if (next === pair.current) return;
+      pair.machine.guest.exit(next);
+      pair.processes.delete(pair.current);
+      pair.current = next;
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.integer({ min: 1, max: 9 }).map((pages): Operation => (pair) => {
+      pair.machine.guest.exec(pages);
+      pair.processes.set(pair.current, new ModelProcess());
+    }),
+  },
+  { weight: 1, arbitrary: fc.constant<Operation>(({ machine }) => machine.guest.syscall()) },
+);
+
+const kernelOptions: fc.Arbitrary<Partial<KernelOptions>> = fc.record({
+  kpti: fc.boolean(),
+  pcid: fc.boolean(),
+  globalPages: fc.boolean(),
+  levels: fc.constantFrom(4, 5),
+  thp: fc.boolean(),
+  directMap: fc.constantFrom("4k", "2m", "1g"),
+  sharedZeroPage: fc.boolean(),
+});
+
+const guestFrames = 32_768;
+
+describe("the guest operating system", () => {
+  // Each of these mutations was planted and caught:
+  // - Gather.flush does nothing; flushPage without INVPCID under KPTI; flushAll not noting the user PCID;
+  // - chooseAsid keeping translations of a PCID that it gives to another space;
+  // - copyOnWrite taking a shared frame over; copySpace leaving W in the child, or in the parent;
+  // - splitLeaf without its flush; freeTables ignoring regions that still need the table;
+  // - fillAnonymous without zeroing; frames freed before the flush.
+  test("shows every process its own contents and never uses a stale translation", () => {
+    fc.assert(
+      fc.property(
+        kernelOptions,
+        fc.array(operation, { size: "max", maxLength: 120 }),
+        (options, operations) => {
+          const pair = new Pair(testGuest(options, guestFrames));
+          for (const operate of operations) operate(pair);
+          for (const pid of pair.processes.keys()) {
+            pair.machine.guest.switchTo(pid);
+            pair.current = pid;
+            for (const at of marks) if (at < arenaPages) pair.load(at);
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  // Planted and caught: clearEntries releasing one frame of a 2 MiB page; destroySpace keeping the user
+  // root; prune keeping tables above level 1.
+  test("has every frame back when the children are gone", () => {
+    fc.assert(
+      fc.property(
+        kernelOptions,
+        fc.array(operation, { size: "max", maxLength: 60 }),
+        (options, operations) => {
+          const machine = testGuest(options, guestFrames);
+          const { guest } = machine;
+          // The page cache keeps its frames, so it is filled before the count.
+          for (const file of [1, 2]) {
+            const at = guest.map(arenaPages, {
+              fill: "populate",
+              pages: "4k",
+              writable: false,
+              file,
+            });
+            guest.unmap(at, arenaPages);
+          }
+          for (let pages = 1; pages <= 9; pages++) touchImage(machine, pages);
+          guest.exec(1);
+          touchImage(machine, 1);
+          const free = guest.freeFrames;
+          const pair = new Pair(machine);
+          const first = guest.fork();
+          guest.switchTo(first);
+          pair.processes.set(first, pair.model.fork());
+          pair.processes.delete(pair.current);
+          pair.current = first;
+          for (const operate of operations) operate(pair);
+          for (const pid of pair.processes.keys()) {
+            guest.switchTo(pid);
+            guest.exit(1 as Pid);
+          }
+          guest.exec(1);
+          touchImage(machine, 1);
+          expect(guest.freeFrames).toBe(free);
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
+
+  test("under KPTI writes CR3 twice per system call, and keeps translations where it may", () => {
+    for (const [pcid, kept] of [
+      [true, 2],
+      [false, 0],
+    ] as const) {
+      const { guest, vcpu } = testGuest({ kpti: true, pcid });
+      guest.syscall();
+      const before = vcpu.snapshot().ledger;
+      guest.syscall();
+      const after = vcpu.snapshot().ledger;
+      expect(after.cr3Writes - before.cr3Writes).toBe(2);
+      expect(after.cr3WritesKept - before.cr3WritesKept).toBe(kept);
+      expect(after.syscalls - before.syscalls).toBe(1);
+    }
+  });
+
+  test("without KPTI writes no CR3 for a system call", () => {
+    const { guest, vcpu } = testGuest({ kpti: false });
+    const before = vcpu.snapshot().ledger.cr3Writes;
+    guest.syscall();
+    expect(vcpu.snapshot().ledger.cr3Writes).toBe(before);
+  });
+
+  test("under KPTI user mode has no mapping of the direct map or of kernel text", () => {
+    const { guest, vcpu, memory } = testGuest({ kpti: true });
+    guest.syscall();
+    vcpu.drain();
+    const slot = 512 ** 3;
+    expect(mappingOf(vcpu, memory, (273 * slot) as Vpn)).toBeNull();
+    expect(mappingOf(vcpu, memory, (511 * slot) as Vpn)).toBeNull();
+    expect(mappingOf(vcpu, memory, (508 * slot) as Vpn)).toMatchObject({ user: false });
+  });
+
+  test("flushes page by page up to 33 pages and all at once above", () => {
+    for (const [pages, invlpgs, cr3Writes] of [
+      [33, 33, 0],
+      [34, 0, 1],
+    ] as const) {
+      const { guest, vcpu } = testGuest();
+      const base = guest.map(64, { fill: "populate", pages: "4k", writable: true });
+      const before = vcpu.snapshot().ledger;
+      guest.protect(base, pages, "read");
+      const after = vcpu.snapshot().ledger;
+      expect(after.invlpgs - before.invlpgs).toBe(invlpgs);
+      expect(after.cr3Writes - before.cr3Writes).toBe(cr3Writes);
+    }
+  });
+
+  test("flushes nothing when a page becomes present", () => {
+    const { guest, vcpu } = testGuest();
+    const base = guest.map(64, { fill: "demand", pages: "4k", writable: true });
+    const before = vcpu.snapshot().ledger;
+    for (let i = 0; i < 64; i++) guest.write((base + i) as Vpn);
+    const after = vcpu.snapshot().ledger;
+    expect(after.faultHandlerRuns - before.faultHandlerRuns).toBe(64);
+    expect(after.invlpgs + after.cr3Writes).toBe(before.invlpgs + before.cr3Writes);
+  });
+
+  test("takes the page over when the last other owner of a copy-on-write page is gone", () => {
+    const { guest, vcpu } = testGuest();
+    const base = guest.map(1, { fill: "populate", pages: "4k", writable: true });
+    const child = guest.fork();
+    guest.write(base);
+    guest.switchTo(child);
+    const before = vcpu.snapshot().ledger;
+    guest.write(base);
+    const after = vcpu.snapshot().ledger;
+    expect(after.faultHandlerRuns).toBeGreaterThan(before.faultHandlerRuns);
+    expect(after.pagesCopied).toBe(before.pagesCopied);
+  });
+
+  test("maps a 2 MiB page at the first touch and splits it when a part goes", () => {
+    const { guest, vcpu, memory } = testGuest();
+    const base = guest.map(1024, { fill: "demand", pages: "2m", writable: true });
+    guest.write((base + 5) as Vpn);
+    vcpu.drain();
+    expect(mappingOf(vcpu, memory, base)).toMatchObject({ level: 2, writable: true });
+    guest.unmap((base + 7) as Vpn, 1);
+    vcpu.drain();
+    expect(mappingOf(vcpu, memory, base)).toMatchObject({ level: 1, writable: true });
+    expect(mappingOf(vcpu, memory, (base + 7) as Vpn)).toBeNull();
+  });
+
+  test("copies program data privately: exec twice sees fresh data", () => {
+    const { guest, vcpu } = testGuest();
+    guest.exec(8);
+    vcpu.store(imageDataVpn(8), 0, 99, 0);
+    expect(vcpu.load(imageDataVpn(8), 0)).toBe(99);
+    guest.exec(8);
+    expect(vcpu.load(imageDataVpn(8), 0)).toBe(0);
+  });
+
+  test("says how many frames there are when they are used up", () => {
+    const { guest } = testGuest({}, 1024);
+    expect(() => guest.map(2000, { fill: "populate", pages: "4k", writable: true })).toThrow(
+      "all 1024 frames of 4 KiB are used",
+    );
+  });
+
+  test("names process and address of an access that no region covers", () => {
+    const { guest, vcpu } = testGuest();
+    guest.read(0x1234 as Vpn);
+    expect(() => vcpu.drain()).toThrow("GVA 0x1234000 of process 1");
+  });
+
+  test("hands host events on after all that the program did, cut to the memory there is", () => {
+    const { guest, vcpu, events } = testGuest({}, 2048);
+    guest.read(imageVpn);
+    const before = vcpu.ledger.accesses;
+    guest.host({ kind: "dirty-log-on", start: 0 as never, frames: 2 ** 32 });
+    expect(vcpu.snapshot().ledger.accesses).toBeGreaterThan(before);
+    expect(events).toEqual([{ kind: "dirty-log-on", start: 0, frames: 2048 }]);
+  });
+});
+
+/** Brings all pages of a program into the page cache. */
+function touchImage({ guest, vcpu }: TestGuest, pages: number): void {
+  guest.exec(pages);
+  for (let i = 0; i < pages; i++) guest.read((imageVpn + i) as Vpn);
+  vcpu.drain();
+}

@@ -1,0 +1,156 @@
+/**
+ * For tests: a booted guest on bare metal, and a walk of its tables that trusts nothing but memory.
+ *
+ * The machine has small caches of every kind, so that a stale translation stays long enough to be used.
+ */
+import { assert } from "../machine/assert.ts";
+import { type Gfn, indexAt, type Pfn, type Vpn } from "../machine/address.ts";
+import { frameOf, NX_HIGH, P, PS, U, W } from "../machine/entry.ts";
+import type { Controls, HostEvent } from "../machine/exit.ts";
+import { fastMmu } from "../machine/fast.ts";
+import type { Hypervisor } from "../machine/hypervisor.ts";
+import { Machine } from "../machine/machine.ts";
+import type { PhysicalMemory } from "../machine/memory.ts";
+import { FETCH, STORE, USER } from "../machine/mmu.ts";
+import type { Observer } from "../machine/observer.ts";
+import { type Preset, presets } from "../machine/presets.ts";
+import type { Vcpu } from "../machine/vcpu.ts";
+import { bootKernel } from "./kernel.ts";
+import type { OperatingSystem } from "./operating-system.ts";
+import { kernelDefaults, type KernelOptions } from "./options.ts";
+
+export interface TestGuest {
+  readonly guest: OperatingSystem;
+  readonly vcpu: Vcpu;
+  readonly memory: PhysicalMemory;
+  readonly events: readonly HostEvent[];
+  /** How often the workload said that its set-up is done. */
+  measures(): number;
+}
+
+const small = { sets: 16, ways: 4 };
+const caches = { 2: small, 3: small, 4: small, 5: small };
+const preset: Preset = {
+  ...presets.textbook,
+  l1Data: { "4k": small, "2m": small, "1g": small },
+  l1Code: { "4k": small, "2m": small },
+  stlb: { sets: 128, ways: 8 },
+  stlb1g: small,
+  pwc: caches,
+};
+
+const bareMetal: Controls = {
+  virtualized: false,
+  nested: null,
+  walk: null,
+  exitOnPageFault: false,
+  exitOnCr3Write: false,
+  exitOnCr3Read: false,
+  exitOnInvlpg: false,
+  exitOnInvpcid: false,
+  exitOnCr0Write: false,
+  exitOnCr4Write: false,
+  vpid: true,
+  pml: null,
+};
+
+/** Boots; every access from then on is checked against the tables in memory. */
+export function testGuest(options: Partial<KernelOptions> = {}, guestFrames = 8192): TestGuest {
+  const machine = new Machine({
+    preset,
+    mmu: fastMmu,
+    guestFrames,
+    vcpus: 1,
+    seed: 1,
+    backing: "4k",
+    nestedLevels: 4,
+    placement: "scatter",
+  });
+  const { memory } = machine;
+  const vcpu = machine.vcpus[0]!;
+  const events: HostEvent[] = [];
+  const pfnOf = (gfn: Gfn) => gfn as number as Pfn;
+  const hypervisor: Hypervisor = {
+    memory: {
+      frames: machine.guestFrames,
+      touch: pfnOf,
+      readLow: (gfn, index) => memory.readLow(pfnOf(gfn), index),
+      readHigh: (gfn, index) => memory.readHigh(pfnOf(gfn), index),
+      write: (gfn, index, low, high) => memory.write(pfnOf(gfn), index, low, high),
+    },
+    boot(cpu, cr3) {
+      cpu.setControls(bareMetal);
+      cpu.setHardwareRoot(cr3.root, cr3.pcid);
+    },
+    exit: () => "resume",
+    host(event) {
+      events.push(event);
+      return [];
+    },
+  };
+  let measured = 0;
+  vcpu.observer = tableChecker(vcpu, memory);
+  const guest = bootKernel({
+    vcpu,
+    hypervisor,
+    options: { ...kernelDefaults, ...options },
+    onMeasure: () => {
+      measured += 1;
+    },
+  });
+  return { guest, vcpu, memory, events, measures: () => measured };
+}
+
+export interface Mapping {
+  readonly pfn: number;
+  readonly writable: boolean;
+  readonly user: boolean;
+  readonly executable: boolean;
+  /** Level of the entry that maps: 1 for 4 KiB, 2 for 2 MiB. */
+  readonly level: number;
+}
+
+/** What the tables under the current CR3 say now. */
+export function mappingOf(vcpu: Vcpu, memory: PhysicalMemory, vpn: Vpn): Mapping | null {
+  let table = vcpu.cr3.root as number;
+  let rights = W | U;
+  let nx = 0;
+  for (let level: number = vcpu.registers.levels; level >= 1; level--) {
+    const low = memory.readLow(table as Pfn, indexAt(vpn, level));
+    const high = memory.readHigh(table as Pfn, indexAt(vpn, level));
+    if ((low & P) === 0) return null;
+    rights &= low;
+    nx |= high & NX_HIGH;
+    table = frameOf(low, high);
+    if (level > 1 && (low & PS) === 0) continue;
+    const pfn = table + (vpn % 512 ** (level - 1));
+    return {
+      pfn,
+      writable: (rights & W) !== 0,
+      user: (rights & U) !== 0,
+      executable: nx === 0,
+      level,
+    };
+  }
+  return null;
+}
+
+function tableChecker(vcpu: Vcpu, memory: PhysicalMemory): Observer {
+  const nothing = (): void => {};
+  return {
+    access(_cpu, vpn, high, pfn) {
+      const mapping = mappingOf(vcpu, memory, vpn);
+      assert(mapping !== null, `test: vpn ${vpn} was translated but is not mapped`);
+      const { pfn: expected, writable, user, executable } = mapping;
+      assert(pfn === expected, `test: vpn ${vpn} led to frame ${pfn}, not to ${expected}`);
+      assert(writable || (high & STORE) === 0, `test: vpn ${vpn} was stored to but is read-only`);
+      assert(user || (high & USER) === 0, `test: vpn ${vpn} is the kernel's`);
+      assert(executable || (high & FETCH) === 0, `test: vpn ${vpn} was fetched but holds data`);
+    },
+    storing: nothing,
+    copied: nothing,
+    emulated: nothing,
+    guestFault: nothing,
+    invalidated: nothing,
+  };
+}
