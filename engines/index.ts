@@ -6,11 +6,14 @@ import { eptAd } from "./ept-ad.ts";
 import { eptPml } from "./ept-pml.ts";
 import { eptWp } from "./ept-wp.ts";
 import { ept } from "./ept.ts";
+import { kvmTdpLegacy } from "./kvm-tdp-legacy.ts";
+import { kvmTdp } from "./kvm-tdp.ts";
 import { native } from "./native.ts";
 import { npt } from "./npt.ts";
 import { shadowVtlb } from "./shadow-vtlb.ts";
 import { shadowWp } from "./shadow-wp.ts";
 import { shadow } from "./shadow.ts";
+import { shadowLazy, shadowLazyKvm61, shadowLazyKvm612, shadowLazyXen } from "./shadow-lazy.ts";
 
 export const engines = {
   native,
@@ -22,6 +25,12 @@ export const engines = {
   "ept-wp": eptWp,
   "ept-ad": eptAd,
   "shadow-wp": shadowWp,
+  "shadow-lazy": shadowLazy,
+  "kvm-6.1": shadowLazyKvm61,
+  "kvm-6.12": shadowLazyKvm612,
+  xen: shadowLazyXen,
+  "kvm-tdp": kvmTdp,
+  "kvm-tdp-legacy": kvmTdpLegacy,
 } satisfies Record<string, EngineFactory>;
 
 export type EngineName = keyof typeof engines;

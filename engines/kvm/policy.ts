@@ -69,8 +69,3 @@ export const shadowPolicies = {
     prefetch: { shape: "forward", entries: 32 },
   },
 } as const satisfies Record<string, ShadowPolicy>;
-
-/** Shadow pages that a guest of `guestFrames` may have. */
-export function pageLimitOf({ pageLimit }: ShadowPolicy, guestFrames: number): number {
-  return Math.max(pageLimit.min, Math.floor((guestFrames * pageLimit.permille) / 1000));
-}

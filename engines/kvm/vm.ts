@@ -13,7 +13,7 @@ import type { PhysicalMemory } from "../../machine/memory.ts";
 import type { WalkHost } from "../guest-walk.ts";
 import { createHostMemory, type HostMemory } from "../host-memory.ts";
 import { DirtyLog } from "./dirty-log.ts";
-import { pageLimitOf, type ShadowPolicy } from "./policy.ts";
+import type { ShadowPolicy } from "./policy.ts";
 import { ReverseMap } from "./reverse-map.ts";
 import { type ShadowPage, ShadowPages } from "./shadow-page.ts";
 import { WriteTrack } from "./write-track.ts";
@@ -72,7 +72,7 @@ export function createVm(machine: Machine, policy: ShadowPolicy): Vm {
     memory: machine.memory,
     guest,
     policy,
-    pageLimit: pageLimitOf(policy, frames),
+    pageLimit: machine.options.shadowPagesMax ?? pageLimitOf(policy, frames),
     pages: new ShadowPages(machine.memory),
     maps: {
       1: new ReverseMap(frames, 1),
@@ -93,4 +93,8 @@ export function createVm(machine: Machine, policy: ShadowPolicy): Vm {
 export function flushRemote(vm: Vm): void {
   vm.ledger.remoteFlushes += 1;
   for (const { vcpu } of vm.states) vcpu.mmu.flushLinear();
+}
+
+function pageLimitOf({ pageLimit }: ShadowPolicy, guestFrames: number): number {
+  return Math.max(pageLimit.min, Math.floor((guestFrames * pageLimit.permille) / 1000));
 }

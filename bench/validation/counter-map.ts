@@ -1,0 +1,60 @@
+/**
+ * The ground truth's counters in our terms: which of our counts each of its names is.
+ *
+ * Source: the counter table of results/groundtruth/README.md.
+ */
+import type { CounterName, Ledger } from "../../machine/counters.ts";
+
+/** Counts whose sum answers to a name; most are one. */
+const sums: Readonly<Record<string, readonly CounterName[]>> = {
+  X_NET: ["exits"],
+  x_PF: ["exitsPageFault"],
+  x_NPF: ["exitsEptViolation"],
+  x_INVLPG: ["exitsInvlpg"],
+  x_CR3W: ["exitsCr3Write"],
+  x_CR3R: ["exitsCr3Read"],
+  x_CR0W: ["exitsCr0Write"],
+  x_CPUID: ["exitsCpuid"],
+  pf_emulate: ["emulatedStores"],
+  pf_guest: ["guestFaultsReflected"],
+  pf_fast: ["faultsFast"],
+  mmu_pte_write: ["emulatedPteWrites"],
+  mmu_flooded: ["shadowPagesFlooded"],
+  mmu_shadow_zapped: ["shadowPagesZapped"],
+  mmu_recycled: ["shadowPagesRecycled"],
+  mmu_cache_miss: ["shadowPagesAllocated"],
+  mmu_unsync: ["shadowPagesUnsyncNow"],
+  t_unsync_page: ["shadowPagesUnsynced"],
+  t_sync_page: ["shadowPagesSynced"],
+  t_get_page_existing: ["shadowPagesFound"],
+  pages_4k: ["leafEntries4kNow"],
+  pages_2m: ["leafEntries2mNow"],
+  h_dirty_pages: ["dirtyPagesReported"],
+  // Which of the two a fault is depends on D bits of code pages that no trace mentions.
+  "pf_fixed+pf_spurious": ["faultsFixed", "faultsSpurious"],
+};
+
+/** Measured, but differing between kernels for reasons that are not exits. */
+const notCompared: ReadonlySet<string> = new Set(["tlb_flush", "remote_tlb_flush_requests"]);
+
+/** The name under which a row is compared, or null when it is not. */
+export function comparedAs(counter: string): string | null {
+  if (counter === "pf_fixed" || counter === "pf_spurious") return "pf_fixed+pf_spurious";
+  return notCompared.has(counter) ? null : counter;
+}
+
+/** Counts of one phase, over all vCPUs and by vCPU. */
+export interface PhaseCounts {
+  readonly name: string;
+  readonly all: Readonly<Ledger>;
+  readonly byVcpu: readonly Readonly<Ledger>[];
+}
+
+/** Our value for a name, or undefined if we have no such counter. `v1.x_PF` is vCPU 1's share of `x_PF`. */
+export function valueOf(counter: string, { all, byVcpu }: PhaseCounts): number | undefined {
+  const [, vcpu, own] = /^v(\d+)\.(.+)$/.exec(counter) ?? [];
+  const ledger = vcpu === undefined ? all : byVcpu[Number(vcpu)];
+  const names = sums[own ?? counter];
+  if (ledger === undefined || names === undefined) return undefined;
+  return names.reduce((sum, name) => sum + ledger[name], 0);
+}

@@ -1,0 +1,123 @@
+/**
+ * NPT as Linux KVM drove it before the TDP MMU: the shadow machinery with direct pages only.
+ *
+ * Buys: a fault fills the aligned group of 8 entries. Pays: one lock, a page limit, and a 2 MiB entry is
+ * dropped, not split, at the first write under dirty logging, so that its neighbours fault one by one.
+ *
+ * Source: KVM arch/x86/kvm/mmu/mmu.c with tdp_mmu=0; rules 4, 11, 12 and 17 of results/groundtruth.
+ */
+import { indexAt, type Gfn, type Pfn, type Vpn } from "../machine/address.ts";
+import { P, W } from "../machine/entry.ts";
+import type { VmExit } from "../machine/exit.ts";
+import { nestedControls } from "./controls.ts";
+import type { EngineFactory } from "./engine.ts";
+import { ACC_ALL } from "./guest-walk.ts";
+import { childOf, isLeaf, MMU_WRITABLE, readLow } from "./kvm/entries.ts";
+import { directChild, mappingLevel, prefetchAround } from "./kvm/fetch.ts";
+import { getPage } from "./kvm/find-page.ts";
+import { answerHost } from "./kvm/host-events.ts";
+import { setLeaf } from "./kvm/leaf.ts";
+import { shadowPolicies } from "./kvm/policy.ts";
+import type { ShadowPage } from "./kvm/shadow-page.ts";
+import { createVm, type Vm } from "./kvm/vm.ts";
+import { makeRoom } from "./kvm/zap.ts";
+
+export const kvmTdpLegacy: EngineFactory = (machine) => {
+  const vm = createVm(machine, shadowPolicies["kvm-6.1"]);
+  const { nestedLevels, preset } = machine.options;
+  let root: ShadowPage | null = null;
+  return {
+    memory: vm.guest,
+
+    boot(vcpu, cr3, registers) {
+      vm.ledger = vcpu.ledger;
+      vm.states[vcpu.id] = {
+        vcpu,
+        registers,
+        root: null,
+        previous: [],
+        freeRoots: false,
+        syncRoot: false,
+        retriedVpn: -1,
+        unsyncPages: [],
+      };
+      makeRoom(vm);
+      const key = { gfn: 0 as Gfn, level: nestedLevels, access: ACC_ALL, direct: true };
+      root = getPage(vm, { ...key, writeProtect: true });
+      root.rootCount += 1;
+      const nested = {
+        root: root.table,
+        levels: nestedLevels,
+        format: "npt",
+        accessedDirty: true,
+      } as const;
+      // CR4 writes are always intercepted on SVM.
+      const controls = nestedControls(nested, preset.vpid);
+      vcpu.setControls({ ...controls, exitOnCr0Write: true, exitOnCr4Write: true });
+      vcpu.setHardwareRoot(cr3.root, cr3.pcid);
+    },
+
+    exit(exit, vcpu) {
+      vm.ledger = vcpu.ledger;
+      if (exit.reason !== "ept-violation") return "resume";
+      vm.guest.check(exit.gfn, exit.vpn);
+      if (!fixQuickly(vm, root!, exit)) map(vm, root!, exit.gfn);
+      return "resume";
+    },
+
+    host(event) {
+      if (event.kind === "vcpu-run") return [];
+      vm.ledger = vm.gauges;
+      return answerHost(vm, event);
+    },
+  };
+};
+
+type Violation = Extract<VmExit, { readonly reason: "ept-violation" }>;
+
+/** A write to an entry that only logging protects: W is set again, no more. True if that was all. */
+function fixQuickly(vm: Vm, root: ShadowPage, { gfn, access }: Violation): boolean {
+  if (access !== "write") return false;
+  let page = root;
+  let index = indexAt(gfn, page.key.level);
+  let low = readLow(vm, page, index);
+  while ((low & P) !== 0 && !isLeaf(low, page.key.level)) {
+    page = childOf(vm, page, index);
+    index = indexAt(gfn, page.key.level);
+    low = readLow(vm, page, index);
+  }
+  if ((low & P) === 0) return false;
+  if ((low & W) !== 0) {
+    vm.ledger.faultsSpurious += 1;
+    vm.ledger.faultsFast += 1;
+    return true;
+  }
+  // Only the first page of a large entry would be reported: the slow path maps a small one instead.
+  if ((low & MMU_WRITABLE) === 0 || (page.key.level > 1 && vm.dirtyLog.covers(gfn))) return false;
+  vm.memory.write(page.table, index, low | W, vm.memory.readHigh(page.table, index));
+  vm.dirtyLog.mark(gfn);
+  vm.ledger.faultsFixed += 1;
+  vm.ledger.faultsFast += 1;
+  return true;
+}
+
+function map(vm: Vm, root: ShadowPage, gfn: Gfn): void {
+  makeRoom(vm);
+  const touched = vm.guest.touch(gfn);
+  const level = mappingLevel(vm, gfn, 2);
+  const vpn = gfn as number as Vpn;
+  let page = root;
+  while (page.key.level > level) page = directChild(vm, page, { vpn, gfn, access: ACC_ALL });
+  const offset = gfn % 512 ** (level - 1);
+  const index = indexAt(gfn, level);
+  const wish = {
+    gfn: (gfn - offset) as Gfn,
+    pfn: (touched - offset) as Pfn,
+    access: ACC_ALL,
+    cause: "fault",
+  } as const;
+  const { unchanged } = setLeaf(vm, page, index, wish);
+  if (!unchanged) prefetchAround(vm, page, index);
+  if (unchanged) vm.ledger.faultsSpurious += 1;
+  else vm.ledger.faultsFixed += 1;
+}

@@ -1,0 +1,206 @@
+/**
+ * NPT as Linux KVM's TDP MMU drives it: one nested tree per VM, filled one entry per fault.
+ *
+ * Buys: the guest's stores, INVLPG and CR3 loads run without exits. Pays: one nested page fault per first use
+ * of each host page, prefetching nothing; splitting every large page when dirty logging starts.
+ *
+ * Source: KVM arch/x86/kvm/mmu/tdp_mmu.c; rules 4, 11 to 13 and 17 of results/groundtruth.
+ */
+import type { Gfn, Pfn } from "../machine/address.ts";
+import { A, D, P, PS, U, W } from "../machine/entry.ts";
+import type { NestedPaging, VmExit } from "../machine/exit.ts";
+import type { Hypervisor, VirtualCpu } from "../machine/hypervisor.ts";
+import type { Machine } from "../machine/machine.ts";
+import { nestedControls } from "./controls.ts";
+import type { EngineFactory } from "./engine.ts";
+import { createHostMemory } from "./host-memory.ts";
+import { DirtyLog, type FrameRange } from "./kvm/dirty-log.ts";
+import { MMU_WRITABLE } from "./kvm/entries.ts";
+import {
+  type EntryPlace,
+  findPlace,
+  forEachLeaf,
+  makePlace,
+  type RadixTree,
+  splitLeaf,
+} from "./radix.ts";
+
+const leafFlags = P | W | U | A | D | MMU_WRITABLE;
+
+class NestedTables {
+  readonly memory;
+  readonly tree: RadixTree;
+  private readonly machine: Machine;
+  private readonly bytes;
+  private readonly log = new DirtyLog();
+  /** The VM's own counts: gauges and host events. */
+  private readonly ledger;
+
+  constructor(machine: Machine) {
+    this.machine = machine;
+    this.bytes = machine.memory;
+    this.ledger = machine.vcpus[0]!.ledger;
+    this.memory = createHostMemory(machine);
+    this.tree = {
+      memory: this.bytes,
+      root: this.bytes.allocateTable(),
+      levels: machine.options.nestedLevels,
+    };
+  }
+
+  /** Answers a nested page fault: lifts logging's protection, or maps. */
+  fault(exit: Extract<VmExit, { readonly reason: "ept-violation" }>, vcpu: VirtualCpu): void {
+    const { gfn } = exit;
+    const isWrite = exit.access === "write";
+    this.memory.check(gfn, exit.vpn);
+    const place = findPlace(this.tree, gfn);
+    const low = this.low(place);
+    if ((low & P) === 0) {
+      this.map(gfn);
+      vcpu.ledger.faultsFixed += 1;
+    } else if (isWrite && (low & W) === 0) {
+      this.bytes.write(place.table, place.index, low | W, this.high(place));
+      this.log.mark(gfn);
+      vcpu.ledger.faultsFixed += 1;
+      vcpu.ledger.faultsFast += 1;
+    } else {
+      vcpu.ledger.faultsSpurious += 1;
+    }
+  }
+
+  /** Maps writable whatever the access was, so in a logged range a read counts as a write. */
+  private map(gfn: Gfn): void {
+    const pfn = this.memory.touch(gfn);
+    const isLarge = this.memory.orderOf(gfn) === 9 && !this.log.covers(gfn);
+    const level = isLarge ? 2 : 1;
+    const place = makePlace(this.tree, gfn, level);
+    this.ledger.entriesFilled += 1;
+    if (isLarge && (this.low(place) & P) === 0) {
+      const first = pfn - (gfn % 512);
+      this.bytes.writeEntry(place.table, place.index, first, leafFlags | PS);
+      this.ledger.leafEntries2mNow += 1;
+      return;
+    }
+    const leaf = isLarge ? makePlace(this.tree, gfn, 1) : place;
+    this.bytes.writeEntry(leaf.table, leaf.index, pfn, leafFlags);
+    this.ledger.leafEntries4kNow += 1;
+    this.log.mark(gfn);
+  }
+
+  dirtyLogOn(range: FrameRange): void {
+    this.log.on(range);
+    this.forEach(range, (place) => {
+      if (place.level === 2) this.split(place);
+    });
+    this.forEach(range, (place) => this.protect(place));
+    this.flush();
+  }
+
+  dirtyLogGet(): readonly Gfn[] {
+    const frames = this.log.take();
+    this.ledger.dirtyPagesReported += frames.length;
+    for (const gfn of frames) {
+      const place = findPlace(this.tree, gfn);
+      if ((this.low(place) & P) !== 0) this.protect(place);
+    }
+    if (frames.length > 0) this.flush();
+    return frames;
+  }
+
+  /** Tables of small entries go where the host has a large page; small ones elsewhere stay protected. */
+  dirtyLogOff(): void {
+    for (const { start, frames } of this.log.off()) {
+      for (let gfn = start; gfn < start + frames; gfn = (gfn + 512) as Gfn) {
+        const place = findPlace(this.tree, gfn);
+        if (place.level === 1 && this.memory.orderOf(gfn) === 9) this.unlink(gfn);
+      }
+    }
+    this.flush();
+  }
+
+  reclaim(range: FrameRange): void {
+    this.forEach(range, (place) => this.drop(place));
+    for (let gfn = range.start; gfn < range.start + range.frames; gfn = (gfn + 1) as Gfn) {
+      this.memory.reclaim(gfn);
+    }
+    this.flush();
+  }
+
+  private low(place: EntryPlace): number {
+    return this.bytes.readLow(place.table, place.index);
+  }
+
+  private high(place: EntryPlace): number {
+    return this.bytes.readHigh(place.table, place.index);
+  }
+
+  private forEach({ start, frames }: FrameRange, visit: (place: EntryPlace) => void): void {
+    forEachLeaf(this.tree, start, frames, visit);
+  }
+
+  private protect(place: EntryPlace): void {
+    const low = this.low(place);
+    if ((low & W) === 0) return;
+    this.bytes.write(place.table, place.index, low & ~W, this.high(place));
+    this.ledger.entriesWriteProtected += 1;
+  }
+
+  private split(place: EntryPlace): void {
+    splitLeaf(this.tree, place);
+    this.ledger.hugePagesSplit += 1;
+    this.ledger.leafEntries2mNow -= 1;
+    this.ledger.leafEntries4kNow += 512;
+  }
+
+  private drop(place: EntryPlace): void {
+    this.bytes.write(place.table, place.index, 0, 0);
+    this.ledger.entriesDropped += 1;
+    if (place.level === 1) this.ledger.leafEntries4kNow -= 1;
+    else this.ledger.leafEntries2mNow -= 1;
+  }
+
+  /** Drops the table of small entries for the 2 MiB around `gfn`. */
+  private unlink(gfn: Gfn): void {
+    const first = (gfn - (gfn % 512)) as Gfn;
+    this.forEach({ start: first, frames: 512 }, (place) => this.drop(place));
+    const child: Pfn = findPlace(this.tree, first).table;
+    const parent = makePlace(this.tree, first, 2);
+    this.bytes.write(parent.table, parent.index, 0, 0);
+    this.bytes.freeTable(child);
+  }
+
+  private flush(): void {
+    this.ledger.remoteFlushes += 1;
+    for (const { mmu } of this.machine.vcpus) mmu.flushNested();
+  }
+}
+
+export const kvmTdp: EngineFactory = (machine): Hypervisor => {
+  const tables = new NestedTables(machine);
+  const { root, levels } = tables.tree;
+  const nested: NestedPaging = { root, levels, format: "npt", accessedDirty: true };
+  // CR4 writes are always intercepted on SVM.
+  const controls = {
+    ...nestedControls(nested, machine.options.preset.vpid),
+    exitOnCr0Write: true,
+    exitOnCr4Write: true,
+  };
+  return {
+    memory: tables.memory,
+    boot(vcpu, cr3) {
+      vcpu.setControls(controls);
+      vcpu.setHardwareRoot(cr3.root, cr3.pcid);
+    },
+    exit(exit, vcpu) {
+      if (exit.reason === "ept-violation") tables.fault(exit, vcpu);
+      return "resume";
+    },
+    host(event) {
+      if (event.kind === "dirty-log-on") tables.dirtyLogOn(event);
+      else if (event.kind === "dirty-log-get") return tables.dirtyLogGet();
+      else if (event.kind === "dirty-log-off") tables.dirtyLogOff();
+      else if (event.kind === "reclaim") tables.reclaim(event);
+      return [];
+    },
+  };
+};
