@@ -96,10 +96,11 @@ export class AccessUnit {
       // A checker wants to see every access; otherwise the MMU keeps the whole batch to itself.
       const to = this.observer === null ? this.length : index + 1;
       const done = this.mmu.run(index, to);
+      // Progress, even if the next access stops too.
+      if (done > index) this.exitsHere = 0;
       if (done < to) {
         index = this.stopped(done);
       } else {
-        this.exitsHere = 0;
         if (this.observer !== null) this.observe(index);
         index = done;
       }
