@@ -153,8 +153,6 @@ const op: fc.Arbitrary<Op> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ op: fc.constant("fill-pml"), left: fc.nat({ max: 3 }) }) },
 ) as fc.Arbitrary<Op>;
 
-const marks = bits.A | bits.D | bits.EPT_A | bits.EPT_D;
-
 /** Does it, and returns everything that could be seen meanwhile. */
 function perform(scenario: Scenario, step: Op): readonly unknown[] {
   const { mmu } = scenario;
@@ -222,9 +220,10 @@ function run(scenario: Scenario, step: Op & { op: "run" }): readonly unknown[] {
     from = mmu.run(from, accesses.length);
     const reason = mmu.stopReason();
     seen.push({ from, reason, pfn: mmu.lastPfn(), sum: mmu.checksum(), pml: mmu.pmlIndex() });
-    // A reference's flags are for people: whether A and D are shown as found or as left is not compared.
-    for (const reference of mmu.lastWalk())
-      seen.push({ ...reference, low: reference.low & ~marks });
+    // What the entry held is for people: a unit may look it up when asked, long after the walk.
+    for (const { dimension, level: at, pfn, index: entry } of mmu.lastWalk()) {
+      seen.push(`${dimension} level ${at}: frame ${pfn}, entry ${entry}`);
+    }
     if (reason === STOP_NONE) continue;
     const vpn = pages[accesses[from]!.page] as Vpn;
     if (reason === STOP_PAGE_FAULT) {
