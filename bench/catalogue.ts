@@ -1,13 +1,17 @@
 /**
  * What can be named: engines, workloads with their parameters, presets. Derived from the registries.
  */
-import { engines } from "../engines/index.ts";
+import { type EngineName, engines } from "../engines/index.ts";
 import { presets } from "../machine/presets.ts";
 import { workloads } from "../workloads/index.ts";
+import type { Workload } from "../workloads/workload.ts";
 import type { Catalogue } from "./sweep.ts";
 
-export const catalogue: Catalogue = {
-  engines: Object.keys(engines),
-  presets,
-  workloads,
-};
+export const catalogue = { engines, presets, workloads } satisfies Catalogue;
+
+/** A workload as far as people ask for it. */
+export function describeWorkloads(): readonly (readonly [name: string, workload: Workload])[] {
+  return Object.entries<Workload>(workloads);
+}
+
+export const engineNames = Object.keys(engines) as EngineName[];

@@ -14,9 +14,13 @@ export class EnvironmentError extends Error {
 }
 
 /** The entry called `name`, or a complaint that lists every entry. `what` is "engine", "workload", ... */
-export function pick<T>(registry: Readonly<Record<string, T>>, name: string, what: string): T {
+export function pick<const R extends Readonly<Record<string, unknown>>>(
+  registry: R,
+  name: string,
+  what: string,
+): R[keyof R] {
   if (!Object.hasOwn(registry, name)) throw unknownName(what, name, Object.keys(registry));
-  return registry[name] as T;
+  return registry[name] as R[keyof R];
 }
 
 export function unknownName(what: string, name: string, allowed: readonly string[]): ConfigError {
@@ -53,9 +57,9 @@ function nearest(name: string, allowed: readonly string[]): string | undefined {
 /** Letters to insert, drop or replace between two words. Source: Levenshtein 1966, by rows. */
 function editDistance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);
-  for (const [i, letter] of [...from].entries()) {
+  for (const [i, letter] of Array.from(from).entries()) {
     const next = [i + 1];
-    for (const [j, other] of [...to].entries()) {
+    for (const [j, other] of Array.from(to).entries()) {
       const replaced = (row[j] ?? 0) + (letter === other ? 0 : 1);
       next.push(Math.min(replaced, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
     }

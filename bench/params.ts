@@ -11,7 +11,19 @@ export type ParamValues = Readonly<Record<string, number | string>>;
 /** What the check needs to know of a workload. */
 export interface ParamSource {
   readonly defaults: ParamValues;
+  /** Guest memory that the program needs, in 4 KiB frames. */
+  guestFrames(params: ParamValues): number;
 }
+
+/** Parameters that mean the same in every workload and have few values. */
+const choices: Readonly<Record<string, readonly (number | string)[]>> = {
+  pageSize: ["4k", "2m"],
+  kpti: [0, 1],
+  pcid: [0, 1],
+};
+
+/** 128 GiB of guest memory: what a machine is built with at most. */
+const guestFramesMax = 2 ** 25;
 
 /** Says what is wrong with one value, or nothing. */
 export function paramProblem(
@@ -21,15 +33,35 @@ export function paramProblem(
 ): string | undefined {
   const usual = Object.hasOwn(defaults, name) ? defaults[name] : undefined;
   if (usual === undefined) return unknownText(name, Object.keys(defaults));
+  const words = Object.hasOwn(choices, name) ? choices[name] : undefined;
+  if (words !== undefined) {
+    return words.includes(value) ? undefined : `${quote(value)}: must be ${words.join(" or ")}`;
+  }
   if (typeof usual === "string") {
     return typeof value === "string" ? undefined : `${value}: must be a word, such as ${usual}`;
   }
+  const [min, max] = rangeOf(name);
+  const isWhole = Number.isInteger(usual);
   const isGood =
-    typeof value === "number" && value >= 0 && (Number.isSafeInteger(value) || isFraction(usual));
-  // NaN fails `>=`, infinity is no safe integer and no fraction.
-  if (isGood && Number.isFinite(value)) return undefined;
-  const kind = isFraction(usual) ? "a finite number from 0 up" : "a whole number from 0 up";
-  return `${quote(value)}: must be ${kind}, such as ${usual}`;
+    typeof value === "number" &&
+    value >= min &&
+    value <= max &&
+    (!isWhole || Number.isInteger(value));
+  if (isGood) return undefined;
+  const kind = isWhole ? "a whole number" : "a number";
+  return `${quote(value)}: must be ${kind} from ${min} to ${max}, such as ${usual}`;
+}
+
+/** Says whether the whole is too large for a machine, or nothing. */
+export function sizeProblem(source: ParamSource, params: ParamValues): string | undefined {
+  const frames = source.guestFrames(params);
+  if (frames <= guestFramesMax) return undefined;
+  return `${frames} frames of guest memory: must be at most ${guestFramesMax} (128 GiB)`;
+}
+
+function rangeOf(name: string): readonly [min: number, max: number] {
+  if (/percent$/i.test(name)) return [0, 100];
+  return [/pages$/i.test(name) ? 1 : 0, 1e12];
 }
 
 /** Defaults filled in, keys sorted: the form that results store. */
@@ -55,11 +87,10 @@ export function readParams(source: ParamSource, words: readonly string[]): Param
     if (problem !== undefined) throw new ConfigError(`--param ${name}: ${problem}`);
     given[name] = value;
   }
-  return fullParams(source, given);
-}
-
-function isFraction(value: number): boolean {
-  return !Number.isInteger(value);
+  const params = fullParams(source, given);
+  const problem = sizeProblem(source, params);
+  if (problem !== undefined) throw new ConfigError(`--param: ${problem}`);
+  return params;
 }
 
 /** A number, or the word itself, so that the complaint can show it. */

@@ -5,18 +5,20 @@
  * program says where its set-up ends; the measured region is the difference of two snapshots.
  */
 import { engines } from "../engines/index.ts";
+import type { Guest } from "../guest/guest.ts";
 import { bootKernel } from "../guest/kernel.ts";
 import { kernelDefaults, type KernelOptions } from "../guest/options.ts";
 import { Prng } from "../guest/prng.ts";
 import { assert } from "../machine/assert.ts";
-import { subtract } from "../machine/counters.ts";
+import type { Hypervisor } from "../machine/hypervisor.ts";
 import { Machine, type MmuFactory } from "../machine/machine.ts";
 import type { Preset } from "../machine/presets.ts";
 import type { Workload } from "../workloads/workload.ts";
 import { workloads } from "../workloads/index.ts";
 import { pick } from "./config-error.ts";
 import { attachOracle, type Oracle } from "./oracle/oracle.ts";
-import { baselineEngine, type PointKey, type PointResult, type RegionResult } from "./result.ts";
+import { baselineEngine, type PointKey, type PointResult } from "./result.ts";
+import { regionBetween, type Snapshot } from "./snapshot.ts";
 
 export interface RunOptions {
   /** The machine that the key's preset names. */
@@ -35,84 +37,77 @@ export interface CheckedResult {
 /** Throws a `ConfigError` for a key that names what does not exist. */
 export function runPoint(key: PointKey, options: RunOptions): CheckedResult {
   const workload: Workload = pick(workloads, key.workload, "workload");
-  const { preset } = options;
   const machine = new Machine({
-    preset,
-    mmu: options.mmu,
+    ...machineOf(key, options),
     guestFrames: workload.guestFrames(key.params),
-    vcpus: 1,
-    seed: key.seed,
-    backing: key.backing,
-    nestedLevels: key.nestedLevels,
-    placement: "scatter",
   });
-  const hypervisor = pick(engines, key.engine, "engine")(machine);
-  const oracle = options.check ? watch(machine, hypervisor, key.engine) : null;
+  const { guest, oracle, finish } = bootGuest(key, {
+    ...options,
+    machine,
+    kernel: workload.guestOptions(key.params),
+  });
+  workload.run(guest, key.params, new Prng(key.seed));
+  const { perOp } = workload.computeCycles;
+  return {
+    result: finish({ computeCyclesPerOp: perOp, label: "" }),
+    checked: oracle?.checked ?? 0,
+  };
+}
 
-  let setup: Snapshot | null = null;
+/** The machine options that a key decides. */
+export function machineOf(key: PointKey, { preset, mmu }: RunOptions) {
+  const { seed, backing, nestedLevels } = key;
+  return { preset, mmu, vcpus: 1, seed, backing, nestedLevels, placement: "scatter" as const };
+}
+
+export interface GuestBoot extends RunOptions {
+  readonly machine: Machine;
+  /** What the program changes of the kernel's defaults. */
+  readonly kernel: Partial<KernelOptions>;
+}
+
+export interface BootedGuest {
+  readonly guest: Guest;
+  readonly oracle: Oracle | null;
+  /** Ends the measured region. */
+  finish(about: Pick<PointResult, "computeCyclesPerOp" | "label">): PointResult;
+}
+
+/** A guest on its hypervisor, counting: the kernel has booted and the first process runs. */
+export function bootGuest(key: PointKey, boot: GuestBoot): BootedGuest {
+  const { machine, kernel, preset, check } = boot;
+  const hypervisor = pick(engines, key.engine, "engine")(machine);
+  const oracle = check ? watch(machine, hypervisor, key.engine) : null;
   const [vcpu] = machine.vcpus;
   assert(vcpu !== undefined, "run-point: a machine without a vCPU");
+  let setup: Snapshot | null = null;
+  const options = { ...kernelDefaults, ...kernel, levels: key.guestLevels, seed: key.seed };
   const guest = bootKernel({
     vcpu,
     hypervisor,
-    options: kernelOptions(key, workload, preset),
+    // A kernel uses what its processor has.
+    options: { ...options, pcid: options.pcid && preset.pcid },
     onMeasure() {
       assert(setup === null, `workload ${key.workload}: its set-up ends twice`);
       setup = machine.snapshot();
     },
   });
-  workload.run(guest, key.params, new Prng(key.seed));
-  const end = machine.snapshot();
   return {
-    result: {
-      key,
-      regions: regionsOf(setup, end, key.workload),
-      computeCyclesPerOp: workload.computeCycles.perOp,
-      checksum: vcpu.mmu.checksum(),
-      label: "",
+    guest,
+    oracle,
+    finish(about) {
+      assert(setup !== null, `workload ${key.workload}: it never says where its set-up ends`);
+      const end = machine.snapshot();
+      const regions = {
+        setup: regionBetween(null, setup),
+        measured: regionBetween(setup, end),
+      };
+      return { key, regions, checksum: vcpu.mmu.checksum(), ...about };
     },
-    checked: oracle?.checked ?? 0,
   };
-}
-
-type Snapshot = ReturnType<Machine["snapshot"]>;
-
-/** The set-up region and what came after it. */
-export function regionsOf(
-  setup: Snapshot | null,
-  end: Snapshot,
-  program: string,
-): PointResult["regions"] {
-  assert(setup !== null, `workload ${program}: it never says where its set-up ends`);
-  return { setup: region(setup), measured: region(end, setup) };
 }
 
 /** Attaches the oracle, which must see the boot as well. */
-export function watch(
-  machine: Machine,
-  hypervisor: Parameters<typeof attachOracle>[1],
-  engine: string,
-): Oracle {
+export function watch(machine: Machine, hypervisor: Hypervisor, engine: string): Oracle {
   return attachOracle(machine, hypervisor, { native: engine === baselineEngine, engine });
-}
-
-function region(now: Snapshot, then?: Snapshot): RegionResult {
-  const walkLengths = Array.from(now.walkLengths, (count, references) => {
-    return count - (then?.walkLengths[references] ?? 0);
-  });
-  return {
-    ledger: then === undefined ? now.ledger : subtract(now.ledger, then.ledger),
-    walkLengths,
-  };
-}
-
-/** A kernel uses what its processor has: PCID only where the preset has it. */
-function kernelOptions(key: PointKey, workload: Workload, preset: Preset): KernelOptions {
-  const options = {
-    ...kernelDefaults,
-    ...workload.guestOptions(key.params),
-    levels: key.guestLevels,
-    seed: key.seed,
-  };
-  return { ...options, pcid: options.pcid && preset.pcid };
 }

@@ -4,11 +4,14 @@ import { ConfigError } from "./config-error.ts";
 import { type Catalogue, filterPoints, parseSweep } from "./sweep.ts";
 
 const catalogue: Catalogue = {
-  engines: ["native", "ept", "shadow"],
+  engines: { native: 0, ept: 0, shadow: 0 },
   presets: { textbook: presets.textbook, skylake: presets.textbook },
   workloads: {
-    uniform: { defaults: { pages: 16, accesses: 1000, size: "4k" } },
-    zipf: { defaults: { pages: 16, theta: 0.99 } },
+    uniform: {
+      defaults: { pages: 16, accesses: 1000, size: "4k", pageSize: "4k", writePercent: 5 },
+      guestFrames: ({ pages }) => Number(pages),
+    },
+    zipf: { defaults: { pages: 16, theta: 0.99 }, guestFrames: () => 1 },
   },
 };
 
@@ -37,14 +40,15 @@ describe("a sweep file", () => {
       id: 1,
       engine: "ept",
       workload: "uniform",
-      params: { accesses: 1000, pages: 1, size: "4k" },
+      params: { accesses: 1000, pageSize: "4k", pages: 1, size: "4k", writePercent: 5 },
       preset: "textbook",
       backing: "4k",
       guestLevels: 4,
       nestedLevels: 4,
       seed: 1,
     });
-    expect(Object.keys(points[1]?.params ?? {})).toEqual(["accesses", "pages", "size"]);
+    const names = Object.keys(points[1]?.params ?? {});
+    expect(names).toEqual(names.toSorted());
     expect(points.map(({ params, seed }) => `${params["pages"]}/${seed}`)).toEqual([
       "1/1",
       "1/1",
@@ -161,37 +165,52 @@ describe("a wrong sweep file is one line: file, line, field, value, what is allo
     [
       "an unknown parameter",
       withParams("{ page: 1 }"),
-      "s.yaml:8: workloads[0].params[0].page: unknown. Did you mean pages? Allowed: pages, accesses, size",
+      "s.yaml:8: workloads[0].params[0].page: unknown. Did you mean pages? Allowed: pages, accesses, size, pageSize, writePercent",
     ],
     [
       "NaN",
       withParams("{ pages: .nan }"),
-      "s.yaml:8: workloads[0].params[0].pages: NaN: must be a whole number from 0 up, such as 16",
+      "s.yaml:8: workloads[0].params[0].pages: NaN: must be a whole number from 1 to 1000000000000, such as 16",
     ],
     [
       "an infinity",
       withParams("{ pages: .inf }"),
-      "s.yaml:8: workloads[0].params[0].pages: Infinity: must be a whole number from 0 up, such as 16",
+      "s.yaml:8: workloads[0].params[0].pages: Infinity: must be a whole number from 1 to 1000000000000, such as 16",
     ],
     [
       "a negative number",
       withParams("{ pages: [4, -1] }"),
-      "s.yaml:8: workloads[0].params[0].pages: -1: must be a whole number from 0 up, such as 16",
+      "s.yaml:8: workloads[0].params[0].pages: -1: must be a whole number from 1 to 1000000000000, such as 16",
     ],
     [
       "a fraction",
       withParams("{ pages: 0.5 }"),
-      "s.yaml:8: workloads[0].params[0].pages: 0.5: must be a whole number from 0 up, such as 16",
+      "s.yaml:8: workloads[0].params[0].pages: 0.5: must be a whole number from 1 to 1000000000000, such as 16",
     ],
     [
       "a word for a number",
       withParams("{ pages: many }"),
-      's.yaml:8: workloads[0].params[0].pages: "many": must be a whole number from 0 up, such as 16',
+      's.yaml:8: workloads[0].params[0].pages: "many": must be a whole number from 1 to 1000000000000, such as 16',
     ],
     [
       "a number for a word",
       withParams("{ size: 4 }"),
       "s.yaml:8: workloads[0].params[0].size: 4: must be a word, such as 4k",
+    ],
+    [
+      "a word out of a few",
+      withParams("{ pageSize: 8k }"),
+      's.yaml:8: workloads[0].params[0].pageSize: "8k": must be 4k or 2m',
+    ],
+    [
+      "more than all",
+      withParams("{ writePercent: 101 }"),
+      "s.yaml:8: workloads[0].params[0].writePercent: 101: must be a whole number from 0 to 100",
+    ],
+    [
+      "more memory than a machine has",
+      withParams("{ pages: 100000000 }"),
+      "s.yaml:8: workloads[0].params[0]: 100000000 frames of guest memory: must be at most",
     ],
     [
       "a seed that is too large",

@@ -6,33 +6,31 @@
  */
 import { z } from "zod";
 import { ConfigError, unknownText } from "./config-error.ts";
+import { levelPairNames, levelsOf } from "./levels.ts";
 import type { PointKey } from "./result.ts";
-import { type ParamValues, paramProblem, fullParams, type ParamSource } from "./params.ts";
+import {
+  type ParamValues,
+  fullParams,
+  paramProblem,
+  sizeProblem,
+  type ParamSource,
+} from "./params.ts";
 import type { Preset } from "../machine/presets.ts";
 import { changedPreset, machineSchema } from "./machines.ts";
 import { type FieldPath, parseYamlFile, type YamlFile } from "./yaml-file.ts";
 
 /** The names that a sweep may use: what the registries hold. */
 export interface Catalogue {
-  readonly engines: readonly string[];
+  readonly engines: Readonly<Record<string, unknown>>;
   readonly presets: Readonly<Record<string, Preset>>;
   readonly workloads: Readonly<Record<string, ParamSource>>;
 }
-
-const levelPairs = {
-  "4-on-4": [4, 4],
-  "4-on-5": [4, 5],
-  "5-on-4": [5, 4],
-  "5-on-5": [5, 5],
-} as const;
-export type LevelPair = keyof typeof levelPairs;
-export const levelPairNames: readonly string[] = Object.keys(levelPairs);
 
 const seedMax = 2 ** 31 - 1;
 const names = z.array(z.string()).min(1, "must name at least one");
 const seeds = z.array(z.int().min(0).max(seedMax)).min(1, "must hold at least one");
 const backing = z.array(z.enum(["4k", "2m"])).min(1);
-const levels = z.array(z.enum(Object.keys(levelPairs) as LevelPair[])).min(1);
+const levels = z.array(z.enum(levelPairNames)).min(1);
 // NaN and infinities come through on purpose: the check against the workload names them better.
 const paramValue = z.union([z.string(), z.number(), z.nan(), z.literal([Infinity, -Infinity])], {
   error: "must be a number, a word, or a list of them",
@@ -155,7 +153,7 @@ function* pointsOf(
   const used = replaced !== undefined && wanted.length > 1 ? replaced : wanted;
   for (const preset of entry.presets ?? sweep.presets) {
     for (const pair of entry.levels ?? sweep.levels) {
-      const [guestLevels, nestedLevels] = levelPairs[pair];
+      const { guestLevels, nestedLevels } = levelsOf(pair);
       for (const size of entry.backing ?? sweep.backing) {
         for (const seed of used) {
           for (const engine of entry.engines ?? sweep.engines) {
@@ -187,7 +185,12 @@ function entryParams(
       }
       rows = rows.flatMap((row) => list.map((value) => ({ ...row, [name]: value })));
     }
-    return rows.map((row) => fullParams(source, row));
+    return rows.map((row) => {
+      const params = fullParams(source, row);
+      const problem = sizeProblem(source, params);
+      if (problem !== undefined) throw yaml.complain([...path, "params", index], problem);
+      return params;
+    });
   });
 }
 
@@ -213,6 +216,7 @@ function checkNames(
   presetNames: readonly string[],
 ): void {
   const { engines, presets, workloads, exclude } = yaml.value;
+  const engineNames = Object.keys(catalogue.engines);
   const workloadNames = Object.keys(catalogue.workloads);
   const check = (path: FieldPath, name: string | undefined, allowed: readonly string[]) => {
     if (name === undefined || allowed.includes(name)) return;
@@ -221,17 +225,17 @@ function checkNames(
   const checkAll = (path: FieldPath, list: readonly string[], allowed: readonly string[]) => {
     for (const [index, name] of list.entries()) check([...path, index], name, allowed);
   };
-  checkAll(["engines"], engines, catalogue.engines);
+  checkAll(["engines"], engines, engineNames);
   checkAll(["presets"], presets, presetNames);
   for (const [index, entry] of workloads.entries()) {
     const path = ["workloads", index];
     check([...path, "workload"], entry.workload, workloadNames);
-    checkAll([...path, "engines"], entry.engines ?? [], catalogue.engines);
+    checkAll([...path, "engines"], entry.engines ?? [], engineNames);
     checkAll([...path, "presets"], entry.presets ?? [], presetNames);
   }
   for (const [index, rule] of exclude.entries()) {
     const path = ["exclude", index];
-    check([...path, "engine"], rule.engine, catalogue.engines);
+    check([...path, "engine"], rule.engine, engineNames);
     check([...path, "workload"], rule.workload, workloadNames);
     check([...path, "preset"], rule.preset, presetNames);
   }

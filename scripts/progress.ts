@@ -5,16 +5,26 @@
  * short. The only file beside `bench/host-time.ts` that reads the clock.
  */
 export interface Progress {
-  /** `weight` is the finished point's share of the work, `accesses` what it simulated. */
-  add(weight: number, accesses: number): void;
+  add(done: Done): void;
   /** Prints a line above the progress line. */
   note(line: string): void;
   /** The last line, always printed unless quiet. */
   finish(): void;
 }
 
+/** What was finished since the last call. */
+export interface Done {
+  readonly count: number;
+  /** Share of the work, in the unit of `ProgressOptions.weight`. */
+  readonly weight: number;
+  /** Accesses simulated. */
+  readonly accesses: number;
+}
+
 export interface ProgressOptions {
-  readonly points: number;
+  /** What is counted: `points`, `ops`. */
+  readonly unit: string;
+  readonly count: number;
   readonly weight: number;
   readonly quiet: boolean;
   readonly stream: NodeJS.WriteStream;
@@ -24,9 +34,11 @@ export interface ProgressOptions {
 const terminalInterval = 100;
 const logInterval = 5000;
 
-export function createProgress({ points, weight, quiet, stream }: ProgressOptions): Progress {
+export function createProgress(options: ProgressOptions): Progress {
+  const { unit, count, weight, quiet, stream } = options;
   const start = performance.now();
   const isTerminal = stream.isTTY;
+  const clear = isTerminal ? "\r\x1b[K" : "";
   let shown = start;
   let done = 0;
   let weightDone = 0;
@@ -36,20 +48,19 @@ export function createProgress({ points, weight, quiet, stream }: ProgressOption
     const seconds = (now - start) / 1000;
     const rate = `${(accesses / 1e6 / Math.max(seconds, 0.001)).toFixed(1)} M accesses/s`;
     const left = weightDone === 0 ? 0 : (seconds * (weight - weightDone)) / weightDone;
-    const time = done === points ? `${duration(seconds)} in all` : `${duration(left)} left`;
-    return `${done}/${points} points, ${rate}, ${time}`;
+    const time = done >= count ? `${duration(seconds)} in all` : `${duration(left)} left`;
+    return `${done}/${count} ${unit}, ${rate}, ${time}`;
   };
-  const clear = isTerminal ? "\r\x1b[K" : "";
   const print = (now: number) => {
     shown = now;
     stream.write(isTerminal ? clear + line(now) : `${line(now)}\n`);
   };
 
   return {
-    add(pointWeight, pointAccesses) {
-      done += 1;
-      weightDone += pointWeight;
-      accesses += pointAccesses;
+    add(more) {
+      done += more.count;
+      weightDone += more.weight;
+      accesses += more.accesses;
       const now = performance.now();
       const interval = isTerminal ? terminalInterval : logInterval;
       if (!quiet && now - shown >= interval) print(now);

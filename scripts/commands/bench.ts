@@ -10,9 +10,12 @@ import { runSweep } from "../../bench/run-sweep.ts";
 import { readSweep } from "../../bench/sweep-files.ts";
 import { filterPoints } from "../../bench/sweep.ts";
 import { writeRun } from "../../bench/write-run.ts";
+import { renderCharts } from "../../report/render.ts";
 import { terminalTable } from "../../report/table.ts";
 import { createProgress } from "../progress.ts";
 import { nameList, numberList, seedMax, wholeNumber } from "./options.ts";
+
+const tables = "points.csv, walks.csv, manifest.json, host.json";
 
 export const bench = () =>
   new Command("bench")
@@ -33,7 +36,7 @@ export const bench = () =>
     .option(
       "--engines <names>",
       "only these engines, separated by commas",
-      nameList("--engines", catalogue.engines),
+      nameList("--engines", Object.keys(catalogue.engines)),
     )
     .option(
       "--workloads <names>",
@@ -75,7 +78,8 @@ Examples:
       process.once("SIGINT", () => abort.abort());
 
       const progress = createProgress({
-        points: points.length,
+        unit: "points",
+        count: points.length,
         weight: points.reduce((sum, key) => sum + pointWeight(key), 0),
         quiet,
         stream: process.stderr,
@@ -90,7 +94,7 @@ Examples:
         signal: abort.signal,
         onFinished({ result: { key, regions } }) {
           const accesses = regions.setup.ledger.accesses + regions.measured.ledger.accesses;
-          progress.add(pointWeight(key), accesses);
+          progress.add({ count: 1, weight: pointWeight(key), accesses });
         },
         onFailed: (message) => progress.note(`shadewalk: ${message}`),
       });
@@ -107,9 +111,12 @@ Examples:
         cost,
         host: closeAccount(finished),
       });
+      const pictures = await renderCharts({ folder: out, rows });
       run.close();
       console.log(terminalTable(rows.points, terminal()));
-      console.log(`${finished.length} points in ${out}/: points.csv, walks.csv, manifest.json`);
+      console.log(
+        `${finished.length} points in ${out}/: ${tables}, ${pictures.length} chart files`,
+      );
       if (run.failures.length > 0) process.exitCode = 1;
       if (abort.signal.aborted) {
         console.error(

@@ -1,11 +1,39 @@
 /** `shadewalk list`: every name that the other commands take. */
 import { Command } from "@commander-js/extra-typings";
-import { catalogue } from "../../bench/catalogue.ts";
+import { catalogue, describeWorkloads } from "../../bench/catalogue.ts";
+import { costPresets } from "../../bench/cost-file.ts";
 import { sweepNames } from "../../bench/sweep-files.ts";
+import { charts } from "../../report/charts/index.ts";
 
 export const list = () =>
   new Command("list")
-    .description("Print all engines, workloads with their parameters, presets and sweeps.")
+    .description(
+      "Print all engines, workloads with their parameters, presets, costs, sweeps, charts.",
+    )
+    .addHelpText("after", "\nParameters are shown with their defaults; pages are 4 KiB each.")
     .action(() => {
-      console.log(catalogue.engines.join("\n"), sweepNames());
+      const { engines, presets } = catalogue;
+      section("Engines", Object.keys(engines));
+      section("Workloads (parameters with defaults; pages are 4 KiB)", []);
+      for (const [name, { title, summary, defaults, computeCycles }] of describeWorkloads()) {
+        const params = Object.entries(defaults).map(([param, value]) => `${param}=${value}`);
+        console.log(`  ${name}: ${title}`);
+        console.log(`      ${params.join(" ")}`);
+        console.log(`      ${summary}`);
+        console.log(
+          `      compute: ${computeCycles.perOp} cycles per op (${computeCycles.source})`,
+        );
+      }
+      section(
+        "Presets",
+        Object.entries(presets).map(([name, { title }]) => `${name}: ${title}`),
+      );
+      section("Cost files", costPresets);
+      section("Sweeps", sweepNames());
+      section("Charts", Object.keys(charts));
     });
+
+function section(title: string, lines: readonly string[]): void {
+  console.log(`${title}:`);
+  for (const line of lines) console.log(`  ${line}`);
+}

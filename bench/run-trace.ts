@@ -1,0 +1,152 @@
+/**
+ * Runs one trace from a file or standard input under one engine, as `shadewalk run --trace` does.
+ *
+ * A vmmu trace brings its own page tables, so it runs on bare vCPUs and counts per phase. A lackey trace
+ * shows only accesses and system calls, so the guest kernel runs under it. The teaching dialect brings a
+ * small kernel of its own.
+ */
+import { engines } from "../engines/index.ts";
+import type { ShadowInspect } from "../engines/engine.ts";
+import type { Hypervisor } from "../machine/hypervisor.ts";
+import { Machine } from "../machine/machine.ts";
+import { openTrace, type OpenTrace } from "../workloads/trace/open.ts";
+import { replayLackey } from "../workloads/trace/lackey-replay.ts";
+import { replay } from "../workloads/trace/replay.ts";
+import { runTeaching } from "../workloads/trace/teaching.ts";
+import { teachingMachine } from "../workloads/trace/teaching-guest.ts";
+import { readVmmu } from "../workloads/trace/vmmu.ts";
+import { ConfigError, pick } from "./config-error.ts";
+import type { PointKey, PointResult } from "./result.ts";
+import { bootGuest, machineOf, type RunOptions, watch } from "./run-point.ts";
+import { regionBetween, type Snapshot } from "./snapshot.ts";
+
+/** One phase of a trace, or a region of a workload. */
+export interface Section extends ReturnType<typeof regionBetween> {
+  readonly name: string;
+  /** Frames that dirty-logging reported in it. */
+  readonly dirtyPages: number;
+}
+
+export interface TraceRun {
+  readonly sections: readonly Section[];
+  readonly computeCyclesPerOp: number;
+  readonly checksum: number;
+  readonly checked: number;
+  readonly label: string;
+}
+
+/** Guest memory of a lackey trace, whose need is known only at its end: 4 GiB. */
+const lackeyFrames = 2 ** 20;
+/** Assumed: an instruction takes a cycle when nothing has to be translated. */
+const cyclesPerInstruction = 1;
+
+/** `key.workload` and `key.params` are not used: the trace is the program. */
+export async function runTrace(
+  file: string,
+  key: PointKey,
+  options: RunOptions,
+): Promise<TraceRun> {
+  const trace = await openTrace(file);
+  if (trace.format === "vmmu") return runVmmu(trace, key, options);
+  if (trace.format === "lackey") return runLackey(trace, key, options);
+  return teach(trace, key, { ...options, verbose: false, print: () => undefined });
+}
+
+export interface Lesson extends RunOptions {
+  readonly verbose: boolean;
+  print(line: string): void;
+}
+
+/** Runs a file of the teaching dialect and prints what happened, line by line. */
+export async function runLesson(file: string, key: PointKey, lesson: Lesson): Promise<TraceRun> {
+  const trace = await openTrace(file);
+  if (trace.format === "teaching") return teach(trace, key, lesson);
+  throw new ConfigError(`${file}: is a ${trace.format} trace, allowed: PT_WRITE and ACCESS lines`);
+}
+
+async function runVmmu(trace: OpenTrace, key: PointKey, options: RunOptions): Promise<TraceRun> {
+  const source = await readVmmu(trace.bytes, trace.file);
+  const { memoryFrames, vcpus, backing, shadowPagesMax } = source.header;
+  const machine = new Machine({
+    ...machineOf(key, options),
+    guestFrames: memoryFrames,
+    vcpus,
+    backing,
+    ...(shadowPagesMax === null ? {} : { shadowPagesMax }),
+  });
+  const hypervisor = pick(engines, key.engine, "engine")(machine);
+  const oracle = options.check ? watch(machine, hypervisor, key.engine) : null;
+  const sections: Section[] = [];
+  let then: Snapshot | null = null;
+  const endSection = (name: string, dirtyPages: number) => {
+    const now = machine.snapshot();
+    sections.push({ name, dirtyPages, ...regionBetween(then, now) });
+    then = now;
+  };
+  await replay({
+    machine,
+    hypervisor,
+    source,
+    onPhase: ({ name, dirtyPages }) => endSection(name, dirtyPages),
+    options: { fetchEachOp: false },
+  });
+  const last = machine.snapshot();
+  const rest = regionBetween(then, last);
+  if (rest.ledger.accesses > 0) endSection(sections.length === 0 ? "whole trace" : "rest", 0);
+  return {
+    sections,
+    computeCyclesPerOp: 0,
+    checksum: checksumOf(machine),
+    checked: oracle?.checked ?? 0,
+    label: "",
+  };
+}
+
+async function runLackey(trace: OpenTrace, key: PointKey, options: RunOptions): Promise<TraceRun> {
+  const machine = new Machine({ ...machineOf(key, options), guestFrames: lackeyFrames });
+  const { guest, oracle, finish } = bootGuest(key, { ...options, machine, kernel: {} });
+  const { label } = await replayLackey({ guest, source: trace, pageSize: "4k" });
+  const result = finish({ computeCyclesPerOp: cyclesPerInstruction, label });
+  return {
+    ...result,
+    sections: sectionsOf(result),
+    checked: oracle?.checked ?? 0,
+  };
+}
+
+async function teach(trace: OpenTrace, key: PointKey, lesson: Lesson): Promise<TraceRun> {
+  const machine = new Machine({ ...machineOf(key, lesson), ...teachingMachine });
+  const hypervisor = pick(engines, key.engine, "engine")(machine);
+  const oracle = lesson.check ? watch(machine, hypervisor, key.engine) : null;
+  const { verbose, print } = lesson;
+  await runTeaching({
+    machine,
+    hypervisor,
+    shadowEntry: (vpn) => (canShow(hypervisor) ? hypervisor.shadowEntry(vpn) : null),
+    file: trace.file,
+    bytes: trace.bytes,
+    verbose,
+    print,
+  });
+  const whole = regionBetween(null, machine.snapshot());
+  return {
+    sections: [{ name: "whole trace", dirtyPages: 0, ...whole }],
+    computeCyclesPerOp: 0,
+    checksum: checksumOf(machine),
+    checked: oracle?.checked ?? 0,
+    label: "",
+  };
+}
+
+/** The regions of a point in the form of phases. */
+export function sectionsOf({ regions }: PointResult): Section[] {
+  return Object.entries(regions).map(([name, region]) => ({ name, dirtyPages: 0, ...region }));
+}
+
+function canShow(hypervisor: Hypervisor): hypervisor is Hypervisor & ShadowInspect {
+  return "shadowEntry" in hypervisor;
+}
+
+function checksumOf({ vcpus }: Machine): number {
+  return vcpus.reduce((sum, { mmu }) => sum + mmu.checksum(), 0) % 2 ** 32;
+}

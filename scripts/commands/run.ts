@@ -1,0 +1,59 @@
+/** `shadewalk run`: one point, its counts as a table or as JSON. */
+import { Command } from "@commander-js/extra-typings";
+import { catalogue } from "../../bench/catalogue.ts";
+import { pick } from "../../bench/config-error.ts";
+import { readParams } from "../../bench/params.ts";
+import { runOne } from "../../bench/run-one.ts";
+import { levelPairNames, levelsOf } from "../../bench/levels.ts";
+import { pointText } from "../point-text.ts";
+import { oneOf, seedMax, wholeNumber } from "./options.ts";
+
+export const run = () =>
+  new Command("run")
+    .description("Run one point, a workload or a trace, and print what it counted.")
+    .option("-e, --engine <name>", "translation scheme", "ept")
+    .option("-w, --workload <name>", "guest program", "uniform")
+    .option("-p, --param <name=value...>", "parameters of the workload, defaults for the rest")
+    .option("-t, --trace <file>", "a trace instead of a workload; - is standard input")
+    .option("--preset <name>", "processor", "skylake-sp")
+    .option("--backing <size>", "host page size, 4k or 2m", oneOf("--backing", ["4k", "2m"]), "4k")
+    .option(
+      "--levels <pair>",
+      `guest-on-nested table levels: ${levelPairNames.join(", ")}`,
+      oneOf("--levels", levelPairNames),
+      "4-on-4",
+    )
+    .option("-s, --seed <n>", "decides every random choice", wholeNumber("--seed", 0, seedMax), 1)
+    .option("--check", "check every access against the oracle", false)
+    .option("--json", "print the result as JSON", false)
+    .addHelpText(
+      "after",
+      `
+Counts are events, never times. Cycles come from the cost file of the preset (bench/costs/).
+A trace may be vmmu-trace 1 to 3, the teaching dialect or valgrind lackey output, plain, .gz, .zst or .xz; its
+content decides.
+
+Examples:
+  npx shadewalk run --engine shadow --workload forkwait --param forks=50 pages=128
+  npx shadewalk run --engine ept --workload uniform --levels 5-on-5 --check
+  npx shadewalk run --engine shadow-lazy --trace program.trace.xz
+  zcat program.trace.gz | npx shadewalk run --engine npt --trace - --json`,
+    )
+    .action(async (options) => {
+      const { engine, preset, backing, seed, check, trace, json } = options;
+      const host = { engine, preset, backing, ...levelsOf(options.levels), seed, check };
+      const program = trace === undefined ? workloadProgram(options) : { trace };
+      const outcome = await runOne({ ...host, program });
+      console.log(json ? JSON.stringify(outcome, null, 1) : pointText(outcome));
+    });
+
+function workloadProgram({
+  workload,
+  param = [],
+}: {
+  workload: string;
+  param?: readonly string[] | undefined;
+}) {
+  const source = pick(catalogue.workloads, workload, "workload");
+  return { workload, params: readParams(source, param) };
+}

@@ -1,0 +1,26 @@
+/** `shadewalk trace`: the teaching dialect, line by line. */
+import { Command } from "@commander-js/extra-typings";
+import { runDialect } from "../../bench/run-dialect.ts";
+
+export const trace = () =>
+  new Command("trace")
+    .description("Run a file of the teaching dialect and print what the hypervisor makes of it.")
+    .argument("<file>", "PT_WRITE and ACCESS lines; - is standard input")
+    .option("-e, --engine <name>", "translation scheme", "shadow")
+    .option("-v, --verbose", "also what guest and hypervisor do for each line", false)
+    .addHelpText(
+      "after",
+      `
+The dialect has two lines:
+  PT_WRITE 0x1000->0x5000    the guest maps GVA 0x1000 to GPA 0x5000
+  ACCESS 0x1000              the guest reads
+
+Host frames lie in a row from 0x85000 on, so GPA 0x5000 is HPA 0x8A000. Exits and flushes are counted, not
+scripted: compare --engine shadow with --engine ept.
+
+Example:
+  printf 'PT_WRITE 0x1000->0x5000\\nACCESS 0x1000\\n' | npx shadewalk trace - --verbose`,
+    )
+    .action(async (file, { engine, verbose }) => {
+      await runDialect({ file, engine, verbose, print: (line) => console.log(line) });
+    });

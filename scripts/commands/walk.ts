@@ -1,0 +1,54 @@
+/** `shadewalk walk`: every reference of one page walk, in order. */
+import { Command } from "@commander-js/extra-typings";
+import { levelPairNames, levelsOf } from "../../bench/levels.ts";
+import { showWalk } from "../../bench/show-walk.ts";
+import { oneOf } from "./options.ts";
+
+const sizes = ["4k", "2m"] as const;
+
+export const walk = () =>
+  new Command("walk")
+    .description("Print every reference of one page walk, in order, in both dimensions.")
+    .argument("<gva>", "guest-virtual address, hexadecimal, of a user page")
+    .option("-e, --engine <name>", "translation scheme", "ept")
+    .option("--preset <name>", "processor; textbook has no caches", "textbook")
+    .option(
+      "--levels <pair>",
+      `guest-on-nested table levels: ${levelPairNames.join(", ")}`,
+      oneOf("--levels", levelPairNames),
+      "4-on-4",
+    )
+    .option("--pages <size>", "guest page size, 4k or 2m", oneOf("--pages", sizes), "4k")
+    .option("--backing <size>", "host page size, 4k or 2m", oneOf("--backing", sizes), "4k")
+    .addHelpText(
+      "after",
+      `
+The guest kernel maps and touches the page first, so no fault occurs; then all caches are dropped. Without
+caches a native walk of n levels reads n entries, a nested one n + m(n+1): each of the n guest entries lies at
+a guest-physical address that m nested entries translate, and so does the page itself.
+
+One line per reference: step, dimension, level (1 is the leaf table of 4 KiB pages), host-physical address of
+the entry, its value, and what it says. P W U A D G PS NX are x86-64's flags, R W X A D PS those of EPT.
+
+Examples:
+  npx shadewalk walk 0x400000 --engine ept                  24 references
+  npx shadewalk walk 0x400000 --engine shadow               4 references
+  npx shadewalk walk 0x400000 --engine npt --levels 5-on-5  35 references
+  npx shadewalk walk 0x400000 --backing 2m                  4 guest and 15 nested references`,
+    )
+    .action((gva, { engine, preset, levels, pages, backing }) => {
+      const shown = showWalk({ gva, engine, preset, ...levelsOf(levels), pages, backing });
+      const { steps } = shown;
+      for (const { step, dimension, level, address, value, meaning } of steps) {
+        const place = `${dimension.padEnd(6)} level ${level}`;
+        console.log(
+          `${`${step}`.padStart(2)}  ${place}  ${address.padEnd(12)}  ${value}  ${meaning}`,
+        );
+      }
+      const guest = steps.filter(({ dimension }) => dimension === "guest").length;
+      const nested = steps.length - guest;
+      console.log(
+        `GVA ${shown.gva} is HPA ${shown.hpa}: ` +
+          `${steps.length} references, ${guest} guest and ${nested} nested`,
+      );
+    });
