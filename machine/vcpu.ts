@@ -195,17 +195,21 @@ export class Vcpu implements VirtualCpu {
     else this.mmu.flushLinear();
   }
 
-  /** MOV to CR0 or CR4 with these paging bits. A change of PGE or PCIDE flushes everything. */
+  /** MOV to CR0 or CR4. A change of PGE, and PCIDE from 1 to 0, flush everything (SDM 4.10.4.1). */
   writeRegisters(register: "cr0" | "cr4", registers: Registers): void {
     this.drain();
     this.ledger.controlRegisterWrites += 1;
+    const before = this.registers;
     this.registers = registers;
     if (register === "cr0") {
       if (this.unit.controls.exitOnCr0Write) this.unit.vmExit({ reason: "cr0-write", registers });
     } else {
       if (this.unit.controls.exitOnCr4Write) this.unit.vmExit({ reason: "cr4-write", registers });
-      this.mmu.flushLinear();
-      this.observer?.invalidated(this.id, { kind: "all", globals: true });
+      const dropsPcid = before.pcid && !registers.pcid;
+      if (dropsPcid || before.globalPages !== registers.globalPages) {
+        this.mmu.flushLinear();
+        this.observer?.invalidated(this.id, { kind: "all", globals: true });
+      }
     }
     this.configure();
   }

@@ -10,6 +10,9 @@ export class DirtyModel {
   private first = 0;
   private end = 0;
   private readonly written = new Set<number>();
+  /** A hypervisor without dirty tracking reports nothing, ever: that is no loss. */
+  private hasReported = false;
+  private lost: number | undefined;
 
   stored(gfn: number): void {
     if (gfn >= this.first && gfn < this.end) this.written.add(gfn);
@@ -25,9 +28,10 @@ export class DirtyModel {
         return undefined;
       case "dirty-log-get": {
         const known = new Set(reported);
-        const lost = [...this.written].find((gfn) => !known.has(gfn));
+        this.lost ??= [...this.written].find((gfn) => !known.has(gfn));
+        this.hasReported ||= reported.length > 0;
         this.written.clear();
-        return lost;
+        return this.hasReported ? this.lost : undefined;
       }
       case "dirty-log-off":
         this.end = this.first;

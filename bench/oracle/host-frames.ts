@@ -19,6 +19,8 @@ export class HostFrames {
   private readonly versions: Int32Array;
   private readonly memory: PhysicalMemory;
   private lastVersion = 0;
+  /** Version of the page that was zeroed last, for a copy of a page onto itself. */
+  private zeroedVersion = 0;
 
   constructor(memory: PhysicalMemory, guestFrames: number, placement: Placement) {
     this.memory = memory;
@@ -65,11 +67,13 @@ export class HostFrames {
 
   /** Silicon's own zeroing gives version 0. */
   zeroed(gfn: number): void {
+    this.zeroedVersion = this.versions[gfn]!;
     this.versions[gfn] = 0;
   }
 
+  /** `to` was announced as zeroed just before: both are stores of a whole page. */
   copied(to: number, from: number): void {
-    this.versions[to] = this.versions[from]!;
+    this.versions[to] = to === from ? this.zeroedVersion : this.versions[from]!;
   }
 
   holdsLatest(gfn: number, pfn: Pfn): boolean {

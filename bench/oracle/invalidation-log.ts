@@ -7,13 +7,13 @@
  *
  * Source: SDM vol. 3A 4.10.4.1 "Operations that Invalidate TLBs and Paging-Structure Caches".
  */
+import type { EntryHistory } from "./entry-history.ts";
 import type { Cr3 } from "../../machine/exit.ts";
 import type { Invalidation } from "../../machine/observer.ts";
 
-/** A root that CR3 held under one PCID, in [start, end). */
+/** A root that CR3 held under one PCID, and when another one took its place there. */
 export interface RootTenure {
   readonly gfn: number;
-  readonly start: number;
   end: number;
 }
 
@@ -21,15 +21,22 @@ export interface RootTenure {
 class PageTimes {
   private readonly maps = [0, 1, 2].map(() => new Map<number, number>());
 
-  mark(vpn: number, now: number): void {
-    this.maps[0]!.set(vpn, now);
+  /** INVLPG drops a large page whole, whatever address in it was named and however it is cached. */
+  markAround(vpn: number, now: number): void {
+    this.mark(vpn, now);
     this.maps[1]!.set(Math.floor(vpn / 512), now);
     this.maps[2]!.set(Math.floor(vpn / 512 ** 2), now);
   }
 
-  /** When a page was last marked in the page of `order` around `vpn`, or 0. */
+  mark(vpn: number, now: number): void {
+    this.maps[0]!.set(vpn, now);
+  }
+
+  /** When `vpn`, as part of a page of `order`, was last marked; 0 if never. */
   last(vpn: number, order: number): number {
-    return this.maps[order / 9]!.get(Math.floor(vpn / 2 ** order)) ?? 0;
+    const exact = this.maps[0]!.get(vpn) ?? 0;
+    if (order === 0) return exact;
+    return Math.max(exact, this.maps[order / 9]!.get(Math.floor(vpn / 2 ** order)) ?? 0);
   }
 
   clear(): void {
@@ -66,26 +73,24 @@ export class InvalidationLog {
   private readonly globalRoots = new Map<number, RootTenure>();
   private cr3: Cr3 | null = null;
 
-  /** CR3 as the guest sees it now; called before anything is translated. */
-  load(cr3: Cr3, now: number): void {
+  /** CR3 as the guest sees it now; called before anything is translated. A change is an event. */
+  load(cr3: Cr3, history: EntryHistory): void {
     if (cr3 === this.cr3) return;
     this.cr3 = cr3;
-    const { roots } = this.context(cr3.pcid);
-    const last = roots.at(-1);
-    if (last !== undefined && last.gfn === cr3.root) return;
-    if (last !== undefined) last.end = now;
-    const tenure = { gfn: cr3.root as number, start: now, end: Infinity };
-    roots.push(tenure);
-    if (!this.globalRoots.has(tenure.gfn)) this.globalRoots.set(tenure.gfn, { ...tenure });
+    this.enter(cr3, history.tick());
   }
 
   invalidated(scope: Invalidation, now: number): void {
     switch (scope.kind) {
       case "page": {
         const context = this.context(scope.pcid);
-        context.pages.mark(scope.vpn, now);
         context.structures.push(now);
-        if (scope.globals) this.globalPages.mark(scope.vpn, now);
+        if (scope.globals) {
+          context.pages.markAround(scope.vpn, now);
+          this.globalPages.markAround(scope.vpn, now);
+        } else {
+          context.pages.mark(scope.vpn, now);
+        }
         return;
       }
       case "context":
@@ -146,10 +151,18 @@ export class InvalidationLog {
     if (pcid === this.cr3?.pcid) this.reload(now);
   }
 
+  private enter({ root, pcid }: Cr3, now: number): void {
+    const tenure = { gfn: root as number, end: Infinity };
+    if (!this.globalRoots.has(root)) this.globalRoots.set(root, { ...tenure });
+    const { roots } = this.context(pcid);
+    const last = roots.at(-1);
+    if (last?.gfn === root) return;
+    if (last !== undefined) last.end = now;
+    roots.push(tenure);
+  }
+
   /** The running root may fill caches again at once. */
   private reload(now: number): void {
-    const { cr3 } = this;
-    this.cr3 = null;
-    if (cr3 !== null) this.load(cr3, now);
+    if (this.cr3 !== null) this.enter(this.cr3, now);
   }
 }

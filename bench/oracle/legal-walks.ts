@@ -105,6 +105,23 @@ export class LegalWalks {
     return { low, high: this.memory.readHigh(pfn as Pfn, index) };
   }
 
+  /** Where the tables as they are lead: the one right answer when nothing stale is cached. */
+  now({ cr3, registers, vpn }: Query): Outcome {
+    let table: number = cr3.root;
+    let flags = ~0;
+    let nx = false;
+    for (let level: number = registers.levels; ; level--) {
+      const { low, high } = this.entry(table, tableIndex(vpn, level));
+      if ((low & P) === 0) return { kind: "broken", reserved: false };
+      if (isReserved(level, low, high)) return { kind: "broken", reserved: true };
+      flags &= low;
+      nx ||= (high & NX_HIGH) !== 0;
+      table = frameOf(low, high);
+      if (level > 1 && (low & PS) === 0) continue;
+      return { kind: "page", gfn: within(table, vpn, level), flags, nx, dirty: (low & D) !== 0 };
+    }
+  }
+
   /** All legal outcomes, some of them more than once. */
   *outcomes(query: Query): Generator<Outcome> {
     const { log, cr3, registers, vpn } = query;
@@ -114,7 +131,7 @@ export class LegalWalks {
       onlyGlobals: false,
     };
     for (const root of log.rootsOf(cr3.pcid)) {
-      const path = { start: root.start, ends: [root.end], flags: ~0, nx: false };
+      const path = { start: 0, ends: [root.end], flags: ~0, nx: false };
       yield* this.below(query, local, path, registers.levels, root.gfn);
     }
     if (!registers.globalPages) return;
@@ -125,7 +142,7 @@ export class LegalWalks {
       onlyGlobals: true,
     };
     for (const root of log.rootsOfGlobals) {
-      const path = { start: root.start, ends: [root.end], flags: ~0, nx: false };
+      const path = { start: 0, ends: [root.end], flags: ~0, nx: false };
       yield* this.below(query, global, path, registers.levels, root.gfn);
     }
   }
@@ -177,10 +194,13 @@ export class LegalWalks {
     if (value.end <= read) return;
     const since = window.structuresSince(read);
     if (!path.ends.every((end) => end > read || end > since)) return;
-    const span = 2 ** order;
-    const base = frameOf(low, high);
-    // A large page's bit 12 is its PAT bit, not an address bit.
-    const first = order === 0 ? base : base - (base % span);
-    yield { kind: "page", gfn: first + (query.vpn % span), flags, nx, dirty: (low & D) !== 0 };
+    const gfn = within(frameOf(low, high), query.vpn, level);
+    yield { kind: "page", gfn, flags, nx, dirty: (low & D) !== 0 };
   }
+}
+
+/** The 4 KiB frame that `vpn` reaches through a leaf of `level`. Bit 12 of a large leaf is PAT, not address. */
+function within(frame: number, vpn: number, level: number): number {
+  const span = 512 ** (level - 1);
+  return frame - (frame % span) + (vpn % span);
 }

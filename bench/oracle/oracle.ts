@@ -36,7 +36,14 @@ import { EntryHistory } from "./entry-history.ts";
 import { DirtyModel } from "./dirty-model.ts";
 import { HostFrames } from "./host-frames.ts";
 import { InvalidationLog } from "./invalidation-log.ts";
-import { allows, isMarked, isReserved, LegalWalks, type Query } from "./legal-walks.ts";
+import {
+  allows,
+  isMarked,
+  isReserved,
+  LegalWalks,
+  type Outcome,
+  type Query,
+} from "./legal-walks.ts";
 import { describeAccess, describeLegal, describeWalk, hex, OracleMismatch } from "./mismatch.ts";
 
 export interface OracleOptions {
@@ -54,6 +61,8 @@ export function attachOracle(
 ): Oracle {
   const oracle = new Oracle(machine, options);
   for (const vcpu of machine.vcpus) vcpu.observer = oracle;
+  // Bare metal has no host: what one would do to a guest does not happen.
+  if (options.native) return oracle;
   const host = hypervisor.host.bind(hypervisor);
   hypervisor.host = (event) => {
     oracle.hostActs(event);
@@ -129,12 +138,11 @@ export class Oracle implements Observer {
     this.faults += 1;
     const query = this.query(this.running(cpu), vpn, high);
     const cause = error & (PF_PRESENT | PF_RESERVED);
-    if ((error | cause) === (cause | kindBits(high))) {
+    if (error === (cause | kindBits(high))) {
+      if (explains(this.walks.now(query), cause, query)) return;
+      this.stale += 1;
       for (const outcome of this.walks.outcomes(query)) {
-        if (outcome.kind === "page" && !allows(outcome, query) && cause === PF_PRESENT) return;
-        const reserved =
-          outcome.kind === "broken" && outcome.reserved ? PF_PRESENT | PF_RESERVED : 0;
-        if (outcome.kind === "broken" && cause === reserved) return;
+        if (explains(outcome, cause, query)) return;
       }
     }
     this.fail(query, `took #PF with error code ${hex(error)}`);
@@ -165,10 +173,28 @@ export class Oracle implements Observer {
     );
   }
 
+  /** The guest's memory as a number, wherever the host keeps it; A and D bits left out. */
+  digest(): number {
+    const { memory, guestFrames } = this.machine;
+    let digest = 0;
+    for (let gfn = 0; gfn < guestFrames; gfn++) {
+      const pfn = (this.frames.pfnOf[gfn] ?? -1) as Pfn;
+      if (pfn < 0 || !memory.hasBytes(pfn)) continue;
+      for (let index = 0; index < 512; index++) {
+        const low = memory.readLow(pfn, index) & ~(A | D);
+        const high = memory.readHigh(pfn, index);
+        if ((low | high) === 0) continue;
+        digest = Math.imul(digest ^ (gfn * 512 + index), 0x0100_0193);
+        digest = Math.imul(Math.imul(digest ^ low, 0x0100_0193) ^ high, 0x0100_0193);
+      }
+    }
+    return digest >>> 0;
+  }
+
   /** The vCPU, what it has in CR3 noted: nothing was cached for a root before something used it. */
   private running(cpu: number): Vcpu {
     const vcpu = this.machine.vcpus[cpu]!;
-    this.logs[cpu]!.load(vcpu.cr3, this.history.now);
+    this.logs[cpu]!.load(vcpu.cr3, this.history);
     return vcpu;
   }
 
@@ -255,6 +281,12 @@ function rightsNeeded(kind: number, writeProtect: boolean): number {
   const user = (kind & USER) !== 0;
   const store = (kind & STORE) !== 0 && (user || writeProtect);
   return A | (user ? U : 0) | (store ? W : 0);
+}
+
+/** Is this outcome a #PF with these P and RSVD bits? */
+function explains(outcome: Outcome, cause: number, query: Query): boolean {
+  if (outcome.kind === "page") return !allows(outcome, query) && cause === PF_PRESENT;
+  return cause === (outcome.reserved ? PF_PRESENT | PF_RESERVED : 0);
 }
 
 /** What the error code must say about the access itself. */

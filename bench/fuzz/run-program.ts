@@ -1,0 +1,133 @@
+/**
+ * Runs one program under one engine with the oracle watching, and says what came of it.
+ */
+import type { PagingLevels } from "../../machine/address.ts";
+import { fastMmu } from "../../machine/fast.ts";
+import { Machine, type MmuFactory } from "../../machine/machine.ts";
+import { OutsideMemory } from "../../machine/outside-memory.ts";
+import type { Preset } from "../../machine/presets.ts";
+import type { EngineFactory } from "../../engines/engine.ts";
+import {
+  OpChunk,
+  opFetch,
+  opInvlpg,
+  opRare,
+  opRead,
+  opStore,
+  opWrite,
+  opZeroPage,
+  type TraceOp,
+} from "../../workloads/trace/ops.ts";
+import { replayDecoded } from "../../workloads/trace/replay.ts";
+import { TraceError } from "../../workloads/trace/trace-error.ts";
+import { attachOracle, type Oracle } from "../oracle/oracle.ts";
+import type { Program } from "./program.ts";
+
+/** What a program runs on. */
+export interface Target {
+  readonly engine: string;
+  readonly factory: EngineFactory;
+  /** GPA is HPA, and there is no host. */
+  readonly native: boolean;
+  readonly presetName: string;
+  readonly preset: Preset;
+  readonly nestedLevels: PagingLevels;
+  /** Other translation hardware than the fast unit: a planted bug, a twin. */
+  readonly mmu?: MmuFactory;
+}
+
+export interface Verdict {
+  readonly checked: number;
+  readonly faults: number;
+  /** Accesses and faults that only a cached value explains. */
+  readonly stale: number;
+  /** What memory held at the end. */
+  readonly digest: number;
+  /** What went wrong, or null. */
+  readonly problem: string | null;
+}
+
+export function runProgram(program: Program, target: Target): Verdict {
+  const { header, groups } = program;
+  const machine = new Machine({
+    preset: target.preset,
+    mmu: target.mmu ?? fastMmu,
+    guestFrames: header.memoryFrames,
+    vcpus: header.vcpus,
+    seed: 1,
+    backing: header.backing,
+    nestedLevels: target.nestedLevels,
+    placement: "scatter",
+    slotsMax: 1536,
+  });
+  const hypervisor = target.factory(machine);
+  const oracle = attachOracle(machine, hypervisor, target);
+  const source = { file: "fuzz", header, chunks: [chunkOf(groups.flat())] };
+  let problem: string | null = null;
+  try {
+    replayDecoded({
+      machine,
+      hypervisor,
+      source,
+      onPhase: () => undefined,
+      options: { fetchEachOp: false },
+    });
+  } catch (error) {
+    problem = problemOf(error);
+  }
+  if (problem === null && program.isOrderly && oracle.stale > 0) {
+    problem = `${target.engine}: ${oracle.stale} accesses of an orderly guest used stale values`;
+  }
+  return verdictOf(oracle, problem);
+}
+
+function verdictOf(oracle: Oracle, problem: string | null): Verdict {
+  const { checked, faults, stale } = oracle;
+  return { checked, faults, stale, digest: problem === null ? oracle.digest() : 0, problem };
+}
+
+/** A guest that leads outside memory made its own mistake; anything else thrown is ours. */
+function problemOf(error: unknown): string | null {
+  if (error instanceof OutsideMemory || error instanceof TraceError) return null;
+  return error instanceof Error ? error.message : String(error);
+}
+
+const codes = {
+  read: opRead,
+  write: opWrite,
+  fetch: opFetch,
+  store: opStore,
+  "zero-page": opZeroPage,
+  invlpg: opInvlpg,
+} as const;
+
+/** Ops as columns, as a decoded trace has them. */
+function chunkOf(ops: readonly TraceOp[]): OpChunk {
+  const chunk = new OpChunk(ops.length);
+  for (const [i, op] of ops.entries()) {
+    chunk.line[i] = i + 1;
+    switch (op.op) {
+      case "read":
+      case "write":
+      case "fetch":
+        chunk.offset[i] = op.offset;
+        break;
+      case "store":
+        chunk.offset[i] = op.index * 8;
+        chunk.low[i] = op.low;
+        chunk.high[i] = op.high;
+        break;
+      case "zero-page":
+      case "invlpg":
+        break;
+      default:
+        chunk.code[i] = opRare;
+        chunk.low[i] = chunk.rare.push(op) - 1;
+        continue;
+    }
+    chunk.code[i] = codes[op.op];
+    chunk.page[i] = op.vpn;
+  }
+  chunk.length = ops.length;
+  return chunk;
+}
