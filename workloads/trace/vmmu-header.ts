@@ -55,8 +55,7 @@ export class HeaderReader {
     else if (name === "fill") this.fills.push(this.readFill());
     else if (name === "boot") return this.readBoot();
     else if (name === "vcpus" && version >= 2) this.vcpus = this.readSmall(name, [1, vcpusMax]);
-    else if (name === "nrmmu" && version >= 2)
-      this.shadowPagesMax = this.readSmall(name, [1, 2 ** 32]);
+    else if (name === "nrmmu" && version >= 2) this.shadowPagesMax = this.readPagesMax();
     else if (name === "backing" && version >= 2) this.readBacking();
     else if (name === "cr0" && version === 3) this.registers = readCr0(tokens, this.registers);
     else if (name === "cr4" && version === 3) this.registers = readCr4(tokens, this.registers);
@@ -73,6 +72,14 @@ export class HeaderReader {
   private readSmall(name: string, range: readonly [number, number]): number {
     this.tokens.exactly(2);
     return this.tokens.small(1, name, range);
+  }
+
+  /** The one decimal number of the format: the argument of KVM_SET_NR_MMU_PAGES, as it was given. */
+  private readPagesMax(): number {
+    this.tokens.exactly(2);
+    const text = this.tokens.word(1);
+    if (!/^[1-9]\d{0,8}$/.test(text)) this.tokens.fail("nrmmu", text, "a decimal number from 1");
+    return Number(text);
   }
 
   private readMemory(): void {

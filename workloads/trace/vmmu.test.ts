@@ -6,7 +6,7 @@ import { decodeVmmu, readVmmu, VmmuParser } from "./vmmu.ts";
 import { writeTrace } from "./write.ts";
 
 const header1 = "# vmmu-trace 1\nmemory 4000000\nboot 200000\n";
-const header2 = "# vmmu-trace 2\nmemory 4000000\nvcpus 2\nbacking 2m\nnrmmu 40\nboot 200000\n";
+const header2 = "# vmmu-trace 2\nmemory 4000000\nvcpus 2\nbacking 2m\nnrmmu 64\nboot 200000\n";
 const header3 = "# vmmu-trace 3\nmemory 4000000\ncr4 20080\nboot 200001\n";
 
 function decode(text: string) {

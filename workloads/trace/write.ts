@@ -15,7 +15,7 @@ export function writeTrace(header: TraceHeader, ops: Iterable<TraceOp>): string 
     `memory ${hexAddress(memoryFrames)}`,
     `vcpus ${vcpus.toString(16)}`,
     `backing ${backing}`,
-    ...(shadowPagesMax === null ? [] : [`nrmmu ${shadowPagesMax.toString(16)}`]),
+    ...(shadowPagesMax === null ? [] : [`nrmmu ${shadowPagesMax}`]),
     cr0Line(registers.writeProtect),
     cr4Line(registers),
     ...fills.map(fillLine),
