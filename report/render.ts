@@ -8,7 +8,7 @@ import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Resvg } from "@resvg/resvg-js";
-import { parse, View } from "vega";
+import { parse, resetSVGDefIds, View } from "vega";
 import { compile, type TopLevelSpec } from "vega-lite";
 import type { ResultRows } from "../bench/result.ts";
 import { arrange } from "./cases.ts";
@@ -63,6 +63,8 @@ export function chartSpecs(rows: ResultRows): NamedSpec[] {
 export async function svgOf(spec: TopLevelSpec): Promise<string> {
   const view = new View(parse(compile(spec).spec), { renderer: "none" });
   try {
+    // Vega numbers gradients through the whole process; a chart's bytes must not depend on earlier ones.
+    resetSVGDefIds();
     return await view.toSVG();
   } finally {
     view.finalize();
