@@ -54,6 +54,8 @@ const VALID = 0x4000_0000;
 const contextShift = 13;
 const contextsMax = 1 << 16;
 const VPN_HIGH = 0x1fff;
+/** PCIDs are 12 bits; the next number stands for a VPID's global entries. */
+const globalsOfVpid = 4096;
 
 /** Rights accumulated over the levels of a walk. */
 const R_W = 1;
@@ -297,21 +299,23 @@ export const fastMmu: MmuFactory = (memory, preset) => {
   const contexts = new Map<number, number>();
   let contextNext = 1;
   let pcid = 0;
+  let vpid = 0;
   let nestedNow: NestedPaging | null = null;
   s[EPOCH] = 1;
   s[LEVELS] = 4;
   s[WRITE_PROTECT] = 1 << 5;
   s[PML] = -1;
+  s[PML_INDEX] = 511;
 
   // --- Contexts: (VPID, PCID, EPTP) as a small number in the tag ---------------------------------------
 
-  function intern(id: number): number {
-    let context = contexts.get(id);
+  function intern(key: number): number {
+    let context = contexts.get(key);
     if (context === undefined) {
       if (contextNext === contextsMax) forget();
       context = contextNext;
       contextNext += 1;
-      contexts.set(id, context);
+      contexts.set(key, context);
     }
     return VALID | (context << contextShift);
   }
@@ -324,8 +328,17 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     contexts.clear();
     contextNext = 1;
     s[GLOBALS_LIVE] = 0;
-    s[CTX_GLOBAL] = intern(-1);
-    s[CTX] = intern(pcid);
+    nameContexts();
+  }
+
+  /** Interns what the current VPID and PCID tag with; global entries of a VPID share a name of their own. */
+  function nameContexts(): void {
+    s[CTX_GLOBAL] = intern(keyOf(globalsOfVpid));
+    s[CTX] = intern(keyOf(pcid));
+  }
+
+  function keyOf(id: number): number {
+    return vpid * 2 * globalsOfVpid + id;
   }
 
   function rename(): void {
@@ -333,8 +346,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     s[GLOBALS_LIVE] = 0;
     s[LARGE_LIVE] = 0;
     s[FRAGMENTS_LIVE] = 0;
-    s[CTX_GLOBAL] = intern(-1);
-    s[CTX] = intern(pcid);
+    nameContexts();
   }
   rename();
 
@@ -392,6 +404,13 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     const order = [...age.keys()].sort((a, b) => age[a]! - age[b]! || a - b);
     // Zero means invalid and stays lowest.
     order.forEach((way, rank) => (age[way] = age[way] === 0 ? 0 : rank + 1));
+  }
+
+  /** x86-64: address bits that the machine lacks, PS where no page is, address bits below a large page. */
+  function isReserved(level: number, e: number, h: number): boolean {
+    if ((h & RESERVED_HIGH) !== 0) return true;
+    if ((e & PS) === 0 || level === 1) return false;
+    return (e & (level === 2 ? 0x1f_e000 : level === 3 ? 0x3fff_e000 : -1)) !== 0;
   }
 
   // --- Nested dimension: gfn to pfn --------------------------------------------------------------------
@@ -544,17 +563,33 @@ export const fastMmu: MmuFactory = (memory, preset) => {
         c[C_A] = c[C_A]! + 1;
       }
       table = next[i >>> 1]!;
-      if (table === 0) table = link(i) | 0;
+      if (table === 0) {
+        table = link(i) | 0;
+        if (table === -1) {
+          s[REFS] = refs;
+          c[C_REF_NESTED] = (c[C_REF_NESTED]! + refs - refs0) | 0;
+          return -1;
+        }
+      }
       if (npWays[level] !== 0) fillNestedPwc(level, gfn, table, rights);
       level = (level - 1) | 0;
     }
   }
 
-  /** Remembers where the table that entry `i` points to starts. */
+  /** Where the table in `pfn` starts, or -1. One that nobody wrote gets bytes (zeros), so that it has an address. */
+  function tableAt(pfn: number): number {
+    if (pfn >>> 0 >= frames) {
+      outside(pfn);
+      return -1;
+    }
+    const slot = slotOf[pfn]!;
+    return (slot === 0 ? memory.slot(pfn as Pfn) : slot) << slotShift;
+  }
+
+  /** Remembers where the table that entry `i` points to starts; -1 as above. */
   function link(i: number): number {
-    const frame = ((words[i]! >>> 12) | (words[i + 1]! << 20)) >>> 0;
-    const table = frame < frames ? slotOf[frame]! << slotShift : 0;
-    next[i >>> 1] = table;
+    const table = tableAt((words[i]! >>> 12) | (words[i + 1]! << 20)) | 0;
+    if (table !== -1) next[i >>> 1] = table;
     return table;
   }
 
@@ -701,11 +736,11 @@ export const fastMmu: MmuFactory = (memory, preset) => {
       if (isNested) {
         const pfn = nested(tableFrame, tableAccess) | 0;
         if (pfn === -1) return 0;
-        table = slotOf[pfn]! << slotShift;
+        table = tableAt(pfn) | 0;
       } else {
-        if (tableFrame >>> 0 >= frames) return outside(tableFrame);
-        table = slotOf[tableFrame]! << slotShift;
+        table = tableAt(tableFrame) | 0;
       }
+      if (table === -1) return 0;
     }
     let e = 0;
     let h = 0;
@@ -726,8 +761,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
       rights &= ((e >>> 1) & 3) | ((~h >>> 29) & 4);
       if (level === 1) break;
       if ((e & PS) !== 0) {
-        const reserved = level === 2 ? 0x1f_e000 : level === 3 ? 0x3fff_e000 : -1;
-        if ((e & reserved) !== 0) return pageFault(kind, PF_PRESENT | PF_RESERVED);
+        if (isReserved(level, e, h)) return pageFault(kind, PF_PRESENT | PF_RESERVED);
         break;
       }
       if ((e & A) === 0 && !setGuestBits(i, e, A, tableFrame)) return 0;
@@ -735,14 +769,12 @@ export const fastMmu: MmuFactory = (memory, preset) => {
       if (isNested) {
         const pfn = nested(tableFrame, tableAccess) | 0;
         if (pfn === -1) return 0;
-        table = slotOf[pfn]! << slotShift;
+        table = tableAt(pfn) | 0;
       } else {
         table = next[i >>> 1]!;
-        if (table === 0) {
-          if (tableFrame >>> 0 >= frames) return outside(tableFrame);
-          table = link(i) | 0;
-        }
+        if (table === 0) table = link(i) | 0;
       }
+      if (table === -1) return 0;
       if (pwWays[level] !== 0) fillPwc(level, vLow, vHigh, table, tableFrame, rights);
       level = (level - 1) | 0;
     }
@@ -786,12 +818,13 @@ export const fastMmu: MmuFactory = (memory, preset) => {
       s[STOP_DURING] = 0;
       const pfn = nested(frame | (vLow & inPage), isStore !== 0 ? WRITE : kind & 2) | 0;
       if (pfn === -1) return 0;
+      if (pfn >>> 0 >= frames) return outside(pfn);
       if (s[N_ORDER]! < order) order = s[N_ORDER]!;
       frame = (pfn >>> order) << order;
       const flags = s[N_FLAGS]!;
       if ((flags & WRITE) === 0) raw &= ~RAW_STORE;
       if ((flags & FETCHING) === 0) raw &= ~RAW_NESTED_X;
-    } else if (frame >>> 0 >= frames) {
+    } else if ((frame | (vLow & inPage)) >>> 0 >= frames) {
       return outside(frame | (vLow & inPage));
     }
     s[W_FRAME] = frame;
@@ -1257,8 +1290,8 @@ export const fastMmu: MmuFactory = (memory, preset) => {
   function dropContext(id: number): void {
     // Alone in the caches: renaming drops it at no cost.
     if (id === pcid && contexts.size === 2 && s[GLOBALS_LIVE] === 0) rename();
-    else if (contexts.has(id)) {
-      const context = intern(id);
+    else if (contexts.has(keyOf(id))) {
+      const context = intern(keyOf(id));
       dropContexts((other) => other === context);
     }
   }
@@ -1302,13 +1335,12 @@ export const fastMmu: MmuFactory = (memory, preset) => {
       s[STOP_KIND] === WRITE ? "write" : s[STOP_KIND] === FETCHING ? "fetch" : "read",
     stopDuringWalk: () => s[STOP_DURING] !== 0,
 
-    configure(to: NestedPaging | null, registers: Registers) {
+    configure(to: NestedPaging | null, registers: Registers, ofVpid: number) {
       const changed =
         s[LEVELS] !== registers.levels ||
         to?.root !== nestedNow?.root ||
         to?.levels !== nestedNow?.levels ||
-        to?.format !== nestedNow?.format ||
-        to?.accessedDirty !== nestedNow?.accessedDirty;
+        to?.format !== nestedNow?.format;
       nestedNow = to;
       s[LEVELS] = registers.levels;
       s[WRITE_PROTECT] = registers.writeProtect ? 1 << 5 : 0;
@@ -1322,14 +1354,16 @@ export const fastMmu: MmuFactory = (memory, preset) => {
         s[NESTED_AD] = to.accessedDirty || to.format === "npt" ? 1 : 0;
         s[TABLE_ACCESS] = s[NESTED_AD] !== 0 ? WRITE : READ;
       }
+      vpid = ofVpid;
       if (changed) {
         rename();
         dropNestedAll();
+      } else {
+        nameContexts();
       }
     },
     setPml(buffer) {
       s[PML] = buffer ?? -1;
-      s[PML_INDEX] = 511;
     },
     pmlIndex: () => s[PML_INDEX]!,
     resetPml() {
@@ -1338,7 +1372,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     setRoot(root: MmuRoot) {
       s[ROOT] = root.frame;
       pcid = root.pcid;
-      s[CTX] = intern(pcid);
+      s[CTX] = intern(keyOf(pcid));
     },
 
     invalidatePage(vpn) {
@@ -1348,8 +1382,8 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     },
     invalidatePageOf(vpn, id) {
       count(C_PAGE);
-      if (!contexts.has(id)) return;
-      const context = intern(id);
+      if (!contexts.has(keyOf(id))) return;
+      const context = intern(keyOf(id));
       dropPage(vpn, context, context);
       dropWalkCache(context);
     },
@@ -1360,8 +1394,12 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     },
     flushNonGlobal() {
       count(C_CONTEXT);
-      if (s[GLOBALS_LIVE] === 0) rename();
-      else dropContexts((context) => context !== 0 && context !== s[CTX_GLOBAL]);
+      const own = new Set<number>();
+      for (const [key, context] of contexts) {
+        const isOwn = Math.floor(key / (2 * globalsOfVpid)) === vpid;
+        if (isOwn && key !== keyOf(globalsOfVpid)) own.add(VALID | (context << contextShift));
+      }
+      dropContexts((context) => own.has(context));
     },
     flushLinear() {
       count(C_LINEAR);

@@ -12,11 +12,13 @@ import type { MmuFactory } from "../../machine/machine.ts";
 import { PhysicalMemory } from "../../machine/memory.ts";
 import type { Mmu } from "../../machine/mmu.ts";
 import { type Preset, presets } from "../../machine/presets.ts";
+import { fastMmu } from "../../machine/fast.ts";
 import { plainMmu } from "./plain-mmu.ts";
 
 /** The implementations of translation hardware that have to be the same. */
 export const units: readonly (readonly [name: string, factory: MmuFactory])[] = [
   ["plain", plainMmu],
+  ["fast", fastMmu],
 ];
 
 /** Caches of a few entries each, so that they fill, collide and evict within a short test. */

@@ -22,7 +22,7 @@ import type { MmuFactory } from "../../machine/machine.ts";
 import type { PhysicalMemory } from "../../machine/memory.ts";
 import type { Preset } from "../../machine/presets.ts";
 import { type Context, covers, type Key, PlainCache } from "./plain-cache.ts";
-import { PlainTlb, type TlbEntry, type Translation } from "./plain-tlb.ts";
+import { coversGuestPage, PlainTlb, type TlbEntry, type Translation } from "./plain-tlb.ts";
 import { type Access, PlainTranslator } from "./plain-translate.ts";
 import { isStop, type Stop } from "./plain-walk.ts";
 
@@ -208,20 +208,22 @@ class PlainMmu implements Mmu {
   invalidatePage(vpn: Vpn): void {
     const { context } = this;
     this.counts.flushesPage += 1;
-    this.dropTlb((entry) => covers(entry, vpn) && belongs(entry, context));
+    this.dropTlb((entry) => coversGuestPage(entry, vpn) && belongs(entry, context));
     this.dropPwc((entry) => belongs(entry, context));
   }
 
   invalidateFault(vpn: Vpn): void {
     const { context } = this;
-    this.dropTlb((entry) => covers(entry, vpn) && belongs(entry, context));
+    this.dropTlb((entry) => coversGuestPage(entry, vpn) && belongs(entry, context));
     this.dropPwc((entry) => covers(entry, vpn) && belongs(entry, context));
   }
 
   invalidatePageOf(vpn: Vpn, pcid: number): void {
     const context = { ...this.context, pcid };
     this.counts.flushesPage += 1;
-    this.dropTlb((entry) => covers(entry, vpn) && !entry.global && belongs(entry, context));
+    this.dropTlb(
+      (entry) => coversGuestPage(entry, vpn) && !entry.global && belongs(entry, context),
+    );
     this.dropPwc((entry) => belongs(entry, context));
   }
 
@@ -271,7 +273,7 @@ class PlainMmu implements Mmu {
     return this.translator.log;
   }
 
-  private dropTlb(unwanted: (entry: Key) => boolean): void {
+  private dropTlb(unwanted: (entry: TlbEntry) => boolean): void {
     for (const tlb of [this.l1Data, this.l1Code, this.stlb]) tlb.removeWhere(unwanted);
   }
 

@@ -10,6 +10,8 @@ import { type Context, type Key, keyOf, type PlainCache } from "./plain-cache.ts
 /** What a completed walk yields for a page; rights are raw, so WP is applied at each access. */
 export interface Translation {
   readonly order: PageOrder;
+  /** Size of the guest's page, which may be larger: INVLPG drops all its pieces. */
+  readonly guestOrder: PageOrder;
   /** Host frame of the page's first 4 KiB. */
   readonly frame: number;
   readonly write: boolean;
@@ -90,4 +92,11 @@ export class PlainTlb {
   private cacheOf(order: PageOrder): PlainCache<TlbEntry> {
     return this.banks.find((bank) => bank.order === order)!.cache;
   }
+}
+
+/** Is `vpn` in the guest page that the entry is, or is a piece of? */
+export function coversGuestPage(entry: TlbEntry, vpn: number): boolean {
+  const first = entry.tag * 2 ** entry.order;
+  const span = 2 ** entry.guestOrder;
+  return Math.floor(first / span) === Math.floor(vpn / span);
 }

@@ -95,6 +95,7 @@ export class PlainTranslator {
     const order = Math.min(leaf.order, page.order) as PageOrder;
     return {
       order,
+      guestOrder: leaf.order,
       frame: page.pfn - (vpn % 2 ** order),
       write: leaf.rights.write,
       user: leaf.rights.user,
@@ -112,7 +113,9 @@ export class PlainTranslator {
   ): { pfn: number; order: PageOrder; execute: boolean; dirty: boolean } | Stop {
     if (this.nested !== null) {
       const entry = this.nestedTranslate(frame, kind, false);
-      return isStop(entry) ? entry : { ...entry, pfn: pfnIn(entry, frame) };
+      if (isStop(entry)) return entry;
+      const place = this.existing(frame, pfnIn(entry, frame));
+      return isStop(place) ? place : { ...entry, pfn: place.pfn };
     }
     if (frame >= this.memory.frames) return outside(frame);
     return { pfn: frame, order: 18, execute: true, dirty: true };
@@ -162,7 +165,7 @@ export class PlainTranslator {
       context: noContext,
       pwc: this.nestedPwc,
       accessedDirty: setsAccessedDirty(nested),
-      locate: (frame) => ({ frame, pfn: frame as Pfn }),
+      locate: (frame) => this.existing(frame, frame),
       isReserved: () => false,
       permits: (rights, { kind }) => rights[kind === "fetch" ? "execute" : kind],
       beforeMark: (_table, setsDirty, { page }) => (setsDirty ? this.logModification(page) : null),
@@ -173,11 +176,14 @@ export class PlainTranslator {
   }
 
   private tableAt(frame: number, kind: Kind): Table | Stop {
-    if (this.nested === null) {
-      return frame >= this.memory.frames ? outside(frame) : { frame, pfn: frame as Pfn };
-    }
+    if (this.nested === null) return this.existing(frame, frame);
     const entry = this.nestedTranslate(frame, kind, true);
-    return isStop(entry) ? entry : { frame, pfn: pfnIn(entry, frame) };
+    return isStop(entry) ? entry : this.existing(frame, pfnIn(entry, frame));
+  }
+
+  /** `frame` lies at `pfn`, if the machine has such a frame. */
+  private existing(frame: number, pfn: number): Table | Stop {
+    return pfn >= this.memory.frames ? outside(pfn) : { frame, pfn: pfn as Pfn };
   }
 
   /** The nested dimension: from `gfn` to the page around it, by nested TLB or nested walk. */

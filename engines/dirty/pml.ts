@@ -42,8 +42,9 @@ export function pmlTracker(memory: PhysicalMemory): DirtyTracker {
       dirty.clear();
       logged.splitHuge(start, frames);
       logged.forEachMapped(start, frames, (gfn) => logged.clearDirty(gfn));
-      for (const { id } of logged.vcpus) {
+      for (const { id, mmu } of logged.vcpus) {
         if (!buffers.has(id)) buffers.set(id, memory.allocateTable());
+        mmu.resetPml();
       }
       logged.setPml(buffers);
       logged.flush();
