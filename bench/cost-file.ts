@@ -40,10 +40,16 @@ const costSchema = z.strictObject({
 
 /** A cost file by name (see `costPresets`) or path. */
 export function readCost(nameOrPath: string): CostModel {
+  const { text, name } = costText(nameOrPath);
+  return parseCost(text, name);
+}
+
+/** The text of a cost file and the path that complaints name. */
+export function costText(nameOrPath: string): { readonly name: string; readonly text: string } {
   const isPreset = (costPresets as readonly string[]).includes(nameOrPath);
-  const path = isPreset ? presetPath(nameOrPath) : nameOrPath;
-  if (!existsSync(path)) throw unknownName("cost file", nameOrPath, costPresets);
-  return parseCost(readFileSync(path, "utf8"), path);
+  const name = isPreset ? presetPath(nameOrPath) : nameOrPath;
+  if (!existsSync(name)) throw unknownName("cost file", nameOrPath, costPresets);
+  return { name, text: readFileSync(name, "utf8") };
 }
 
 export function presetPath(name: string): string {

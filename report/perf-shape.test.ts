@@ -1,0 +1,45 @@
+import { expect, test } from "vitest";
+import { perfShape } from "./perf-shape.ts";
+import { syntheticRows } from "./synthetic.ts";
+
+const { points } = syntheticRows({ engines: 6, workloads: 9, seeds: 3 });
+
+function tableOf(workload: string, engine: string): string {
+  return perfShape(points.filter(({ key }) => key.workload === workload && key.engine === engine));
+}
+
+test("a result has perf's columns, its totals, and cycles for a unit", () => {
+  expect(tableOf("fork-storm", "shadow")).toBe(
+    `Analyze events for fork-storm, shadow, skylake-sp, 4 KiB host pages, 4-on-4 levels:
+
+             VM-EXIT    Samples  Samples%     Time%    Min Time    Max Time         Avg time
+
+       EXCEPTION_NMI     225600    88.26%    88.26%      1168cy      1168cy      1168cy ( +-   0.02% )
+              INVLPG      18000     7.04%     7.04%      1168cy      1168cy      1168cy ( +-   0.02% )
+           CR_ACCESS      12000     4.69%     4.69%      1168cy      1168cy      1168cy ( +-   0.02% )
+
+Total Samples:255600, Total events handled time:298512000cy.
+`,
+  );
+});
+
+test("samples are the exits of all seeds, and the time is all software of the hypervisor", () => {
+  const rows = points.filter(
+    ({ key, region }) =>
+      key.workload === "fork-storm" && key.engine === "shadow" && region === "measured",
+  );
+  const exits = rows.reduce((sum, { counters }) => sum + counters.exits, 0);
+  const software = rows.reduce(
+    (sum, { cycles }) =>
+      sum + cycles.hypervisorHandlers + cycles.hypervisorWalks + cycles.hypervisorEmulation,
+    0,
+  );
+  const [, samples, time] =
+    /Total Samples:(\d+), Total events handled time:(\d+)cy/.exec(perfShape(rows)) ?? [];
+  expect(Number(samples)).toBe(exits);
+  expect(Number(time)).toBe(software);
+});
+
+test("what never exits has no table", () => {
+  expect(tableOf("fork-storm", "native")).toBe("No VM exits.\n");
+});

@@ -1,0 +1,131 @@
+/**
+ * A result in the shape of `perf kvm stat report`, to lay it beside a table from a real machine.
+ *
+ * Columns and their order are perf's; times are in simulated cycles (`cy`) where perf prints microseconds.
+ * As in perf, a time is the hypervisor's work between exit and entry: not the switch, not the caches that
+ * the guest lost. Minimum, maximum and spread are over seeds, for a run keeps sums, not single exits.
+ *
+ * Model: a run counts software work by kind, not by exit. Handlers are spread evenly over all exits, work on
+ * page tables and host faults evenly over the exits that do such work.
+ */
+import { type CycleCategory, type ExitCause, exitCauses, type PointRow } from "../bench/result.ts";
+import { arrange, type Series } from "./cases.ts";
+
+/** Intel's reasons as perf prints them; several causes may share one. */
+const reasons: readonly { readonly name: string; readonly causes: readonly ExitCause[] }[] = [
+  { name: "EXCEPTION_NMI", causes: ["PageFault"] },
+  { name: "EPT_VIOLATION", causes: ["EptViolation"] },
+  { name: "CR_ACCESS", causes: ["Cr3Write", "Cr3Read", "Cr0Write", "Cr4Write"] },
+  { name: "INVLPG", causes: ["Invlpg"] },
+  { name: "INVPCID", causes: ["Invpcid"] },
+  { name: "CPUID", causes: ["Cpuid"] },
+  { name: "PML_FULL", causes: ["PmlFull"] },
+];
+
+const tableCauses: ReadonlySet<ExitCause> = new Set<ExitCause>([
+  "PageFault",
+  "EptViolation",
+  "Cr3Write",
+  "Invlpg",
+  "Invpcid",
+]);
+
+const tableWork: readonly CycleCategory[] = [
+  "hypervisorWalks",
+  "hypervisorEntries",
+  "hypervisorTables",
+  "hypervisorEmulation",
+  "host",
+];
+
+interface Line {
+  readonly name: string;
+  readonly samples: number;
+  readonly cycles: number;
+  /** Mean cycles per exit, one for each seed that took such exits. */
+  readonly means: readonly number[];
+}
+
+/** One table per workload and engine that exits at all. */
+export function perfShape(points: readonly PointRow[]): string {
+  const tables = arrange({ points, walks: [] }).flatMap(({ title, cases }) =>
+    cases.flatMap(({ label, series }) =>
+      series
+        .filter((one) => one.points.some(({ counters }) => counters.exits > 0))
+        .map((one) => table(`${label}, ${one.engine}, ${title}`, one)),
+    ),
+  );
+  return tables.length === 0 ? "No VM exits.\n" : tables.join("\n");
+}
+
+function table(about: string, { points }: Series): string {
+  const lines = reasons
+    .map(({ name, causes }) => lineOf(name, causes, points))
+    .filter(({ samples }) => samples > 0)
+    .toSorted((a, b) => b.samples - a.samples);
+  const samples = lines.reduce((sum, line) => sum + line.samples, 0);
+  const cycles = lines.reduce((sum, line) => sum + line.cycles, 0);
+  const rows = lines.map((line) =>
+    [
+      line.name.padStart(20),
+      String(line.samples).padStart(10),
+      percent(line.samples, samples).padStart(9),
+      percent(line.cycles, cycles).padStart(9),
+      `${Math.min(...line.means).toFixed(0)}cy`.padStart(11),
+      `${Math.max(...line.means).toFixed(0)}cy`.padStart(11),
+      `${(line.cycles / line.samples).toFixed(0)}cy`.padStart(11),
+      `( +-${spread(line.means).toFixed(2).padStart(7)}% )`,
+    ].join(" "),
+  );
+  return [
+    `Analyze events for ${about}:`,
+    "",
+    `${"VM-EXIT".padStart(20)}    Samples  Samples%     Time%    Min Time    Max Time         Avg time`,
+    "",
+    ...rows,
+    "",
+    `Total Samples:${samples}, Total events handled time:${cycles.toFixed(0)}cy.`,
+    "",
+  ].join("\n");
+}
+
+function lineOf(name: string, causes: readonly ExitCause[], points: readonly PointRow[]): Line {
+  const runs = points.map((row) => ({
+    samples: sumOf(causes, (cause) => row.counters[`exits${cause}`]),
+    cycles: sumOf(causes, (cause) => softwareCycles(row, cause)),
+  }));
+  return {
+    name,
+    samples: sumOf(runs, (run) => run.samples),
+    cycles: sumOf(runs, (run) => run.cycles),
+    means: runs.filter((run) => run.samples > 0).map((run) => run.cycles / run.samples),
+  };
+}
+
+/** This cause's share of the hypervisor's work. */
+function softwareCycles({ counters, cycles }: PointRow, cause: ExitCause): number {
+  const exits = counters[`exits${cause}`];
+  if (exits === 0) return 0;
+  const handlers = (cycles.hypervisorHandlers * exits) / counters.exits;
+  if (!tableCauses.has(cause)) return handlers;
+  const sharers = sumOf(
+    exitCauses.filter((one) => tableCauses.has(one)),
+    (one) => counters[`exits${one}`],
+  );
+  return handlers + (sumOf(tableWork, (category) => cycles[category]) * exits) / sharers;
+}
+
+/** Standard deviation over the mean, in percent. */
+function spread(means: readonly number[]): number {
+  const mean = sumOf(means, (value) => value) / means.length;
+  const variance = sumOf(means, (value) => (value - mean) ** 2) / Math.max(1, means.length - 1);
+  return mean === 0 ? 0 : (100 * Math.sqrt(variance)) / mean;
+}
+
+function percent(part: number, whole: number): string {
+  return `${(whole === 0 ? 0 : (100 * part) / whole).toFixed(2)}%`;
+}
+
+function sumOf<T>(items: readonly T[], value: (item: T) => number): number {
+  return items.reduce((sum, item) => sum + value(item), 0);
+}
