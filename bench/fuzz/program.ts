@@ -54,23 +54,18 @@ export class BootImage {
 
   /** One `fill` per run of entries that point to consecutive frames with equal flags. */
   fills(): Fill[] {
-    const fills: Fill[] = [];
-    const sorted = [...this.entries].toSorted(([a], [b]) => a - b);
-    let last: { fill: Fill; next: number; nextLow: number } | undefined;
-    for (const [key, { low, high }] of sorted) {
-      if (
-        last !== undefined &&
-        key === last.next &&
-        low === last.nextLow &&
-        high === last.fill.high
-      ) {
-        fills[fills.length - 1] = { ...last.fill, count: last.fill.count + 1 };
-      } else {
-        const gfn = Math.floor(key / 512) as Gfn;
+    const fills: { -readonly [K in keyof Fill]: Fill[K] }[] = [];
+    const keys = [...this.entries.keys()].toSorted((a, b) => a - b);
+    let next = -1;
+    for (const key of keys) {
+      const gfn = Math.floor(key / 512) as Gfn;
+      const { low, high } = this.get(gfn, key % 512);
+      const run = fills.at(-1);
+      const isNext = run !== undefined && key === next && high === run.high;
+      if (isNext && low === run.low + run.count * pageStep) run.count += 1;
+      else
         fills.push({ gfn, index: key % 512, count: 1, low, high, stepLow: pageStep, stepHigh: 0 });
-      }
-      const fill = fills.at(-1);
-      if (fill !== undefined) last = { fill, next: key + 1, nextLow: low + pageStep };
+      next = key + 1;
     }
     return fills;
   }

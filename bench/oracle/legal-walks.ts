@@ -18,7 +18,7 @@ import type { PhysicalMemory } from "../../machine/memory.ts";
 import { FETCH, STORE, USER } from "../../machine/mmu.ts";
 import type { EntryHistory, Superseded } from "./entry-history.ts";
 import type { HostFrames } from "./host-frames.ts";
-import type { InvalidationLog } from "./invalidation-log.ts";
+import type { InvalidationLog, RootTenure } from "./invalidation-log.ts";
 
 export interface Query {
   readonly log: InvalidationLog;
@@ -51,10 +51,17 @@ interface Window {
 interface Path {
   /** Every entry so far had its value at this time or later. */
   readonly start: number;
-  /** When the values so far ceased to stand. */
-  readonly ends: readonly number[];
+  /** When the first of the values so far ceased to stand. */
+  readonly end: number;
   readonly flags: number;
   readonly nx: boolean;
+}
+
+/** One search: what it may use, and the best ways so far to each table with the same rights. */
+interface Search {
+  readonly query: Query;
+  readonly window: Window;
+  readonly seen: Map<string, Path[]>;
 }
 
 /** Does the architecture let this access through with these rights? */
@@ -130,10 +137,7 @@ export class LegalWalks {
       structuresSince: (at) => log.structuresSince(cr3.pcid, at),
       onlyGlobals: false,
     };
-    for (const root of log.rootsOf(cr3.pcid)) {
-      const path = { start: 0, ends: [root.end], flags: ~0, nx: false };
-      yield* this.below(query, local, path, registers.levels, root.gfn);
-    }
+    yield* this.fromRoots({ query, window: local, seen: new Map() }, log.rootsOf(cr3.pcid));
     if (!registers.globalPages) return;
     const global: Window = {
       pageSince: (order) => log.globalPageSince(vpn, order),
@@ -141,62 +145,75 @@ export class LegalWalks {
       structuresSince: () => log.globalStructuresSince,
       onlyGlobals: true,
     };
-    for (const root of log.rootsOfGlobals) {
-      const path = { start: 0, ends: [root.end], flags: ~0, nx: false };
-      yield* this.below(query, global, path, registers.levels, root.gfn);
+    yield* this.fromRoots({ query, window: global, seen: new Map() }, log.rootsOfGlobals);
+  }
+
+  private *fromRoots(search: Search, roots: Iterable<RootTenure>): Generator<Outcome> {
+    for (const { gfn, end } of roots) {
+      const path = { start: 0, end, flags: sharedFlags, nx: false };
+      yield* this.below(search, path, search.query.registers.levels, gfn);
     }
   }
 
-  private *below(
-    query: Query,
-    window: Window,
-    path: Path,
-    level: number,
-    table: number,
-  ): Generator<Outcome> {
+  private *below(search: Search, path: Path, level: number, table: number): Generator<Outcome> {
+    const { query, window } = search;
+    // Whatever is read below, no cache holds this path any more.
+    if (path.end <= window.structuresSince(path.start)) return;
+    if (isNoBetter(search, path, level, table)) return;
+    const { history } = this;
     const index = tableIndex(query.vpn, level);
     const { low, high } = this.entry(table, index);
-    const { history } = this;
     if ((low & P) === 0 || isReserved(level, low, high)) {
-      const since = window.structuresSince(history.now);
-      const isReachable = path.ends.every((end) => end > since);
+      // Read this moment, through links that stand or that the paging-structure caches hold.
+      const isReachable = path.end > window.structuresSince(history.now);
       if (isReachable && !window.onlyGlobals) yield { kind: "broken", reserved: (low & P) !== 0 };
     } else {
       const current = { low, high, start: history.startOf(table, index), end: Infinity };
-      yield* this.through(query, window, path, level, current);
+      yield* this.through(search, path, level, current);
     }
     for (const value of history.pastOf(table, index)) {
       if ((value.low & A) === 0 || isReserved(level, value.low, value.high)) continue;
-      yield* this.through(query, window, path, level, value);
+      yield* this.through(search, path, level, value);
     }
   }
 
   /** Goes on through one value of an entry. */
   private *through(
-    query: Query,
-    window: Window,
+    search: Search,
     path: Path,
     level: number,
-    value: Superseded,
+    { low, high, start: since, end }: Superseded,
   ): Generator<Outcome> {
-    const { low, high } = value;
-    const start = Math.max(path.start, value.start);
+    const { query, window } = search;
+    const start = Math.max(path.start, since);
     const flags = path.flags & low;
     const nx = path.nx || (high & NX_HIGH) !== 0;
     if (level > 1 && (low & PS) === 0) {
-      const longer = { start, ends: [...path.ends, value.end], flags, nx };
-      yield* this.below(query, window, longer, level - 1, frameOf(low, high));
+      const longer = { start, end: Math.min(path.end, end), flags, nx };
+      yield* this.below(search, longer, level - 1, frameOf(low, high));
       return;
     }
     if (window.onlyGlobals && (low & G) === 0) return;
-    const order = (level - 1) * 9;
-    const read = Math.max(start, window.pageSince(order));
-    if (value.end <= read) return;
-    const since = window.structuresSince(read);
-    if (!path.ends.every((end) => end > read || end > since)) return;
+    const read = Math.max(start, window.pageSince((level - 1) * 9));
+    if (end <= read || path.end <= window.structuresSince(read)) return;
     const gfn = within(frameOf(low, high), query.vpn, level);
     yield { kind: "page", gfn, flags, nx, dirty: (low & D) !== 0 };
   }
+}
+
+/** What all levels must share to matter. */
+const sharedFlags = W | U | A;
+
+/**
+ * Has the search been at this table with these rights, by a path that stood as long or longer? Without this,
+ * a guest that rewrites its tables often has a number of paths that grows with the fourth power.
+ */
+function isNoBetter({ seen }: Search, path: Path, level: number, table: number): boolean {
+  const key = `${level} ${table} ${path.flags} ${path.nx ? 1 : 0}`;
+  const others = seen.get(key) ?? [];
+  if (others.some(({ start, end }) => start <= path.start && end >= path.end)) return true;
+  seen.set(key, [...others, path]);
+  return false;
 }
 
 /** The 4 KiB frame that `vpn` reaches through a leaf of `level`. Bit 12 of a large leaf is PAT, not address. */
