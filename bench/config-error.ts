@@ -4,8 +4,18 @@
  * The message is one line and says which file, line and field, which value, and what is allowed. Only
  * `scripts/shadewalk.ts` catches it, prints it and exits with code 2.
  */
+import { OutsideMemory } from "../machine/outside-memory.ts";
+import { TraceError } from "../workloads/trace/trace-error.ts";
+
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
+}
+
+/** Is it the user's mistake: a wrong name or number, a broken trace, tables that lead outside memory? */
+export function isUserMistake(error: unknown): error is Error {
+  return (
+    error instanceof ConfigError || error instanceof TraceError || error instanceof OutsideMemory
+  );
 }
 
 /** What the outside world refuses: a folder that cannot be written, a worker that died. Exit code 1. */

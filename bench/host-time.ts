@@ -7,16 +7,27 @@ import { execFileSync } from "node:child_process";
 import { cpus } from "node:os";
 import type { Finished } from "./pool.ts";
 
-/** Runs `work` and says how long it took. */
-export function timed<T>(work: () => T): { readonly value: T; readonly hostMilliseconds: number } {
-  const start = performance.now();
-  const value = work();
-  return { value, hostMilliseconds: performance.now() - start };
+/** What a piece of work took: wall time, and this thread's share of a processor, which neighbours cannot inflate. */
+export interface HostCost {
+  readonly hostMilliseconds: number;
+  readonly processorMilliseconds: number;
 }
 
-export interface HostPoint {
+/** Runs `work` on this thread and says what it took. */
+export function timed<T>(work: () => T): HostCost & { readonly value: T } {
+  const start = performance.now();
+  const before = process.threadCpuUsage();
+  const value = work();
+  const { user, system } = process.threadCpuUsage(before);
+  return {
+    value,
+    hostMilliseconds: performance.now() - start,
+    processorMilliseconds: (user + system) / 1000,
+  };
+}
+
+export interface HostPoint extends HostCost {
   readonly id: number;
-  readonly hostMilliseconds: number;
 }
 
 export interface HostFacts {
@@ -44,10 +55,7 @@ export function startHostClock(workers: number): (finished: readonly Finished[])
     workers,
     startedAt,
     hostSeconds: (performance.now() - start) / 1000,
-    points: finished.map(({ result, hostMilliseconds }) => ({
-      id: result.key.id,
-      hostMilliseconds,
-    })),
+    points: finished.map(({ result, host }) => ({ id: result.key.id, ...host })),
   });
 }
 

@@ -12,8 +12,8 @@ import { runPoint } from "./run-point.ts";
 export async function runTask({ key, preset, check }: PointTask): Promise<PointOutcome> {
   try {
     const mmu = await mmuFor(pointWeight(key));
-    const { value, hostMilliseconds } = timed(() => runPoint(key, { preset, mmu, check }));
-    return { kind: "finished", finished: { ...value, hostMilliseconds } };
+    const { value, ...host } = timed(() => runPoint(key, { preset, mmu, check }));
+    return { kind: "finished", finished: { ...value, host } };
   } catch (error) {
     return { kind: "failed", message: errorLine(error) };
   }

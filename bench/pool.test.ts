@@ -41,7 +41,7 @@ function taskFile(path: string, body: string): URL {
     `export async function runTask({ key }) {
       ${body}
       const result = { key, regions: ${regions}, checksum: key.seed, computeCyclesPerOp: 1, label: "" };
-      return { kind: "finished", finished: { result, checked: 0, hostMilliseconds: 1 } };
+      return { kind: "finished", finished: { result, checked: 0, host: { hostMilliseconds: 1, processorMilliseconds: 1 } } };
     }`,
   );
   return pathToFileURL(file);

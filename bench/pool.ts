@@ -6,6 +6,7 @@
  */
 import { Piscina } from "piscina";
 import { errorLine, pick } from "./config-error.ts";
+import type { HostCost } from "./host-time.ts";
 import type { Preset } from "../machine/presets.ts";
 import { describePoint } from "./point.ts";
 import type { PointKey, PointResult } from "./result.ts";
@@ -16,7 +17,7 @@ export interface Finished {
   readonly result: PointResult;
   /** Accesses that the oracle saw. */
   readonly checked: number;
-  readonly hostMilliseconds: number;
+  readonly host: HostCost;
 }
 
 /** What goes to a worker. */

@@ -12,7 +12,7 @@ export interface Dialect {
   readonly file: string;
   readonly engine: string;
   readonly verbose: boolean;
-  print(line: string): void;
+  readonly print: (line: string) => void;
 }
 
 export async function runDialect({ file, engine, verbose, print }: Dialect): Promise<void> {

@@ -70,7 +70,7 @@ export interface BootedGuest {
   readonly guest: Guest;
   readonly oracle: Oracle | null;
   /** Ends the measured region. */
-  finish(about: Pick<PointResult, "computeCyclesPerOp" | "label">): PointResult;
+  readonly finish: (about: Pick<PointResult, "computeCyclesPerOp" | "label">) => PointResult;
 }
 
 /** A guest on its hypervisor, counting: the kernel has booted and the first process runs. */

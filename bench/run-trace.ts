@@ -54,7 +54,7 @@ export async function runTrace(
 
 export interface Lesson extends RunOptions {
   readonly verbose: boolean;
-  print(line: string): void;
+  readonly print: (line: string) => void;
 }
 
 /** Runs a file of the teaching dialect and prints what happened, line by line. */

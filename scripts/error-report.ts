@@ -2,7 +2,7 @@
  * What a person reads when a command fails: one line without a stack trace, unless the bug is ours.
  */
 import { CommanderError } from "@commander-js/extra-typings";
-import { ConfigError, EnvironmentError } from "../bench/config-error.ts";
+import { EnvironmentError, isUserMistake } from "../bench/config-error.ts";
 
 export interface ErrorReport {
   readonly text: string;
@@ -17,7 +17,7 @@ export function errorReport(error: unknown): ErrorReport {
       return { text: "shadewalk: no command given, see --help", exitCode: 2 };
     return { text: line(message.replace(/^error: /, "")), exitCode: 2 };
   }
-  if (error instanceof ConfigError) return { text: line(message), exitCode: 2 };
+  if (isUserMistake(error)) return { text: line(message), exitCode: 2 };
   if (error instanceof EnvironmentError) return { text: line(message), exitCode: 1 };
   // An error of the operating system, such as a full disk, says itself what it was doing.
   if (error instanceof Error && "syscall" in error) return { text: line(message), exitCode: 1 };
