@@ -9,7 +9,7 @@
  * page tables and host faults evenly over the exits that do such work.
  */
 import { type CycleCategory, type ExitCause, exitCauses, type PointRow } from "../bench/result.ts";
-import { arrange, type Series } from "./cases.ts";
+import { arrange } from "./cases.ts";
 
 /** Intel's reasons as perf prints them; several causes may share one. */
 const reasons: readonly { readonly name: string; readonly causes: readonly ExitCause[] }[] = [
@@ -46,21 +46,25 @@ interface Line {
   readonly means: readonly number[];
 }
 
+/** Of a run, what the table needs. */
+export type PricedRun = Pick<PointRow, "counters" | "cycles">;
+
 /** One table per workload and engine that exits at all. */
 export function perfShape(points: readonly PointRow[]): string {
   const tables = arrange({ points, walks: [] }).flatMap(({ title, cases }) =>
     cases.flatMap(({ label, series }) =>
       series
         .filter((one) => one.points.some(({ counters }) => counters.exits > 0))
-        .map((one) => table(`${label}, ${one.engine}, ${title}`, one)),
+        .map(({ engine, points: runs }) => perfTable(`${label}, ${engine}, ${title}`, runs)),
     ),
   );
   return tables.length === 0 ? "No VM exits.\n" : tables.join("\n");
 }
 
-function table(about: string, { points }: Series): string {
+/** One table; several runs are repetitions of one point. */
+export function perfTable(about: string, runs: readonly PricedRun[]): string {
   const lines = reasons
-    .map(({ name, causes }) => lineOf(name, causes, points))
+    .map(({ name, causes }) => lineOf(name, causes, runs))
     .filter(({ samples }) => samples > 0)
     .toSorted((a, b) => b.samples - a.samples);
   const samples = lines.reduce((sum, line) => sum + line.samples, 0);
@@ -89,21 +93,21 @@ function table(about: string, { points }: Series): string {
   ].join("\n");
 }
 
-function lineOf(name: string, causes: readonly ExitCause[], points: readonly PointRow[]): Line {
-  const runs = points.map((row) => ({
-    samples: sumOf(causes, (cause) => row.counters[`exits${cause}`]),
-    cycles: sumOf(causes, (cause) => softwareCycles(row, cause)),
+function lineOf(name: string, causes: readonly ExitCause[], runs: readonly PricedRun[]): Line {
+  const sums = runs.map((run) => ({
+    samples: sumOf(causes, (cause) => run.counters[`exits${cause}`]),
+    cycles: sumOf(causes, (cause) => softwareCycles(run, cause)),
   }));
   return {
     name,
-    samples: sumOf(runs, (run) => run.samples),
-    cycles: sumOf(runs, (run) => run.cycles),
-    means: runs.filter((run) => run.samples > 0).map((run) => run.cycles / run.samples),
+    samples: sumOf(sums, ({ samples }) => samples),
+    cycles: sumOf(sums, ({ cycles }) => cycles),
+    means: sums.filter(({ samples }) => samples > 0).map((one) => one.cycles / one.samples),
   };
 }
 
 /** This cause's share of the hypervisor's work. */
-function softwareCycles({ counters, cycles }: PointRow, cause: ExitCause): number {
+function softwareCycles({ counters, cycles }: PricedRun, cause: ExitCause): number {
   const exits = counters[`exits${cause}`];
   if (exits === 0) return 0;
   const handlers = (cycles.hypervisorHandlers * exits) / counters.exits;

@@ -1,5 +1,6 @@
 /** The registry of commands: a new one is its file and a line here. */
 import { bench } from "./bench.ts";
+import { cost } from "./cost.ts";
 import { fuzz } from "./fuzz.ts";
 import { list } from "./list.ts";
 import { price } from "./price.ts";
@@ -7,4 +8,4 @@ import { run } from "./run.ts";
 import { trace } from "./trace.ts";
 import { walk } from "./walk.ts";
 
-export const commands = [bench, run, walk, trace, fuzz, price, list];
+export const commands = [bench, run, walk, trace, fuzz, price, cost, list];

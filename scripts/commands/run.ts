@@ -5,6 +5,7 @@ import { pick } from "../../bench/config-error.ts";
 import { readParams } from "../../bench/params.ts";
 import { runOne } from "../../bench/run-one.ts";
 import { levelPairNames, levelsOf } from "../../bench/levels.ts";
+import { perfTable } from "../../report/perf-shape.ts";
 import { pointText } from "../point-text.ts";
 import { oneOf, seedMax, wholeNumber } from "./options.ts";
 
@@ -26,6 +27,7 @@ export const run = () =>
     .option("-s, --seed <n>", "decides every random choice", wholeNumber("--seed", 0, seedMax), 1)
     .option("--check", "check every access against the oracle", false)
     .option("--json", "print the result as JSON", false)
+    .option("--perf-shape", "print the exits as `perf kvm stat report` does", false)
     .addHelpText(
       "after",
       `
@@ -40,10 +42,16 @@ Examples:
   zcat program.trace.gz | npx shadewalk run --engine npt --trace - --json`,
     )
     .action(async (options) => {
-      const { engine, preset, backing, seed, check, trace, json } = options;
+      const { engine, preset, backing, seed, check, trace, json, perfShape } = options;
       const host = { engine, preset, backing, ...levelsOf(options.levels), seed, check };
       const program = trace === undefined ? workloadProgram(options) : { trace };
       const outcome = await runOne({ ...host, program });
+      if (perfShape) {
+        for (const { name, ledger, cycles } of outcome.sections) {
+          console.log(perfTable(`${name}, ${engine}, ${preset}`, [{ counters: ledger, cycles }]));
+        }
+        return;
+      }
       console.log(json ? JSON.stringify(outcome, null, 1) : pointText(outcome));
     });
 

@@ -1,0 +1,62 @@
+/** `shadewalk cost`: a cost file from a user's own machine, or a result in the shape of its tool. */
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { Command } from "@commander-js/extra-typings";
+import { ConfigError } from "../../bench/config-error.ts";
+import { costPresets, defaultCostPreset } from "../../bench/cost-file.ts";
+import { importPerf } from "../../bench/perf-import.ts";
+import type { TextFile } from "../../bench/perf-table.ts";
+import { readPoints } from "../../bench/read-results.ts";
+import { perfShape } from "../../report/perf-shape.ts";
+import { wholeNumber } from "./options.ts";
+
+export const cost = () =>
+  new Command("cost")
+    .description("Make a cost file from `perf kvm stat report`, or print results in its shape.")
+    .option("--from-perf <file>", "saved output of `perf kvm stat report --event=vmexit`")
+    .option("--debugfs <file>", "KVM's debugfs counters of the same time, divides memory exits")
+    .option("--mhz <n>", "clock of the measured processor", wholeNumber("--mhz", 100, 10_000))
+    .option(
+      "--base <cost>",
+      `everything perf does not time: a cost file, or one of ${costPresets.join(", ")}`,
+      defaultCostPreset,
+    )
+    .option("-o, --out <file>", "where to write the cost file (default: standard output)")
+    .option("--perf-shape <points>", "a points.csv to print as `perf kvm stat report` would")
+    .addHelpText(
+      "after",
+      `
+On the machine to be measured, as root, while the guest runs:
+  perf kvm stat record -a sleep 10 && perf kvm stat report --event=vmexit > perf.txt
+  grep -H . /sys/kernel/debug/kvm/* > kvm.txt        before and after; subtract
+
+perf times the hypervisor's work from exit to entry. The switch itself, lost caches, walks and guest work stay
+those of --base.
+
+Examples:
+  npx shadewalk cost --from-perf perf.txt --mhz 2500 --out mine.yaml
+  npx shadewalk price results/latest/points.csv --cost mine.yaml
+  npx shadewalk cost --perf-shape results/latest/points.csv`,
+    )
+    .action(async ({ fromPerf, debugfs, mhz, base, out, perfShape: points }) => {
+      if (points !== undefined) {
+        console.log(perfShape(await readPoints(points)));
+        return;
+      }
+      if (fromPerf === undefined) {
+        throw new ConfigError("cost: --from-perf FILE or --perf-shape POINTS is needed");
+      }
+      if (mhz === undefined) {
+        throw new ConfigError("cost --from-perf: --mhz N is needed, for perf prints microseconds");
+      }
+      const counters = debugfs === undefined ? null : textFile("--debugfs", debugfs);
+      const table = textFile("--from-perf", fromPerf);
+      const { yaml, ignored } = importPerf({ table, counters, megahertz: mhz, base });
+      if (out === undefined) console.log(yaml.trimEnd());
+      else writeFileSync(out, yaml);
+      if (ignored.length > 0) console.error(`without a price here: ${ignored.join(", ")}`);
+    });
+
+function textFile(option: string, name: string): TextFile {
+  if (!existsSync(name)) throw new ConfigError(`${option} ${name}: no such file`);
+  return { name, text: readFileSync(name, "utf8") };
+}
