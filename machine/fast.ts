@@ -33,6 +33,7 @@ import {
   PS,
   RESERVED_HIGH,
 } from "./entry.ts";
+import { createDataCache } from "./data-cache.ts";
 import type { NestedPaging, Registers } from "./exit.ts";
 import type { MmuFactory } from "./machine.ts";
 import { slotShift } from "./memory.ts";
@@ -129,7 +130,9 @@ const C_PAGE = 22;
 const C_CONTEXT = 23;
 const C_LINEAR = 24;
 const C_NESTED_FLUSH = 25;
-const countersLength = 26;
+/** 26..29: lines of walk references found in L1, L2, the last level, DRAM. */
+const C_LINES = 26;
+const countersLength = 30;
 
 const referencesMax = 256;
 
@@ -237,6 +240,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
   // STLB: entries of `stlb` (4k and 2m), then those of `stlb1g`.
   const stlb = preset.stlb ?? { sets: 1, ways: 1 };
   const hasStlb = preset.stlb !== null;
+  const hasStlb2m = preset.stlb2m;
   const stMask = stlb.sets - 1;
   const stWays = stlb.ways;
   const stEntries = stlb.sets * stlb.ways;
@@ -295,6 +299,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
   // Every reference of the last walk: the arena word, and dimension << 3 | level.
   const refWord = new Int32Array(referencesMax);
   const refWhat = new Uint8Array(referencesMax);
+  const dataCache = preset.dataCache === null ? null : createDataCache(preset.dataCache);
 
   const contexts = new Map<number, number>();
   let contextNext = 1;
@@ -701,7 +706,18 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     const refs = s[REFS]!;
     const bin = refs > walkLengthMax ? walkLengthMax : refs;
     lengths[bin] = lengths[bin]! + 1;
+    if (dataCache !== null) readLines(refs);
     return outcome;
+  }
+
+  /** The references of the walk go through the data caches. Off the hot path: most presets have none. */
+  function readLines(refs: number): void {
+    for (let n = 0; n < refs; n++) {
+      const word = refWord[n]!;
+      const line = (pfnOfSlot[word >>> slotShift]! << 6) | ((word >>> 4) & 63);
+      const place = C_LINES + dataCache!.reference(line);
+      c[place] = c[place]! + 1;
+    }
   }
 
   /** One loop over the levels, one nested call per table: the whole two-dimensional walk. */
@@ -884,7 +900,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
       }
     }
     l1Low[w] = tag;
-    l1High[w] = ((raw & RAW_GLOBAL) !== 0 ? s[CTX_GLOBAL]! : s[CTX]!) | vHigh;
+    l1High[w] = contextOf(raw) | vHigh;
     l1Mask[w] = -1 << own;
     l1Guest[w] = -1 << s[W_GUEST]!;
     if (own !== s[W_GUEST]) s[FRAGMENTS_LIVE] = 1;
@@ -939,7 +955,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
       if (hasBig) fillBig(vLow, vHigh);
       return;
     }
-    if (!hasStlb) return;
+    if (!hasStlb || (order === 9 && !hasStlb2m)) return;
     const tag = (vLow >>> order) << order;
     const set = (vLow >>> order) & stMask;
     const v = stPrevious[stHead[set]!]!;
@@ -948,7 +964,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     const hash = stHash(tag, order);
     stCount[hash] = stCount[hash]! + 1;
     stLow[v] = tag;
-    stHigh[v] = ((raw & RAW_GLOBAL) !== 0 ? s[CTX_GLOBAL]! : s[CTX]!) | vHigh;
+    stHigh[v] = contextOf(raw) | vHigh;
     stFrame[v] = s[W_FRAME]!;
     stRaw[v] = raw;
     stOrder[v] = order;
@@ -990,7 +1006,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     for (let w = base; w < base + big.ways; w++) if (bgAge[w]! < bgAge[v]!) v = w;
     const raw = s[W_RAW]!;
     bgLow[v] = (vLow >>> 18) << 18;
-    bgHigh[v] = ((raw & RAW_GLOBAL) !== 0 ? s[CTX_GLOBAL]! : s[CTX]!) | vHigh;
+    bgHigh[v] = contextOf(raw) | vHigh;
     bgFrame[v] = s[W_FRAME]!;
     bgRaw[v] = raw;
     bgAge[v] = s[TICK_PWC] = (s[TICK_PWC]! + 1) | 0;
@@ -1039,35 +1055,51 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     return 1;
   }
 
+  function contextOf(raw: number): number {
+    return (raw & RAW_GLOBAL) !== 0 ? s[CTX_GLOBAL]! : s[CTX]!;
+  }
+
   /** A walk replaced what entry `v` says; a page of another size takes another entry. */
   function updateStlb(v: number, vLow: number, vHigh: number): void {
-    const raw = s[W_RAW]!;
-    const isGlobal = (raw & RAW_GLOBAL) !== 0;
-    if (stOrder[v] === s[W_ORDER] && isGlobal === ((stRaw[v]! & RAW_GLOBAL) !== 0)) {
-      setStlb(v, raw);
+    if (stOrder[v] === s[W_ORDER]) {
+      setStlb(v, vHigh);
     } else {
       dropStlb(v);
       fillStlb(vLow, vHigh);
     }
   }
 
-  /** The walk's result for an entry that keeps its tag. */
-  function setStlb(v: number, raw: number): void {
+  /** The walk's result for an entry that keeps its page; G may have changed. */
+  function setStlb(v: number, vHigh: number): void {
+    const raw = s[W_RAW]!;
+    stHigh[v] = contextOf(raw) | vHigh;
     stFrame[v] = s[W_FRAME]!;
     stRaw[v] = raw;
     stGuest[v] = s[W_GUEST]!;
     if (stOrder[v] !== s[W_GUEST]) s[FRAGMENTS_LIVE] = 1;
+    if ((raw & RAW_GLOBAL) !== 0) s[GLOBALS_LIVE] = 1;
   }
 
   function updateBig(g: number, vLow: number, vHigh: number): void {
-    if (s[W_ORDER] === 18 && (s[W_RAW]! & RAW_GLOBAL) === (bgRaw[g]! & RAW_GLOBAL)) {
-      bgFrame[g] = s[W_FRAME]!;
-      bgRaw[g] = s[W_RAW]!;
+    if (s[W_ORDER] === 18) {
+      setBig(g, vHigh);
     } else {
-      bgHigh[g] = 0;
-      bgAge[g] = 0;
+      dropBig(g);
       fillStlb(vLow, vHigh);
     }
+  }
+
+  function setBig(g: number, vHigh: number): void {
+    const raw = s[W_RAW]!;
+    bgHigh[g] = contextOf(raw) | vHigh;
+    bgFrame[g] = s[W_FRAME]!;
+    bgRaw[g] = raw;
+    if ((raw & RAW_GLOBAL) !== 0) s[GLOBALS_LIVE] = 1;
+  }
+
+  function dropBig(g: number): void {
+    bgHigh[g] = 0;
+    bgAge[g] = 0;
   }
 
   /** Everything but a plain hit. Returns the L1 way used, -1 when no bank holds the page, -2 when stopped. */
@@ -1096,10 +1128,8 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     if (w >= 0) {
       l1Age[w] = s[TICK] = (s[TICK]! + 1) | 0;
       hint[((vLow ^ (vLow >>> 10)) & 1023) | (code << 10)] = w;
-      s[SUM] = (s[SUM]! + l1Frame[w]!) | 0;
-    } else {
-      s[SUM] = (s[SUM]! + s[W_FRAME]!) | 0;
     }
+    s[SUM] = (s[SUM]! + s[W_FRAME]!) | 0;
     return w;
   }
 
@@ -1108,21 +1138,13 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     const raw = s[W_RAW]!;
     const order = s[W_ORDER]!;
     if (v >= 0) {
-      if (stOrder[v] === order && (stRaw[v]! & RAW_GLOBAL) === (raw & RAW_GLOBAL)) {
-        setStlb(v, raw);
-      } else {
-        dropStlb(v);
-      }
+      if (stOrder[v] === order) setStlb(v, vHigh);
+      else dropStlb(v);
     }
     const g = hasBig && s[LARGE_LIVE] !== 0 ? findBig(vLow, tagHigh) | 0 : -1;
     if (g >= 0) {
-      if (order === 18 && (bgRaw[g]! & RAW_GLOBAL) === (raw & RAW_GLOBAL)) {
-        bgFrame[g] = s[W_FRAME]!;
-        bgRaw[g] = raw;
-      } else {
-        bgHigh[g] = 0;
-        bgAge[g] = 0;
-      }
+      if (order === 18) setBig(g, vHigh);
+      else dropBig(g);
     }
     l1High[w] = 0;
     l1Age[w] = 0;
@@ -1454,6 +1476,10 @@ export const fastMmu: MmuFactory = (memory, preset) => {
       ledger.nestedPwcHitsLevel3 += take(C_NPWC + 1);
       ledger.nestedPwcHitsLevel4 += take(C_NPWC + 2);
       ledger.nestedPwcHitsLevel5 += take(C_NPWC + 3);
+      ledger.referenceL1Hits += take(C_LINES);
+      ledger.referenceL2Hits += take(C_LINES + 1);
+      ledger.referenceLlcHits += take(C_LINES + 2);
+      ledger.referenceDram += take(C_LINES + 3);
       ledger.accessedBitsSet += take(C_A);
       ledger.dirtyBitsSet += take(C_D);
       ledger.pmlAppends += take(C_PML);

@@ -23,9 +23,10 @@ import {
   gfns,
   type Op,
   pages,
-  Scenario,
+  type Start,
   type TreeNumber,
-} from "./plain-scenario.ts";
+} from "./plain-operation.ts";
+import { Scenario } from "./plain-scenario.ts";
 
 const noBanks = { "4k": null, "2m": null, "1g": null };
 const differentialPresets: readonly Preset[] = [
@@ -39,21 +40,30 @@ const differentialPresets: readonly Preset[] = [
     ...tinyPreset,
     l1Data: { "4k": { sets: 16, ways: 4 }, "2m": { sets: 8, ways: 4 }, "1g": { sets: 1, ways: 4 } },
     stlb: { sets: 128, ways: 8 },
+    stlb2m: false,
+    dataCache: {
+      l1: { sets: 1, ways: 2, lineBytes: 64 },
+      l2: { sets: 2, ways: 2, lineBytes: 64 },
+      llc: { sets: 4, ways: 2, lineBytes: 64 },
+    },
     nestedTlb: { sets: 16, ways: 4 },
   },
 ];
 
 const index = (list: readonly unknown[]) => fc.nat({ max: list.length - 1 });
 const level = fc.constantFrom(1, 1, 1, 2, 2, 3, 4, 5);
+const pageLevel = fc.constantFrom(1, 1, 1, 2, 2, 3);
 const tree = fc.constantFrom<TreeNumber>(0, 0, 0, 1, 2, 2, 3, 3);
 const pcid = fc.nat({ max: 2 });
 const pagingLevels = fc.constantFrom(4 as const, 4 as const, 5 as const);
 const mostly = fc.constantFrom(true, true, true, false);
 
-/** XORed into P|W|U or RWX; the first three come often, 0x2000 is an address bit inside large pages. */
+/** XORed into P|W|U or RWX. */
+const rightFlags = [bits.W, bits.U, bits.G, bits.G, bits.W | bits.A | bits.D, bits.A | bits.D];
 const flags = fc.constantFrom(
-  ...[0, 0, 0, bits.W, bits.U, bits.G, bits.G, bits.A, bits.A | bits.D, bits.EPT_D, bits.EPT_A],
-  ...[bits.EPT_X, bits.W | bits.U, bits.W | bits.D, bits.EPT_D | bits.EPT_W, 0x2000, bits.PS],
+  ...[0, 0, 0, ...rightFlags, bits.W | bits.U, bits.EPT_W | bits.EPT_X, bits.EPT_D | bits.EPT_W],
+  // An address bit inside large pages; a page where none may be.
+  ...[bits.EPT_D, bits.EPT_A, 0x2000, bits.PS],
 );
 const highFlags = fc.constantFrom(0, 0, 0, 0, 0, 0, bits.NX_HIGH, 0x0008_0000);
 
@@ -67,12 +77,14 @@ const configuration: fc.Arbitrary<Configuration> = fc.record({
 });
 
 const kinds = [0, STORE, FETCH].flatMap((kind) => [kind, kind, kind | USER]);
+/** `index` counts modulo the life's pages. */
+const page = fc.nat({ max: 59 });
 const op: fc.Arbitrary<Op> = fc.oneof(
   {
     weight: 80,
     arbitrary: fc.record({
       op: fc.constant("run"),
-      accesses: fc.array(fc.record({ page: index(pages), kind: fc.constantFrom(...kinds) }), {
+      accesses: fc.array(fc.record({ page, kind: fc.constantFrom(...kinds) }), {
         minLength: 1,
         maxLength: 8,
         size: "max",
@@ -81,11 +93,26 @@ const op: fc.Arbitrary<Op> = fc.oneof(
     }),
   },
   {
-    weight: 32,
+    weight: 30,
     arbitrary: fc.record({
       op: fc.constant("entry"),
       tree,
-      page: fc.nat({ max: 14 }),
+      page,
+      level: pageLevel,
+      value: fc.record({
+        kind: fc.constantFrom("leaf", "leaf", "link"),
+        flags: fc.constantFrom(0, 0, ...rightFlags),
+        high: fc.constantFrom(0, 0, 0, 0, bits.NX_HIGH),
+        pick: fc.nat({ max: 11 }),
+      }),
+    }),
+  },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      op: fc.constant("entry"),
+      tree,
+      page,
       level,
       value: fc.record({
         kind: fc.constantFrom("link", "link", "leaf", "leaf", "leaf", "astray", "absent"),
@@ -100,7 +127,7 @@ const op: fc.Arbitrary<Op> = fc.oneof(
     arbitrary: fc.record({
       op: fc.constant("clear"),
       tree,
-      page: fc.nat({ max: 14 }),
+      page,
       level,
       flags: fc.constantFrom(bits.A, bits.D, bits.EPT_A, bits.EPT_D, bits.A | bits.D, bits.W),
     }),
@@ -110,18 +137,18 @@ const op: fc.Arbitrary<Op> = fc.oneof(
     arbitrary: fc.record({
       op: fc.constant("table"),
       tree,
-      page: fc.nat({ max: 14 }),
+      page,
       level,
       to: fc.constantFrom("zeros", "copy"),
     }),
   },
-  { weight: 2, arbitrary: fc.record({ op: fc.constant("rebuild") }) },
+  { weight: 8, arbitrary: fc.record({ op: fc.constant("rebuild") }) },
   {
     weight: 14,
     arbitrary: fc.record({
       op: fc.constant("invalidate"),
       scope: fc.constantFrom("page", "fault", "page-of", "violation"),
-      page: index(pages),
+      page,
       gfn: index(gfns),
       pcid,
     }),
@@ -160,19 +187,19 @@ function perform(scenario: Scenario, step: Op): readonly unknown[] {
     case "run":
       return run(scenario, step);
     case "entry":
-      scenario.setEntry(step.tree, pageOf(step), step.level, step.value);
+      scenario.setEntry(step.tree, pageOf(scenario, step), step.level, step.value);
       break;
     case "clear":
-      scenario.clear(step.tree, pageOf(step), step.level, step.flags);
+      scenario.clear(step.tree, pageOf(scenario, step), step.level, step.flags);
       break;
     case "table":
-      scenario.overwriteTable(step.tree, pageOf(step), step.level, step.to);
+      scenario.overwriteTable(step.tree, pageOf(scenario, step), step.level, step.to);
       break;
     case "rebuild":
       scenario.rebuild();
       break;
     case "invalidate": {
-      const vpn = pages[step.page] as Vpn;
+      const vpn = pageAt(scenario, step.page);
       if (step.scope === "page") mmu.invalidatePage(vpn);
       else if (step.scope === "fault") mmu.invalidateFault(vpn);
       else if (step.scope === "page-of") mmu.invalidatePageOf(vpn, step.pcid);
@@ -201,9 +228,16 @@ function perform(scenario: Scenario, step: Op): readonly unknown[] {
   return [mmu.pmlIndex()];
 }
 
-/** The page that an op on tables names: of the guest's for guest trees, else a guest frame. */
-function pageOf(step: { readonly tree: TreeNumber; readonly page: number }): number {
-  return step.tree < 2 ? pages[step.page % pages.length]! : gfns[step.page % gfns.length]!;
+function pageAt({ pages: few }: Scenario, page: number): Vpn {
+  return few[page % few.length] as Vpn;
+}
+
+/** The page that an op on tables names: a page for guest trees, else a guest frame. */
+function pageOf(
+  scenario: Scenario,
+  step: { readonly tree: TreeNumber; readonly page: number },
+): number {
+  return step.tree < 2 ? pageAt(scenario, step.page) : gfns[step.page % gfns.length]!;
 }
 
 function run(scenario: Scenario, step: Op & { op: "run" }): readonly unknown[] {
@@ -211,7 +245,7 @@ function run(scenario: Scenario, step: Op & { op: "run" }): readonly unknown[] {
   const { accesses, reported } = step;
   const seen: unknown[] = [];
   accesses.forEach(({ page, kind }, i) => {
-    const vpn = pages[page]!;
+    const vpn = pageAt(scenario, page);
     // The offset in the page must not matter; `<<` takes the number modulo 2^32.
     mmu.low[i] = (vpn << 12) | ((i * 0x428) & 0xfff);
     mmu.high[i] = Math.floor(vpn / 2 ** 20) | kind;
@@ -225,7 +259,7 @@ function run(scenario: Scenario, step: Op & { op: "run" }): readonly unknown[] {
       seen.push(`${dimension} level ${at}: frame ${pfn}, entry ${entry}`);
     }
     if (reason === STOP_NONE) continue;
-    const vpn = pages[accesses[from]!.page] as Vpn;
+    const vpn = pageAt(scenario, accesses[from]!.page);
     if (reason === STOP_PAGE_FAULT) {
       seen.push(mmu.stopError());
       if (reported) mmu.invalidateFault(vpn);
@@ -278,13 +312,9 @@ function differences(unit: Scenario, plain: Scenario): readonly string[] {
   return found;
 }
 
-function liveAlike(factory: MmuFactory, start: Start, ops: readonly Op[]): void {
-  const make = (of: MmuFactory) => {
-    const { preset, placedAt } = start;
-    return new Scenario(of, differentialPresets[preset]!, start.configuration, placedAt);
-  };
-  const unit = make(factory);
-  const plain = make(plainMmu);
+function liveAlike(factory: MmuFactory, from: Start, ops: readonly Op[]): void {
+  const unit = new Scenario(factory, from);
+  const plain = new Scenario(plainMmu, from);
   ops.forEach((step, i) => {
     const expected = perform(plain, step);
     expect(perform(unit, step), `seen in op ${i}`).toEqual(expected);
@@ -295,16 +325,11 @@ function liveAlike(factory: MmuFactory, start: Start, ops: readonly Op[]): void 
   expect(walks).toBe(plain.walkLengths.reduce((sum, count) => sum + count, 0));
 }
 
-interface Start {
-  readonly preset: number;
-  readonly configuration: Configuration;
-  readonly placedAt: number;
-}
-
 const start: fc.Arbitrary<Start> = fc.record({
-  preset: index(differentialPresets),
+  preset: fc.constantFrom(...differentialPresets),
   configuration,
   placedAt: fc.constantFrom(0, 1024),
+  pages: fc.uniqueArray(fc.constantFrom(...pages), { minLength: 1, maxLength: 7, size: "max" }),
 });
 
 describe.each(units)("the %s unit", (_name, factory) => {

@@ -28,6 +28,7 @@ export const tinyPreset: Preset = {
   l1Data: { "4k": { sets: 2, ways: 2 }, "2m": { sets: 1, ways: 2 }, "1g": { sets: 1, ways: 1 } },
   l1Code: { "4k": { sets: 2, ways: 2 }, "2m": { sets: 1, ways: 2 } },
   stlb: { sets: 4, ways: 3 },
+  stlb2m: true,
   stlb1g: { sets: 1, ways: 2 },
   pwc: {
     2: { sets: 2, ways: 2 },

@@ -45,7 +45,7 @@ class PlainMmu implements Mmu {
   private sum = 0;
 
   constructor(memory: PhysicalMemory, preset: Preset) {
-    const { l1Data, l1Code, stlb, stlb1g } = preset;
+    const { l1Data, l1Code, stlb, stlb2m, stlb1g } = preset;
     this.l1Data = new PlainTlb(
       [
         { order: 0, cache: new PlainCache(l1Data["4k"]) },
@@ -65,7 +65,7 @@ class PlainMmu implements Mmu {
     this.stlb = new PlainTlb(
       [
         { order: 0, cache: unified },
-        { order: 9, cache: unified },
+        { order: 9, cache: stlb2m ? unified : new PlainCache<TlbEntry>(null) },
         { order: 18, cache: new PlainCache(stlb1g) },
       ],
       "skip",

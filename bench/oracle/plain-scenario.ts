@@ -1,9 +1,9 @@
 /**
- * Random life of one unit of translation hardware, as data: what the differential test does to two alike.
+ * One unit of translation hardware with the tables that its random life is about.
  *
  * Two guest trees and a tree per nested format, 5 levels each (a 4-level root is the table below), over
- * few pages on both sides of table boundaries, so that operations collide. Entries are rewritten at all
- * levels without regard for what caches hold: a guest that never flushes is legal for silicon.
+ * few pages. Entries are rewritten at all levels without regard for what caches hold: a guest that never
+ * flushes is legal for silicon.
  */
 import { indexAt, pagesPerEntry, type PagingLevels, type Pfn } from "../../machine/address.ts";
 import { createLedger, walkLengthMax } from "../../machine/counters.ts";
@@ -11,122 +11,18 @@ import { EPT_D, PS } from "../../machine/entry.ts";
 import type { NestedPaging } from "../../machine/exit.ts";
 import type { MmuFactory } from "../../machine/machine.ts";
 import { PhysicalMemory } from "../../machine/memory.ts";
-import type { Mmu } from "../../machine/mmu.ts";
-import type { Preset } from "../../machine/presets.ts";
+import { type Mmu, STORE } from "../../machine/mmu.ts";
 import { registersOf, rwx, userWritable } from "./plain-fixture.ts";
-
-/** Pages on both sides of boundaries between tables of each level. */
-export const pages: readonly number[] = [
-  0,
-  1,
-  2,
-  3,
-  511,
-  512,
-  513,
-  1026,
-  2 ** 18 - 1,
-  2 ** 18,
-  2 ** 18 + 5,
-  2 ** 27 - 1,
-  2 ** 27,
-  2 ** 36,
-  2 ** 36 + 1,
-];
-
-/** Frames that guest leaves map: some aligned for large pages, some outside memory. */
-export const frames: readonly number[] = [
-  600,
-  601,
-  602,
-  1100,
-  1024,
-  1025,
-  2048,
-  2560,
-  3072,
-  3584,
-  0,
-  4095,
-  2 ** 18,
-  100_000,
-  0xf000_0000,
-];
-
-/** Guest frames whose nested entries are rewritten: guest tables, data, large pages. */
-export const gfns: readonly number[] = [1, 2, 3, 5, 8, 13, 21, 34, 600, 601, 1024, 2048, 2 ** 18];
-
-export interface EntryValue {
-  /** `link` and `leaf` as it should be, `astray` links the table of another page. */
-  readonly kind: "link" | "leaf" | "astray" | "absent";
-  /** XORed into the usual flags. */
-  readonly flags: number;
-  /** ORed into the high half: NX and reserved bits. */
-  readonly high: number;
-  /** Index into `frames` or `pages`. */
-  readonly pick: number;
-}
-
-/** A tree by number: two guest trees, then EPT, then NPT. */
-export type TreeNumber = 0 | 1 | 2 | 3;
-
-export interface Configuration {
-  readonly nested: "none" | "ept" | "ept-ad" | "npt";
-  readonly nestedLevels: PagingLevels;
-  readonly levels: PagingLevels;
-  readonly writeProtect: boolean;
-  readonly globalPages: boolean;
-  readonly vpid: number;
-}
-
-export type Op =
-  | {
-      readonly op: "run";
-      /** `page` is an index into `pages`, `kind` the top bits of the high column. */
-      readonly accesses: readonly { readonly page: number; readonly kind: number }[];
-      /** Does silicon drop what a fault or violation drops, and the hypervisor drain the PML buffer? */
-      readonly reported: boolean;
-    }
-  | {
-      readonly op: "entry";
-      readonly tree: TreeNumber;
-      readonly page: number;
-      readonly level: number;
-      readonly value: EntryValue;
-    }
-  | {
-      readonly op: "clear";
-      readonly tree: TreeNumber;
-      readonly page: number;
-      readonly level: number;
-      /** Flags that go. */
-      readonly flags: number;
-    }
-  | {
-      readonly op: "table";
-      readonly tree: TreeNumber;
-      readonly page: number;
-      readonly level: number;
-      readonly to: "zeros" | "copy";
-    }
-  | { readonly op: "rebuild" }
-  | {
-      readonly op: "invalidate";
-      readonly scope: "page" | "fault" | "page-of" | "violation";
-      readonly page: number;
-      readonly gfn: number;
-      readonly pcid: number;
-    }
-  | {
-      readonly op: "flush";
-      readonly scope: "context" | "non-global" | "linear" | "nested";
-      readonly pcid: number;
-    }
-  | { readonly op: "root"; readonly tree: 0 | 1; readonly pcid: number }
-  | { readonly op: "configure"; readonly configuration: Configuration }
-  | { readonly op: "pml"; readonly to: "on" | "off" | "reset" }
-  /** Fills the PML buffer until `left` entries are free. */
-  | { readonly op: "fill-pml"; readonly left: number };
+import {
+  type Configuration,
+  type EntryValue,
+  frames,
+  framesInside,
+  mappedGfns,
+  type Start,
+  type TreeNumber,
+  variety,
+} from "./plain-operation.ts";
 
 const guestFrames = 4096;
 const isNestedTree = (tree: TreeNumber) => tree >= 2;
@@ -136,7 +32,8 @@ export class Scenario {
   readonly mmu: Mmu;
   readonly ledger = createLedger();
   readonly walkLengths = new Float64Array(walkLengthMax + 1);
-  configuration: Configuration;
+  readonly pages: readonly number[];
+  private configuration: Configuration;
   private readonly placedAt: number;
   /** Frame of the table of `tree` at `level` around `page`: key "tree level page-span". */
   private readonly tables = new Map<string, number>();
@@ -144,14 +41,14 @@ export class Scenario {
   private root: { readonly tree: 0 | 1; readonly pcid: number } = { tree: 0, pcid: 0 };
   private nextGuestTable = 1;
 
-  /** `placedAt` is XORed into a guest frame's number to give its host frame under nested paging. */
-  constructor(factory: MmuFactory, preset: Preset, start: Configuration, placedAt: number) {
+  constructor(factory: MmuFactory, { preset, configuration, placedAt, pages: few }: Start) {
     this.mmu = factory(this.memory, preset);
-    this.configuration = start;
+    this.pages = few;
+    this.configuration = configuration;
     this.placedAt = placedAt;
     this.pmlBuffer = this.memory.allocateTable();
     this.rebuild();
-    this.configure(start);
+    this.configure(configuration);
     this.mmu.resetPml();
   }
 
@@ -163,18 +60,22 @@ export class Scenario {
   /** All trees as at the start. */
   rebuild(): void {
     const usual: EntryValue = { kind: "leaf", flags: 0, high: 0, pick: 0 };
-    const link: EntryValue = { ...usual, kind: "link" };
-    const fill = (tree: TreeNumber, page: number, pick: number) => {
-      for (let level = 5; level > 1; level--) this.setEntry(tree, page, level, link);
-      this.setEntry(tree, page, 1, { ...usual, pick });
+    const fill = (tree: TreeNumber, page: number, leaf: EntryValue) => {
+      for (let level = 5; level > 1; level--) {
+        this.setEntry(tree, page, level, { ...usual, kind: "link" });
+      }
+      this.setEntry(tree, page, 1, leaf);
     };
-    pages.forEach((page, i) => {
-      fill(0, page, i % 12);
-      fill(1, page, (i * 5 + 3) % 12);
+    this.pages.forEach((page, i) => {
+      for (const tree of [0, 1] as const) {
+        // The two trees map a page to different frames and disagree about which pages are global.
+        const [flags, high] = variety[(i + tree * 3) % variety.length]!;
+        fill(tree, page, { ...usual, flags, high, pick: (i * 5 + tree * 7) % framesInside });
+      }
     });
-    for (const tree of [2, 3] as const) {
-      for (let gfn = 0; gfn < guestFrames; gfn += gfn % 512 < 64 ? 1 : 8) fill(tree, gfn, 0);
-      for (const gfn of [...frames.slice(0, 12), ...gfns]) fill(tree, gfn, 0);
+    for (const gfn of mappedGfns) {
+      fill(2, gfn, usual);
+      fill(3, gfn, usual);
     }
   }
 
@@ -223,15 +124,16 @@ export class Scenario {
     else this.memory.copy(pfn, this.entryAt(tree, 0, level).pfn);
   }
 
-  /** Stores to page 0 with its nested D bit cleared each time. */
+  /** Stores to one page, its nested D bit cleared each time. */
   fillPml(left: number): void {
     const { configuration, root } = this;
     this.rebuild();
     this.configure({ ...configuration, nested: "ept-ad", levels: 4, nestedLevels: 4 });
     this.loadRoot({ tree: 0, pcid: 0 });
     this.setPml("on");
-    this.mmu.low[0] = 0;
-    this.mmu.high[0] = 0x8000_0000 | 0;
+    const vpn = this.pages[0]!;
+    this.mmu.low[0] = vpn << 12;
+    this.mmu.high[0] = Math.floor(vpn / 2 ** 20) | STORE;
     for (let i = 0; i < 600 && this.mmu.pmlIndex() >= left; i++) {
       this.clear(2, frames[0]!, 1, EPT_D);
       this.mmu.flushNested();
@@ -263,8 +165,10 @@ export class Scenario {
     { kind, pick }: EntryValue,
   ): number {
     if (level > 1 && kind === "link") return this.tableFrame(tree, page, level - 1);
-    if (level > 1 && kind === "astray") return this.tableFrame(tree, pages[pick]!, level - 1);
-    if (!isNestedTree(tree)) return frames[pick]!;
+    if (level > 1 && kind === "astray")
+      return this.tableFrame(tree, this.pages[pick % this.pages.length]!, level - 1);
+    const frame = frames[pick]!;
+    if (!isNestedTree(tree)) return frame - (frame % pagesPerEntry(level));
     // Nested leaves map guest frames to where the tables are, or (pick is odd) to the wrong place.
     const start = page - (page % pagesPerEntry(level));
     return (start ^ this.placedAt) + (pick % 2) * pagesPerEntry(level);

@@ -9,6 +9,7 @@
 import type { PageOrder, Pfn } from "../../machine/address.ts";
 import type { Ledger } from "../../machine/counters.ts";
 import * as bits from "../../machine/entry.ts";
+import { createDataCache, type DataCache } from "../../machine/data-cache.ts";
 import type { NestedPaging, Registers } from "../../machine/exit.ts";
 import type { PhysicalMemory } from "../../machine/memory.ts";
 import * as stops from "../../machine/mmu.ts";
@@ -47,6 +48,13 @@ export interface Access {
 
 type PwcByLevel = Readonly<Record<number, PlainCache<PwcEntry>>>;
 
+const placeCounters = [
+  "referenceL1Hits",
+  "referenceL2Hits",
+  "referenceLlcHits",
+  "referenceDram",
+] as const;
+
 /** Guest-physical mappings belong to the EPTP alone, and all of them go when it changes. */
 const noContext: Context = { vpid: 0, pcid: 0, eptp: null };
 
@@ -64,6 +72,7 @@ export class PlainTranslator {
   pmlBuffer: Pfn | null = null;
   pmlIndex = 511;
   private readonly memory: PhysicalMemory;
+  private readonly dataCache: DataCache | null;
   private readonly counts: Ledger;
   private readonly walkLengths: Float64Array;
 
@@ -74,6 +83,7 @@ export class PlainTranslator {
     this.pwc = cachesByLevel(preset.pwc);
     this.nestedPwc = cachesByLevel(preset.nestedPwc);
     this.nestedTlb = new PlainCache(preset.nestedTlb);
+    this.dataCache = preset.dataCache === null ? null : createDataCache(preset.dataCache);
   }
 
   /** One walk, counted whether it ends in a translation or in a stop. */
@@ -82,7 +92,13 @@ export class PlainTranslator {
     this.counts.walks += 1;
     const outcome = this.translateUncounted(access, context);
     this.walkLengths[Math.min(this.log.length, this.walkLengths.length - 1)]! += 1;
+    for (const { pfn, index } of this.log) this.readLine(pfn * 64 + Math.floor(index / 8));
     return outcome;
+  }
+
+  private readLine(line: number): void {
+    if (this.dataCache === null) return;
+    this.counts[placeCounters[this.dataCache.reference(line)]] += 1;
   }
 
   private translateUncounted(access: Access, context: Context): Translation | Stop {
