@@ -1,15 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Vpn } from "../machine/address.ts";
+import { assert } from "../machine/assert.ts";
 import { imageDataVpn, imageVpn, type Pid } from "./guest.ts";
 import type { KernelOptions } from "./options.ts";
 import { mappingOf, testGuest, type TestGuest } from "./test-guest.ts";
 
 /** The arena straddles a 1 GiB border, so ranges cross tables of three levels. */
-const arena = 5 * 512 ** 2 - 1024;
-const arenaPages = 2048;
+const arena = 5 * 512 ** 2 - 512;
+const arenaPages = 1088;
 /** Ends of ranges: odd ones, borders of 2 MiB, ranges below and above the flush ceiling. */
-const marks = [0, 3, 40, 500, 512, 513, 700, 1000, 1023, 1024, 1025, 1060, 1536, 1600, 2048];
+const marks = [0, 3, 9, 40, 500, 512, 513, 700, 1020, 1023, 1024, 1025, 1060, 1088];
 const accesses = ["none", "read", "read-write"] as const;
 
 type Access = (typeof accesses)[number] | "unmapped";
@@ -64,7 +65,9 @@ class Pair {
     const access = model.access[page]!;
     if (access === "unmapped" || (access === "none" && !model.signals[page])) return;
     if (access === "none") model.access[page] = "read-write";
-    expect(this.machine.vcpu.load((arena + page) as Vpn, 7)).toBe(model.values[page]);
+    const value = this.machine.vcpu.load((arena + page) as Vpn, 7);
+    // Not `expect`, which would take most of the test's time.
+    assert(value === model.values[page], `process ${this.current}, page ${page}: read ${value}`);
   }
 }
 
@@ -74,12 +77,12 @@ const range = fc
   .tuple(fc.nat(marks.length - 1), fc.nat(marks.length - 1))
   .filter(([a, b]) => a !== b)
   .map(([a, b]) => ({ from: marks[Math.min(a, b)]!, to: marks[Math.max(a, b)]! }));
-/** Few pages, near the marks, so that operations collide. */
-const page = fc.constantFrom(...marks.filter((mark) => mark < arenaPages), 1, 41, 511, 1022, 1061);
+/** Few pages, at borders and amid ranges, so that operations collide. */
+const page = fc.constantFrom(0, 3, 41, 511, 512, 1022, 1024, 1061);
 
 const operation: fc.Arbitrary<Operation> = fc.oneof(
   {
-    weight: 2,
+    weight: 1,
     arbitrary: fc
       .record({
         range,
@@ -104,7 +107,7 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
       ),
   },
   {
-    weight: 2,
+    weight: 1,
     arbitrary: range.map(({ from, to }): Operation => ({ machine, model }) => {
       machine.guest.unmap((arena + from) as Vpn, to - from);
       model.access.fill("unmapped", from, to);
@@ -172,9 +175,12 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
   { weight: 1, arbitrary: fc.constant<Operation>(({ machine }) => machine.guest.syscall()) },
 );
 
+/** KPTI with PCID has most to go wrong, so it comes up more often. */
+const mostly = fc.constantFrom(true, true, false);
+
 const kernelOptions: fc.Arbitrary<Partial<KernelOptions>> = fc.record({
-  kpti: fc.boolean(),
-  pcid: fc.boolean(),
+  kpti: mostly,
+  pcid: mostly,
   globalPages: fc.boolean(),
   levels: fc.constantFrom(4, 5),
   thp: fc.boolean(),
@@ -182,20 +188,21 @@ const kernelOptions: fc.Arbitrary<Partial<KernelOptions>> = fc.record({
   sharedZeroPage: fc.boolean(),
 });
 
-const guestFrames = 32_768;
+const guestFrames = 16_384;
 
 describe("the guest operating system", () => {
   // Each of these mutations was planted and caught:
-  // - Gather.flush does nothing; flushPage without INVPCID under KPTI; flushAll not noting the user PCID;
-  // - chooseAsid keeping translations of a PCID that it gives to another space;
+  // - Gather.flush skipping pages, or the full flush; no flush at fork; frames freed before the flush;
+  // - flushPage without INVPCID under KPTI; flushAll not noting the user PCID;
+  // - chooseAsid keeping the translations of a PCID that it gives to another space;
   // - copyOnWrite taking a shared frame over; copySpace leaving W in the child, or in the parent;
-  // - splitLeaf without its flush; freeTables ignoring regions that still need the table;
-  // - fillAnonymous without zeroing; frames freed before the flush.
+  // - fork forgetting private pages of files; freeTables ignoring regions that still need the table;
+  // - fillAnonymous without zeroing.
   test("shows every process its own contents and never uses a stale translation", () => {
     fc.assert(
       fc.property(
         kernelOptions,
-        fc.array(operation, { size: "max", maxLength: 120 }),
+        fc.array(operation, { size: "max", maxLength: 160 }),
         (options, operations) => {
           const pair = new Pair(testGuest(options, guestFrames));
           for (const operate of operations) operate(pair);
@@ -206,7 +213,7 @@ describe("the guest operating system", () => {
           }
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 50 },
     );
   });
 
@@ -250,7 +257,7 @@ describe("the guest operating system", () => {
           expect(guest.freeFrames).toBe(free);
         },
       ),
-      { numRuns: 30 },
+      { numRuns: 20 },
     );
   });
 
