@@ -225,6 +225,8 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     bankWays[i] = bank.ways;
     l1Entries += bank.sets * bank.ways;
   });
+  const d4Mask = bankMask[0]!;
+  const d4Ways = bankWays[0]!;
   const l1Low = new Int32Array(l1Entries + 1);
   const l1High = new Int32Array(l1Entries + 1);
   const l1Mask = new Int32Array(l1Entries + 1).fill(-1);
@@ -1102,6 +1104,47 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     bgAge[g] = 0;
   }
 
+  /**
+   * The common misses of the hint table, without a call: a data page of 4 KiB in L1, or in the STLB where its
+   * hint says. Returns the L1 way, or -1 to try everything. (STLB hits: 60 to 25 ns under load.)
+   */
+  function quick(vLow: number, tagHigh: number, kind: number): number {
+    if (d4Ways === 0) return -1;
+    const base = Math.imul(vLow & d4Mask, d4Ways);
+    const end = (base + d4Ways) | 0;
+    let victim = base;
+    let age = 0x7fff_ffff;
+    for (let w = base; w < end; w = (w + 1) | 0) {
+      if (l1Low[w] === vLow && l1High[w] === tagHigh) {
+        if (((l1Allow[w]! >>> kind) & 1) === 0) return -1;
+        c[C_L1] = (c[C_L1]! + 1) | 0;
+        s[LAST] = s[W_FRAME] = l1Frame[w]!;
+        return w;
+      }
+      if (l1Age[w]! < age) {
+        age = l1Age[w]!;
+        victim = w;
+      }
+    }
+    const v = stHint[(vLow ^ (vLow >>> 14)) & 4095]!;
+    if (stLow[v] !== vLow || stHigh[v] !== tagHigh || stOrder[v] !== 0) return -1;
+    const raw = stRaw[v]!;
+    const allow = ALLOW[(raw & 31) | s[WRITE_PROTECT]!]!;
+    // A larger page in another L1 bank would come before the STLB; a global tag must be looked for elsewhere.
+    if (((allow >>> kind) & 1) === 0 || s[LARGE_LIVE] !== 0 || s[GLOBALS_LIVE] !== 0) return -1;
+    touchStlb(v, vLow & stMask);
+    c[C_STLB] = (c[C_STLB]! + 1) | 0;
+    const frame = stFrame[v]!;
+    s[LAST] = s[W_FRAME] = frame;
+    l1Low[victim] = vLow;
+    l1High[victim] = tagHigh;
+    l1Frame[victim] = frame;
+    l1Guest[victim] = -1 << stGuest[v]!;
+    l1Raw[victim] = raw;
+    l1Allow[victim] = allow;
+    return victim;
+  }
+
   /** Everything but a plain hit. Returns the L1 way used, -1 when no bank holds the page, -2 when stopped. */
   function slow(lo: number, hw: number): number {
     const vLow = (lo >>> 12) | (hw << 20);
@@ -1109,7 +1152,14 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     const tagHigh = s[CTX]! | vHigh;
     const code = (hw >>> 30) & 1;
     const kind = hw >>> 29;
-    let w = findL1(vLow, tagHigh, code) | 0;
+    let w = code === 0 ? quick(vLow, tagHigh, kind) | 0 : -1;
+    if (w >= 0) {
+      l1Age[w] = s[TICK] = (s[TICK]! + 1) | 0;
+      hint[(vLow ^ (vLow >>> 10)) & 1023] = w;
+      s[SUM] = (s[SUM]! + s[W_FRAME]!) | 0;
+      return w;
+    }
+    w = findL1(vLow, tagHigh, code) | 0;
     if (w >= 0) {
       if (((l1Allow[w]! >>> kind) & 1) === 0) {
         if (walk(vLow, vHigh, kind) === 0) return -2;
@@ -1161,6 +1211,8 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     let tick = s[TICK]!;
     let sum = s[SUM]!;
     let hits = 0;
+    let stores = 0;
+    let fetches = 0;
     let k = from;
     let lastWay = -1;
     s[STOP] = STOP_NONE;
@@ -1183,15 +1235,20 @@ export const fastMmu: MmuFactory = (memory, preset) => {
         // Further accesses to the same page by the same port are hits that change no recency.
         const k0 = k;
         const byteMask = mask << 12;
+        const deny = ~allow;
+        stores = (stores + (hw >>> 31)) | 0;
         k = (k + 1) | 0;
         while (k < to) {
           const hx = high[k]!;
-          if ((((low[k]! ^ lo) & byteMask) | ((hx ^ hw) & 0x41ff_ffff)) !== 0) break;
-          if (((allow >>> (hx >>> 29)) & 1) === 0) break;
+          const differs =
+            ((low[k]! ^ lo) & byteMask) | ((hx ^ hw) & 0x41ff_ffff) | ((deny >>> (hx >>> 29)) & 1);
+          if (differs !== 0) break;
+          stores = (stores + (hx >>> 31)) | 0;
           k = (k + 1) | 0;
         }
         const run = (k - k0) | 0;
         hits = (hits + run) | 0;
+        fetches = (fetches + Math.imul(run, (hw >>> 30) & 1)) | 0;
         sum = (sum + Math.imul(run, l1Frame[w]!)) | 0;
         lastWay = w;
       }
@@ -1203,6 +1260,8 @@ export const fastMmu: MmuFactory = (memory, preset) => {
       sum = s[SUM]!;
       if (done === -2) break;
       lastWay = -1;
+      stores = (stores + (high[k]! >>> 31)) | 0;
+      fetches = (fetches + ((high[k]! >>> 30) & 1)) | 0;
       k = (k + 1) | 0;
     }
     s[TICK] = tick;
@@ -1213,23 +1272,11 @@ export const fastMmu: MmuFactory = (memory, preset) => {
       s[LAST] = l1Frame[lastWay]! + (vLow & ~l1Mask[lastWay]!);
     }
     c[C_L1] = (c[C_L1]! + hits) | 0;
-    countKinds(from, k);
-    return k;
-  }
-
-  /** Stores and fetches among the accesses done. Outside the hit loop: there it would cost each hit. */
-  function countKinds(from: number, to: number): void {
-    let stores = 0;
-    let fetches = 0;
-    for (let k = from; k < to; k++) {
-      const hw = high[k]!;
-      stores = (stores + (hw >>> 31)) | 0;
-      fetches = (fetches + ((hw >>> 30) & 1)) | 0;
-    }
     c[C_STORES] = (c[C_STORES]! + stores) | 0;
     c[C_FETCHES] = (c[C_FETCHES]! + fetches) | 0;
     // No other counter grows faster than 64 references per access, a batch at a time.
     if (c[C_L1]! > 0x3fff_0000 || c[C_REF_NESTED]! > 0x3fff_0000) spill();
+    return k;
   }
 
   /** Moves the int32 counts into the totals before they can overflow. */
