@@ -58,8 +58,9 @@ export function makeLeaf(vm: Vm, page: ShadowPage, oldLow: number, wish: LeafWis
   if (access & ACC_USER) low |= U;
   let writeProtected = false;
   if (access & ACC_WRITE) {
-    // An entry that was writable before a sync is not checked again: protecting it was somebody else's duty.
-    if (cause === "sync" && (oldLow & W) !== 0) {
+    // An entry that was writable is not checked again: protecting it was somebody else's duty. Nor does it get
+    // D: silicon sets that, so a page read only keeps an entry that a later fault finds unchanged.
+    if ((oldLow & W) !== 0) {
       low |= W | MMU_WRITABLE;
     } else if (mayBecomeWritable(vm, gfn, cause)) {
       low |= W | MMU_WRITABLE | D;
