@@ -9,19 +9,25 @@ export function describePoint({ id, engine, workload, params, preset, seed }: Po
   return `point ${id} (${engine} ${workload}${values.join("")} on ${preset}, seed ${seed})`;
 }
 
-/** Words in a parameter's name that say how often the program does something. */
-const repetitions = ["accesses", "ops", "lookups", "switches", "calls", "rounds", "requests"];
+/** Accesses that one unit of a parameter brings, by the end of its name: orders of magnitude, no more. */
+const accessesPerUnit: readonly (readonly [ending: RegExp, accesses: number])[] = [
+  [/accesses$/i, 1],
+  [/ops$/i, 5],
+  [/(?:pages|leaves)$/i, 5],
+  [/(?:requests|lookups|calls|switches)$/i, 20],
+  [/(?:forks|jobs)$/i, 1000],
+  [/rounds$/i, 20_000],
+];
 
-/** A rough share of the work, for the order of starting only: what a point repeats, times its engine's cost. */
-export function pointWeight({ params, engine }: PointKey): number {
-  let weight = 100_000;
+/**
+ * About how many accesses a point performs. It decides the order of starting and who gets code of its own,
+ * never a result.
+ */
+export function pointWeight({ params }: PointKey): number {
+  let weight = 10_000;
   for (const [name, value] of Object.entries(params)) {
-    if (
-      typeof value === "number" &&
-      repetitions.some((word) => name.toLowerCase().includes(word))
-    ) {
-      weight += value;
-    }
+    const [, accesses = 0] = accessesPerUnit.find(([ending]) => ending.test(name)) ?? [];
+    if (typeof value === "number") weight += value * accesses;
   }
-  return engine === "native" ? weight : 2 * weight;
+  return weight;
 }
