@@ -108,6 +108,9 @@ const LARGE_NESTED_LIVE = 31;
 const TICK_PWC = 32;
 const W_GUEST = 33;
 const FRAGMENTS_LIVE = 34;
+/** -1 once entries of two sizes cover one page (the guest did not flush): hints then serve 4 KiB pages only. */
+const OVERLAP = 35;
+const SMALL_LIVE = 36;
 
 /** Indices into the batch counters `c`. */
 const C_L1 = 0;
@@ -353,6 +356,8 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     s[GLOBALS_LIVE] = 0;
     s[LARGE_LIVE] = 0;
     s[FRAGMENTS_LIVE] = 0;
+    s[OVERLAP] = 0;
+    s[SMALL_LIVE] = 0;
     nameContexts();
   }
   rename();
@@ -893,6 +898,11 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     const ways = bankWays[b]!;
     const tag = (vLow >>> own) << own;
     const base = (bankBase[b]! + ((vLow >>> own) & bankMask[b]!) * ways) | 0;
+    if ((raw & RAW_GLOBAL) !== 0) {
+      for (let v = base; v < base + ways; v++) {
+        if (l1Low[v] === tag && isReplaced(l1High[v]!, vHigh)) dropL1(v);
+      }
+    }
     let w = base;
     let age = l1Age[base]!;
     for (let v = (base + 1) | 0, end = (base + ways) | 0; v < end; v = (v + 1) | 0) {
@@ -910,9 +920,34 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     l1Frame[w] = frame + (tag & ((1 << order) - 1));
     l1Raw[w] = raw;
     l1Allow[w] = allowOf(raw);
-    if (own !== 0) s[LARGE_LIVE] = 1;
+    if (own === 0) s[SMALL_LIVE] = 1;
+    else s[LARGE_LIVE] = 1;
+    const isMixed = s[LARGE_LIVE] !== 0 && (s[SMALL_LIVE] !== 0 || own === 18);
+    if (isMixed && (own !== 0 || (raw & RAW_GLOBAL) !== 0)) markOverlap(w, first);
     if ((raw & RAW_GLOBAL) !== 0) s[GLOBALS_LIVE] = 1;
     return w;
+  }
+
+  /** A new entry, large or global: does one of another size, whatever its context, cover part of it? */
+  function markOverlap(w: number, first: number): void {
+    for (let b = first, last = first === 0 ? 3 : 5; b < last; b++) {
+      const end = bankBase[b]! + (bankMask[b]! + 1) * bankWays[b]!;
+      for (let v = bankBase[b]!; v < end; v++) {
+        const mask = l1Mask[v]! & l1Mask[w]!;
+        if (l1Mask[v] === l1Mask[w] || l1High[v] === 0) continue;
+        if (((l1Low[v]! ^ l1Low[w]!) & mask) === 0) s[OVERLAP] = -1;
+      }
+    }
+  }
+
+  /** A global entry replaces those of single PCIDs: no lookup may find two entries. */
+  function isReplaced(tagHigh: number, vHigh: number): boolean {
+    if ((tagHigh & VPN_HIGH) !== vHigh || tagHigh === 0) return false;
+    for (const [key, context] of contexts) {
+      if (Math.floor(key / (2 * globalsOfVpid)) !== vpid) continue;
+      if ((tagHigh & ~VPN_HIGH) === (VALID | (context << contextShift))) return true;
+    }
+    return false;
   }
 
   function stHash(tag: number, order: number): number {
@@ -960,9 +995,10 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     if (!hasStlb || (order === 9 && !hasStlb2m)) return;
     const tag = (vLow >>> order) << order;
     const set = (vLow >>> order) & stMask;
+    const raw = s[W_RAW]!;
+    if ((raw & RAW_GLOBAL) !== 0) dropReplaced(tag, vHigh, order, -1);
     const v = stPrevious[stHead[set]!]!;
     uncountStlb(v);
-    const raw = s[W_RAW]!;
     const hash = stHash(tag, order);
     stCount[hash] = stCount[hash]! + 1;
     stLow[v] = tag;
@@ -976,6 +1012,14 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     else s[LARGE_LIVE] = 1;
     if ((raw & RAW_GLOBAL) !== 0) s[GLOBALS_LIVE] = 1;
     stHead[set] = v;
+  }
+
+  function dropReplaced(tag: number, vHigh: number, order: number, except: number): void {
+    const base = ((tag >>> order) & stMask) * stWays;
+    for (let v = base; v < base + stWays; v++) {
+      if (v === except || stLow[v] !== tag || stOrder[v] !== order) continue;
+      if (isReplaced(stHigh[v]!, vHigh)) dropStlb(v);
+    }
   }
 
   function uncountStlb(v: number): void {
@@ -1004,9 +1048,10 @@ export const fastMmu: MmuFactory = (memory, preset) => {
 
   function fillBig(vLow: number, vHigh: number): void {
     const base = ((vLow >>> 18) & (big.sets - 1)) * big.ways;
+    const raw = s[W_RAW]!;
+    if ((raw & RAW_GLOBAL) !== 0) dropReplacedBig(vLow, vHigh, -1);
     let v = base;
     for (let w = base; w < base + big.ways; w++) if (bgAge[w]! < bgAge[v]!) v = w;
-    const raw = s[W_RAW]!;
     bgLow[v] = (vLow >>> 18) << 18;
     bgHigh[v] = contextOf(raw) | vHigh;
     bgFrame[v] = s[W_FRAME]!;
@@ -1074,6 +1119,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
   /** The walk's result for an entry that keeps its page; G may have changed. */
   function setStlb(v: number, vHigh: number): void {
     const raw = s[W_RAW]!;
+    if ((raw & RAW_GLOBAL) !== 0) dropReplaced(stLow[v]!, vHigh, stOrder[v]!, v);
     stHigh[v] = contextOf(raw) | vHigh;
     stFrame[v] = s[W_FRAME]!;
     stRaw[v] = raw;
@@ -1093,10 +1139,18 @@ export const fastMmu: MmuFactory = (memory, preset) => {
 
   function setBig(g: number, vHigh: number): void {
     const raw = s[W_RAW]!;
+    if ((raw & RAW_GLOBAL) !== 0) dropReplacedBig(bgLow[g]!, vHigh, g);
     bgHigh[g] = contextOf(raw) | vHigh;
     bgFrame[g] = s[W_FRAME]!;
     bgRaw[g] = raw;
     if ((raw & RAW_GLOBAL) !== 0) s[GLOBALS_LIVE] = 1;
+  }
+
+  function dropReplacedBig(vLow: number, vHigh: number, except: number): void {
+    for (let g = 0; g < bgHigh.length; g++) {
+      if (g === except || bgLow[g] !== (vLow >>> 18) << 18) continue;
+      if (isReplaced(bgHigh[g]!, vHigh)) dropBig(g);
+    }
   }
 
   function dropBig(g: number): void {
@@ -1142,6 +1196,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     l1Guest[victim] = -1 << stGuest[v]!;
     l1Raw[victim] = raw;
     l1Allow[victim] = allow;
+    s[SMALL_LIVE] = 1;
     return victim;
   }
 
@@ -1208,6 +1263,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     rerank();
     const context = s[CTX]!;
     const globals = s[CTX_GLOBAL]!;
+    let overlap = s[OVERLAP]!;
     let tick = s[TICK]!;
     let sum = s[SUM]!;
     let hits = 0;
@@ -1225,7 +1281,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
         const vHigh = (hw & HIGH_MASK) >>> 12;
         const w = hint[((vLow ^ (vLow >>> 10)) & 1023) | ((hw >>> 20) & 1024)]!;
         const mask = l1Mask[w]!;
-        if (((l1Low[w]! ^ vLow) & mask) !== 0) break;
+        if ((((l1Low[w]! ^ vLow) & mask) | (~mask & overlap)) !== 0) break;
         const tag = l1High[w]!;
         if (tag !== (context | vHigh) && tag !== (globals | vHigh)) break;
         const allow = l1Allow[w]!;
@@ -1258,6 +1314,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
       const done = slow(low[k]!, high[k]!) | 0;
       tick = s[TICK]!;
       sum = s[SUM]!;
+      overlap = s[OVERLAP]!;
       if (done === -2) break;
       lastWay = -1;
       stores = (stores + (high[k]! >>> 31)) | 0;
