@@ -1,0 +1,48 @@
+#!/usr/bin/env node
+/**
+ * `npm run validate`: our engines against the counts of real kernels.
+ *
+ * Exit codes: 0 every value agrees, 1 some differ, 2 wrong usage or a folder that is no ground truth.
+ */
+import { availableParallelism } from "node:os";
+import { Command } from "@commander-js/extra-typings";
+import { type PlacedDifference, validate } from "../bench/validate.ts";
+import { errorReport } from "./error-report.ts";
+
+/** Differences listed; the rest is only counted. */
+const listedMax = 40;
+const defaultFolder = new URL("../results/groundtruth", import.meta.url).pathname;
+
+const program = new Command("validate")
+  .description("Replay ground-truth traces through the engines and compare every count.")
+  .option(
+    "--dir <folder>",
+    "a folder with traces/ and expected.csv.gz, or of such folders",
+    defaultFolder,
+  )
+  .exitOverride()
+  .configureOutput({ outputError: () => undefined });
+
+try {
+  const { dir } = program.parse().opts();
+  const onTrace = (done: number, total: number) => {
+    if (process.stderr.isTTY) process.stderr.write(`\r${done}/${total} traces`);
+  };
+  const result = await validate(dir, { workers: availableParallelism(), onTrace });
+  if (process.stderr.isTTY) process.stderr.write("\n");
+  for (const note of result.notes) console.log(`not compared: ${note}`);
+  for (const difference of result.differences.slice(0, listedMax)) console.log(line(difference));
+  const unlisted = result.differences.length - listedMax;
+  if (unlisted > 0) console.log(`and ${unlisted} more`);
+  console.log(`${result.compared} values compared, ${result.differences.length} differ`);
+  process.exitCode = result.differences.length === 0 ? 0 : 1;
+} catch (error) {
+  const { text, exitCode } = errorReport(error);
+  if (text !== "") console.error(text);
+  process.exitCode = exitCode;
+}
+
+function line({ trace, kernel, mode, phase, counter, expected, got }: PlacedDifference): string {
+  const value = got === null ? "no such phase" : String(got);
+  return `${trace} (${kernel} ${mode}), ${phase}, ${counter}: expected ${expected}, got ${value}`;
+}
