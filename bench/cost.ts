@@ -61,6 +61,7 @@ export const events = {
     tableZapped: { counters: ["shadowPagesZapped"], category: "hypervisorTables" },
     tableUnsynced: { counters: ["shadowPagesUnsynced"], category: "hypervisorTables" },
     tableSynced: { counters: ["shadowPagesSynced"], category: "hypervisorTables" },
+    flushRequested: { counters: ["remoteFlushes"], category: "hypervisorTables" },
     hugePageSplit: { counters: ["hugePagesSplit"], category: "hypervisorTables" },
     storeEmulated: { counters: ["emulatedStores"], category: "hypervisorEmulation" },
     pteWriteMirrored: { counters: ["emulatedPteWrites"], category: "hypervisorEmulation" },
@@ -71,7 +72,6 @@ export const events = {
   },
   host: {
     fault: { counters: ["hostFaults"], category: "host" },
-    remoteFlush: { counters: ["remoteFlushes"], category: "host" },
   },
 } as const satisfies Record<string, Record<string, Event>>;
 

@@ -1,10 +1,17 @@
 /**
  * Rows arranged for comparison: settings, in them cases, in a case one series per engine.
  *
- * A setting is a machine (preset, host page size, levels): engines are compared only within one. A case is a
- * guest program in a setting: a workload with its parameters. A series holds one engine's seeds.
+ * A setting is a machine (preset, host page size, levels) and a set of engines: only what ran on the same
+ * machine is compared, and a figure has no holes. A case is a guest program in a setting: a workload with its
+ * parameters. A series holds one engine's seeds.
  */
-import { type PointKey, type PointRow, type ResultRows, type WalkRow } from "../bench/result.ts";
+import {
+  baselineEngine,
+  type PointKey,
+  type PointRow,
+  type ResultRows,
+  type WalkRow,
+} from "../bench/result.ts";
 
 export interface Series {
   readonly engine: string;
@@ -25,12 +32,16 @@ export interface Case {
 
 export interface Setting {
   readonly title: string;
-  /** For file names: what tells this setting from the others, in lower case. */
+  /** For file names: what tells this setting from the first, which has none. */
   readonly slug: string;
   /** In order of first appearance in the results, which is the order of the sweep. */
   readonly engines: readonly string[];
   readonly cases: readonly Case[];
 }
+
+/** Cases of few engines stand apart from the rest, but not in more groups than a reader can follow. */
+const groupsMax = 3;
+const groupCasesMin = 2;
 
 /** Compares the measured region; the setting with most points comes first. */
 export function arrange({ points, walks }: ResultRows): Setting[] {
@@ -40,14 +51,12 @@ export function arrange({ points, walks }: ResultRows): Setting[] {
     ({ key }) => key.id,
   );
   const engines = [...new Set(measured.map(({ key }) => key.engine))];
-  return [...Map.groupBy(measured, ({ key }) => settingTitle(key))]
+  return [...Map.groupBy(measured, ({ key }) => machineOf(key).title)]
     .toSorted(([, a], [, b]) => b.length - a.length)
-    .map(([title, rows]) => ({
-      title,
-      slug: title.replaceAll(/[^a-z0-9]+/gi, "-").toLowerCase(),
-      engines: engines.filter((engine) => rows.some(({ key }) => key.engine === engine)),
-      cases: casesOf(rows, engines, measuredWalks),
-    }));
+    .flatMap(([title, rows], index) => {
+      const slug = index === 0 || rows[0] === undefined ? "" : machineOf(rows[0].key).slug;
+      return settingsOf({ title, slug }, casesOf(rows, engines, measuredWalks), engines);
+    });
 }
 
 /** The most seeds that any engine ran in any case. */
@@ -55,8 +64,34 @@ export function seedsMax({ cases }: Setting): number {
   return Math.max(...cases.flatMap(({ series }) => series.map(({ points }) => points.length)));
 }
 
-function settingTitle({ preset, backing, guestLevels, nestedLevels }: PointKey): string {
-  return `${preset}, ${backing === "4k" ? "4 KiB" : "2 MiB"} host pages, ${guestLevels}-on-${nestedLevels} levels`;
+type Name = Pick<Setting, "title" | "slug">;
+
+function machineOf({ preset, backing, guestLevels, nestedLevels }: PointKey): Name {
+  const size = backing === "4k" ? "4 KiB" : "2 MiB";
+  return {
+    title: `${preset}, ${size} host pages, ${guestLevels}-on-${nestedLevels} levels`,
+    slug: `${preset}-${backing}-${guestLevels}on${nestedLevels}`,
+  };
+}
+
+/** Cases by the engines that ran them: the largest group first, stragglers with it. */
+function settingsOf(machine: Name, cases: readonly Case[], engines: readonly string[]): Setting[] {
+  const enginesOf = ({ series }: Case) => series.map(({ engine }) => engine).join(" ");
+  const groups = [...Map.groupBy(cases, enginesOf).values()].toSorted(
+    (a, b) => b.length - a.length,
+  );
+  const apart = groups.slice(1, groupsMax).filter(({ length }) => length >= groupCasesMin);
+  const together = cases.filter((one) => !apart.some((group) => group.includes(one)));
+  return [together, ...apart].map((group, index) => {
+    const names = engines.filter((engine) =>
+      group.some(({ series }) => series.some((one) => one.engine === engine)),
+    );
+    const common = { engines: names, cases: group };
+    if (index === 0) return { ...machine, ...common };
+    const others = names.filter((engine) => engine !== baselineEngine);
+    const slug = [machine.slug, "only", ...others].filter((part) => part !== "").join("-");
+    return { title: `${machine.title}, only ${others.join(", ")}`, slug, ...common };
+  });
 }
 
 function casesOf(
@@ -66,15 +101,14 @@ function casesOf(
 ): Case[] {
   const byWorkload = Map.groupBy(rows, ({ key }) => key.workload);
   return [...byWorkload].flatMap(([workload, ofWorkload]) => {
-    const varying = varyingParams(ofWorkload);
-    return [...Map.groupBy(ofWorkload, ({ key }) => JSON.stringify(key.params))].map(
-      ([, ofCase]) => ({
-        label: [workload, ...paramTexts(ofCase, varying)].join(" "),
-        workload,
-        note: ofCase.find(({ label }) => label !== "")?.label ?? "",
-        series: seriesOf(ofCase, engines, walks),
-      }),
-    );
+    const byParams = [...Map.groupBy(ofWorkload, ({ key }) => JSON.stringify(key.params)).values()];
+    const names = tellingParams(byParams.flatMap(([first]) => (first ? [first.key.params] : [])));
+    return byParams.map((ofCase) => ({
+      label: [workload, ...paramTexts(ofCase, names)].join(" "),
+      workload,
+      note: ofCase.find(({ label }) => label !== "")?.label ?? "",
+      series: seriesOf(ofCase, engines, walks),
+    }));
   });
 }
 
@@ -90,12 +124,33 @@ function seriesOf(
   });
 }
 
-/** Parameters that differ between the rows of one workload. */
-function varyingParams(rows: readonly PointRow[]): string[] {
-  const names = new Set(rows.flatMap(({ key }) => Object.keys(key.params)));
-  return [...names].filter((name) => new Set(rows.map(({ key }) => key.params[name])).size > 1);
+/** Words in names of parameters that say how long a program runs, not what it is. */
+const lengthWords = /accesses|calls|forks|lookups|ops|requests|rounds|switches/i;
+
+/** The fewest parameters that tell these apart; how long a program runs is left out first. */
+function tellingParams(cases: readonly PointKey["params"][]): string[] {
+  const all = [...new Set(cases.flatMap((params) => Object.keys(params)))];
+  const isTold = (names: readonly string[]) =>
+    new Set(cases.map((params) => JSON.stringify(names.map((name) => params[name] ?? null))))
+      .size === cases.length;
+  const byInterest = all.toSorted(
+    (a, b) => Number(lengthWords.test(b)) - Number(lengthWords.test(a)),
+  );
+  let kept: readonly string[] = all;
+  for (const name of byInterest) {
+    const without = kept.filter((other) => other !== name);
+    if (isTold(without)) kept = without;
+  }
+  return [...kept];
 }
 
+/** `pages=64` for a number, the bare word for a word such as `2m`. */
 function paramTexts([first]: readonly PointRow[], names: readonly string[]): string[] {
-  return names.map((name) => `${name}=${first?.key.params[name] ?? ""}`);
+  const values = names.map((name) => [name, first?.key.params[name]] as const);
+  const numbers = values.filter(([, value]) => typeof value === "number");
+  const words = values.filter(([, value]) => typeof value === "string");
+  return [
+    ...numbers.map(([name, value]) => `${name}=${value}`),
+    ...words.map(([, word]) => `${word}`),
+  ];
 }

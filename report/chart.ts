@@ -19,7 +19,7 @@ export interface Chart {
 /** The parts of a top-level spec that do not depend on the figure. */
 export function frame(title: string, setting: Setting, remarks: readonly string[]) {
   const seeds = seedsMax(setting);
-  const repeated = seeds > 1 ? `, ${seeds} seeds` : "";
+  const repeated = seeds > 1 ? `, up to ${seeds} seeds` : "";
   const notes = footnotes(setting.cases).lines;
   return {
     $schema: "https://vega.github.io/schema/vega-lite/v6.json" as const,
@@ -52,6 +52,10 @@ const columnGap = 22;
 
 /** A panel per case. Each has its own scale and axis: a shared axis would stand below the last row only. */
 export function facetByCase(labels: readonly string[], { columns }: PanelGrid) {
+  // Parameters stand below the name: a panel is narrower than both in one line.
+  const first = "split(datum.label, ' ')[0]";
+  const twoLines = `[${first}, slice(datum.label, length(${first}) + 1)]`;
+  const hasParams = labels.some((label) => label.includes(" "));
   return {
     columns,
     spacing: { row: 16, column: columnGap },
@@ -59,7 +63,7 @@ export function facetByCase(labels: readonly string[], { columns }: PanelGrid) {
       field: "case",
       type: "nominal" as const,
       sort: [...labels],
-      header: { title: null },
+      header: { title: null, ...(hasParams ? { labelExpr: twoLines } : {}) },
     },
     resolve: { scale: { x: "independent" as const } },
   };

@@ -7,7 +7,7 @@ export function short(value: number): string {
   if (value === 0) return "0";
   if (value < 0.0001) return "<0.0001";
   if (value < 0.0995) return String(Number(value.toPrecision(2)));
-  if (value >= 1000) return grouped(Math.round(Number(value.toPrecision(3))));
+  if (value >= 999.5) return grouped(Math.round(Number(value.toPrecision(3))));
   return value.toFixed(decimalsOf(value));
 }
 

@@ -137,7 +137,7 @@ test("each further setting has its own charts under its own names", () => {
     ({ name }) => name,
   );
   expect(names).toContain("cycles");
-  expect(names).toContain("cycles-skylake-sp-2-mib-host-pages-4-on-4-levels");
+  expect(names).toContain("cycles-skylake-sp-2m-4on4");
 });
 
 test("a spec is readable on its own: it names its schema and holds its data", async () => {

@@ -51,13 +51,20 @@ export interface NamedSpec {
 
 /** All charts; those of the largest setting bear the plain name. */
 export function chartSpecs(rows: ResultRows): NamedSpec[] {
-  return arrange(rows).flatMap((setting, index) =>
+  return arrange(rows).flatMap((setting) =>
     Object.entries(charts).flatMap(([name, chart]) => {
       const spec = chart.spec(setting);
-      if (spec === null) return [];
-      return [{ name: index === 0 ? name : `${name}-${setting.slug}`, spec }];
+      return spec === null ? [] : [{ name: fileName(`${name} ${setting.slug}`), spec }];
     }),
   );
+}
+
+/** Letters, digits and hyphens only: engines and presets may have any name. */
+function fileName(text: string): string {
+  return text
+    .trim()
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9.]+/g, "-");
 }
 
 export async function svgOf(spec: TopLevelSpec): Promise<string> {

@@ -79,7 +79,7 @@ test("without native rows engines are compared by cycles per access", () => {
   const rows = few
     .filter(({ key }) => key.engine !== "native")
     .map((row) => ({ ...row, slowdown: null }));
-  expect(linesOf(rows, 100)[0]).toContain("Cycles per access (no native rows to compare with)");
+  expect(linesOf(rows, 100).join("\n")).toContain("Cycles per access (no native rows to compare");
 });
 
 test("native alone has nothing to be compared with", () => {

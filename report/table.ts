@@ -26,11 +26,14 @@ export interface TableOptions {
   readonly colour: boolean;
 }
 
-/** One table per setting. */
+/** One table per setting, what their marks mean above the first. */
 export function terminalTable(points: readonly PointRow[], options: TableOptions): string {
-  return arrange({ points, walks: [] })
-    .map((setting) => `${settingLines(setting, options).join("\n")}\n`)
-    .join("\n");
+  const settings = arrange({ points, walks: [] });
+  const seeds = Math.max(...settings.map(seedsMax));
+  return [
+    `${wrapWords(explanation(seeds), options.columns).join("\n")}\n`,
+    ...settings.map((setting) => `${settingLines(setting, options).join("\n")}\n`),
+  ].join("\n");
 }
 
 /** What the layouts share. */
@@ -38,7 +41,6 @@ interface Content {
   readonly labels: readonly string[];
   readonly engines: readonly string[];
   readonly scores: readonly Score[];
-  readonly seeds: number;
 }
 
 const labelWidthMax = 30;
@@ -51,10 +53,9 @@ function settingLines(setting: Setting, options: TableOptions): string[] {
   const scores = cases.map((one) => scoreCase(one, metric));
   const engines = setting.engines.filter((engine) => engine !== baselineEngine);
   const labels = cases.map(({ label, note }) => label + notes.markOf(note));
-  const content: Content = { labels, engines, scores, seeds: seedsMax(setting) };
+  const content: Content = { labels, engines, scores };
   return [
     ...wrapWords(`${metricTitles[metric]}, ${setting.title}`, options.columns),
-    ...wrapWords(explanation(content), options.columns),
     "",
     ...(engines.length === 0 ? ["No engine beside native."] : bodyLines(content, options)),
     "",
@@ -63,9 +64,9 @@ function settingLines(setting: Setting, options: TableOptions): string[] {
   ];
 }
 
-function explanation({ seeds }: Content): string {
-  const median = seeds > 1 ? `median of ${seeds} seeds, ± half their range; ` : "";
-  return `${median}* fastest, or within 0.5% or the spread of it; lead: the next engine over it`;
+function explanation(seeds: number): string {
+  const median = seeds > 1 ? `Medians of up to ${seeds} seeds, ± half their range. ` : "";
+  return `${median}* is the fastest, or within 0.5% or the spread of it; lead: how far behind the next is.`;
 }
 
 function bodyLines(content: Content, { columns, colour }: TableOptions): string[] {

@@ -1,0 +1,106 @@
+import { expect, test } from "vitest";
+import type { PointKey, PointRow, ResultRows } from "../bench/result.ts";
+import { arrange } from "./cases.ts";
+import { syntheticRows } from "./synthetic.ts";
+
+const base = syntheticRows({ engines: 6, workloads: 4, seeds: 1 });
+
+function changed(rows: ResultRows, change: (key: PointKey) => Partial<PointKey>): ResultRows {
+  const edit = <R extends { readonly key: PointKey }>(row: R): R => ({
+    ...row,
+    key: { ...row.key, ...change(row.key) },
+  });
+  return { points: rows.points.map(edit), walks: rows.walks.map(edit) };
+}
+
+function labelsOf(params: readonly PointKey["params"][]): string[] {
+  const [row] = base.points.filter(({ region }) => region === "measured");
+  const points = params.map((one, id): PointRow => {
+    if (row === undefined) throw new Error("no rows");
+    return { ...row, key: { ...row.key, id, params: one } };
+  });
+  return arrange({ points, walks: [] }).flatMap(({ cases }) => cases.map(({ label }) => label));
+}
+
+test("only the measured region is compared", () => {
+  const series = arrange(base).flatMap(({ cases }) => cases.flatMap((one) => one.series));
+  expect(series.length).toBe(24);
+  for (const { points, walks } of series) {
+    expect(points.map(({ region }) => region)).toEqual(["measured"]);
+    expect(new Set(walks.map(({ region }) => region))).toEqual(new Set(["measured"]));
+  }
+});
+
+test("engines keep the order in which the sweep names them", () => {
+  expect(arrange(base)[0]?.engines).toEqual([
+    "native",
+    "shadow",
+    "shadow-vtlb",
+    "shadow-lazy",
+    "shadow-wp",
+    "ept",
+  ]);
+});
+
+test("a label has the fewest parameters that tell the cases apart", () => {
+  expect(labelsOf([{ pages: 64 }])).toEqual(["sequential"]);
+  expect(labelsOf([{ pages: 64 }, { pages: 128 }])).toEqual([
+    "sequential pages=64",
+    "sequential pages=128",
+  ]);
+});
+
+test("how long a program runs is named only where nothing else differs", () => {
+  expect(
+    labelsOf([
+      { accesses: 100, pageSize: "4k", pages: 64 },
+      { accesses: 200, pageSize: "4k", pages: 128 },
+      { accesses: 300, pageSize: "2m", pages: 64 },
+    ]),
+  ).toEqual(["sequential pages=64 4k", "sequential pages=128 4k", "sequential pages=64 2m"]);
+  expect(labelsOf([{ accesses: 100 }, { accesses: 200 }])).toEqual([
+    "sequential accesses=100",
+    "sequential accesses=200",
+  ]);
+});
+
+test("machines are never mixed, the one with most points comes first", () => {
+  const small = changed(syntheticRows({ engines: 6, workloads: 2, seeds: 1 }), ({ id }) => ({
+    id: id + 100,
+    backing: "2m",
+    nestedLevels: 5,
+  }));
+  const both = {
+    points: [...small.points, ...base.points],
+    walks: [...small.walks, ...base.walks],
+  };
+  expect(arrange(both).map(({ title, slug, cases }) => [title, slug, cases.length])).toEqual([
+    ["skylake-sp, 4 KiB host pages, 4-on-4 levels", "", 4],
+    ["skylake-sp, 2 MiB host pages, 4-on-5 levels", "skylake-sp-2m-4on5", 2],
+  ]);
+});
+
+test("cases that few engines ran stand apart, so that no figure has holes", () => {
+  const few = changed(syntheticRows({ engines: 6, workloads: 3, seeds: 1 }), ({ id }) => ({
+    id: id + 100,
+    params: { pages: 64 },
+  }));
+  const keep = ({ key }: { readonly key: PointKey }) =>
+    key.id < 100 || ["native", "shadow", "ept"].includes(key.engine);
+  const rows = { points: [...base.points, ...few.points].filter(keep), walks: [] };
+  expect(
+    arrange(rows).map(({ engines, slug, cases }) => [engines.length, slug, cases.length]),
+  ).toEqual([
+    [6, "", 4],
+    [3, "only-shadow-ept", 3],
+  ]);
+});
+
+test("one odd case stays with the rest: an interrupted sweep is not torn to pieces", () => {
+  const points = base.points.filter(
+    ({ key }) => !(key.workload === "uniform" && key.engine === "ept"),
+  );
+  const [all, ...others] = arrange({ points, walks: [] });
+  expect(others).toEqual([]);
+  expect(all?.cases.map(({ series }) => series.length)).toEqual([6, 6, 5, 6]);
+});
