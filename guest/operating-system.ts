@@ -97,9 +97,8 @@ export class OperatingSystem implements Guest, GuestSoftware {
     this.vcpu.ledger.mprotects += 1;
     assertUserRange(vpn, pages);
     const { space } = this.current;
-    for (const { start, end } of space.vmas.protect(vpn, vpn + pages, access)) {
-      changeProtection(this.parts, space, { from: start, to: end, access });
-    }
+    const regions = space.vmas.protect(vpn, vpn + pages, access);
+    changeProtection(this.parts, space, { regions, access });
     this.leave();
   }
 

@@ -8,8 +8,8 @@ import { A, D, frameOf, highHalf, lowHalf, NX_HIGH, P, PS, U, W } from "../machi
 import type { AddressSpace } from "./address-space.ts";
 import type { FrameAllocator } from "./frames.ts";
 import { Gather } from "./gather.ts";
-import { PROTNONE, type PageTables, type TableParts } from "./page-tables.ts";
-import type { Access } from "./vmas.ts";
+import { type Leaf, PROTNONE, type PageTables, type TableParts } from "./page-tables.ts";
+import type { Access, Vma } from "./vmas.ts";
 
 /** P, W and U (or PROTNONE) of an entry in a region with `access`. */
 export function protectedFlags(access: Access, exclusive: boolean): number {
@@ -18,17 +18,17 @@ export function protectedFlags(access: Access, exclusive: boolean): number {
 }
 
 /**
- * Changes the entries of [from, to). Each is cleared before it gets its new value, as Linux does: silicon
- * could set A or D in between otherwise.
+ * Changes the entries of regions; all of them share one flush. Each entry is cleared before it gets its new
+ * value, as Linux does: silicon could set A or D in between otherwise.
  */
 export function changeProtection(
   parts: TableParts & { readonly tables: PageTables },
   space: AddressSpace,
-  { from, to, access }: { readonly from: number; readonly to: number; readonly access: Access },
+  { regions, access }: { readonly regions: readonly Vma[]; readonly access: Access },
 ): void {
   const { map, frames, contexts, tables } = parts;
   const gather = new Gather(contexts, frames);
-  tables.visitLeaves(space, from, to, ({ vpn, level, table, index, low, high }) => {
+  const change = ({ vpn, level, table, index, low, high }: Leaf): void => {
     const frame = frameOf(low, high);
     // A shared page stays read-only whatever the region allows: its first store copies it.
     const exclusive = isExclusive(frames, frame, level);
@@ -37,7 +37,8 @@ export function changeProtection(
     const flags = kept | protectedFlags(access, exclusive);
     map.store(table, index, lowHalf(frame, flags), highHalf(frame, high & NX_HIGH));
     gather.changed(vpn, pagesPerEntry(level));
-  });
+  };
+  for (const { start, end } of regions) tables.visitLeaves(space, start, end, change);
   gather.flush();
 }
 
