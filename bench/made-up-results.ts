@@ -10,7 +10,7 @@ import {
 } from "./result.ts";
 
 /** Counter n is `factor * (n + 1)`: all different, so that a swapped column shows. */
-export function madeUpLedger(factor: number): Ledger {
+function madeUpLedger(factor: number): Ledger {
   const ledger = createLedger();
   for (const [index, name] of counterNames.entries()) ledger[name] = factor * (index + 1);
   return ledger;

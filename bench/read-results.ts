@@ -49,7 +49,7 @@ export function readPoints(path: string): Promise<PointRow[]> {
   }));
 }
 
-export function readWalks(path: string): Promise<WalkRow[]> {
+function readWalks(path: string): Promise<WalkRow[]> {
   return readRows(path, walkColumns, (cells) => ({
     ...keyOf(cells),
     references: cells.count("references"),

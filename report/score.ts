@@ -57,7 +57,7 @@ export function scoreCase({ series }: Case, metric: Metric): Score {
 }
 
 /** One value per seed. */
-export function valuesOf({ points }: Series, metric: Metric): number[] {
+function valuesOf({ points }: Series, metric: Metric): number[] {
   if (metric === "slowdown") {
     return points.flatMap(({ slowdown }) => (slowdown === null ? [] : [slowdown]));
   }

@@ -5,7 +5,7 @@
  * scheme behind them; neighbours differ in lightness too, so a grey print still reads.
  */
 import type { Config } from "vega-lite";
-import { type ExitCause, exitCauses } from "../bench/result.ts";
+import type { ExitCause } from "../bench/result.ts";
 
 /** Shipped with the project as TTF: resvg draws no text at all from a web font, and says nothing. */
 export const fontFamily = "DejaVu Sans";
@@ -52,11 +52,6 @@ const causeHues: Readonly<Record<ExitCause, string>> = {
 
 export function causeColours(causes: readonly ExitCause[]): string[] {
   return causes.map((cause) => causeHues[cause]);
-}
-
-/** Causes that occur, in the fixed order of the counters. */
-export function causesIn(used: ReadonlySet<ExitCause>): ExitCause[] {
-  return exitCauses.filter((cause) => used.has(cause));
 }
 
 export const chartConfig: Config = {
