@@ -25,7 +25,7 @@ export interface TestGuest {
   readonly memory: PhysicalMemory;
   readonly events: readonly HostEvent[];
   /** How often the workload said that its set-up is done. */
-  measures(): number;
+  readonly measures: () => number;
 }
 
 const small = { sets: 16, ways: 4 };
