@@ -23,7 +23,7 @@ import { createVm, type Vm } from "./kvm/vm.ts";
 import { makeRoom } from "./kvm/zap.ts";
 
 export const kvmTdpLegacy: EngineFactory = (machine) => {
-  const vm = createVm(machine, shadowPolicies["kvm-6.1"]);
+  const vm = createVm(machine, shadowPolicies["kvm-6.1"], "nested");
   const { nestedLevels, preset } = machine.options;
   let root: ShadowPage | null = null;
   return {

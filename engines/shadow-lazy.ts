@@ -20,7 +20,7 @@ import { createVm, type VcpuState, type Vm } from "./kvm/vm.ts";
 /** A lazy shadow engine with the given policy. */
 export function createShadowLazy(policy: ShadowPolicy): EngineFactory {
   return (machine) => {
-    const vm = createVm(machine, policy);
+    const vm = createVm(machine, policy, "shadow");
     const { vpid } = machine.options.preset;
     return {
       memory: vm.guest,

@@ -11,7 +11,7 @@ import { frameOf, P, PS, U, W, A } from "../../machine/entry.ts";
 import { refOf } from "./entries.ts";
 import { ACC_EXEC } from "../guest-walk.ts";
 import { type ShadowPage } from "./shadow-page.ts";
-import { refresh } from "./sync.ts";
+import { refresh, syncBelow } from "./sync.ts";
 import { markUnsyncChild } from "./unsync.ts";
 import { flushRemote, type Vm } from "./vm.ts";
 import { type Doomed, freeDoomed, zapEntry, zapPage } from "./zap.ts";
@@ -55,7 +55,8 @@ function mirror(vm: Vm, page: ShadowPage, index: number): void {
   const { gfn, level, access, writeProtect } = page.key;
   const low = vm.guest.readLow(gfn, index);
   const high = vm.guest.readHigh(gfn, index);
-  if (level === 1 || (low & P) === 0 || (low & PS) !== 0) return;
+  // Without A the guest is owed the bit, which only a walk sets.
+  if (level === 1 || (low & (P | A)) !== (P | A) || (low & PS) !== 0) return;
   const rights = access & ((low & (W | U)) | (high < 0 ? 0 : ACC_EXEC));
   const child = vm.pages
     .of(frameOf(low, high) as Gfn)
@@ -68,6 +69,7 @@ function mirror(vm: Vm, page: ShadowPage, index: number): void {
     );
   if (child === undefined) return;
   if (child.unsync) refresh(vm, child);
+  if (child.unsyncChildren > 0) syncBelow(vm, child);
   vm.memory.writeEntry(page.table, index, child.table, P | W | U | A);
   child.parents.push(refOf(page, index));
   if (child.unsync || child.unsyncChildren > 0) markUnsyncChild(vm, refOf(page, index));

@@ -46,6 +46,8 @@ export interface Vm extends WalkHost {
   readonly memory: PhysicalMemory;
   readonly guest: HostMemory;
   readonly policy: ShadowPolicy;
+  /** Do the pages form a nested table (direct pages only), not shadows? */
+  readonly isNested: boolean;
   readonly pageLimit: number;
   readonly pages: ShadowPages;
   /** Leaf entries by the frame they map, per level of the mapping. */
@@ -62,7 +64,8 @@ export interface Vm extends WalkHost {
   marked(gfn: Gfn): void;
 }
 
-export function createVm(machine: Machine, policy: ShadowPolicy): Vm {
+/** A VM whose pages are shadows of guest tables, or a nested table. */
+export function createVm(machine: Machine, policy: ShadowPolicy, kind: "shadow" | "nested"): Vm {
   const guest = createHostMemory(machine);
   const { frames } = guest;
   const { ledger } = machine.vcpus[0]!;
@@ -72,6 +75,7 @@ export function createVm(machine: Machine, policy: ShadowPolicy): Vm {
     memory: machine.memory,
     guest,
     policy,
+    isNested: kind === "nested",
     pageLimit: machine.options.shadowPagesMax ?? pageLimitOf(policy, frames),
     pages: new ShadowPages(machine.memory),
     maps: {
@@ -92,7 +96,10 @@ export function createVm(machine: Machine, policy: ShadowPolicy): Vm {
 /** Drops cached translations of every vCPU: what a change to entries owes them before they run again. */
 export function flushRemote(vm: Vm): void {
   vm.ledger.remoteFlushes += 1;
-  for (const { vcpu } of vm.states) vcpu.mmu.flushLinear();
+  for (const { vcpu } of vm.states) {
+    if (vm.isNested) vcpu.mmu.flushNested();
+    else vcpu.mmu.flushLinear();
+  }
 }
 
 function pageLimitOf({ pageLimit }: ShadowPolicy, guestFrames: number): number {
