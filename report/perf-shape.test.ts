@@ -14,9 +14,9 @@ test("a result has perf's columns, its totals, and cycles for a unit", () => {
 
              VM-EXIT    Samples  Samples%     Time%    Min Time    Max Time         Avg time
 
-       EXCEPTION_NMI     225600    88.26%    88.26%      1168cy      1168cy      1168cy ( +-   0.02% )
-              INVLPG      18000     7.04%     7.04%      1168cy      1168cy      1168cy ( +-   0.02% )
-           CR_ACCESS      12000     4.69%     4.69%      1168cy      1168cy      1168cy ( +-   0.02% )
+       EXCEPTION_NMI     225600    88.26%    94.92%      1256cy      1256cy      1256cy ( +-   0.00% )
+              INVLPG      18000     7.04%     3.05%       506cy       506cy       506cy ( +-   0.01% )
+           CR_ACCESS      12000     4.69%     2.03%       506cy       506cy       506cy ( +-   0.01% )
 
 Total Samples:255600, Total events handled time:298512000cy.
 `,

@@ -5,8 +5,8 @@
  * As in perf, a time is the hypervisor's work between exit and entry: not the switch, not the caches that
  * the guest lost. Minimum, maximum and spread are over seeds, for a run keeps sums, not single exits.
  *
- * Model: a run counts software work by kind, not by exit. Handlers are spread evenly over all exits, work on
- * page tables and host faults evenly over the exits that do such work.
+ * Model: a run counts software work by kind, not by exit. Each kind is spread evenly over the exits that do
+ * such work: handlers over all, emulation and host faults over faults, work on tables over memory exits.
  */
 import { type CycleCategory, type ExitCause, exitCauses, type PointRow } from "../bench/result.ts";
 import { arrange } from "./cases.ts";
@@ -22,20 +22,17 @@ const reasons: readonly { readonly name: string; readonly causes: readonly ExitC
   { name: "PML_FULL", causes: ["PmlFull"] },
 ];
 
-const tableCauses: ReadonlySet<ExitCause> = new Set<ExitCause>([
-  "PageFault",
-  "EptViolation",
-  "Cr3Write",
-  "Invlpg",
-  "Invpcid",
-]);
-
-const tableWork: readonly CycleCategory[] = [
-  "hypervisorWalks",
-  "hypervisorEntries",
-  "hypervisorTables",
-  "hypervisorEmulation",
-  "host",
+/** Which exits share the cycles of which kinds of work. */
+const shares: readonly {
+  readonly work: readonly CycleCategory[];
+  readonly causes: readonly ExitCause[];
+}[] = [
+  { work: ["hypervisorHandlers"], causes: exitCauses },
+  { work: ["hypervisorEmulation", "host"], causes: ["PageFault", "EptViolation"] },
+  {
+    work: ["hypervisorWalks", "hypervisorEntries", "hypervisorTables"],
+    causes: ["PageFault", "EptViolation", "Cr3Write", "Invlpg", "Invpcid"],
+  },
 ];
 
 interface Line {
@@ -110,13 +107,11 @@ function lineOf(name: string, causes: readonly ExitCause[], runs: readonly Price
 function softwareCycles({ counters, cycles }: PricedRun, cause: ExitCause): number {
   const exits = counters[`exits${cause}`];
   if (exits === 0) return 0;
-  const handlers = (cycles.hypervisorHandlers * exits) / counters.exits;
-  if (!tableCauses.has(cause)) return handlers;
-  const sharers = sumOf(
-    exitCauses.filter((one) => tableCauses.has(one)),
-    (one) => counters[`exits${one}`],
-  );
-  return handlers + (sumOf(tableWork, (category) => cycles[category]) * exits) / sharers;
+  return sumOf(shares, ({ work, causes }) => {
+    if (!causes.includes(cause)) return 0;
+    const sharers = sumOf(causes, (one) => counters[`exits${one}`]);
+    return (sumOf(work, (category) => cycles[category]) * exits) / sharers;
+  });
 }
 
 /** Standard deviation over the mean, in percent. */
