@@ -202,11 +202,11 @@ export const presets = {
     sources: [
       "QEMU target/i386/tcg: the whole TLB is flushed at VMRUN and #VMEXIT, so an ASID saves nothing",
       "QEMU accel/tcg/cputlb.c: one software TLB for code and data, no paging-structure or nested caches",
-      "its size varies with use up to 2^16 entries; assumed: 4096 x 4, large enough for every trace",
+      "its size varies with use up to 2^16 entries; assumed: 1024 x 4, large enough for every trace",
     ],
     l1Data: { "4k": null, "2m": null, "1g": null },
     l1Code: { "4k": null, "2m": null },
-    stlb: { sets: 4096, ways: 4 },
+    stlb: { sets: 1024, ways: 4 },
     stlb2m: true,
     stlb1g: null,
     pwc: off,
