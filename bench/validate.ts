@@ -22,7 +22,7 @@ import type {
 export interface ValidateOptions {
   readonly workers: number;
   /** Called after each trace. */
-  onTrace(done: number, total: number): void;
+  readonly onTrace: (done: number, total: number) => void;
 }
 
 export interface Validation {

@@ -7,6 +7,7 @@
  *
  * Source: KVM mmu.rst; the counts in results/groundtruth, which the variants reproduce exactly.
  */
+import { assert } from "../machine/assert.ts";
 import type { Controls, Registers, Resolution, VmExit } from "../machine/exit.ts";
 import { shadowControls } from "./controls.ts";
 import type { EngineFactory } from "./engine.ts";
@@ -111,8 +112,12 @@ function answer(vm: Vm, state: VcpuState, exit: VmExit): Resolution {
     case "cr4-write":
       writeRegisters(vm, state, exit.registers);
       return "resume";
-    default:
+    case "cr3-read":
+    case "cpuid":
       return "resume";
+    case "ept-violation":
+    case "pml-full":
+      assert(false, `shadow-lazy: ${exit.reason} without nested paging`);
   }
 }
 

@@ -23,7 +23,7 @@ function sameKey(a: ShadowKey, b: ShadowKey): boolean {
 export function getPage(vm: Vm, key: ShadowKey): ShadowPage {
   const doomed: Doomed = [];
   let found: ShadowPage | null = null;
-  for (const page of [...vm.pages.of(key.gfn)]) {
+  for (const page of vm.pages.of(key.gfn).slice()) {
     if (page.invalid) continue;
     if (sameKey(page.key, key)) {
       found = page;

@@ -97,7 +97,7 @@ export function enterGuest(vm: Vm, state: VcpuState): void {
 export function syncRoots(vm: Vm, state: VcpuState): void {
   if (state.root === null) return;
   if (vm.policy.cr3Syncs === "own") {
-    for (const page of [...state.unsyncPages]) if (page.unsync) syncPage(vm, page);
+    for (const page of state.unsyncPages.slice()) if (page.unsync) syncPage(vm, page);
   }
   if (state.root.page.unsyncChildren > 0) syncBelow(vm, state.root.page);
 }

@@ -28,7 +28,7 @@ export function trackWrite(vm: Vm, { gfn, offset }: TableStore): void {
   vm.ledger.emulatedPteWrites += 1;
   const doomed: Doomed = [];
   let isStale = false;
-  for (const page of [...vm.pages.of(gfn)]) {
+  for (const page of vm.pages.of(gfn).slice()) {
     if (page.key.direct || page.invalid) continue;
     // A store across two entries is no page-table store.
     if ((offset & 7) !== 0 || isFlooded(vm, page)) {

@@ -36,7 +36,7 @@ export function zapPage(vm: Vm, page: ShadowPage, doomed: Doomed): number {
   vm.ledger.shadowPagesZapped += 1;
   let zapped = zapUnsyncBelow(vm, page, doomed);
   for (let index = 0; index < 512; index++) zapEntry(vm, page, index);
-  for (const ref of [...page.parents]) unlinkChild(vm, page, ref);
+  for (const ref of page.parents.slice()) unlinkChild(vm, page, ref);
   if (!page.invalid && !page.key.direct) vm.track.remove(page);
   if (page.unsync) enterSync(vm, page);
   const wasValid = !page.invalid;
