@@ -11,9 +11,9 @@
  */
 import { pagesPerEntry, type PagingLevels, type Vpn } from "../machine/address.ts";
 
-export const directMapTop = 273;
+const directMapTop = 273;
 export const entryAreaTop = 508;
-export const kernelTextTop = 511;
+const kernelTextTop = 511;
 
 /** Pages of the entry area, mapped in kernel and user tables alike. */
 export const entryPages = { text: 0, descriptors: 1, stack: 2, count: 3 } as const;

@@ -39,5 +39,3 @@ export const workloads = {
   "key-value": keyValue,
   "hot-write": hotWrite,
 } satisfies Record<string, Workload>;
-
-export type WorkloadName = keyof typeof workloads;

@@ -22,8 +22,3 @@ export function workingSet(guest: Guest, pages: number, pageSize: PageSize): Vpn
 export function writeEach(guest: Guest, base: Vpn, pages: number): void {
   for (let i = 0; i < pages; i++) guest.write((base + i) as Vpn);
 }
-
-/** One load from each page, in order. */
-export function readEach(guest: Guest, base: Vpn, pages: number): void {
-  for (let i = 0; i < pages; i++) guest.read((base + i) as Vpn);
-}
