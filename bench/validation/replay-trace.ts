@@ -42,6 +42,8 @@ export function replayTrace(source: DecodedTrace, engine: EngineName): PhaseCoun
     backing,
     nestedLevels: 4,
     placement: "scatter",
+    // Data frames hold no bytes; tables of guest, host and hypervisor together are far fewer.
+    slotsMax: memoryFrames + 4096,
     ...(shadowPagesMax === null ? {} : { shadowPagesMax }),
   });
   const hypervisor = populated(engines[engine](machine));
