@@ -30,6 +30,11 @@ export function covers(key: Key, page: number): boolean {
   return Math.floor(page / 2 ** key.order) === key.tag;
 }
 
+/** Is the entry the context's, or global under its VPID and EPTP? */
+export function belongs(entry: Key, { vpid, pcid, eptp }: Context): boolean {
+  return entry.vpid === vpid && entry.eptp === eptp && (entry.global || entry.pcid === pcid);
+}
+
 /** Would a lookup that finds one find the other? */
 export function collide(a: Key, b: Key): boolean {
   return (

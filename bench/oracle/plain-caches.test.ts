@@ -200,6 +200,50 @@ describe.each(units)("the %s unit", (_name, factory) => {
     expect(isCached(machine, neighbour)).toBe(true);
   });
 
+  test("a page that becomes global takes the place of what other PCIDs had for it", () => {
+    const machine = twoPages();
+    machine.map(vpn, 700, { flags: globalFlags });
+    machine.mmu.setRoot({ frame: machine.guest.root, pcid: 1 });
+    machine.access(vpn);
+    machine.mmu.setRoot({ frame: machine.guest.root, pcid: 0 });
+    expect(isCached(machine, vpn)).toBe(true);
+    expect(machine.mmu.lastPfn()).toBe(700);
+  });
+
+  test("a page that becomes global by a first store does so in the second level too", () => {
+    const machine = cached();
+    machine.map(vpn, 600);
+    for (const pcid of [1, 0]) {
+      machine.mmu.setRoot({ frame: machine.guest.root, pcid });
+      machine.access(vpn);
+    }
+    machine.map(vpn, 700, { flags: globalFlags });
+    machine.access(vpn, STORE);
+    for (const other of [vpn + 2, vpn + 4]) {
+      machine.map(other, 601);
+      machine.access(other);
+    }
+    machine.mmu.setRoot({ frame: machine.guest.root, pcid: 1 });
+    machine.counts();
+    machine.access(vpn);
+    expect(machine.counts()).toMatchObject({ stlbHits: 1, walks: 0 });
+    expect(machine.mmu.lastPfn()).toBe(700);
+  });
+
+  test("a 4 KiB page that turns out to be part of a cached 2 MiB page is found once", () => {
+    const machine = twoPages();
+    machine.map(vpn, 2048, { level: 2 });
+    // Drops the walk caches that still lead to the level-1 table, but neither of the pages.
+    machine.mmu.invalidateFault((vpn + 50) as Vpn);
+    machine.access(vpn + 2);
+    machine.map(vpn, 2560, { level: 2 });
+    machine.counts();
+    machine.access(vpn, STORE);
+    machine.access(vpn + 2);
+    expect(machine.counts()).toMatchObject({ l1Hits: 2, dirtyAssists: 1, walks: 1 });
+    expect(machine.mmu.lastPfn()).toBe(2560 + ((vpn + 2) % 512));
+  });
+
   test("a 2 MiB page is one entry, but 4 KiB entries where the host maps it in 4 KiB", () => {
     const inner = (vpn - (vpn % 512)) as Vpn;
     const host2m: NestedShape = { ...ept, order: 9 };

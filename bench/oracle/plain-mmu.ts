@@ -21,7 +21,7 @@ import type { NestedPaging, Registers } from "../../machine/exit.ts";
 import type { MmuFactory } from "../../machine/machine.ts";
 import type { PhysicalMemory } from "../../machine/memory.ts";
 import type { Preset } from "../../machine/presets.ts";
-import { type Context, covers, type Key, PlainCache } from "./plain-cache.ts";
+import { belongs, type Context, covers, type Key, PlainCache } from "./plain-cache.ts";
 import { coversGuestPage, PlainTlb, type TlbEntry, type Translation } from "./plain-tlb.ts";
 import { type Access, PlainTranslator } from "./plain-translate.ts";
 import { isStop, type Stop } from "./plain-walk.ts";
@@ -294,8 +294,3 @@ class PlainMmu implements Mmu {
 }
 
 const all = (): boolean => true;
-
-/** Is the entry the context's, or global under its VPID and EPTP? */
-function belongs(entry: Key, { vpid, pcid, eptp }: Context): boolean {
-  return entry.vpid === vpid && entry.eptp === eptp && (entry.global || entry.pcid === pcid);
-}

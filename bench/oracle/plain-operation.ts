@@ -109,6 +109,15 @@ export type Op =
       readonly level: number;
       readonly value: EntryValue;
     }
+  /** A read of the page, its entry in the current tree rewritten without a flush, then another access. */
+  | {
+      readonly op: "rewrite";
+      readonly page: number;
+      readonly level: number;
+      readonly value: EntryValue;
+      /** Top bits of the high column of the access after. */
+      readonly kind: number;
+    }
   | {
       readonly op: "clear";
       readonly tree: TreeNumber;

@@ -111,6 +111,11 @@ export class Scenario {
       this.memory.writeEntry(pfn, index, this.target(tree, page, level, value), flags, value.high);
   }
 
+  /** As `setEntry`, in the guest tree that was loaded last. */
+  setCurrentEntry(page: number, level: number, value: EntryValue): void {
+    this.setEntry(this.root.tree, page, level, value);
+  }
+
   clear(tree: TreeNumber, page: number, level: number, flags: number): void {
     const { pfn, index } = this.entryAt(tree, page, level);
     const low = this.memory.readLow(pfn, index);
