@@ -66,6 +66,7 @@ export const counterNames = [
   "faultsFixed",
   "faultsSpurious",
   "faultsFast",
+  "faultsEmulated",
   "shadowPagesAllocated",
   "shadowPagesFound",
   "shadowPagesZapped",

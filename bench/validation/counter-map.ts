@@ -15,7 +15,7 @@ const sums: Readonly<Record<string, readonly CounterName[]>> = {
   x_CR3R: ["exitsCr3Read"],
   x_CR0W: ["exitsCr0Write"],
   x_CPUID: ["exitsCpuid"],
-  pf_emulate: ["emulatedStores"],
+  pf_emulate: ["faultsEmulated"],
   pf_guest: ["guestFaultsReflected"],
   pf_fast: ["faultsFast"],
   mmu_pte_write: ["emulatedPteWrites"],

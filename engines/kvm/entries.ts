@@ -78,7 +78,7 @@ function levelOf(page: ShadowPage): 1 | 2 | 3 {
 }
 
 /** Counts leaf entries by size, as `pages_4k` and `pages_2m` do. */
-export function countLeaf(vm: Vm, level: number, step: 1 | -1): void {
+function countLeaf(vm: Vm, level: number, step: 1 | -1): void {
   if (level === 1) vm.gauges.leafEntries4kNow += step;
   else if (level === 2) vm.gauges.leafEntries2mNow += step;
 }

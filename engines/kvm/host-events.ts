@@ -21,7 +21,7 @@ function* pagesIn({ start, frames }: FrameRange, level: number): Generator<Gfn> 
   for (let gfn = start - (start % step); gfn < start + frames; gfn += step) yield gfn as Gfn;
 }
 
-export function dirtyLogOn(vm: Vm, range: FrameRange): void {
+function dirtyLogOn(vm: Vm, range: FrameRange): void {
   vm.dirtyLog.on(range);
   let isStale = false;
   for (const level of sizes) {
@@ -32,7 +32,7 @@ export function dirtyLogOn(vm: Vm, range: FrameRange): void {
   if (isStale) flushRemote(vm);
 }
 
-export function dirtyLogGet(vm: Vm): readonly Gfn[] {
+function dirtyLogGet(vm: Vm): readonly Gfn[] {
   const frames = vm.dirtyLog.take();
   vm.gauges.dirtyPagesReported += frames.length;
   let isStale = false;
@@ -41,7 +41,7 @@ export function dirtyLogGet(vm: Vm): readonly Gfn[] {
   return frames;
 }
 
-export function dirtyLogOff(vm: Vm): void {
+function dirtyLogOff(vm: Vm): void {
   let isStale = false;
   for (const range of vm.dirtyLog.off()) {
     for (const gfn of pagesIn(range, 1)) if (dropCollapsible(vm, gfn)) isStale = true;
@@ -61,7 +61,7 @@ function dropCollapsible(vm: Vm, gfn: Gfn): boolean {
   return isDropped;
 }
 
-export function reclaim(vm: Vm, range: FrameRange): void {
+function reclaim(vm: Vm, range: FrameRange): void {
   let isStale = false;
   for (const level of sizes) {
     for (const gfn of pagesIn(range, level)) if (dropMappings(vm, gfn, level)) isStale = true;

@@ -84,6 +84,7 @@ function emulate(vm: Vm, state: VcpuState, exit: PageFaultExit): Resolution {
   const { vcpu } = state;
   const { vpn, offset, store } = exit;
   const gfn: Gfn = walk.gfn;
+  vm.ledger.faultsEmulated += 1;
   if (store?.kind === "page" && state.retriedVpn !== vpn) {
     // No way to write page tables: the shadow goes, the instruction is tried again. Once, for a table on
     // the instruction's own path would be shadowed again for ever.
