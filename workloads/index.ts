@@ -18,6 +18,7 @@ import { strided } from "./strided.ts";
 import { syscalls } from "./syscalls.ts";
 import { uniform } from "./uniform.ts";
 import { zipf } from "./zipf.ts";
+import { traceWorkloads } from "./trace/fixtures.ts";
 import type { Workload } from "./workload.ts";
 
 export const workloads = {
@@ -38,4 +39,5 @@ export const workloads = {
   compile,
   "key-value": keyValue,
   "hot-write": hotWrite,
+  ...traceWorkloads,
 } satisfies Record<string, Workload>;

@@ -9,7 +9,7 @@ export const traceWorkloads = {
     title: "sqlite3: a join by an index",
     summary: "A database whose file is larger than its page cache: B-tree walks and pread.",
     path: "fixtures/sqlite3.lackey.zst",
-    accesses: 1_827_331,
+    accesses: 1_818_637,
   }),
   "trace:perl": recordedWorkload({
     title: "perl: a short script, from exec to exit",
@@ -21,6 +21,6 @@ export const traceWorkloads = {
     title: "cc1: the C compiler at work",
     summary: "A compiler amid its optimization passes: a large program text and a growing heap.",
     path: "fixtures/cc1.lackey.zst",
-    accesses: 1_815_559,
+    accesses: 1_805_490,
   }),
 } satisfies Record<string, RecordedWorkload>;

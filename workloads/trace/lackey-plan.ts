@@ -37,6 +37,10 @@ export class LackeyPlan {
   systemCalls = 0;
   /** Accesses so far; one that crosses a page, or loads and then stores, counts twice. */
   accesses = 0;
+  /** Those before the measured region, and the chunks that hold them. */
+  setUpAccesses = 0;
+  setUpChunks = 0;
+  private chunks = 0;
   private low = column();
   private high = column();
   private length = 0;
@@ -71,8 +75,11 @@ export class LackeyPlan {
     for (const event of this.reader.events(call)) this.apply(event);
   }
 
-  /** Set-up ends here. */
+  /** Set-up ends here, and so does the chunk. */
   measure(): void {
+    this.endChunk();
+    this.setUpAccesses = this.accesses;
+    this.setUpChunks = this.chunks;
     this.append({ kind: "measure" });
   }
 
@@ -125,7 +132,8 @@ export class LackeyPlan {
   /** Maps each run of unknown pages of the unit that starts at `base`. */
   private mapUnknown(unit: Uint8Array, base: number, kind: number): void {
     const file = kind === fetchBit ? this.reader.nextFile() : null;
-    for (let slot = 0; slot < unitPages; slot++) {
+    // Page 0 stays unmapped in every program.
+    for (let slot = base === 0 ? 1 : 0; slot < unitPages; slot++) {
       if (unit[slot] !== unknown) continue;
       const start = slot;
       while (slot < unitPages && unit[slot] === unknown) slot += 1;
@@ -147,6 +155,7 @@ export class LackeyPlan {
     if (length === 0) return;
     this.done.push({ low, high, length, events });
     this.accesses += length - events.length;
+    this.chunks += 1;
     this.low = column();
     this.high = column();
     this.length = 0;

@@ -64,6 +64,9 @@ export async function replayLackey(replay: LackeyReplay): Promise<LackeyTotals> 
 export interface LackeyTrace {
   readonly chunks: readonly AccessChunk[];
   readonly hasSetUp: boolean;
+  /** The first chunks are set-up. */
+  readonly setUpChunks: number;
+  /** Accesses of the measured region. */
   readonly accesses: number;
   readonly systemCalls: number;
   /** Pages touched: an upper bound of the memory that the program needs at once. */
@@ -74,9 +77,15 @@ export function decodeLackey(bytes: Uint8Array, file: string): LackeyTrace {
   const parser = new LackeyParser(file);
   parser.push(bytes);
   parser.end();
-  const { accesses, systemCalls, pagesTouched } = parser.plan;
-  const { hasSetUp } = parser;
-  return { chunks: parser.take(), hasSetUp, accesses, systemCalls, pages: pagesTouched };
+  const { accesses, setUpAccesses, setUpChunks, systemCalls, pagesTouched } = parser.plan;
+  return {
+    chunks: parser.take(),
+    hasSetUp: parser.hasSetUp,
+    setUpChunks,
+    accesses: accesses - setUpAccesses,
+    systemCalls,
+    pages: pagesTouched,
+  };
 }
 
 export interface PlayOptions {

@@ -14,7 +14,7 @@ import type { Workload } from "../workload.ts";
 import { decodeLackey, lackeyLabel, type LackeyTrace, playChunk } from "./lackey-replay.ts";
 
 type LackeyParams = KernelSwitches & {
-  /** Accesses replayed, set-up included; more than the recording has means all of it. */
+  /** Measured accesses to replay; more than the recording has means all of it. */
   readonly accesses: number;
   /** Page size that anonymous mappings ask for. */
   readonly pageSize: PageSize;
@@ -25,7 +25,7 @@ export interface Recording {
   readonly summary: string;
   /** A .zst file beside this module. */
   readonly path: string;
-  /** Accesses in it: lines, and one more for each page crossed and each load-and-store. */
+  /** Measured accesses: records, and one more for each page crossed and each load-and-store. */
   readonly accesses: number;
 }
 
@@ -60,12 +60,15 @@ export function recordedWorkload({ title, summary, path, accesses }: Recording):
     guestOptions: switches,
 
     run(guest, { accesses: accessesMax, pageSize }) {
-      const { chunks, hasSetUp } = trace();
+      const { chunks, hasSetUp, setUpChunks } = trace();
       if (!hasSetUp) guest.measure();
+      for (const chunk of chunks.slice(0, setUpChunks)) {
+        playChunk(guest, chunk, { pageSize, accessesMax: Infinity });
+      }
       let left = accessesMax;
-      for (const chunk of chunks) {
-        left -= playChunk(guest, chunk, { pageSize, accessesMax: left });
+      for (const chunk of chunks.slice(setUpChunks)) {
         if (left <= 0) break;
+        left -= playChunk(guest, chunk, { pageSize, accessesMax: left });
       }
     },
   };

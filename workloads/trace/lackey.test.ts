@@ -136,6 +136,10 @@ SYSCALL[9,1](231) exit_group( 0 ) --> [pre-success] Success(0x0)
   ]);
 });
 
+test("page 0 stays unmapped where a first touch maps the rest of its 2 MiB", () => {
+  expect(callsOf(" L 00108000,8\n")).toContainEqual(["mapAt", 1, 0x1ff, demand]);
+});
+
 test("memory that a system call unmapped is mapped again by its next touch", () => {
   const text = ` S 00400000,8
 SYSCALL[9,1](11) sys_munmap ( 0x400000, 4096 )[sync] --> Success(0x0)
@@ -152,8 +156,8 @@ const line = fc.oneof(
     .tuple(
       fc.constantFrom("I  ", " L ", " S ", " M "),
       fc.oneof(
-        fc.bigInt({ min: 0n, max: 0x7fff_ffff_e000n }),
-        fc.bigInt({ min: 0xffn, max: 0x3000n }),
+        fc.bigInt({ min: 0x1000n, max: 0x7fff_ffff_e000n }),
+        fc.bigInt({ min: 0x1000n, max: 0x4000n }),
       ),
       fc.integer({ min: 1, max: 64 }),
     )
@@ -161,7 +165,7 @@ const line = fc.oneof(
   fc.constantFrom(
     "==12== a remark",
     "SYSCALL[1,1](12) sys_brk ( 0x0 ) --> [pre-success] Success(0x4035000)",
-    "SYSCALL[1,1](11) sys_munmap ( 0x1000, 8192 )[sync] --> Success(0x0)",
+    "SYSCALL[1,1](11) sys_munmap ( 0x2000, 8192 )[sync] --> Success(0x0)",
   ),
 );
 
@@ -288,6 +292,7 @@ test.each([
   [" L 0401ab70,8x\n", 'line " L 0401ab70,8x"'],
   [" L 0401ab70,99999\n", 'line " L 0401ab70,99999"'],
   [" L ffffffffff600000,8\n", 'line " L ffffffffff600000,8"'],
+  [" L 00000ff8,8\n", 'line " L 00000ff8,8"'],
   [" L 10000000000000008,8\n", 'line " L 10000000000000008,8"'],
   [" X 0401ab70,8\n", 'line " X 0401ab70,8"'],
   ["I  0401ab70,3\n L 04", 'line 2: line " L 04"'],

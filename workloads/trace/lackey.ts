@@ -25,7 +25,7 @@ const letterL = 0x4c;
 const letterM = 0x4d;
 const letterS = 0x53;
 const pageBytes = 4096;
-/** User addresses end at 2^47. */
+/** User addresses end at 2^47; page 0 is never one. */
 const highEnd = 0x8000;
 /** No instruction touches more (XSAVE areas stay below 12 KiB). */
 const accessBytesMax = 65_536;
@@ -124,7 +124,7 @@ export class LackeyParser {
         }
       }
       if (size === 0 || digits === 0 || digits > 16) this.bad(bytes, from);
-      if (high >>> 0 >= highEnd) this.bad(bytes, from);
+      if (high >>> 0 >= highEnd || (high === 0 && low >>> 12 === 0)) this.bad(bytes, from);
       at += 1;
       const offset = low & (pageBytes - 1);
       if (offset + size > pageBytes) {
