@@ -4,8 +4,9 @@
 import { type EngineName, engines } from "../engines/index.ts";
 import { presets } from "../machine/presets.ts";
 import { workloads } from "../workloads/index.ts";
+import type { RecordedWorkload } from "../workloads/trace/lackey-workload.ts";
 import type { Workload } from "../workloads/workload.ts";
-import type { Catalogue } from "./sweep.ts";
+import type { Catalogue } from "./sweep-schema.ts";
 
 export const catalogue = { engines, presets, workloads } satisfies Catalogue;
 
@@ -15,3 +16,8 @@ export function describeWorkloads(): readonly (readonly [name: string, workload:
 }
 
 export const engineNames = Object.keys(engines) as EngineName[];
+
+/** Is it a recording of a real program, whose file is an input of the run? */
+export function isRecorded(workload: Workload): workload is Workload & RecordedWorkload {
+  return "file" in workload;
+}

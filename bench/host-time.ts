@@ -5,7 +5,6 @@
  */
 import { execFileSync } from "node:child_process";
 import { cpus } from "node:os";
-import type { Finished } from "./pool.ts";
 
 /** What a piece of work took: wall time, and this thread's share of a processor, which neighbours cannot inflate. */
 export interface HostCost {
@@ -43,10 +42,10 @@ export interface HostFacts {
 }
 
 /** Starts the clock of a sweep; the returned function closes the account. */
-export function startHostClock(workers: number): (finished: readonly Finished[]) => HostFacts {
+export function startHostClock(workers: number): (points: readonly HostPoint[]) => HostFacts {
   const startedAt = new Date().toISOString();
   const start = performance.now();
-  return (finished) => ({
+  return (points) => ({
     commit: commitOf(import.meta.dirname),
     node: process.version,
     v8: process.versions.v8,
@@ -55,7 +54,7 @@ export function startHostClock(workers: number): (finished: readonly Finished[])
     workers,
     startedAt,
     hostSeconds: (performance.now() - start) / 1000,
-    points: finished.map(({ result, host }) => ({ id: result.key.id, ...host })),
+    points,
   });
 }
 

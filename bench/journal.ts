@@ -10,11 +10,13 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  renameSync,
   rmSync,
+  writeFileSync,
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { EnvironmentError } from "./config-error.ts";
+import { EnvironmentError, errorLine } from "./config-error.ts";
 import type { Finished } from "./pool.ts";
 
 const journalName = "journal.jsonl";
@@ -40,9 +42,8 @@ export function openJournal({ folder, sweepHash, resume }: JournalOptions): Jour
   const header = `${JSON.stringify({ sweep: sweepHash })}\n`;
   const earlier = resume ? readJournal(path, header) : [];
   const lines = earlier.map((finished) => `${JSON.stringify(finished)}\n`);
-  const file = openForWriting(folder, path);
   // Written anew on resume too: a killed run may have left half a line.
-  writeSync(file, header + lines.join(""));
+  const file = startFile(folder, path, header + lines.join(""));
   return {
     earlier,
     append(finished) {
@@ -55,13 +56,16 @@ export function openJournal({ folder, sweepHash, resume }: JournalOptions): Jour
   };
 }
 
-function openForWriting(folder: string, path: string): number {
+/** Puts a file with `text` in place of the old one, whole or not at all, open for more. */
+function startFile(folder: string, path: string, text: string): number {
+  const partial = `${path}.partial`;
   try {
     mkdirSync(folder, { recursive: true });
-    return openSync(path, "w");
+    writeFileSync(partial, text);
+    renameSync(partial, path);
+    return openSync(path, "a");
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new EnvironmentError(`output folder ${folder}: cannot be written: ${reason}`);
+    throw new EnvironmentError(`output folder ${folder}: cannot be written: ${errorLine(error)}`);
   }
 }
 

@@ -15,6 +15,7 @@ import { Machine, type MmuFactory } from "../machine/machine.ts";
 import type { Preset } from "../machine/presets.ts";
 import type { Workload } from "../workloads/workload.ts";
 import { workloads } from "../workloads/index.ts";
+import { isRecorded } from "./catalogue.ts";
 import { pick } from "./config-error.ts";
 import { attachOracle, type Oracle } from "./oracle/oracle.ts";
 import { baselineEngine, type PointKey, type PointResult } from "./result.ts";
@@ -49,9 +50,14 @@ export function runPoint(key: PointKey, options: RunOptions): CheckedResult {
   workload.run(guest, key.params, new Prng(key.seed));
   const { perOp } = workload.computeCycles;
   return {
-    result: finish({ computeCyclesPerOp: perOp, label: "" }),
+    result: finish({ computeCyclesPerOp: perOp, label: labelOf(workload) }),
     checked: oracle?.checked ?? 0,
   };
+}
+
+/** What must stand beside a recorded program's results; nothing for the others. */
+function labelOf(workload: Workload): string {
+  return isRecorded(workload) ? workload.label : "";
 }
 
 /** The machine options that a key decides. */

@@ -4,7 +4,8 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join, relative } from "node:path";
 import { ConfigError, unknownText } from "./config-error.ts";
-import { type Catalogue, parseSweep, type Sweep, type SweepOptions } from "./sweep.ts";
+import { parseSweep, type Sweep, type SweepOptions } from "./sweep.ts";
+import type { Catalogue } from "./sweep-schema.ts";
 
 const folder = join(import.meta.dirname, "sweeps");
 const extension = ".yaml";

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { presets } from "../machine/presets.ts";
 import { ConfigError } from "./config-error.ts";
-import { type Catalogue, filterPoints, parseSweep } from "./sweep.ts";
+import { filterPoints, parseSweep } from "./sweep.ts";
+import type { Catalogue } from "./sweep-schema.ts";
 
 const catalogue: Catalogue = {
   engines: { native: 0, ept: 0, shadow: 0 },
@@ -110,6 +111,18 @@ describe("a sweep file", () => {
     });
   });
 
+  test("runs what it does not name under `others`", () => {
+    const points = parse(
+      "workloads: [{ workload: zipf, seeds: [1] }, { workload: others, engines: [native, others], seeds: [1] }]\n",
+    );
+    expect(points.map(({ engine, workload }) => `${engine} ${workload}`)).toEqual([
+      "native zipf",
+      "ept zipf",
+      "native uniform",
+      "shadow uniform",
+    ]);
+  });
+
   test("keeps the ids of the whole sweep when it is filtered", () => {
     const points = filterPoints(parse("workloads: [{ workload: uniform }]\n"), {
       engines: ["ept"],
@@ -145,7 +158,7 @@ describe("a wrong sweep file is one line: file, line, field, value, what is allo
     [
       "an unknown workload",
       `${head}workloads:\n  - workload: unifrom\n`,
-      's.yaml:6: workloads[0].workload: "unifrom": unknown. Did you mean uniform? Allowed: uniform, zipf',
+      's.yaml:6: workloads[0].workload: "unifrom": unknown. Did you mean uniform? Allowed: uniform, zipf, others',
     ],
     [
       "an unknown field",

@@ -4,76 +4,21 @@
  * Points are engines x workloads x parameters x presets x levels x backing x seeds, minus exclusions. A
  * point's id is its place in that fixed order, so it does not depend on filters, workers or timing.
  */
-import { z } from "zod";
+import type { Preset } from "../machine/presets.ts";
 import { ConfigError, unknownText } from "./config-error.ts";
-import { levelPairNames, levelsOf } from "./levels.ts";
+import { levelsOf } from "./levels.ts";
+import { changedPreset } from "./machines.ts";
+import { fullParams, paramProblem, type ParamValues, sizeProblem } from "./params.ts";
 import type { PointKey } from "./result.ts";
 import {
-  type ParamValues,
-  fullParams,
-  paramProblem,
-  sizeProblem,
-  type ParamSource,
-} from "./params.ts";
-import type { Preset } from "../machine/presets.ts";
-import { changedPreset, machineSchema } from "./machines.ts";
+  type Catalogue,
+  checkNames,
+  plainEntries,
+  type SweepEntry,
+  type SweepFile,
+  sweepSchema,
+} from "./sweep-schema.ts";
 import { type FieldPath, parseYamlFile, type YamlFile } from "./yaml-file.ts";
-
-/** The names that a sweep may use: what the registries hold. */
-export interface Catalogue {
-  readonly engines: Readonly<Record<string, unknown>>;
-  readonly presets: Readonly<Record<string, Preset>>;
-  readonly workloads: Readonly<Record<string, ParamSource>>;
-}
-
-const seedMax = 2 ** 31 - 1;
-const names = z.array(z.string()).min(1, "must name at least one");
-const seeds = z.array(z.int().min(0).max(seedMax)).min(1, "must hold at least one");
-const backing = z.array(z.enum(["4k", "2m"])).min(1);
-const levels = z.array(z.enum(levelPairNames)).min(1);
-// NaN and infinities come through on purpose: the check against the workload names them better.
-const paramValue = z.union([z.string(), z.number(), z.nan(), z.literal([Infinity, -Infinity])], {
-  error: "must be a number, a word, or a list of them",
-});
-const paramGrid = z.record(z.string(), z.union([paramValue, z.array(paramValue).min(1)]));
-
-const sweepSchema = z.strictObject({
-  title: z.string().min(1),
-  /** Machines of the sweep's own; `presets` may name them. */
-  machines: z.record(z.string(), machineSchema).default({}),
-  engines: names,
-  presets: names,
-  seeds,
-  backing: backing.default(["4k"]),
-  levels: levels.default(["4-on-4"]),
-  workloads: z
-    .array(
-      z.strictObject({
-        workload: z.string(),
-        /** Each grid is crossed by itself; the grids are added up. */
-        params: z.array(paramGrid).min(1).default([{}]),
-        engines: names.optional(),
-        presets: names.optional(),
-        seeds: seeds.optional(),
-        backing: backing.optional(),
-        levels: levels.optional(),
-      }),
-    )
-    .min(1, "must hold at least one workload"),
-  exclude: z
-    .array(
-      z.strictObject({
-        engine: z.string().optional(),
-        workload: z.string().optional(),
-        preset: z.string().optional(),
-        backing: z.enum(["4k", "2m"]).optional(),
-      }),
-    )
-    .default([]),
-});
-
-type SweepFile = z.infer<typeof sweepSchema>;
-type Entry = SweepFile["workloads"][number];
 
 export interface Sweep {
   readonly title: string;
@@ -108,7 +53,7 @@ export function parseSweep(
   checkNames(yaml, catalogue, Object.keys(machines));
   const points: PointKey[] = [];
   const seen = new Map<string, number>();
-  for (const [index, entry] of yaml.value.workloads.entries()) {
+  for (const { index, entry } of plainEntries(yaml.value, catalogue)) {
     const path = ["workloads", index];
     for (const params of entryParams(entry, path, catalogue, yaml)) {
       for (const key of pointsOf(yaml.value, entry, params, replaced)) {
@@ -145,7 +90,7 @@ type Key = Omit<PointKey, "id">;
 
 function* pointsOf(
   sweep: SweepFile,
-  entry: Entry,
+  entry: SweepEntry,
   params: ParamValues,
   replaced: readonly number[] | undefined,
 ): Generator<Key> {
@@ -168,7 +113,7 @@ function* pointsOf(
 }
 
 function entryParams(
-  entry: Entry,
+  entry: SweepEntry,
   path: FieldPath,
   catalogue: Catalogue,
   yaml: YamlFile<SweepFile>,
@@ -208,37 +153,6 @@ function machinesOf(yaml: YamlFile<SweepFile>, { presets }: Catalogue): Sweep["m
     machines[name] = { preset: changedPreset(base, name, change), like: change.like };
   }
   return machines;
-}
-
-function checkNames(
-  yaml: YamlFile<SweepFile>,
-  catalogue: Catalogue,
-  presetNames: readonly string[],
-): void {
-  const { engines, presets, workloads, exclude } = yaml.value;
-  const engineNames = Object.keys(catalogue.engines);
-  const workloadNames = Object.keys(catalogue.workloads);
-  const check = (path: FieldPath, name: string | undefined, allowed: readonly string[]) => {
-    if (name === undefined || allowed.includes(name)) return;
-    throw yaml.complain(path, `${JSON.stringify(name)}: ${unknownText(name, allowed)}`);
-  };
-  const checkAll = (path: FieldPath, list: readonly string[], allowed: readonly string[]) => {
-    for (const [index, name] of list.entries()) check([...path, index], name, allowed);
-  };
-  checkAll(["engines"], engines, engineNames);
-  checkAll(["presets"], presets, presetNames);
-  for (const [index, entry] of workloads.entries()) {
-    const path = ["workloads", index];
-    check([...path, "workload"], entry.workload, workloadNames);
-    checkAll([...path, "engines"], entry.engines ?? [], engineNames);
-    checkAll([...path, "presets"], entry.presets ?? [], presetNames);
-  }
-  for (const [index, rule] of exclude.entries()) {
-    const path = ["exclude", index];
-    check([...path, "engine"], rule.engine, engineNames);
-    check([...path, "workload"], rule.workload, workloadNames);
-    check([...path, "preset"], rule.preset, presetNames);
-  }
 }
 
 function isExcluded(rule: SweepFile["exclude"][number], key: Key): boolean {

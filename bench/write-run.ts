@@ -2,6 +2,7 @@
  * From finished points to files: what the manifest says of a run, and its host facts beside it.
  */
 import { writeFile } from "node:fs/promises";
+import { describeWorkloads, isRecorded } from "./catalogue.ts";
 import { costPresets, fixedCost, presetCosts, presetPath } from "./cost-file.ts";
 import type { HostFacts } from "./host-time.ts";
 import type { Finished } from "./pool.ts";
@@ -65,7 +66,17 @@ async function inputs(run: RunToWrite): Promise<InputHash[]> {
         .toSorted()
         .map((name) => hashFile(`cost ${name}`, isFile ? cost : presetPath(name))),
     )),
+    ...(await recordings(points)),
   ];
+}
+
+/** The traces among the programs. */
+async function recordings(points: readonly PointKey[]): Promise<InputHash[]> {
+  const used = new Set(points.map(({ workload }) => workload));
+  const traces = describeWorkloads().flatMap(([name, workload]) =>
+    used.has(name) && isRecorded(workload) ? [hashFile(name, workload.file)] : [],
+  );
+  return Promise.all(traces);
 }
 
 /** A changed machine is priced as the preset that it was made from. */

@@ -42,6 +42,9 @@ try {
   await program.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError && error.exitCode === 0) process.exit(0);
+  const isUnknown = error instanceof CommanderError && error.code === "commander.unknownCommand";
+  if (isUnknown)
+    error.message += `. Allowed: ${program.commands.map((one) => one.name()).join(", ")}`;
   const { text, exitCode } = errorReport(error);
   console.error(text);
   process.exit(exitCode);

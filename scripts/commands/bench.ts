@@ -2,7 +2,7 @@
 import { availableParallelism } from "node:os";
 import { Command } from "@commander-js/extra-typings";
 import { catalogue } from "../../bench/catalogue.ts";
-import { ConfigError, EnvironmentError } from "../../bench/config-error.ts";
+import { ConfigError } from "../../bench/config-error.ts";
 import { fixedCost } from "../../bench/cost-file.ts";
 import { startHostClock } from "../../bench/host-time.ts";
 import { pointWeight } from "../../bench/point.ts";
@@ -99,9 +99,16 @@ Examples:
         onFailed: (message) => progress.note(`shadewalk: ${message}`),
       });
       progress.finish();
-      const { finished } = run;
-      if (finished.length === 0)
-        throw new EnvironmentError("no point finished: nothing is written");
+      const { finished, failures } = run;
+      const state = `${finished.length} of ${points.length} points`;
+      if (abort.signal.aborted) {
+        console.error(`shadewalk: interrupted; ${state} are finished, --resume runs the rest`);
+        process.exitCode = 130;
+      } else if (failures.length > 0) {
+        console.error(`shadewalk: ${failures.length} points failed; ${state} are finished`);
+        process.exitCode = 1;
+      }
+      if (finished.length === 0) return run.close();
       const rows = await writeRun({
         folder: out,
         sweep,
@@ -109,7 +116,7 @@ Examples:
         finished,
         check,
         cost,
-        host: closeAccount(finished),
+        host: closeAccount(finished.map(({ result, host }) => ({ id: result.key.id, ...host }))),
       });
       const pictures = await renderCharts({ folder: out, rows });
       run.close();
@@ -117,13 +124,6 @@ Examples:
       console.log(
         `${finished.length} points in ${out}/: ${tables}, ${pictures.length} chart files`,
       );
-      if (run.failures.length > 0) process.exitCode = 1;
-      if (abort.signal.aborted) {
-        console.error(
-          `shadewalk: interrupted; ${finished.length} of ${points.length} points are in ${out}/`,
-        );
-        process.exitCode = 130;
-      }
     });
 
 function terminal(): { readonly columns: number; readonly colour: boolean } {
