@@ -15,6 +15,7 @@ import {
   USER,
 } from "../../machine/mmu.ts";
 import { type Preset, presets } from "../../machine/presets.ts";
+import { foundLives } from "./plain-examples.ts";
 import { tinyPreset, units } from "./plain-fixture.ts";
 import { plainMmu } from "./plain-mmu.ts";
 import {
@@ -383,7 +384,7 @@ describe.each(units)("the %s unit", (_name, factory) => {
       fc.property(start, fc.array(op, { minLength: 1, maxLength: 120, size: "max" }), (from, ops) =>
         liveAlike(factory, from, ops),
       ),
-      { numRuns: 60 },
+      { numRuns: 60, examples: foundLives },
     );
   });
 });

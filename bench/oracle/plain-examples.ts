@@ -1,0 +1,50 @@
+/**
+ * Lives in which an earlier version of the fast unit differed from the plain one: kept, as they are rare.
+ *
+ * Both are about a 1 GiB page that replaces cached 4 KiB pages without a flush: first, no lookup may find
+ * two entries; second, a dirty assist in L1 brings up to date the first match of the second level only.
+ */
+import { FETCH, STORE, USER } from "../../machine/mmu.ts";
+import { type Preset, presets } from "../../machine/presets.ts";
+import { tinyPreset } from "./plain-fixture.ts";
+import type { Configuration, EntryValue, Op, Start } from "./plain-operation.ts";
+
+const configuration: Configuration = {
+  nested: "none",
+  nestedLevels: 4,
+  levels: 4,
+  writeProtect: true,
+  globalPages: true,
+  vpid: 1,
+};
+const leaf: EntryValue = { kind: "leaf", flags: 0, high: 0, pick: 0 };
+const { l1Data, l1Code, pwc } = presets.textbook;
+const secondLevelOnly: Preset = { ...tinyPreset, l1Data, l1Code, pwc };
+
+const start = (preset: Preset, pages: readonly number[]): Start => {
+  return { preset, configuration, placedAt: 0, pages };
+};
+/** Accesses as [index of the page, kind]. */
+const run = (...accesses: readonly (readonly [number, number])[]): Op => {
+  return { op: "run", accesses: accesses.map(([page, kind]) => ({ page, kind })), reported: false };
+};
+
+export const foundLives: [start: Start, ops: Op[]][] = [
+  [
+    start(secondLevelOnly, [0, 513]),
+    [
+      { op: "rewrite", page: 0, level: 3, value: leaf, kind: FETCH },
+      run([1, 0], [0, STORE | USER], [0, 0]),
+      run([0, STORE]),
+      run([0, 0]),
+    ],
+  ],
+  [
+    start(tinyPreset, [0, 2 ** 36, 513]),
+    [
+      { op: "rewrite", page: 2, level: 3, value: leaf, kind: USER },
+      run([0, 0], [2, STORE]),
+      run([1, 0], [0, STORE]),
+    ],
+  ],
+];
