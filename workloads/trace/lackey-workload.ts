@@ -60,12 +60,13 @@ export function recordedWorkload({ title, summary, path, accesses }: Recording):
     guestOptions: switches,
 
     run(guest, { accesses: accessesMax, pageSize }) {
-      const { chunks, hasSetUp, setUpChunks } = trace();
+      const { chunks, hasSetUp, setUpChunks, accesses: recorded } = trace();
       if (!hasSetUp) guest.measure();
       for (const chunk of chunks.slice(0, setUpChunks)) {
         playChunk(guest, chunk, { pageSize, accessesMax: Infinity });
       }
-      let left = accessesMax;
+      // What a whole recording ends with, such as its exit call, is played too.
+      let left = accessesMax < recorded ? accessesMax : Infinity;
       for (const chunk of chunks.slice(setUpChunks)) {
         if (left <= 0) break;
         left -= playChunk(guest, chunk, { pageSize, accessesMax: left });

@@ -38,6 +38,14 @@ export interface TraceHeader {
 /** That a vCPU runs again follows from `v` lines; it is no line of its own. */
 export type TraceHostEvent = Exclude<HostEvent, { readonly kind: "vcpu-run" }>;
 
+/** INVPCID types by their number. */
+export const invpcidTypes: readonly InvpcidType[] = [
+  "address",
+  "context",
+  "all-with-globals",
+  "all",
+];
+
 /** One line of a trace after its header. */
 export type TraceOp =
   | { readonly op: "read" | "write" | "fetch"; readonly vpn: Vpn; readonly offset: number }
@@ -109,7 +117,7 @@ export class OpChunk {
 }
 
 /** Op `i` of a chunk as an object. */
-export function opAt(chunk: OpChunk, i: number): TraceOp {
+function opAt(chunk: OpChunk, i: number): TraceOp {
   const vpn = chunk.page[i]! as Vpn;
   const offset = chunk.offset[i]!;
   switch (chunk.code[i]!) {

@@ -10,12 +10,12 @@
  *     user                            user, kernel              privilege of the accesses that follow
  *     r 1000                          cr3, cpuid                MOV from CR3, CPUID
  *
- * FORMAT.md explains each line. Bytes are parsed as they come; nothing holds the whole trace.
+ * FORMAT.md explains each line.
  */
 import type { Gfn, Vpn } from "../../machine/address.ts";
-import type { InvpcidType } from "../../machine/exit.ts";
 import { LineSplitter } from "./lines.ts";
 import {
+  invpcidTypes,
   OpChunk,
   opFetch,
   opInvlpg,
@@ -36,13 +36,6 @@ import { HeaderReader, readCr0, readCr3, readCr4 } from "./vmmu-header.ts";
 const chunkOps = 16_384;
 const pageOffsetMax = 0xfff;
 const accessBytes = 8;
-
-export const invpcidTypes: readonly InvpcidType[] = [
-  "address",
-  "context",
-  "all-with-globals",
-  "all",
-];
 
 /** Push parser: bytes in, header and chunks of ops out. */
 export class VmmuParser {
@@ -287,7 +280,7 @@ export async function readVmmu(
   return { file, header: parser.header, chunks: chunks() };
 }
 
-/** A whole trace that is in memory already: for tests, shrinkers and short files. */
+/** A whole trace in memory: for tests, shrinkers and short files. */
 export interface DecodedTrace {
   readonly file: string;
   readonly header: TraceHeader;

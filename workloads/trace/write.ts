@@ -3,8 +3,13 @@
  */
 import { hexAddress, hexGva, type PagingLevels, type Vpn } from "../../machine/address.ts";
 import type { Cr3, Registers } from "../../machine/exit.ts";
-import type { Fill, TraceHeader, TraceHostEvent, TraceOp } from "./ops.ts";
-import { invpcidTypes } from "./vmmu.ts";
+import {
+  type Fill,
+  invpcidTypes,
+  type TraceHeader,
+  type TraceHostEvent,
+  type TraceOp,
+} from "./ops.ts";
 import { cr0WriteProtect, cr4GlobalPages, cr4Levels5, cr4Pcid } from "./vmmu-header.ts";
 
 /** The text of a trace; `header.version` does not matter, since version 3 says everything. */
