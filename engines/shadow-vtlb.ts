@@ -176,7 +176,11 @@ export const shadowVtlb: EngineFactory = (machine) => {
         case "cr4-write":
           loadRoot(vcpu);
           return "resume";
-        default:
+        case "cr3-read":
+        case "cpuid":
+        case "ept-violation":
+        case "pml-full":
+          // Nothing to change: the first two only cost, the others need nested paging.
           return "resume";
       }
     },

@@ -59,7 +59,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
   }
 
   function rootFrames(): ReadonlySet<Pfn> {
-    return new Set([...roots.values()].map((root) => root.pfn));
+    return new Set(Array.from(roots.values(), (root) => root.pfn));
   }
 
   /** The guest stores into one of its tables: do it for the guest, then mirror what changed. */
@@ -69,7 +69,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
     const { store } = exit;
     if (store === null || store.kind === "data") return;
     vcpu.ledger.emulatedPteWrites += 1;
-    for (const table of [...tables.tablesOf(gfn)]) {
+    for (const table of tables.tablesOf(gfn).slice()) {
       if (store.kind === "entry") tables.mirror(table, store.index);
       else for (let index = 0; index < 512; index++) tables.mirror(table, index);
     }
@@ -171,7 +171,11 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
         loadRoot(vcpu);
         vcpu.mmu.flushLinear();
         return "resume";
-      default:
+      case "cr3-read":
+      case "cpuid":
+      case "ept-violation":
+      case "pml-full":
+        // Nothing to change: the first two only cost, the others need nested paging.
         return "resume";
     }
   }
@@ -182,7 +186,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
       tables.dropFrame(gfn);
       memory.reclaim(gfn);
       // What was a table reads as zeros now.
-      for (const table of [...tables.tablesOf(gfn)]) {
+      for (const table of tables.tablesOf(gfn).slice()) {
         for (let index = 0; index < 512; index++) tables.mirror(table, index);
         tables.flushNeeded = true;
       }

@@ -18,7 +18,7 @@
  */
 import type { Gfn, Pfn, Vpn } from "./address.ts";
 import { walkLengthMax as lengthMax } from "./counters.ts";
-import * as entry from "./entry.ts";
+import * as pte from "./entry.ts";
 import { createDataCache } from "./data-cache.ts";
 import type { NestedPaging, Registers } from "./exit.ts";
 import type { MmuFactory } from "./machine.ts";
@@ -28,8 +28,8 @@ import type { MmuRoot, WalkReference } from "./mmu.ts";
 import type { Geometry } from "./presets.ts";
 
 // An imported binding is a cell that V8 loads and checks at every use; a constant of this module is folded.
-const { A, D, EPT_A, EPT_D, G, P, PS, RESERVED_HIGH } = entry;
-const { PF_FETCH, PF_PRESENT, PF_RESERVED, PF_USER, PF_WRITE } = entry;
+const { A, D, EPT_A, EPT_D, G, P, PS, RESERVED_HIGH } = pte;
+const { PF_FETCH, PF_PRESENT, PF_RESERVED, PF_USER, PF_WRITE } = pte;
 const { HIGH_MASK, STOP_EPT_VIOLATION, STOP_NONE, STOP_OUTSIDE, STOP_PAGE_FAULT, STOP_PML_FULL } =
   unit;
 const slotShift = arenaShift;
@@ -695,7 +695,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     s[REFS] = 0;
     const outcome = walkLevels(vLow, vHigh, kind) | 0;
     c[C_WALKS] = (c[C_WALKS]! + 1) | 0;
-    const refs = s[REFS]!;
+    const refs = s[REFS];
     const bin = refs > walkLengthMax ? walkLengthMax : refs;
     lengths[bin] = lengths[bin]! + 1;
     if (dataCache !== null) readLines(refs);
@@ -1330,10 +1330,10 @@ export const fastMmu: MmuFactory = (memory, preset) => {
           stores = (stores + (hx >>> 31)) | 0;
           k = (k + 1) | 0;
         }
-        const run = (k - k0) | 0;
-        hits = (hits + run) | 0;
-        fetches = (fetches + Math.imul(run, (hw >>> 30) & 1)) | 0;
-        sum = (sum + Math.imul(run, l1Frame[w]!)) | 0;
+        const length = (k - k0) | 0;
+        hits = (hits + length) | 0;
+        fetches = (fetches + Math.imul(length, (hw >>> 30) & 1)) | 0;
+        sum = (sum + Math.imul(length, l1Frame[w]!)) | 0;
         lastWay = w;
       }
       if (k >= to) break;
@@ -1360,7 +1360,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     c[C_STORES] = (c[C_STORES]! + stores) | 0;
     c[C_FETCHES] = (c[C_FETCHES]! + fetches) | 0;
     // No other counter grows faster than 64 references per access, a batch at a time.
-    if (c[C_L1]! > 0x3fff_0000 || c[C_REF_NESTED]! > 0x3fff_0000) spill();
+    if (c[C_L1] > 0x3fff_0000 || c[C_REF_NESTED]! > 0x3fff_0000) spill();
     return k;
   }
 

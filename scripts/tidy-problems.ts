@@ -31,7 +31,14 @@ const anyLength: ReadonlySet<string> = new Set(["machine/fast.ts"]);
 const clockFiles: ReadonlySet<string> = new Set(["bench/host-time.ts", "scripts/progress.ts"]);
 const clockNames: ReadonlySet<string> = new Set(["Date", "Temporal", "hrtime", "performance"]);
 /** The oracle decodes page-table entries by itself: reading them through `machine/` would prove nothing. */
-const bitRooms = ["machine/", "engines/", "guest/", "workloads/trace/", "bench/oracle/"];
+const bitRooms = [
+  "machine/",
+  "engines/",
+  "guest/",
+  "workloads/trace/",
+  "bench/oracle/",
+  "bench/speed/",
+];
 const bitOperators: ReadonlySet<string> = new Set(["&", "|", "^", "~", "<<", ">>", ">>>"]);
 const rootFiles: ReadonlySet<string> = new Set(["vitest.config.ts"]);
 

@@ -169,7 +169,7 @@ export class ShadowTables {
   }
 
   dropHuge(first: Gfn): void {
-    for (const place of [...this.hugeLeaves.of(first)]) {
+    for (const place of this.hugeLeaves.of(first).slice()) {
       this.drop(this.byId.get(Math.floor(place / 512))!, place % 512);
       this.flushNeeded = true;
     }
@@ -178,7 +178,7 @@ export class ShadowTables {
   /** The host took the frame: every leaf that maps it goes. */
   dropFrame(gfn: Gfn): void {
     this.dropHuge((gfn - (gfn % 512)) as Gfn);
-    for (const place of [...this.leaves.of(gfn)]) {
+    for (const place of this.leaves.of(gfn).slice()) {
       this.drop(this.byId.get(Math.floor(place / 512))!, place % 512);
       this.flushNeeded = true;
     }

@@ -5,7 +5,8 @@ import { fuzz } from "./fuzz.ts";
 import { list } from "./list.ts";
 import { price } from "./price.ts";
 import { run } from "./run.ts";
+import { speed } from "./speed.ts";
 import { trace } from "./trace.ts";
 import { walk } from "./walk.ts";
 
-export const commands = [bench, run, walk, trace, fuzz, price, cost, list];
+export const commands = [bench, run, walk, trace, fuzz, price, cost, speed, list];

@@ -1,0 +1,95 @@
+/**
+ * The whole speed run: every stream's time and equality, its ratio to C when C is at hand, every storm.
+ */
+import { mmuFor } from "../mmu-instances.ts";
+import { buildYardstick, runYardstick } from "./c-program.ts";
+import { differing, measureStream } from "./measure.ts";
+import { measureStorm, type Storm, storms, type StormTime } from "./storms.ts";
+import {
+  argumentsOf,
+  expectedCounters,
+  type YardstickCounters,
+  type YardstickStream,
+  yardstickStreams,
+} from "./yardstick.ts";
+
+export interface StreamReport {
+  readonly stream: YardstickStream;
+  readonly nanosecondsPerAccess: number;
+  readonly counters: YardstickCounters;
+  /** Counters that differ from the C program's; empty when all are equal. */
+  readonly unequal: readonly string[];
+  /** Host time over the C program's: median of the pairs; null without the C program. */
+  readonly ratio: number | null;
+}
+
+export interface SpeedReport {
+  readonly streams: readonly StreamReport[];
+  readonly storms: readonly (StormTime & { readonly storm: Storm })[];
+}
+
+export interface SpeedOptions {
+  /** Folder of the C program, or null. */
+  readonly yardstick: string | null;
+  /** Interleaved runs of each stream; the median counts. */
+  readonly pairs: number;
+  readonly onStep: (step: string) => void;
+}
+
+/** Large enough that every run gets its own copy of the unit's code. */
+const ownCode = 10_000_000;
+
+export async function measureSpeed({
+  yardstick,
+  pairs,
+  onStep,
+}: SpeedOptions): Promise<SpeedReport> {
+  if (yardstick !== null) buildYardstick(yardstick);
+  const streams: StreamReport[] = [];
+  for (const stream of yardstickStreams) {
+    onStep(argumentsOf(stream).join(" "));
+    streams.push(await measurePairs(stream, yardstick, pairs));
+  }
+  const timedStorms = [];
+  for (const storm of storms) {
+    onStep(`${storm.title}, ${storm.engine}`);
+    timedStorms.push({ storm, ...measureStorm(storm, await mmuFor(ownCode)) });
+  }
+  return { streams, storms: timedStorms };
+}
+
+async function measurePairs(
+  stream: YardstickStream,
+  yardstick: string | null,
+  pairs: number,
+): Promise<StreamReport> {
+  const times: number[] = [];
+  const ratios: number[] = [];
+  const unequal = new Set<string>();
+  let counters: YardstickCounters = {};
+  for (let pair = 0; pair < pairs; pair++) {
+    const ours = await measureStream(stream, await mmuFor(ownCode));
+    const c = yardstick === null ? null : runYardstick(yardstick, stream);
+    times.push(ours.nanosecondsPerAccess);
+    if (c !== null) ratios.push(ours.nanosecondsPerAccess / c.nanosecondsPerAccess);
+    counters = ours.counters;
+    for (const expected of [c?.counters, expectedCounters(stream)]) {
+      if (expected === undefined) continue;
+      for (const name of differing(ours.counters, expected)) unequal.add(name);
+    }
+  }
+  // The C program also prints how many frames it gave bytes, which is not a count of the machine.
+  unequal.delete("frames");
+  return {
+    stream,
+    nanosecondsPerAccess: middle(times),
+    counters,
+    unequal: [...unequal],
+    ratio: ratios.length === 0 ? null : middle(ratios),
+  };
+}
+
+function middle(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}

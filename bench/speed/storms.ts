@@ -1,0 +1,106 @@
+/**
+ * What the C program does not have: storms of events that make the hypervisor work, in host time per event.
+ *
+ * A storm is a point of the ordinary harness; its event is a counter of the run, set-up included.
+ */
+import type { CounterName, Ledger } from "../../machine/counters.ts";
+import { addInto, createLedger } from "../../machine/counters.ts";
+import type { MmuFactory } from "../../machine/machine.ts";
+import { presets } from "../../machine/presets.ts";
+import { workloads } from "../../workloads/index.ts";
+import { timed } from "../host-time.ts";
+import { runPoint } from "../run-point.ts";
+
+export interface Storm {
+  readonly title: string;
+  readonly engine: string;
+  readonly workload: keyof typeof workloads;
+  readonly params: Readonly<Record<string, number | string>>;
+  /** What is counted as one event. */
+  readonly events: readonly CounterName[];
+}
+
+const gc = { pages: 4096, accesses: 1000, collectionRounds: 10 };
+
+export const storms: readonly Storm[] = [
+  {
+    title: "trapped PTE stores",
+    engine: "shadow",
+    workload: "mprotect-gc",
+    params: gc,
+    events: ["emulatedPteWrites"],
+  },
+  {
+    title: "PTE stores, lazy shadow",
+    engine: "shadow-lazy",
+    workload: "mprotect-gc",
+    params: gc,
+    events: ["pteStores"],
+  },
+  {
+    title: "forks",
+    engine: "shadow",
+    workload: "forkwait",
+    params: { forks: 300 },
+    events: ["forks"],
+  },
+  {
+    title: "forks, lazy shadow",
+    engine: "shadow-lazy",
+    workload: "forkwait",
+    params: { forks: 300 },
+    events: ["forks"],
+  },
+  {
+    title: "context switches",
+    engine: "shadow",
+    workload: "context-switch",
+    params: { switches: 20_000 },
+    events: ["contextSwitches"],
+  },
+  {
+    title: "pages logged by PML",
+    engine: "ept-pml",
+    workload: "hot-write",
+    params: { pages: 8192, accesses: 40_000 },
+    events: ["pmlAppends"],
+  },
+  {
+    title: "exits of write protection",
+    engine: "ept-wp",
+    workload: "hot-write",
+    params: { pages: 8192, accesses: 40_000 },
+    events: ["exitsEptViolation"],
+  },
+];
+
+export interface StormTime {
+  readonly events: number;
+  readonly nanosecondsPerEvent: number;
+}
+
+export function measureStorm(storm: Storm, mmu: MmuFactory): StormTime {
+  const { engine, workload, params } = storm;
+  const { value, hostMilliseconds } = timed(() =>
+    runPoint(
+      {
+        id: 0,
+        engine,
+        workload,
+        params: { ...workloads[workload].defaults, ...params },
+        preset: "skylake-sp",
+        backing: "4k",
+        guestLevels: 4,
+        nestedLevels: 4,
+        seed: 1,
+      },
+      { preset: presets["skylake-sp"], mmu, check: false },
+    ),
+  );
+  const { setup, measured } = value.result.regions;
+  const total: Ledger = createLedger();
+  addInto(total, setup.ledger);
+  addInto(total, measured.ledger);
+  const events = storm.events.reduce((sum, name) => sum + total[name], 0);
+  return { events, nanosecondsPerEvent: (hostMilliseconds * 1e6) / events };
+}
