@@ -1,8 +1,9 @@
 /**
  * Lives in which an earlier version of the fast unit differed from the plain one: kept, as they are rare.
  *
- * Both are about a 1 GiB page that replaces cached 4 KiB pages without a flush: first, no lookup may find
- * two entries; second, a dirty assist in L1 brings up to date the first match of the second level only.
+ * All are about a 1 GiB page that replaces cached 4 KiB pages without a flush. No lookup may find two entries,
+ * in the second level (the first life) or in the nested TLB (the third); a dirty assist in L1 brings up to
+ * date the first match of the second level only (the second life).
  */
 import { FETCH, STORE, USER } from "../../machine/mmu.ts";
 import { type Preset, presets } from "../../machine/presets.ts";
@@ -20,6 +21,8 @@ const configuration: Configuration = {
 const leaf: EntryValue = { kind: "leaf", flags: 0, high: 0, pick: 0 };
 const { l1Data, l1Code, pwc } = presets.textbook;
 const secondLevelOnly: Preset = { ...tinyPreset, l1Data, l1Code, pwc };
+
+const nestedTlbOnly: Preset = { ...tinyPreset, stlb: null, nestedPwc: presets.textbook.nestedPwc };
 
 const start = (preset: Preset, pages: readonly number[]): Start => {
   return { preset, configuration, placedAt: 0, pages };
@@ -45,6 +48,17 @@ export const foundLives: [start: Start, ops: Op[]][] = [
       { op: "rewrite", page: 2, level: 3, value: leaf, kind: USER },
       run([0, 0], [2, STORE]),
       run([1, 0], [0, STORE]),
+    ],
+  ],
+  [
+    { ...start(nestedTlbOnly, [1026, 0]), configuration: { ...configuration, nested: "npt" } },
+    [
+      run([1, 0]),
+      { op: "entry", tree: 3, page: 0, level: 3, value: leaf },
+      run([0, 0]),
+      run([1, STORE | USER], [0, 0]),
+      { op: "rewrite", page: 0, level: 2, value: { ...leaf, pick: 10 }, kind: STORE },
+      { op: "rewrite", page: 0, level: 1, value: leaf, kind: STORE },
     ],
   ],
 ];
