@@ -20,6 +20,7 @@ let instances = 0;
 export async function mmuFor(accesses: number): Promise<MmuFactory> {
   if (accesses < ownCodeAccesses) return fastMmu;
   instances += 1;
-  const copy = (await import(`../machine/fast.ts?i=${instances}`)) as { fastMmu: MmuFactory };
+  const { href } = new URL(`../machine/fast.ts?i=${instances}`, import.meta.url);
+  const copy = (await import(href)) as { fastMmu: MmuFactory };
   return copy.fastMmu;
 }

@@ -16,7 +16,7 @@ import { runTeaching } from "../workloads/trace/teaching.ts";
 import { teachingMachine } from "../workloads/trace/teaching-guest.ts";
 import { readVmmu } from "../workloads/trace/vmmu.ts";
 import { ConfigError, pick } from "./config-error.ts";
-import type { PointKey, PointResult } from "./result.ts";
+import { counterNames, type PointKey, type PointResult } from "./result.ts";
 import { bootGuest, machineOf, type RunOptions, watch } from "./run-point.ts";
 import { regionBetween, type Snapshot } from "./snapshot.ts";
 
@@ -90,9 +90,9 @@ async function runVmmu(trace: OpenTrace, key: PointKey, options: RunOptions): Pr
     onPhase: ({ name, dirtyPages }) => endSection(name, dirtyPages),
     options: { fetchEachOp: false },
   });
-  const last = machine.snapshot();
-  const rest = regionBetween(then, last);
-  if (rest.ledger.accesses > 0) endSection(sections.length === 0 ? "whole trace" : "rest", 0);
+  if (hasCounted(then, machine.snapshot())) {
+    endSection(sections.length === 0 ? "whole trace" : "rest", 0);
+  }
   return {
     sections,
     computeCyclesPerOp: 0,
@@ -136,6 +136,11 @@ async function teach(trace: OpenTrace, key: PointKey, lesson: Lesson): Promise<T
     checked: oracle?.checked ?? 0,
     label: "",
   };
+}
+
+/** Has anything happened since the last phase ended? */
+function hasCounted(then: Snapshot | null, now: Snapshot): boolean {
+  return then === null || counterNames.some((name) => now.ledger[name] !== then.ledger[name]);
 }
 
 /** The regions of a point in the form of phases. */

@@ -10,7 +10,6 @@ import { runSweep } from "../../bench/run-sweep.ts";
 import { readSweep } from "../../bench/sweep-files.ts";
 import { filterPoints } from "../../bench/sweep.ts";
 import { writeRun } from "../../bench/write-run.ts";
-import { renderCharts } from "../../report/render.ts";
 import { terminalTable } from "../../report/table.ts";
 import { createProgress } from "../progress.ts";
 import { nameList, numberList, seedMax, wholeNumber } from "./options.ts";
@@ -118,6 +117,8 @@ Examples:
         cost,
         host: closeAccount(finished.map(({ result, host }) => ({ id: result.key.id, ...host }))),
       });
+      // Loaded now, because drawing is a third of what the command line loads and only this needs it.
+      const { renderCharts } = await import("../../report/render.ts");
       const pictures = await renderCharts({ folder: out, rows });
       run.close();
       console.log(terminalTable(rows.points, terminal()));
