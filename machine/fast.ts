@@ -421,21 +421,21 @@ export const fastMmu: MmuFactory = (memory, preset) => {
   }
 
   function findNested(gfn: number): number {
-    const epoch = s[EPOCH]!;
     if (ntCount[(gfn ^ (gfn >>> 10)) & 1023] !== 0) {
-      const base = (gfn & ntMask) * ntWays;
-      for (let v = base, end = base + ntWays; v < end; v++) {
-        if (ntTag[v] === gfn && ntEpoch[v] === epoch && ntOrder[v] === 0) return v;
-      }
+      const v = findNestedOf(gfn, 0) | 0;
+      if (v >= 0) return v;
     }
-    if (s[LARGE_NESTED_LIVE] !== 0) {
-      for (let order = 9; order <= 18; order += 9) {
-        const tag = (gfn >>> order) << order;
-        const base = ((gfn >>> order) & ntMask) * ntWays;
-        for (let v = base, end = base + ntWays; v < end; v++) {
-          if (ntTag[v] === tag && ntEpoch[v] === epoch && ntOrder[v] === order) return v;
-        }
-      }
+    if (s[LARGE_NESTED_LIVE] === 0) return -1;
+    const v = findNestedOf(gfn, 9) | 0;
+    return v >= 0 ? v : findNestedOf(gfn, 18) | 0;
+  }
+
+  function findNestedOf(gfn: number, order: number): number {
+    const epoch = s[EPOCH]!;
+    const tag = (gfn >>> order) << order;
+    const base = ((gfn >>> order) & ntMask) * ntWays;
+    for (let v = base, end = base + ntWays; v < end; v++) {
+      if (ntTag[v] === tag && ntEpoch[v] === epoch && ntOrder[v] === order) return v;
     }
     return -1;
   }
@@ -466,8 +466,9 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     const set = (gfn >>> order) & ntMask;
     let v = found;
     if (v >= 0 && ntOrder[v] !== order) {
+      // Found as a page of another size; it may be there already as one of this size.
       dropNested(v);
-      v = -1;
+      v = findNestedOf(gfn, order) | 0;
     }
     if (v < 0) {
       v = ntPrevious[ntHead[set]!]!;
@@ -866,6 +867,25 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     return ALLOW[(raw & 31) | s[WRITE_PROTECT]!]!;
   }
 
+  /** The bank for a page of `order`: its own or that of the next smaller size; below the port's first if none. */
+  function bankFor(code: number, order: number): number {
+    let b = code === 0 ? (order / 9) | 0 : order === 0 ? 3 : 4;
+    const first = code === 0 ? 0 : 3;
+    while (b >= first && bankWays[b] === 0) b--;
+    return b;
+  }
+
+  function dropDuplicate(b: number, vLow: number, tagHigh: number): void {
+    if (b < 0 || bankWays[b] === 0) return;
+    const order = bankOrder[b]!;
+    const globalHigh = s[CTX_GLOBAL]! | (tagHigh & VPN_HIGH);
+    const base = bankBase[b]! + ((vLow >>> order) & bankMask[b]!) * bankWays[b]!;
+    for (let w = base; w < base + bankWays[b]!; w++) {
+      if (l1Low[w] !== (vLow >>> order) << order) continue;
+      if (l1High[w] === tagHigh || l1High[w] === globalHigh) dropL1(w);
+    }
+  }
+
   /** Enters a page of `order` (or the fragment that a bank can hold) and returns its way, or -1. */
   function fillL1(
     vLow: number,
@@ -875,9 +895,8 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     frame: number,
     raw: number,
   ): number {
-    let b = code === 0 ? order / 9 : order === 0 ? 3 : 4;
+    const b = bankFor(code, order);
     const first = code === 0 ? 0 : 3;
-    while (b >= first && bankWays[b] === 0) b--;
     if (b < first) return -1;
     const own = bankOrder[b]!;
     const ways = bankWays[b]!;
@@ -1096,8 +1115,23 @@ export const fastMmu: MmuFactory = (memory, preset) => {
       setStlb(v, vHigh);
     } else {
       dropStlb(v);
-      fillStlb(vLow, vHigh);
+      refillStlb(vLow, vHigh);
     }
+  }
+
+  /** As `fillStlb`, where the page may be there already: it was found as a page of another size. */
+  function refillStlb(vLow: number, vHigh: number): void {
+    const order = s[W_ORDER]!;
+    const tagHigh = s[CTX]! | vHigh;
+    if (order === 18) {
+      const g = hasBig ? findBig(vLow, tagHigh) | 0 : -1;
+      if (g >= 0) dropBig(g);
+    } else if (hasStlb) {
+      const tag = (vLow >>> order) << order;
+      const v = scanStlb(tag, tagHigh, s[CTX_GLOBAL]! | vHigh, order) | 0;
+      if (v >= 0) dropStlb(v);
+    }
+    fillStlb(vLow, vHigh);
   }
 
   /** The walk's result for an entry that keeps its page; G may have changed. */
@@ -1117,7 +1151,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
       setBig(g, vHigh);
     } else {
       dropBig(g);
-      fillStlb(vLow, vHigh);
+      refillStlb(vLow, vHigh);
     }
   }
 
@@ -1274,13 +1308,14 @@ export const fastMmu: MmuFactory = (memory, preset) => {
       if (stOrder[v] === order) setStlb(v, vHigh);
       else dropStlb(v);
     }
-    const g = hasBig && s[LARGE_LIVE] !== 0 ? findBig(vLow, tagHigh) | 0 : -1;
+    const g = v < 0 && hasBig && s[LARGE_LIVE] !== 0 ? findBig(vLow, tagHigh) | 0 : -1;
     if (g >= 0) {
       if (order === 18) setBig(g, vHigh);
       else dropBig(g);
     }
-    l1High[w] = 0;
-    l1Age[w] = 0;
+    dropL1(w);
+    // The page may be there already, as a page of the size that the walk found.
+    dropDuplicate(bankFor(code, order), vLow, tagHigh);
     s[LAST] = s[W_FRAME]! + (vLow & ((1 << order) - 1));
     return fillL1(vLow, vHigh, code, order, s[W_FRAME]!, raw) | 0;
   }
