@@ -59,9 +59,16 @@ export function sizeProblem(source: ParamSource, params: ParamValues): string | 
   return `${frames} frames of guest memory: must be at most ${guestFramesMax} (128 GiB)`;
 }
 
+/** Least values by the end of a parameter's name, where 0 would be nothing to run. */
+const least: readonly (readonly [ending: RegExp, min: number])[] = [
+  [/(?:pages|leaves|processes|turns)$/i, 1],
+  [/fanout$/i, 2],
+];
+
 function rangeOf(name: string): readonly [min: number, max: number] {
   if (/percent$/i.test(name)) return [0, 100];
-  return [/pages$/i.test(name) ? 1 : 0, 1e12];
+  const [, min = 0] = least.find(([ending]) => ending.test(name)) ?? [];
+  return [min, 1e12];
 }
 
 /** Defaults filled in, keys sorted: the form that results store. */
