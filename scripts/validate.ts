@@ -8,6 +8,7 @@ import { availableParallelism } from "node:os";
 import { Command } from "@commander-js/extra-typings";
 import { type PlacedDifference, validate } from "../bench/validate.ts";
 import { errorReport } from "./error-report.ts";
+import { publishedFolder, runPublished } from "./published.ts";
 
 /** Differences listed; the rest is only counted. */
 const listedMax = 40;
@@ -20,11 +21,21 @@ const program = new Command("validate")
     "a folder with traces/ and expected.csv.gz, or of such folders",
     defaultFolder,
   )
+  .option("--published", "run the published claims instead, into results/published", false)
   .exitOverride()
   .configureOutput({ outputError: () => undefined });
 
 try {
-  const { dir } = program.parse().opts();
+  const { dir, published } = program.parse().opts();
+  if (published) process.exitCode = await runPublished(publishedFolder);
+  else await validateTraces(dir);
+} catch (error) {
+  const { text, exitCode } = errorReport(error);
+  if (text !== "") console.error(text);
+  process.exitCode = exitCode;
+}
+
+async function validateTraces(dir: string): Promise<void> {
   const onTrace = (done: number, total: number) => {
     if (process.stderr.isTTY) process.stderr.write(`\r${done}/${total} traces`);
   };
@@ -36,10 +47,6 @@ try {
   if (unlisted > 0) console.log(`and ${unlisted} more`);
   console.log(`${result.compared} values compared, ${result.differences.length} differ`);
   process.exitCode = result.differences.length === 0 ? 0 : 1;
-} catch (error) {
-  const { text, exitCode } = errorReport(error);
-  if (text !== "") console.error(text);
-  process.exitCode = exitCode;
 }
 
 function line({ trace, kernel, mode, phase, counter, expected, got }: PlacedDifference): string {

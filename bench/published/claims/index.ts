@@ -1,0 +1,25 @@
+/** The registry of claims: a group is its file and a line here. */
+import type { Claim } from "../claim.ts";
+import { adamsAgesen } from "./adams-agesen.ts";
+import { agileWinner } from "./agile-winner.ts";
+import { bigMemory } from "./big-memory.ts";
+import { dirtyAndSync } from "./dirty-and-sync.ts";
+import { effectiveReferences } from "./effective-references.ts";
+import { kernelBuild } from "./kernel-build.ts";
+import { linuxBoot } from "./linux-boot.ts";
+import { lmbench } from "./lmbench.ts";
+import { systemCalls } from "./system-calls.ts";
+import { walkReferences } from "./walk-references.ts";
+
+export const claims: readonly Claim[] = [
+  ...walkReferences,
+  ...systemCalls,
+  ...lmbench,
+  ...adamsAgesen,
+  ...kernelBuild,
+  ...linuxBoot,
+  ...dirtyAndSync,
+  ...effectiveReferences,
+  ...bigMemory,
+  ...agileWinner,
+];

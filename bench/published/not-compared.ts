@@ -1,0 +1,153 @@
+/**
+ * Published rows that no claim compares, with the reason: what machine, guest or schemes cannot express.
+ *
+ * `AA06-004..012` is a range of one source. Every row read in its source is a price, a claim or here.
+ */
+import { idOf } from "./claim.ts";
+
+interface Reason {
+  readonly rows: string;
+  readonly reason: string;
+}
+
+const reasons: readonly Reason[] = [
+  {
+    rows: "AA06-002 AA06-005 AA06-008 AA06-011 AA06-014 AA06-017 AA06-020 AA06-023 AA06-026 AA06-029 AA06-032 AA06-035 AA06-038 AA06-042",
+    reason: "no binary translation: a software VMM rewrites guest code",
+  },
+  {
+    rows: "AA06-004 AA06-006..007 AA06-009..010 AA06-012 AA06-016 AA06-018",
+    reason: "I/O, CR8, calls and divide errors are not modelled: only what translation feels is",
+  },
+  { rows: "AA06-022 AA06-025", reason: "native cost of one store, a few cycles: below the model" },
+  { rows: "AA06-049..051", reason: "control-block accesses are a price per exit, not events" },
+  {
+    rows: "AA06-052..055",
+    reason: "Windows and guest paging under memory exhaustion: no such guest",
+  },
+  { rows: "EV10-001", reason: "sum of two rows that feed the p4-vtx prices" },
+  { rows: "EV10-002..003", reason: "an order of magnitude and a list, not a measurement" },
+  { rows: "EV10-004", reason: "nested virtualization is not modelled" },
+  {
+    rows: "SX11-007..010",
+    reason: "I/O exits and the IPC after an exit: neither devices nor cycle-by-cycle execution",
+  },
+  { rows: "BH08-005..006", reason: "a property of entries or a rule, not a figure of a run" },
+  {
+    rows: "VM09-001..003 VM08-001..002",
+    reason: "the benchmarks behind the largest gain are not named in the abstract",
+  },
+  {
+    rows: "AG16-004..009 AG16-015..046 AG16-071..078 AG16-103..110 AG16-127..134 AG16-151..158 AG16-161..164 AG16-167 AG16-169",
+    reason: "no agile paging: no engine switches between the dimensions inside a walk",
+  },
+  {
+    rows: "AG16-079..086 AG16-111..126 AG16-135..150 AG16-166",
+    reason:
+      "absolute overheads of programs that ours only resemble; rankings and means are compared",
+  },
+  { rows: "AG16-170 NE22-001..007", reason: "no flat or hashed nested tables" },
+  { rows: "AG16-171..175", reason: "geometry of a processor that is no preset" },
+  { rows: "EM14-002..003", reason: "no direct segments" },
+  {
+    rows: "SH11-001..003 NW10-001..002",
+    reason: "per-benchmark tables are not readable: no workload to run",
+  },
+  {
+    rows: "XG11-008 XN08-001 XN08-004",
+    reason: "32-bit hosts and guests: the machine has 4 and 5 levels only",
+  },
+  { rows: "XN08-005", reason: "PAE: the machine has 4 and 5 levels only" },
+  { rows: "XG11-009", reason: "network traffic: no devices" },
+  {
+    rows: "BG07-001",
+    reason: "reserved-bit entries that keep true faults in the guest: no such engine",
+  },
+  {
+    rows: "DM24-001..005 DM24-080..087",
+    reason: "DMT, ECPT, flattened, agile and prefetched walks are no engines",
+  },
+  {
+    rows: "DM24-008..031 DM24-033..043",
+    reason: "cycles of a walk are not kept per step; their sum is compared",
+  },
+  {
+    rows: "DM24-046 DM24-049 DM24-052 DM24-055 DM24-058 DM24-061 DM24-064 DM24-067 DM24-071",
+    reason: "nested virtualization is not modelled",
+  },
+  {
+    rows: "DM24-044..045 DM24-047..048 DM24-056..057 DM24-059..060 DM24-062..063 DM24-065..066 DM24-068..070 DM24-072..073 AS19-001 AS19-007",
+    reason:
+      "155 GB codes without a workload of the kind, and means over them; GUPS and BTree are compared",
+  },
+  { rows: "DM24-076", reason: "code TLB of a simulated machine: the preset follows the manual" },
+  { rows: "NE22-008..011 GE-003 PO17-001", reason: "geometry of machines that are no preset" },
+  { rows: "AS19-003 AS19-005 AS19-009", reason: "an SMT co-runner: one thread per core here" },
+  { rows: "AS19-011", reason: "no prefetch of leaf entries" },
+  {
+    rows: "PM21-001..008",
+    reason:
+      "fragmentation by a co-runner: one program runs in the guest, and there is no PTEMagnet",
+  },
+  { rows: "FP22-003..004", reason: "no flattened tables" },
+  { rows: "VX21-001..002", reason: "no NUMA" },
+  {
+    rows: "TU10-003..004 TU10-007..015 TU10-023 PV23-001..005 PV23-016..017",
+    reason: "nested virtualization is not modelled",
+  },
+  { rows: "TU10-005..006", reason: "a Java benchmark's score: no such workload" },
+  {
+    rows: "TU10-016..022 PV23-006..011 EX-002 SJ21-011..016",
+    reason: "latencies of one machine: prices, which other rows set",
+  },
+  { rows: "PV23-014..015", reason: "no paravirtual shadow paging" },
+  {
+    rows: "PV23-019..021 PV23-023 PV23-033..034",
+    reason: "the kernel's own work of the call (files, sockets, signals) is not modelled",
+  },
+  {
+    rows: "PV23-027..029 PV23-036..038",
+    reason: "many processes on many processors: no lock contention, one vCPU runs the guest",
+  },
+  {
+    rows: "SJ21-001 SJ21-007..010 SJ21-017",
+    reason: "totals with CPUID, I/O and VMM cycles of a nested host: no devices",
+  },
+  {
+    rows: "KV-004..006 XN08-008..009 XN08-012 PL15-004",
+    reason: "a rule, covered by the engines' tests",
+  },
+  {
+    rows: "PL15-005..006 BI20-001..002 OO22-001",
+    reason: "change of a benchmark or migration that is not given",
+  },
+  {
+    rows: "DL-001..002 DS22-001..007",
+    reason: "wall-clock time of migration on many vCPUs: lock contention is not modelled",
+  },
+  {
+    rows: "EX-003..004",
+    reason: "CR4 toggles and nested VPID: dropping roots on CR4 writes is no switch of an engine",
+  },
+  { rows: "VI25-001", reason: "accuracy of another simulator" },
+];
+
+/** The reason by row. */
+export function notCompared(): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const { rows, reason } of reasons) {
+    for (const id of rows.split(" ").flatMap(expand)) {
+      if (found.has(id)) throw new Error(`published: ${id} has two reasons`);
+      found.set(id, reason);
+    }
+  }
+  return found;
+}
+
+function expand(range: string): string[] {
+  const [, source, first, last] = /^([A-Z0-9]+)-(\d+)(?:\.\.(\d+))?$/.exec(range) ?? [];
+  if (source === undefined) throw new Error(`published: cannot read the rows ${range}`);
+  const from = Number(first);
+  const to = Number(last ?? first);
+  return Array.from({ length: to - from + 1 }, (_, place) => idOf(source, from + place));
+}

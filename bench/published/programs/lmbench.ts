@@ -1,0 +1,142 @@
+/**
+ * The process and memory tests of LMbench, as far as a guest program here can say them.
+ *
+ * Sizes are those of a small C program with its library. KPTI is on, as in the published runs.
+ *
+ * Source: lmbench lat_proc, lat_pagefault, lat_mmap, lat_sig (McVoy and Staelin, USENIX 1996).
+ */
+import type { Vpn } from "../../../machine/address.ts";
+import { type Guest, imageDataVpn, imageVpn, type Pid } from "../../../guest/guest.ts";
+import { footprintFrames } from "../../../guest/footprint.ts";
+import type { Workload } from "../../../workloads/workload.ts";
+
+/** Pages of a small program with its C library, and how many of each half it touches. */
+export const smallProgram = 256;
+const touched = 48;
+const kpti = { kpti: true, pcid: true } as const;
+const computeCycles = { perOp: 100, source: "assumed: loop around one operation" };
+const parent = 1 as Pid;
+
+function startProgram(guest: Guest): void {
+  guest.exec(smallProgram);
+  for (let page = 0; page < touched; page++) {
+    guest.fetch((imageVpn + page) as Vpn);
+    guest.write((imageDataVpn(smallProgram) + page) as Vpn);
+  }
+}
+
+/** exec: fork, the child becomes `hello`. sh: the child is a shell, which forks and execs `hello`. */
+function launch(title: string, shells: number): Workload<{ readonly launches: number }> {
+  const launchOnce = (guest: Guest, mother: Pid, depth: number): void => {
+    const child = guest.fork();
+    guest.switchTo(child);
+    startProgram(guest);
+    if (depth > 0) launchOnce(guest, child, depth - 1);
+    guest.exit(mother);
+  };
+  return {
+    title,
+    summary: "lat_proc: fork, exec and exit in a loop.",
+    defaults: { launches: 40 },
+    computeCycles,
+    guestFrames: () => footprintFrames({ pages: 4 * smallProgram, processes: 4 }),
+    guestOptions: () => kpti,
+    run(guest, { launches }) {
+      startProgram(guest);
+      launchOnce(guest, parent, shells);
+      guest.measure();
+      for (let i = 0; i < launches; i++) launchOnce(guest, parent, shells);
+      guest.compute(launches);
+    },
+  };
+}
+
+export const execProcess = launch("lmbench exec proc", 0);
+export const shellProcess = launch("lmbench sh proc", 1);
+
+export const filePageFaults: Workload<{ readonly rounds: number; readonly pages: number }> = {
+  title: "lmbench page fault",
+  summary: "lat_pagefault: reads of a mapped file, one fault a page.",
+  defaults: { rounds: 8, pages: 1024 },
+  computeCycles,
+  guestFrames: ({ pages }) => footprintFrames({ pages: 2 * pages, processes: 1 }),
+  guestOptions: () => kpti,
+  run(guest, { rounds, pages }) {
+    for (let round = 0; round <= rounds; round++) {
+      const base = guest.map(pages, { fill: "demand", pages: "4k", writable: false, file: 1 });
+      // The first round brings the file into the page cache.
+      if (round === 1) guest.measure();
+      for (let page = 0; page < pages; page++) guest.read((base + page) as Vpn);
+      guest.compute(pages);
+      guest.unmap(base, pages);
+    }
+  },
+};
+
+/** lat_mmap touches one page in four of the first tenth. */
+const stride = 4;
+const tenth = 10;
+
+export const mapAndTouch: Workload<{ readonly rounds: number; readonly pages: number }> = {
+  title: "lmbench mmap",
+  summary: "lat_mmap: map a file, touch one page in four of its first tenth, unmap.",
+  defaults: { rounds: 8, pages: 8192 },
+  computeCycles,
+  guestFrames: ({ pages }) => footprintFrames({ pages: 2 * pages, processes: 1 }),
+  guestOptions: () => kpti,
+  run(guest, { rounds, pages }) {
+    for (let round = 0; round <= rounds; round++) {
+      if (round === 1) guest.measure();
+      const base = guest.map(pages, { fill: "demand", pages: "4k", writable: false, file: 1 });
+      for (let page = 0; page < pages / tenth; page += stride) guest.read((base + page) as Vpn);
+      guest.unmap(base, pages);
+      guest.compute(1);
+    }
+  },
+};
+
+export const protectionFaults: Workload<{ readonly faults: number }> = {
+  title: "lmbench prot fault",
+  summary: "lat_sig prot: a store to a read-only page, the signal handler, and back.",
+  defaults: { faults: 400 },
+  computeCycles,
+  guestFrames: () => footprintFrames({ pages: 64, processes: 1 }),
+  guestOptions: () => kpti,
+  run(guest, { faults }) {
+    const page = guest.map(1, {
+      fill: "populate",
+      pages: "4k",
+      writable: true,
+      onForbidden: "unprotect",
+    });
+    guest.write(page);
+    guest.measure();
+    for (let i = 0; i < faults; i++) {
+      guest.protect(page, 1, "read");
+      guest.write(page);
+    }
+    guest.compute(faults);
+  },
+};
+
+/** Pages of one megabyte. */
+const megabyte = 256;
+
+export const pageTouch: Workload<{ readonly megabytes: number }> = {
+  title: "PVM page touch",
+  summary: "Allocate 1 MB, touch each page, free; again and again.",
+  defaults: { megabytes: 48 },
+  computeCycles,
+  guestFrames: () => footprintFrames({ pages: 2 * megabyte, processes: 1 }),
+  guestOptions: () => kpti,
+  run(guest, { megabytes }) {
+    for (let block = 0; block <= megabytes; block++) {
+      // The first block finds frames that the host has never backed; over 4 GB that vanishes.
+      if (block === 1) guest.measure();
+      const base = guest.map(megabyte, { fill: "demand", pages: "4k", writable: true });
+      for (let page = 0; page < megabyte; page++) guest.write((base + page) as Vpn);
+      guest.compute(megabyte);
+      guest.unmap(base, megabyte);
+    }
+  },
+};
