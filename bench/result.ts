@@ -127,3 +127,5 @@ export interface ResultRows {
 
 /** The engine that every slowdown is relative to. */
 export const baselineEngine = "native";
+
+export type { Bars, Figure, Finding, Frontier, Sentence, Table, Waterfall } from "./why/answer.ts";

@@ -4,6 +4,7 @@
  * Everything follows from the key, so a point gives the same counts on any worker and any machine. The
  * program says where its set-up ends; the measured region is the difference of two snapshots.
  */
+import type { EngineFactory } from "../engines/engine.ts";
 import { engines } from "../engines/index.ts";
 import type { Guest } from "../guest/guest.ts";
 import { bootKernel } from "../guest/kernel.ts";
@@ -27,6 +28,8 @@ export interface RunOptions {
   readonly mmu: MmuFactory;
   /** Watch every access with the oracle; the first illegal one throws. */
   readonly check: boolean;
+  /** Schemes beside the registry's, for experiments. */
+  readonly engineVariants?: Readonly<Record<string, EngineFactory>>;
 }
 
 /** A point's result, and how many accesses the oracle saw (0 without it). */
@@ -82,7 +85,8 @@ export interface BootedGuest {
 /** A guest on its hypervisor, counting: the kernel has booted and the first process runs. */
 export function bootGuest(key: PointKey, boot: GuestBoot): BootedGuest {
   const { machine, kernel, preset, check } = boot;
-  const hypervisor = pick(engines, key.engine, "engine")(machine);
+  const known: Readonly<Record<string, EngineFactory>> = { ...engines, ...boot.engineVariants };
+  const hypervisor = pick(known, key.engine, "engine")(machine);
   const oracle = check ? watch(machine, hypervisor, key.engine) : null;
   const [vcpu] = machine.vcpus;
   assert(vcpu !== undefined, "run-point: a machine without a vCPU");

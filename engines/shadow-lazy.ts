@@ -19,7 +19,7 @@ import { enterGuest, pcidOf, releaseRoots, switchRoot, syncRoots } from "./kvm/r
 import { createVm, type VcpuState, type Vm } from "./kvm/vm.ts";
 
 /** A lazy shadow engine with the given policy. */
-function createShadowLazy(policy: ShadowPolicy): EngineFactory {
+export function createShadowLazy(policy: ShadowPolicy): EngineFactory {
   return (machine) => {
     const vm = createVm(machine, policy, "shadow");
     const { vpid } = machine.options.preset;

@@ -11,6 +11,13 @@ export function short(value: number): string {
   return value.toFixed(decimalsOf(value));
 }
 
+/** As `short`, for any number: whole ones stay whole, negative ones keep their sign, none is a dash. */
+export function figure(value: number): string {
+  if (!Number.isFinite(value)) return "-";
+  if (Number.isInteger(value) && Math.abs(value) < 10_000) return String(value);
+  return value < 0 ? `-${short(-value)}` : short(value);
+}
+
 /** Six significant digits: what a chart's data needs, without the noise behind them. */
 export function rounded(value: number): number {
   return Number(value.toPrecision(6));

@@ -26,13 +26,18 @@ const fontFiles = ["DejaVuSans.ttf", "DejaVuSans-Bold.ttf"].map((name) =>
 );
 
 /** Draws every chart of every setting; returns the names of the files below `folder`. */
-export async function renderCharts({ folder, rows }: ChartsToRender): Promise<string[]> {
+export function renderCharts({ folder, rows }: ChartsToRender): Promise<string[]> {
+  return drawCharts(folder, chartSpecs(rows));
+}
+
+/** Draws these charts into the folder `charts` below `folder`, replacing those of an earlier run. */
+export async function drawCharts(folder: string, specs: readonly NamedSpec[]): Promise<string[]> {
   const final = join(folder, "charts");
   const partial = join(folder, ".charts.partial");
   await rm(partial, { recursive: true, force: true });
   await mkdir(partial, { recursive: true });
   const names: string[] = [];
-  for (const { name, spec } of chartSpecs(rows)) {
+  for (const { name, spec } of specs) {
     const svg = await svgOf(spec);
     await writeFile(join(partial, `${name}.vl.json`), `${JSON.stringify(spec, null, 1)}\n`);
     await writeFile(join(partial, `${name}.svg`), svg);

@@ -7,6 +7,7 @@ import { contextSwitch } from "./context-switch.ts";
 import { cowSnapshot } from "./cow-snapshot.ts";
 import { demandStorm } from "./demand-storm.ts";
 import { forkwait } from "./forkwait.ts";
+import { frontier } from "./frontier.ts";
 import { gups } from "./gups.ts";
 import { hotWrite } from "./hot-write.ts";
 import { keyValue } from "./key-value.ts";
@@ -39,5 +40,6 @@ export const workloads = {
   compile,
   "key-value": keyValue,
   "hot-write": hotWrite,
+  frontier,
   ...traceWorkloads,
 } satisfies Record<string, Workload>;

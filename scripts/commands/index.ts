@@ -8,5 +8,6 @@ import { run } from "./run.ts";
 import { speed } from "./speed.ts";
 import { trace } from "./trace.ts";
 import { walk } from "./walk.ts";
+import { why } from "./why.ts";
 
-export const commands = [bench, run, walk, trace, fuzz, price, cost, speed, list];
+export const commands = [bench, why, run, walk, trace, fuzz, price, cost, speed, list];

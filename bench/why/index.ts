@@ -1,0 +1,29 @@
+/**
+ * The registry of experiments, in the order of the argument: a new one is its file and a line here.
+ */
+import type { Experiment } from "./experiment.ts";
+import { ablation } from "./experiments/ablation.ts";
+import { breakEven } from "./experiments/break-even.ts";
+import { cr3 } from "./experiments/cr3.ts";
+import { cycles } from "./experiments/cycles.ts";
+import { frontier } from "./experiments/frontier.ts";
+import { latency } from "./experiments/latency.ts";
+import { lazy } from "./experiments/lazy.ts";
+import { memory } from "./experiments/memory.ts";
+import { operations } from "./experiments/operations.ts";
+import { shadowWins } from "./experiments/shadow-wins.ts";
+import { walkReferences } from "./experiments/walk-references.ts";
+
+export const experiments = {
+  cycles,
+  operations,
+  cr3,
+  lazy,
+  "walk-references": walkReferences,
+  latency,
+  "shadow-wins": shadowWins,
+  memory,
+  ablation,
+  frontier,
+  "break-even": breakEven,
+} as const satisfies Record<string, Experiment>;

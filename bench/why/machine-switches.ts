@@ -1,0 +1,33 @@
+/**
+ * Translation hardware that an experiment takes away from a processor, or gives it without limit.
+ */
+import type { Geometry, Preset } from "../../machine/presets.ts";
+
+export type MachineSwitch = keyof typeof switches;
+
+/** Large enough for every program here: a structure that only misses once. */
+const unlimited: Geometry = { sets: 4096, ways: 16 };
+const off = { 2: null, 3: null, 4: null, 5: null } as const;
+const all = { 2: unlimited, 3: unlimited, 4: unlimited, 5: unlimited } as const;
+
+const switches = {
+  "no VPID": (preset: Preset): Preset => ({ ...preset, vpid: false }),
+  "no PCID": (preset: Preset): Preset => ({ ...preset, pcid: false }),
+  "no walk caches": (preset: Preset): Preset => ({ ...preset, pwc: off, nestedPwc: off }),
+  "no nested TLB": (preset: Preset): Preset => ({ ...preset, nestedTlb: null }),
+  "unlimited walk caches": (preset: Preset): Preset => ({
+    ...preset,
+    pwc: all,
+    nestedPwc: all,
+    nestedTlb: unlimited,
+  }),
+} as const;
+
+export function switchedPreset(preset: Preset, changes: readonly MachineSwitch[]): Preset {
+  return changes.reduce((changed, name) => switches[name](changed), preset);
+}
+
+/** `skylake-sp, no VPID, no PCID`: what results call the machine. */
+export function switchedName(preset: string, changes: readonly MachineSwitch[]): string {
+  return [preset, ...changes].join(", ");
+}

@@ -1,0 +1,94 @@
+/**
+ * The answer as text: claims with number, evidence and what would change them, for a terminal and as Markdown.
+ *
+ * Numbers come as numbers and are rounded here, so the two texts and the tables cannot disagree.
+ */
+import type { Finding, ResultRows, Sentence } from "../bench/result.ts";
+import { arrange } from "./cases.ts";
+import { bars } from "./charts/bars.ts";
+import { cycles } from "./charts/cycles.ts";
+import { frontier } from "./charts/frontier.ts";
+import { waterfall } from "./charts/waterfall.ts";
+import { figure } from "./format.ts";
+import type { NamedSpec } from "./render.ts";
+import { wrapWords } from "./text-grid.ts";
+
+export interface AnswerPart extends Finding {
+  readonly title: string;
+}
+
+export function sentenceText(sentence: Sentence): string {
+  return sentence.map((part) => (typeof part === "number" ? figure(part) : part)).join("");
+}
+
+/** The claim, or that this run does not bear it out. */
+function claimText({ claim, checks }: AnswerPart): string {
+  const failed = checks.filter(({ holds }) => !holds).map(({ direction }) => direction);
+  const text = sentenceText(claim);
+  return failed.length === 0 ? text : `NOT BORNE OUT by this run (${failed.join("; ")}): ${text}`;
+}
+
+/** For a terminal of `columns` characters. */
+export function answerText(parts: readonly AnswerPart[], columns: number): string {
+  const width = Math.min(columns, 160);
+  return parts
+    .map((part, index) =>
+      [
+        `${index + 1}. ${part.title}`,
+        ...paragraph("", claimText(part), width),
+        ...paragraph("Numbers: ", sentenceText(part.number), width),
+        ...paragraph("Evidence: ", sentenceText(part.evidence), width),
+        ...paragraph("Would change it: ", sentenceText(part.change), width),
+      ].join("\n"),
+    )
+    .join("\n\n");
+}
+
+function paragraph(label: string, text: string, width: number): string[] {
+  return wrapWords(label + text, Math.max(20, width - 3)).map((line) => `   ${line}`);
+}
+
+export function answerMarkdown(parts: readonly AnswerPart[]): string {
+  const sections = parts.map((part, index) =>
+    [
+      `## ${index + 1}. ${part.title}`,
+      `**${claimText(part)}**`,
+      sentenceText(part.number),
+      ...part.figures.map(({ name }) => `![${name}](charts/${name}.png)`),
+      `Evidence: ${sentenceText(part.evidence)}.`,
+      `What would change it: ${sentenceText(part.change)}`,
+      part.checks
+        .map(({ direction, holds }) => `- ${holds ? "holds" : "**does not hold**"}: ${direction}`)
+        .join("\n"),
+    ].join("\n\n"),
+  );
+  const intro =
+    "Every number here was counted by this run and priced by the cost files; every file named is beside this one.";
+  return `${["# Why EPT beat shadow paging, and when it did not", intro, ...sections].join("\n\n")}\n`;
+}
+
+/** The charts that the claims point at. */
+export function answerCharts(parts: readonly AnswerPart[], rows: ResultRows): NamedSpec[] {
+  return parts.flatMap(({ figures }) =>
+    figures.flatMap((one): NamedSpec[] => {
+      const { name } = one;
+      switch (one.kind) {
+        case "bars":
+          return [{ name, spec: bars(one.data) }];
+        case "frontier":
+          return [{ name, spec: frontier(one.data) }];
+        case "waterfall":
+          return [{ name, spec: waterfall(one.data) }];
+        case "cycles": {
+          const ids = new Set(one.ids);
+          const [setting] = arrange({
+            points: rows.points.filter(({ key }) => ids.has(key.id)),
+            walks: [],
+          });
+          const spec = setting === undefined ? null : cycles.spec(setting);
+          return spec === null ? [] : [{ name, spec }];
+        }
+      }
+    }),
+  );
+}
