@@ -19,7 +19,7 @@ import { join } from "node:path";
 import { EnvironmentError, errorLine } from "./config-error.ts";
 import type { Finished } from "./pool.ts";
 
-const journalName = "journal.jsonl";
+const defaultName = "journal.jsonl";
 
 export interface Journal {
   /** Points that an earlier, interrupted run of the same sweep finished. */
@@ -31,14 +31,17 @@ export interface Journal {
 
 export interface JournalOptions {
   readonly folder: string;
+  /** File name in the folder; each shard of a sweep has its own. */
+  readonly name?: string | undefined;
   /** What the points are, as a hash: a journal of other points is not resumed. */
   readonly sweepHash: string;
   readonly resume: boolean;
 }
 
 /** Creates the folder if need be and opens its journal, which shows that the folder can be written. */
-export function openJournal({ folder, sweepHash, resume }: JournalOptions): Journal {
-  const path = join(folder, journalName);
+export function openJournal(options: JournalOptions): Journal {
+  const { folder, name = defaultName, sweepHash, resume } = options;
+  const path = join(folder, name);
   const header = `${JSON.stringify({ sweep: sweepHash })}\n`;
   const earlier = resume ? readJournal(path, header) : [];
   const lines = earlier.map((finished) => `${JSON.stringify(finished)}\n`);
@@ -51,7 +54,8 @@ export function openJournal({ folder, sweepHash, resume }: JournalOptions): Jour
     },
     close(outcome) {
       closeSync(file);
-      if (outcome === "remove") rmSync(path);
+      // Another process may have taken the journal over, believing this one dead.
+      if (outcome === "remove") rmSync(path, { force: true });
     },
   };
 }
@@ -73,9 +77,25 @@ function readJournal(path: string, header: string): Finished[] {
   if (!existsSync(path)) return [];
   const text = readFileSync(path, "utf8");
   if (!text.startsWith(header)) {
-    throw new EnvironmentError(`${path}: is the journal of another sweep, run without --resume`);
+    throw new EnvironmentError(
+      `${path}: is the journal of another sweep: remove it, or run without --resume`,
+    );
   }
+  const finished: Finished[] = [];
   // What follows the last newline is a line that a killed run did not finish.
-  const lines = text.slice(header.length).split("\n").slice(0, -1);
-  return lines.map((line) => JSON.parse(line) as Finished);
+  for (const line of text.slice(header.length).split("\n").slice(0, -1)) {
+    const one = parseLine(line);
+    // A crash of the host can leave blocks of zeros: from there on the points are run again.
+    if (one === null) break;
+    finished.push(one);
+  }
+  return finished;
+}
+
+function parseLine(line: string): Finished | null {
+  try {
+    return JSON.parse(line) as Finished;
+  } catch {
+    return null;
+  }
 }

@@ -7,6 +7,7 @@
  */
 import type { MmuFactory } from "../machine/machine.ts";
 import { fastMmu } from "../machine/fast.ts";
+import { codeUrl } from "./code-url.ts";
 
 /**
  * Accesses from which compiling is repaid. Measured, uniform over 32 MiB, processor time of ten points, own
@@ -20,7 +21,7 @@ let instances = 0;
 export async function mmuFor(accesses: number): Promise<MmuFactory> {
   if (accesses < ownCodeAccesses) return fastMmu;
   instances += 1;
-  const { href } = new URL(`../machine/fast.ts?i=${instances}`, import.meta.url);
+  const { href } = codeUrl(new URL(`../machine/fast.ts?i=${instances}`, import.meta.url));
   const copy = (await import(href)) as { fastMmu: MmuFactory };
   return copy.fastMmu;
 }

@@ -5,6 +5,7 @@
  * decides a result: a point depends on its key alone, so the order and the number of threads cannot show.
  */
 import { Piscina } from "piscina";
+import { codeUrl } from "./code-url.ts";
 import { errorLine, pick } from "./config-error.ts";
 import type { HostCost } from "./host-time.ts";
 import type { Preset } from "../machine/presets.ts";
@@ -65,7 +66,7 @@ async function runOnPool(points: readonly PointKey[], options: PoolOptions): Pro
   if (signal.aborted) return;
   const threads = Math.min(workers, points.length);
   const pool = new Piscina<PointTask, PointOutcome>({
-    filename: task.href,
+    filename: codeUrl(task).href,
     minThreads: threads,
     maxThreads: threads,
     // A worker that runs out of memory must not take the process with it.

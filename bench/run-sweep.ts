@@ -13,7 +13,12 @@ export interface SweepRunOptions extends PoolOptions {
   readonly out: string;
   /** Continue from the journal that an interrupted run left in `out`. */
   readonly resume: boolean;
+  /** File name of the journal, where several runs share a folder. */
+  readonly journalName?: string | undefined;
 }
+
+/** What makes a sweep that sweep and no other. */
+export type SweepIdentity = Pick<SweepRunOptions, "points" | "machines" | "check">;
 
 export interface SweepRun {
   /** Sorted by id. */
@@ -25,8 +30,13 @@ export interface SweepRun {
 }
 
 export async function runSweep(options: SweepRunOptions): Promise<SweepRun> {
-  const { points, out, resume } = options;
-  const journal = openJournal({ folder: out, sweepHash: hashOf(options), resume });
+  const { points, out, resume, journalName } = options;
+  const journal = openJournal({
+    folder: out,
+    name: journalName,
+    sweepHash: sweepHash(options),
+    resume,
+  });
   const finished: Finished[] = [];
   const failures: { readonly id: number; readonly message: string }[] = [];
   const keep = (one: Finished) => {
@@ -61,7 +71,7 @@ function largestFirst(points: readonly PointKey[]): readonly PointKey[] {
 }
 
 /** Names what is run: the same points on other machines, or under another schema, are others. */
-function hashOf({ points, machines, check }: SweepRunOptions): string {
+export function sweepHash({ points, machines, check }: SweepIdentity): string {
   const presets = [...new Set(points.map(({ preset }) => preset))].map((name) => machines[name]);
   const text = JSON.stringify({ schemaVersion, check, points, presets });
   return createHash("sha256").update(text).digest("hex");

@@ -6,6 +6,7 @@
  */
 import { basename, relative } from "node:path";
 import { Piscina } from "piscina";
+import { codeUrl } from "./code-url.ts";
 import { EnvironmentError, errorLine } from "./config-error.ts";
 import type { Difference } from "./validation/compare.ts";
 import {
@@ -69,7 +70,7 @@ async function runAll(
 ): Promise<TraceComparison[][]> {
   const threads = Math.max(1, Math.min(workers, tasks.length));
   const pool = new Piscina<ValidateTask, ValidateOutcome>({
-    filename: worker.href,
+    filename: codeUrl(worker).href,
     minThreads: threads,
     maxThreads: threads,
   });

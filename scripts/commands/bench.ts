@@ -1,29 +1,25 @@
 /** `shadewalk bench`: runs a sweep, writes its results, prints who won. */
 import { availableParallelism } from "node:os";
 import { Command } from "@commander-js/extra-typings";
-import { catalogue } from "../../bench/catalogue.ts";
-import { ConfigError } from "../../bench/config-error.ts";
-import { fixedCost } from "../../bench/cost-file.ts";
 import { startHostClock } from "../../bench/host-time.ts";
-import { pointWeight } from "../../bench/point.ts";
 import { runSweep } from "../../bench/run-sweep.ts";
-import { readSweep } from "../../bench/sweep-files.ts";
-import { filterPoints } from "../../bench/sweep.ts";
-import { writeRun } from "../../bench/write-run.ts";
-import { terminalTable } from "../../report/table.ts";
-import { createProgress } from "../progress.ts";
-import { nameList, numberList, seedMax, wholeNumber } from "./options.ts";
-
-const tables = "points.csv, walks.csv, manifest.json, host.json";
+import { publish } from "../publish.ts";
+import { sweepProgress } from "../sweep-progress.ts";
+import { wholeNumber } from "./options.ts";
+import {
+  checkOption,
+  chooseSweep,
+  costOption,
+  enginesOption,
+  seedsOption,
+  sweepArgument,
+  workloadsOption,
+} from "./sweep-choice.ts";
 
 export const bench = () =>
   new Command("bench")
     .description("Run a sweep of points and write its tables and charts.")
-    .argument(
-      "[sweep]",
-      "a shipped sweep's name (see `list`) or the path of a YAML file",
-      "default",
-    )
+    .addArgument(sweepArgument())
     .option("-o, --out <folder>", "folder for results", "results/latest")
     .option(
       "-w, --workers <n>",
@@ -32,23 +28,11 @@ export const bench = () =>
       Math.max(1, availableParallelism()),
     )
     .option("-q, --quiet", "no progress on stderr", false)
-    .option(
-      "--engines <names>",
-      "only these engines, separated by commas",
-      nameList("--engines", Object.keys(catalogue.engines)),
-    )
-    .option(
-      "--workloads <names>",
-      "only these workloads, separated by commas",
-      nameList("--workloads", Object.keys(catalogue.workloads)),
-    )
-    .option(
-      "--seeds <numbers>",
-      "instead of the sweep's seeds, where it repeats a point with several",
-      numberList("--seeds", 0, seedMax),
-    )
-    .option("--check", "check every access against the oracle (about 20 times slower)", false)
-    .option("--cost <file>", "price with this cost file instead of each preset's own")
+    .addOption(enginesOption())
+    .addOption(workloadsOption())
+    .addOption(seedsOption())
+    .addOption(checkOption())
+    .addOption(costOption())
     .option("--resume", "go on where an interrupted run of the same sweep stopped", false)
     .addHelpText(
       "after",
@@ -65,24 +49,14 @@ Examples:
   npx shadewalk bench my-sweep.yaml --workers 8 --check`,
     )
     .action(async (name, options) => {
-      const { out, workers, quiet, check, resume, engines, workloads, seeds, cost } = options;
-      const sweep = readSweep(name, catalogue, { seeds });
+      const { out, workers, quiet, check, resume, cost } = options;
+      const { sweep, points } = chooseSweep(name, options);
       const { machines } = sweep.sweep;
-      const points = filterPoints(sweep.sweep.points, { engines, workloads });
-      if (points.length === 0) throw new ConfigError(`sweep ${name}: the filters leave no point`);
-      // A cost file that cannot be read is better known before the run than after it.
-      if (cost !== undefined) fixedCost(cost);
       const closeAccount = startHostClock(workers);
       const abort = new AbortController();
       process.once("SIGINT", () => abort.abort());
 
-      const progress = createProgress({
-        unit: "points",
-        count: points.length,
-        weight: points.reduce((sum, key) => sum + pointWeight(key), 0),
-        quiet,
-        stream: process.stderr,
-      });
+      const progress = sweepProgress(points, quiet);
       const run = await runSweep({
         points,
         machines,
@@ -91,11 +65,8 @@ Examples:
         check,
         resume,
         signal: abort.signal,
-        onFinished({ result: { key, regions } }) {
-          const accesses = regions.setup.ledger.accesses + regions.measured.ledger.accesses;
-          progress.add({ count: 1, weight: pointWeight(key), accesses });
-        },
-        onFailed: (message) => progress.note(`shadewalk: ${message}`),
+        onFinished: (finished) => progress.onFinished(finished),
+        onFailed: (message) => progress.onFailed(message),
       });
       progress.finish();
       const { finished, failures } = run;
@@ -108,28 +79,8 @@ Examples:
         process.exitCode = 1;
       }
       if (finished.length === 0) return run.close();
-      const rows = await writeRun({
-        folder: out,
-        sweep,
-        points,
-        finished,
-        check,
-        cost,
-        host: closeAccount(finished.map(({ result, host }) => ({ id: result.key.id, ...host }))),
-      });
-      // Loaded now, because drawing is a third of what the command line loads and only this needs it.
-      const { renderCharts } = await import("../../report/render.ts");
-      const pictures = await renderCharts({ folder: out, rows });
+      const host = closeAccount(finished.map((one) => ({ id: one.result.key.id, ...one.host })));
+      const text = await publish({ folder: out, sweep, points, finished, check, cost, host });
       run.close();
-      console.log(terminalTable(rows.points, terminal()));
-      console.log(
-        `${finished.length} points in ${out}/: ${tables}, ${pictures.length} chart files`,
-      );
+      console.log(text);
     });
-
-function terminal(): { readonly columns: number; readonly colour: boolean } {
-  const { stdout } = process;
-  const colour = stdout.isTTY && stdout.hasColors();
-  // A pipe or a log has no width; most readers are wider than a terminal of old.
-  return { columns: stdout.columns || 120, colour };
-}

@@ -3,11 +3,28 @@ import { bench } from "./bench.ts";
 import { cost } from "./cost.ts";
 import { fuzz } from "./fuzz.ts";
 import { list } from "./list.ts";
+import { merge } from "./merge.ts";
 import { price } from "./price.ts";
 import { run } from "./run.ts";
+import { shard } from "./shard.ts";
 import { speed } from "./speed.ts";
+import { submit } from "./submit.ts";
 import { trace } from "./trace.ts";
 import { walk } from "./walk.ts";
 import { why } from "./why.ts";
 
-export const commands = [bench, why, run, walk, trace, fuzz, price, cost, speed, list];
+export const commands = [
+  bench,
+  shard,
+  merge,
+  submit,
+  why,
+  run,
+  walk,
+  trace,
+  fuzz,
+  price,
+  cost,
+  speed,
+  list,
+];

@@ -42,3 +42,6 @@ export function oneOf<const T extends string>(
 
 /** Seeds fit an int32, which the generator mixes. */
 export const seedMax = 2 ** 31 - 1;
+
+/** Slurm takes array indices up to 1000 unless told otherwise. */
+export const shardsMax = 1000;

@@ -1,0 +1,44 @@
+/** `shadewalk merge`: the parts of a sweep become the files of a single run. */
+import { Command } from "@commander-js/extra-typings";
+import { startHostClock } from "../../bench/host-time.ts";
+import { mergeShards } from "../../bench/merge.ts";
+import { publish } from "../publish.ts";
+import {
+  checkOption,
+  chooseSweep,
+  costOption,
+  enginesOption,
+  seedsOption,
+  sweepArgument,
+  workloadsOption,
+} from "./sweep-choice.ts";
+
+export const merge = () =>
+  new Command("merge")
+    .description("Put the parts that `shard` computed together and write tables and charts.")
+    .addArgument(sweepArgument())
+    .requiredOption("-o, --out <folder>", "folder that the parts were given")
+    .addOption(enginesOption())
+    .addOption(workloadsOption())
+    .addOption(seedsOption())
+    .addOption(checkOption())
+    .addOption(costOption())
+    .addHelpText(
+      "after",
+      `
+Every point must be there exactly once, from this sweep with these filters; otherwise one line says what is
+missing, twice there or foreign. The files are, byte for byte, those of \`bench\`; only host.json differs.
+
+Example:
+  npx shadewalk merge default --out /shared/run`,
+    )
+    .action(async (name, options) => {
+      const { out, check, cost } = options;
+      const { sweep, points } = chooseSweep(name, options);
+      const { machines } = sweep.sweep;
+      const { finished, shards } = mergeShards(out, { points, machines, check });
+      const closeAccount = startHostClock(shards);
+      const host = closeAccount(finished.map((one) => ({ id: one.result.key.id, ...one.host })));
+      const run = { folder: out, sweep, points, finished, check, cost, host };
+      console.log(await publish(run));
+    });

@@ -1,0 +1,28 @@
+/**
+ * A finished run made readable: tables, manifest, charts in its folder, and what the terminal shows.
+ *
+ * `bench` and `merge` end here, so that a sweep computed in parts leaves the files of a single run.
+ */
+import { type RunToWrite, writeRun } from "../bench/write-run.ts";
+import { terminalTable } from "../report/table.ts";
+
+const tables = "points.csv, walks.csv, manifest.json, host.json";
+
+/** Writes everything; returns the text for the terminal. */
+export async function publish(run: RunToWrite): Promise<string> {
+  const { folder, finished } = run;
+  const rows = await writeRun(run);
+  // Loaded now, because drawing is a third of what the command line loads and only this needs it.
+  const { renderCharts } = await import("../report/render.ts");
+  const pictures = await renderCharts({ folder, rows });
+  const files = `${tables}, ${pictures.length} chart files`;
+  const count = `${finished.length} points in ${folder}/: ${files}`;
+  return `${terminalTable(rows.points, terminal())}\n${count}`;
+}
+
+function terminal(): { readonly columns: number; readonly colour: boolean } {
+  const { stdout } = process;
+  const colour = stdout.isTTY && stdout.hasColors();
+  // A pipe or a log has no width; most readers are wider than a terminal of old.
+  return { columns: stdout.columns || 120, colour };
+}
