@@ -53,7 +53,7 @@ function columnsOf(lines: readonly PublishedLine[]): GridColumn[] {
   ];
 }
 
-function differenceText({ difference, published }: PublishedLine): string {
+export function differenceText({ difference, published }: PublishedLine): string {
   if (difference === 0) return "0";
   const sign = difference > 0 ? "+" : "-";
   return sign + short(Math.abs(difference)) + (published === 0 ? "" : "%");

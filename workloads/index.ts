@@ -1,6 +1,7 @@
 /**
  * The registry of workloads: one line each, and the only list of them.
  */
+import { boot } from "./boot.ts";
 import { btree } from "./btree.ts";
 import { compile } from "./compile.ts";
 import { contextSwitch } from "./context-switch.ts";
@@ -38,6 +39,7 @@ export const workloads = {
   "context-switch": contextSwitch,
   syscalls,
   compile,
+  boot,
   "key-value": keyValue,
   "hot-write": hotWrite,
   frontier,

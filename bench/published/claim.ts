@@ -42,7 +42,7 @@ export interface Claim {
 
 export type PublishedRows = ReadonlyMap<string, PublishedRow>;
 
-/** What published tables report of real machines is met within this; see ARCHITECTURE.md. */
+/** One tolerance for whatever was measured on a real machine. */
 export const measuredTolerance = 0.25;
 
 /** All rows that a claim uses, in its order. */

@@ -28,8 +28,10 @@ export interface PublishedValidation {
   readonly missed: number;
   /** Claims that miss without a reason beside them, or are met although one says that they are not. */
   readonly surprises: readonly Compared[];
-  /** Rows by role; validation counts the rows behind the claims. */
-  readonly rows: Readonly<Record<Role, number>>;
+  /** Rows by role; validation are those behind the claims. */
+  readonly rows: Readonly<Record<Role, readonly string[]>>;
+  /** Reasons, and the rows that are not compared for each. */
+  readonly notCompared: ReadonlyMap<string, readonly string[]>;
 }
 
 export interface PublishedOptions {
@@ -45,10 +47,21 @@ export async function validatePublished(options: PublishedOptions): Promise<Publ
   await mkdir(out, { recursive: true });
   const text = publishedCsv(compared, facts);
   await replaceFiles(out, { "published.csv": (path) => writeFile(path, text) });
-  const rows = { calibration: 0, validation: 0, "not expressible": 0, hint: 0 };
-  for (const role of [...rolesOf(facts.values(), allClaims).values()].flat()) rows[role] += 1;
-  const missed = compared.filter(({ met }) => !met).length;
-  return { compared, missed, surprises: surprises(compared), rows };
+  const roles = rolesOf(facts.values(), allClaims);
+  const reasons = notCompared();
+  const having = (role: Role) => [...roles.keys()].filter((id) => roles.get(id)?.includes(role));
+  return {
+    compared,
+    missed: compared.filter(({ met }) => !met).length,
+    surprises: surprises(compared),
+    rows: {
+      calibration: having("calibration"),
+      validation: having("validation"),
+      "not expressible": having("not expressible"),
+      hint: having("hint"),
+    },
+    notCompared: Map.groupBy(reasons.keys(), (id) => reasons.get(id) ?? ""),
+  };
 }
 
 export function surprises(compared: readonly Compared[]): readonly Compared[] {

@@ -132,7 +132,7 @@ const reasons: readonly Reason[] = [
   { rows: "VI25-001", reason: "accuracy of another simulator" },
 ];
 
-/** The reason by row. */
+/** The reason by row, in the order of the reasons. */
 export function notCompared(): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   for (const { rows, reason } of reasons) {

@@ -12,7 +12,7 @@ import type { PublishedFact } from "./published-rows.ts";
 export type Role = "calibration" | "validation" | "not expressible" | "hint";
 
 /** Rows behind the prices of cost files. */
-export function pricedIds(): ReadonlySet<string> {
+function pricedIds(): ReadonlySet<string> {
   return new Set(readPublishedRows().keys());
 }
 
