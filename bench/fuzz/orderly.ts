@@ -18,7 +18,7 @@ type Act = (script: GuestScript) => void;
 
 const acts: Readonly<Record<string, Act>> = {
   run: (script) => {
-    const length = 1 + script.prng.below(24);
+    const length = 1 + script.prng.below(48);
     for (let i = 0; i < length; i++) {
       const kind = script.pick(["read", "read", "write", "fetch"] as const);
       script.access(kind, script.pick(script.guest.userPages));
@@ -160,8 +160,8 @@ function changeLeaf(script: GuestScript, entry: Entry): void {
 function leafEntry(script: GuestScript): Entry {
   const { prng } = script;
   const on = (percent: number, flag: number) => (prng.chance(percent) ? flag : 0);
-  const flags = P + on(75, W) + on(80, U) + on(30, A) + on(30, D);
-  return entryTo(anyData(script), flags, on(10, NX_HIGH));
+  const flags = P + on(90, W) + on(93, U) + on(30, A) + on(30, D);
+  return entryTo(anyData(script), flags, on(4, NX_HIGH));
 }
 
 /**

@@ -32,40 +32,51 @@ export function entryTo(frame: number, flags: number, nx = 0): Entry {
   return { low: lowHalf(frame, flags), high: highHalf(frame, nx) };
 }
 
-/** Guest memory before boot, as a generator builds it. */
+/** Guest memory before boot, as a generator builds it; later, what the guest believes to be there. */
 export class BootImage {
-  private readonly entries = new Map<number, Entry>();
+  private readonly frames = new Map<number, Map<number, Entry>>();
 
   set(gfn: Gfn, index: number, entry: Entry): void {
-    this.entries.set(gfn * 512 + index, entry);
+    const frame = this.frames.get(gfn);
+    if (frame === undefined) this.frames.set(gfn, new Map([[index, entry]]));
+    else frame.set(index, entry);
   }
 
   get(gfn: Gfn, index: number): Entry {
-    return this.entries.get(gfn * 512 + index) ?? notPresent;
+    return this.frames.get(gfn)?.get(index) ?? notPresent;
   }
 
   zero(gfn: Gfn): void {
-    for (let index = 0; index < 512; index++) this.entries.delete(gfn * 512 + index);
+    this.frames.delete(gfn);
   }
 
   copy(to: Gfn, from: Gfn): void {
-    for (let index = 0; index < 512; index++) this.set(to, index, this.get(from, index));
+    const source = this.frames.get(from);
+    if (source === undefined) this.frames.delete(to);
+    else this.frames.set(to, new Map(source));
   }
 
   /** One `fill` per run of entries that point to consecutive frames with equal flags. */
   fills(): Fill[] {
     const fills: { -readonly [K in keyof Fill]: Fill[K] }[] = [];
-    const keys = [...this.entries.keys()].toSorted((a, b) => a - b);
-    let next = -1;
-    for (const key of keys) {
-      const gfn = Math.floor(key / 512) as Gfn;
-      const { low, high } = this.get(gfn, key % 512);
-      const run = fills.at(-1);
-      const isNext = run !== undefined && key === next && high === run.high;
-      if (isNext && low === run.low + run.count * pageStep) run.count += 1;
-      else
-        fills.push({ gfn, index: key % 512, count: 1, low, high, stepLow: pageStep, stepHigh: 0 });
-      next = key + 1;
+    for (const [gfn, frame] of [...this.frames].toSorted(([a], [b]) => a - b)) {
+      let next = -1;
+      for (const [index, { low, high }] of [...frame].toSorted(([a], [b]) => a - b)) {
+        const run = fills.at(-1);
+        const isNext = run !== undefined && index === next && high === run.high;
+        if (isNext && low === run.low + run.count * pageStep) run.count += 1;
+        else
+          fills.push({
+            gfn: gfn as Gfn,
+            index,
+            count: 1,
+            low,
+            high,
+            stepLow: pageStep,
+            stepHigh: 0,
+          });
+        next = index + 1;
+      }
     }
     return fills;
   }
