@@ -16,7 +16,6 @@ import { Machine, type MmuFactory } from "../machine/machine.ts";
 import type { Preset } from "../machine/presets.ts";
 import type { Workload } from "../workloads/workload.ts";
 import { workloads } from "../workloads/index.ts";
-import { isRecorded } from "./catalogue.ts";
 import { pick } from "./config-error.ts";
 import { attachOracle, type Oracle } from "./oracle/oracle.ts";
 import { baselineEngine, type PointKey, type PointResult } from "./result.ts";
@@ -58,9 +57,9 @@ export function runPoint(key: PointKey, options: RunOptions): CheckedResult {
   };
 }
 
-/** What must stand beside a recorded program's results; nothing for the others. */
+/** What must stand beside a program's results; nothing for most. */
 function labelOf(workload: Workload): string {
-  return isRecorded(workload) ? workload.label : "";
+  return "label" in workload ? String(workload.label) : "";
 }
 
 /** The machine options that a key decides. */

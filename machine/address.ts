@@ -20,7 +20,6 @@ export type PageOrder = 0 | 9 | 18;
 /** Depth of a table tree: the paging mode's levels. Level 1 is the table that holds 4 KiB leaves. */
 export type PagingLevels = 4 | 5;
 
-export const pageBytes = 4096;
 /** 8-byte entries in a 4 KiB table. */
 export const entriesPerTable = 512;
 

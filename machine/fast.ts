@@ -243,6 +243,8 @@ export const fastMmu: MmuFactory = (memory, preset) => {
   const stRaw = new Uint8Array(stEntries);
   const stOrder = new Uint8Array(stEntries);
   const stGuest = new Uint8Array(stEntries);
+  /** Large guest pages, by hash of their number, of which some piece was cached since the last full flush. */
+  const fragments = new Uint8Array(2048);
   const { next: stNext, previous: stPrevious, head: stHead } = rings(stlb);
   const stCount = new Uint16Array(16_384);
   const stHint = new Int16Array(4096);
@@ -341,6 +343,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     contexts.clear();
     s[GLOBALS_LIVE] = 0;
     s[LARGE_LIVE] = 0;
+    if (s[FRAGMENTS_LIVE] !== 0) fragments.fill(0);
     s[FRAGMENTS_LIVE] = 0;
     s[OVERLAP] = 0;
     s[SMALL_LIVE] = 0;
@@ -918,7 +921,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     l1High[w] = contextOf(raw) | vHigh;
     l1Mask[w] = -1 << own;
     l1Guest[w] = -1 << s[W_GUEST]!;
-    if (own !== s[W_GUEST]) s[FRAGMENTS_LIVE] = 1;
+    if (own !== s[W_GUEST]) noteFragment(vLow);
     // The fragment's first frame: the page's, plus what lies between the two.
     l1Frame[w] = frame + (tag & ((1 << order) - 1));
     l1Raw[w] = raw;
@@ -1010,7 +1013,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     stRaw[v] = raw;
     stOrder[v] = order;
     stGuest[v] = s[W_GUEST]!;
-    if (order !== s[W_GUEST]) s[FRAGMENTS_LIVE] = 1;
+    if (order !== s[W_GUEST]) noteFragment(vLow);
     if (order === 0) stHint[hash & 4095] = v;
     else s[LARGE_LIVE] = 1;
     if ((raw & RAW_GLOBAL) !== 0) s[GLOBALS_LIVE] = 1;
@@ -1142,7 +1145,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     stFrame[v] = s[W_FRAME]!;
     stRaw[v] = raw;
     stGuest[v] = s[W_GUEST]!;
-    if (stOrder[v] !== s[W_GUEST]) s[FRAGMENTS_LIVE] = 1;
+    if (stOrder[v] !== s[W_GUEST]) noteFragment(stLow[v]!);
     if ((raw & RAW_GLOBAL) !== 0) s[GLOBALS_LIVE] = 1;
   }
 
@@ -1235,7 +1238,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
       stOrder[v] = 0;
       stGuest[v] = guest;
       stHead[set] = v;
-      if (guest !== 0) s[FRAGMENTS_LIVE] = 1;
+      if (guest !== 0) noteFragment(vLow);
     }
     stHint[hash & 4095] = v;
     s[SMALL_LIVE] = 1;
@@ -1414,35 +1417,61 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     l1Age[w] = 0;
   }
 
-  /** Drops TLB entries that cover the page and whose tag is one of two. */
+  /** A large guest page is cached in pieces: remembered by hash, for `dropPage`. */
+  function noteFragment(vLow: number): void {
+    s[FRAGMENTS_LIVE] = 1;
+    fragments[fragmentHash(vLow, s[W_GUEST]!)] = 1;
+  }
+
+  function fragmentHash(vLow: number, guestOrder: number): number {
+    return guestOrder === 9 ? (vLow >>> 9) & 1023 : 1024 | ((vLow >>> 18) & 1023);
+  }
+
+  /** Drops TLB entries that cover the page, or another piece of its large guest page, under either tag. */
   function dropPage(vpn: Vpn, contextA: number, contextB: number): void {
     const vLow = vpn | 0;
     const vHigh = (vpn / 0x1_0000_0000) & VPN_HIGH;
     const highA = contextA | vHigh;
     const highB = contextB | vHigh;
+    const isPieced =
+      s[FRAGMENTS_LIVE] !== 0 &&
+      (fragments[fragmentHash(vLow, 9)]! | fragments[fragmentHash(vLow, 18)]!) !== 0;
+    if (isPieced) dropPieces(vLow, highA, highB);
+    else dropWhole(vLow, highA, highB);
+    for (let g = 0; g < bgHigh.length; g++) {
+      if (bgLow[g] !== (vLow >>> 18) << 18) continue;
+      if (bgHigh[g] === highA || bgHigh[g] === highB) dropBig(g);
+    }
+  }
+
+  /** Every entry is looked at: pieces lie anywhere. */
+  function dropPieces(vLow: number, highA: number, highB: number): void {
     for (let w = 0; w < l1Entries; w++) {
       const covers = ((l1Low[w]! ^ vLow) & l1Guest[w]!) === 0;
       if (covers && (l1High[w] === highA || l1High[w] === highB)) dropL1(w);
     }
-    if (hasStlb && s[FRAGMENTS_LIVE] !== 0) {
-      for (let v = 0; v < stEntries; v++) {
-        const covers = ((stLow[v]! ^ vLow) & (-1 << stGuest[v]!)) === 0;
-        if (covers && (stHigh[v] === highA || stHigh[v] === highB)) dropStlb(v);
-      }
-    } else if (hasStlb) {
-      for (const order of [0, 9]) {
-        const tag = (vLow >>> order) << order;
-        const base = ((vLow >>> order) & stMask) * stWays;
-        for (let v = base; v < base + stWays; v++) {
-          if (stLow[v] !== tag || stOrder[v] !== order) continue;
-          if (stHigh[v] === highA || stHigh[v] === highB) dropStlb(v);
-        }
+    for (let v = 0; hasStlb && v < stEntries; v++) {
+      const covers = ((stLow[v]! ^ vLow) & (-1 << stGuest[v]!)) === 0;
+      if (covers && (stHigh[v] === highA || stHigh[v] === highB)) dropStlb(v);
+    }
+  }
+
+  /** Entries of whole pages lie in one set per size (a third of the time of a run full of faults). */
+  function dropWhole(vLow: number, highA: number, highB: number): void {
+    for (let b = 0; b < 5; b++) {
+      const order = bankOrder[b]!;
+      const tag = (vLow >>> order) << order;
+      const base = bankBase[b]! + ((vLow >>> order) & bankMask[b]!) * bankWays[b]!;
+      for (let w = base, end = base + bankWays[b]!; w < end; w++) {
+        if (l1Low[w] === tag && (l1High[w] === highA || l1High[w] === highB)) dropL1(w);
       }
     }
-    for (let v = 0; v < bgHigh.length; v++) {
-      if (bgLow[v] === (vLow >>> 18) << 18 && (bgHigh[v] === highA || bgHigh[v] === highB)) {
-        bgHigh[v] = 0;
-        bgAge[v] = 0;
+    for (let order = 0; hasStlb && order <= 9; order += 9) {
+      const tag = (vLow >>> order) << order;
+      const base = ((vLow >>> order) & stMask) * stWays;
+      for (let v = base, end = base + stWays; v < end; v++) {
+        if (stLow[v] !== tag || stOrder[v] !== order) continue;
+        if (stHigh[v] === highA || stHigh[v] === highB) dropStlb(v);
       }
     }
   }

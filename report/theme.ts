@@ -72,7 +72,7 @@ export const chartConfig: Config = {
     gridColor: gridColour,
     labelColor: ink,
     labelFontSize: 10,
-    labelLimit: 240,
+    labelLimit: 320,
     tickColor: quiet,
     titleColor: quiet,
     titleFontSize: 10,

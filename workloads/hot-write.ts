@@ -8,7 +8,7 @@
 import type { Gfn, Vpn } from "../machine/address.ts";
 import { footprintFrames } from "../guest/footprint.ts";
 import type { PageSize } from "./options.ts";
-import type { Workload } from "./workload.ts";
+import type { Labelled, Workload } from "./workload.ts";
 import { mappedPages, workingSet } from "./working-set.ts";
 
 type HotWriteParams = {
@@ -28,7 +28,8 @@ type HotWriteParams = {
 /** All of guest memory, however much there is. */
 const allMemory = { start: 0 as Gfn, frames: 2 ** 32 };
 
-export const hotWrite: Workload<HotWriteParams> = {
+export const hotWrite: Workload<HotWriteParams> & Labelled = {
+  label: "schemes without a dirty log (shadow, shadow-vtlb, ept, npt) run unlogged",
   title: "Hot-write set under dirty logging",
   summary: "Live migration's pre-copy rounds: the dirty tracker pays per first write.",
   defaults: {

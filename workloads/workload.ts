@@ -22,3 +22,8 @@ export interface Workload<P extends WorkloadParams = WorkloadParams> {
   /** The program. Calls `guest.measure()` once where set-up ends; storms call it first. */
   run(guest: Guest, params: P, prng: Prng): void;
 }
+
+/** A workload whose results must not be read without this remark; charts and tables show it. */
+export interface Labelled {
+  readonly label: string;
+}
