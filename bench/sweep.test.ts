@@ -137,154 +137,155 @@ describe("a sweep file", () => {
   });
 });
 
-describe("a wrong sweep file is one line: file, line, field, value, what is allowed", () => {
-  const one = "workloads: [{ workload: uniform }]\n";
-  const withMachine = (change: string) =>
-    `${head}${one}machines:\n  mine:\n    like: textbook\n    ${change}\n`;
-  const withParams = (params: string) =>
-    `${head}workloads:\n  - workload: uniform\n    params:\n      - ${params}\n`;
+const one = "workloads: [{ workload: uniform }]\n";
+const withMachine = (change: string) =>
+  `${head}${one}machines:\n  mine:\n    like: textbook\n    ${change}\n`;
+const withParams = (params: string) =>
+  `${head}workloads:\n  - workload: uniform\n    params:\n      - ${params}\n`;
 
-  test.each([
-    [
-      "an unknown engine",
-      `${head.replace("ept", "eptt")}${one}`,
-      's.yaml:2: engines[1]: "eptt": unknown. Did you mean ept? Allowed: native, ept, shadow',
-    ],
-    [
-      "an unknown preset",
-      `${head.replace("textbook", "z80")}${one}`,
-      's.yaml:3: presets[0]: "z80": unknown. Allowed: textbook, skylake',
-    ],
-    [
-      "an unknown workload",
-      `${head}workloads:\n  - workload: unifrom\n`,
-      's.yaml:6: workloads[0].workload: "unifrom": unknown. Did you mean uniform? Allowed: uniform, zipf, others',
-    ],
-    [
-      "an unknown field",
-      `${head}${one}sed: 1\n`,
-      "s.yaml:6: sed: unknown field. Allowed: title, machines, engines, presets, seeds, backing, levels, workloads, exclude",
-    ],
-    [
-      "an unknown field below",
-      `${head}workloads:\n  - workload: zipf\n    parms: {}\n`,
-      "s.yaml:7: workloads[0].parms: unknown field. Allowed: workload, params, engines, presets, seeds, backing, levels",
-    ],
-    [
-      "a missing field",
-      `${head}`,
-      "s.yaml:1: workloads: missing: Invalid input: expected array, received undefined",
-    ],
-    [
-      "an unknown parameter",
-      withParams("{ page: 1 }"),
-      "s.yaml:8: workloads[0].params[0].page: unknown. Did you mean pages? Allowed: pages, accesses, size, pageSize, writePercent",
-    ],
-    [
-      "NaN",
-      withParams("{ pages: .nan }"),
-      "s.yaml:8: workloads[0].params[0].pages: NaN: must be a whole number from 1 to 1000000000000, such as 16",
-    ],
-    [
-      "an infinity",
-      withParams("{ pages: .inf }"),
-      "s.yaml:8: workloads[0].params[0].pages: Infinity: must be a whole number from 1 to 1000000000000, such as 16",
-    ],
-    [
-      "a negative number",
-      withParams("{ pages: [4, -1] }"),
-      "s.yaml:8: workloads[0].params[0].pages: -1: must be a whole number from 1 to 1000000000000, such as 16",
-    ],
-    [
-      "a fraction",
-      withParams("{ pages: 0.5 }"),
-      "s.yaml:8: workloads[0].params[0].pages: 0.5: must be a whole number from 1 to 1000000000000, such as 16",
-    ],
-    [
-      "a word for a number",
-      withParams("{ pages: many }"),
-      's.yaml:8: workloads[0].params[0].pages: "many": must be a whole number from 1 to 1000000000000, such as 16',
-    ],
-    [
-      "a number for a word",
-      withParams("{ size: 4 }"),
-      "s.yaml:8: workloads[0].params[0].size: 4: must be a word, such as 4k",
-    ],
-    [
-      "a word out of a few",
-      withParams("{ pageSize: 8k }"),
-      's.yaml:8: workloads[0].params[0].pageSize: "8k": must be 4k or 2m',
-    ],
-    [
-      "more than all",
-      withParams("{ writePercent: 101 }"),
-      "s.yaml:8: workloads[0].params[0].writePercent: 101: must be a whole number from 0 to 100",
-    ],
-    [
-      "more memory than a machine has",
-      withParams("{ pages: 100000000 }"),
-      "s.yaml:8: workloads[0].params[0]: 100000000 frames of guest memory: must be at most",
-    ],
-    [
-      "a seed that is too large",
-      `${head.replace("2]", "2147483648]")}${one}`,
-      "s.yaml:4: seeds[1]: 2147483648: Too big: expected number to be <=2147483647",
-    ],
-    [
-      "zero ways",
-      withMachine("stlb: { entries: 64, ways: 0 }"),
-      "s.yaml:9: machines.mine.stlb.ways: 0: Too small: expected number to be >=1",
-    ],
-    [
-      "entries not divisible by ways",
-      withMachine("stlb: { entries: 1000, ways: 12 }"),
-      "s.yaml:9: machines.mine.stlb.entries: 1000: must be a multiple of ways (12)",
-    ],
-    [
-      "sets that are no power of two",
-      withMachine("pwc: { 2: { entries: 36, ways: 12 } }"),
-      "s.yaml:9: machines.mine.pwc.2.entries: 36: must be ways (12) times a power of two",
-    ],
-    [
-      "entries that are not a number",
-      withMachine("nestedTlb: { entries: .nan, ways: 1 }"),
-      "s.yaml:9: machines.mine.nestedTlb.entries: NaN: Invalid input: expected number, received NaN",
-    ],
-    [
-      "an unknown structure",
-      withMachine("sltb: null"),
-      "s.yaml:9: machines.mine.sltb: unknown field. Allowed: like, l1Data, l1Code, stlb,",
-    ],
-    [
-      "a machine like none",
-      withMachine("vpid: false").replace("like: textbook", "like: z80"),
-      's.yaml:8: machines.mine.like: "z80": unknown. Allowed: textbook, skylake',
-    ],
-    [
-      "an empty list",
-      `${head.replace("[native, ept]", "[]")}${one}`,
-      "s.yaml:2: engines: must name at least one",
-    ],
-    [
-      "a wrong level pair",
-      `${head}${one}levels: [3-on-4]\n`,
-      's.yaml:6: levels[0]: "3-on-4": Invalid option: expected one of "4-on-4"|"4-on-5"|"5-on-4"|"5-on-5"',
-    ],
-    [
-      "a repeated point",
-      `${head}workloads:\n  - workload: zipf\n  - workload: zipf\n`,
-      "s.yaml:7: workloads[1]: repeats point 0: ",
-    ],
-    [
-      "nothing to run",
-      `${head}${one}exclude: [{ workload: uniform }]\n`,
-      "s.yaml: exclude leaves no point to run",
-    ],
-    ["text that is not YAML", "title: [\n", "s.yaml:2: not YAML: "],
-    ["a list", "- 1\n", "s.yaml:1: Invalid input: expected object, received array"],
-  ])("%s", (_, text, expected) => {
-    const message = complaint(text);
-    expect(message.slice(0, expected.length)).toBe(expected);
-    expect(message).not.toContain("\n");
-  });
+const mistakes: [what: string, text: string, complaint: string][] = [
+  [
+    "an unknown engine",
+    `${head.replace("ept", "eptt")}${one}`,
+    's.yaml:2: engines[1]: "eptt": unknown. Did you mean ept? Allowed: native, ept, shadow',
+  ],
+  [
+    "an unknown preset",
+    `${head.replace("textbook", "z80")}${one}`,
+    's.yaml:3: presets[0]: "z80": unknown. Allowed: textbook, skylake',
+  ],
+  [
+    "an unknown workload",
+    `${head}workloads:\n  - workload: unifrom\n`,
+    's.yaml:6: workloads[0].workload: "unifrom": unknown. Did you mean uniform? Allowed: uniform, zipf, others',
+  ],
+  [
+    "an unknown field",
+    `${head}${one}sed: 1\n`,
+    "s.yaml:6: sed: unknown field. Allowed: title, machines, engines, presets, seeds, backing, levels, workloads, exclude",
+  ],
+  [
+    "an unknown field below",
+    `${head}workloads:\n  - workload: zipf\n    parms: {}\n`,
+    "s.yaml:7: workloads[0].parms: unknown field. Allowed: workload, params, engines, presets, seeds, backing, levels",
+  ],
+  [
+    "a missing field",
+    `${head}`,
+    "s.yaml:1: workloads: missing: Invalid input: expected array, received undefined",
+  ],
+  [
+    "an unknown parameter",
+    withParams("{ page: 1 }"),
+    "s.yaml:8: workloads[0].params[0].page: unknown. Did you mean pages? Allowed: pages, accesses, size, pageSize, writePercent",
+  ],
+  [
+    "NaN",
+    withParams("{ pages: .nan }"),
+    "s.yaml:8: workloads[0].params[0].pages: NaN: must be a whole number from 1 to 1000000000000, such as 16",
+  ],
+  [
+    "an infinity",
+    withParams("{ pages: .inf }"),
+    "s.yaml:8: workloads[0].params[0].pages: Infinity: must be a whole number from 1 to 1000000000000, such as 16",
+  ],
+  [
+    "a negative number",
+    withParams("{ pages: [4, -1] }"),
+    "s.yaml:8: workloads[0].params[0].pages: -1: must be a whole number from 1 to 1000000000000, such as 16",
+  ],
+  [
+    "a fraction",
+    withParams("{ pages: 0.5 }"),
+    "s.yaml:8: workloads[0].params[0].pages: 0.5: must be a whole number from 1 to 1000000000000, such as 16",
+  ],
+  [
+    "a word for a number",
+    withParams("{ pages: many }"),
+    's.yaml:8: workloads[0].params[0].pages: "many": must be a whole number from 1 to 1000000000000, such as 16',
+  ],
+  [
+    "a number for a word",
+    withParams("{ size: 4 }"),
+    "s.yaml:8: workloads[0].params[0].size: 4: must be a word, such as 4k",
+  ],
+  [
+    "a word out of a few",
+    withParams("{ pageSize: 8k }"),
+    's.yaml:8: workloads[0].params[0].pageSize: "8k": must be 4k or 2m',
+  ],
+  [
+    "more than all",
+    withParams("{ writePercent: 101 }"),
+    "s.yaml:8: workloads[0].params[0].writePercent: 101: must be a whole number from 0 to 100",
+  ],
+  [
+    "more memory than a machine has",
+    withParams("{ pages: 100000000 }"),
+    "s.yaml:8: workloads[0].params[0]: 100000000 frames of guest memory: must be at most",
+  ],
+  [
+    "a seed that is too large",
+    `${head.replace("2]", "2147483648]")}${one}`,
+    "s.yaml:4: seeds[1]: 2147483648: Too big: expected number to be <=2147483647",
+  ],
+  [
+    "zero ways",
+    withMachine("stlb: { entries: 64, ways: 0 }"),
+    "s.yaml:9: machines.mine.stlb.ways: 0: Too small: expected number to be >=1",
+  ],
+  [
+    "entries not divisible by ways",
+    withMachine("stlb: { entries: 1000, ways: 12 }"),
+    "s.yaml:9: machines.mine.stlb.entries: 1000: must be a multiple of ways (12)",
+  ],
+  [
+    "sets that are no power of two",
+    withMachine("pwc: { 2: { entries: 36, ways: 12 } }"),
+    "s.yaml:9: machines.mine.pwc.2.entries: 36: must be ways (12) times a power of two",
+  ],
+  [
+    "entries that are not a number",
+    withMachine("nestedTlb: { entries: .nan, ways: 1 }"),
+    "s.yaml:9: machines.mine.nestedTlb.entries: NaN: Invalid input: expected number, received NaN",
+  ],
+  [
+    "an unknown structure",
+    withMachine("sltb: null"),
+    "s.yaml:9: machines.mine.sltb: unknown field. Allowed: like, l1Data, l1Code, stlb,",
+  ],
+  [
+    "a machine like none",
+    withMachine("vpid: false").replace("like: textbook", "like: z80"),
+    's.yaml:8: machines.mine.like: "z80": unknown. Allowed: textbook, skylake',
+  ],
+  [
+    "an empty list",
+    `${head.replace("[native, ept]", "[]")}${one}`,
+    "s.yaml:2: engines: must name at least one",
+  ],
+  [
+    "a wrong level pair",
+    `${head}${one}levels: [3-on-4]\n`,
+    's.yaml:6: levels[0]: "3-on-4": Invalid option: expected one of "4-on-4"|"4-on-5"|"5-on-4"|"5-on-5"',
+  ],
+  [
+    "a repeated point",
+    `${head}workloads:\n  - workload: zipf\n  - workload: zipf\n`,
+    "s.yaml:7: workloads[1]: repeats point 0: ",
+  ],
+  [
+    "nothing to run",
+    `${head}${one}exclude: [{ workload: uniform }]\n`,
+    "s.yaml: exclude leaves no point to run",
+  ],
+  ["text that is not YAML", "title: [\n", "s.yaml:2: not YAML: "],
+  ["a list", "- 1\n", "s.yaml:1: Invalid input: expected object, received array"],
+];
+
+// One line: file, line, field, value, what is allowed.
+test.each(mistakes)("a wrong sweep file: %s", (_, text, expected) => {
+  const message = complaint(text);
+  expect(message.slice(0, expected.length)).toBe(expected);
+  expect(message).not.toContain("\n");
 });
