@@ -20,7 +20,8 @@ import {
 } from "../../workloads/trace/ops.ts";
 import { replayDecoded } from "../../workloads/trace/replay.ts";
 import { TraceError } from "../../workloads/trace/trace-error.ts";
-import { attachOracle, type Oracle } from "../oracle/oracle.ts";
+import { attachOracle } from "../oracle/oracle.ts";
+import type { Snapshot } from "../snapshot.ts";
 import type { Program } from "./program.ts";
 
 /** What a program runs on. */
@@ -45,6 +46,8 @@ export interface Verdict {
   readonly digest: number;
   /** What went wrong, or null. */
   readonly problem: string | null;
+  /** What the machine counted; null when the run ended early. */
+  readonly counts: Snapshot | null;
 }
 
 export function runProgram(program: Program, target: Target): Verdict {
@@ -64,6 +67,7 @@ export function runProgram(program: Program, target: Target): Verdict {
   const oracle = attachOracle(machine, hypervisor, target);
   const source = { file: "fuzz", header, chunks: [chunkOf(groups.flat())] };
   let problem: string | null = null;
+  let counts: Snapshot | null = null;
   try {
     replayDecoded({
       machine,
@@ -72,18 +76,16 @@ export function runProgram(program: Program, target: Target): Verdict {
       onPhase: () => undefined,
       options: { fetchEachOp: false },
     });
+    counts = machine.snapshot();
   } catch (error) {
     problem = problemOf(error);
   }
   if (problem === null && program.isOrderly && oracle.stale > 0) {
     problem = `${target.engine}: ${oracle.stale} accesses of an orderly guest used stale values`;
   }
-  return verdictOf(oracle, problem);
-}
-
-function verdictOf(oracle: Oracle, problem: string | null): Verdict {
   const { checked, faults, stale } = oracle;
-  return { checked, faults, stale, digest: problem === null ? oracle.digest() : 0, problem };
+  const digest = problem === null ? oracle.digest() : 0;
+  return { checked, faults, stale, digest, problem, counts };
 }
 
 /** A guest that leads outside memory made its own mistake; anything else thrown is ours. */
