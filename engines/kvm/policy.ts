@@ -23,6 +23,8 @@ export interface ShadowPolicy {
   readonly cr3Syncs: "reachable" | "own";
   /** Out-of-sync tables that one vCPU may hold; one more syncs the oldest. */
   readonly unsyncPagesMaxPerVcpu: number;
+  /** A table that is shadowed more than once (under several rights) stays in sync: its stores are emulated. */
+  readonly unsyncOnlySingle: boolean;
   /** A store to an upper table drops the entry, or writes it anew if the table below is shadowed already. */
   readonly upperStore: "drop" | "mirror";
   /** This many stores to an upper table with no walk through it in between zap its shadow. */
@@ -45,6 +47,7 @@ const kvm: ShadowPolicy = {
   syncFills: false,
   cr3Syncs: "reachable",
   unsyncPagesMaxPerVcpu: Infinity,
+  unsyncOnlySingle: false,
   upperStore: "drop",
   floodStores: 3,
   prefetch: { shape: "group", entries: 8 },
@@ -64,6 +67,7 @@ export const shadowPolicies = {
     syncFills: true,
     cr3Syncs: "own",
     unsyncPagesMaxPerVcpu: 3,
+    unsyncOnlySingle: true,
     upperStore: "mirror",
     floodStores: Infinity,
     prefetch: { shape: "forward", entries: 32 },

@@ -21,6 +21,9 @@ const batchNodes = 16;
  */
 export function mayBecomeWritable(vm: Vm, gfn: Gfn, cause: "fault" | "prefetch" | "sync"): boolean {
   if (vm.track.isTracked(gfn)) return false;
+  if (vm.policy.unsyncOnlySingle && vm.pages.of(gfn).filter(({ key }) => !key.direct).length > 1) {
+    return false;
+  }
   for (const page of vm.pages.of(gfn)) {
     if (page.key.direct) continue;
     if (cause === "sync") return false;
