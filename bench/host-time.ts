@@ -5,6 +5,7 @@
  */
 import { execFileSync } from "node:child_process";
 import { cpus } from "node:os";
+import { sep } from "node:path";
 
 /** What a piece of work took: wall time, and this thread's share of a processor, which neighbours cannot inflate. */
 export interface HostCost {
@@ -60,6 +61,8 @@ export function startHostClock(workers: number): (points: readonly HostPoint[]) 
 
 /** The commit of this program, with `-dirty` when files differ from it. */
 function commitOf(folder: string): string {
+  // An installed copy lies in somebody else's repository, whose commit says nothing.
+  if (folder.split(sep).includes("node_modules")) return "unknown";
   const git = (...args: string[]) =>
     execFileSync("git", args, {
       cwd: folder,
@@ -70,7 +73,7 @@ function commitOf(folder: string): string {
     const commit = git("rev-parse", "HEAD").trim();
     return git("status", "--porcelain") === "" ? commit : `${commit}-dirty`;
   } catch {
-    // An installed copy has no repository around it, and some machines have no git.
+    // A downloaded copy has no repository around it, and some machines have no git.
     return "unknown";
   }
 }

@@ -6,13 +6,15 @@
  * for that itself, at most twice; a merge whose array failed would wait for ever.
  */
 import { join } from "node:path";
+import { EnvironmentError } from "./config-error.ts";
 import {
+  againText,
   type Launcher,
   mergeCommand,
   runRead,
-  runShown,
   shardText,
   shellQuote,
+  type Submission,
   submitFolder,
   writeScript,
 } from "./submit.ts";
@@ -21,34 +23,38 @@ import {
 const restartsMax = 2;
 
 export const submitSlurm: Launcher = (submission) => {
-  const { out, cwd, missing, shards, workers = 1, wait } = submission;
+  const { out, cwd, missing, shards, workers = 1, wait, onStep } = submission;
   const log = (name: string) => `--output=${join(submitFolder(out), name)}`;
   const dependency: string[] = [];
-  const said: string[] = [];
   if (missing.length > 0) {
     const script = writeScript(submission, "shard-slurm.sh", taskLines(submission));
     // A task that starts again adds to its log.
     const options = ["--parsable", "--requeue", "--job-name=shadewalk", "--open-mode=append"];
     const size = [`--array=${ranges(missing)}`, `--cpus-per-task=${workers}`];
-    const array = runRead(["sbatch", ...options, ...size, log("shard-%A_%a.log"), script], cwd);
-    // On a federation the number is followed by the cluster's name.
-    const [job = ""] = array.trim().split(";");
-    dependency.push(`--dependency=afterok:${job}`, "--kill-on-invalid-dep=yes");
-    said.push(`array job ${job} computes ${missing.length} of ${shards} shards`);
+    const array = jobOf(["sbatch", ...options, ...size, log("shard-%A_%a.log"), script], cwd);
+    dependency.push(`--dependency=afterok:${array}`, "--kill-on-invalid-dep=yes");
+    onStep(`array job ${array} computes ${missing.length} of ${shards} shards`);
   }
   const merge = mergeCommand(submission).map(shellQuote).join(" ");
   const options = ["--parsable", "--job-name=shadewalk-merge", ...dependency, log("merge-%j.log")];
   const script = writeScript(submission, "merge-slurm.sh", [`exec ${merge}`]);
-  const mergeJob = ["sbatch", ...options, ...(wait ? ["--wait"] : []), script];
-  if (wait) {
-    runShown(mergeJob, cwd);
-    return [...said, `merged in ${out}/`].join(", ");
-  }
-  const [job = ""] = runRead(mergeJob, cwd).trim().split(";");
-  return [...said, `job ${job} merges into ${out}/`].join(", ");
+  const job = jobOf(["sbatch", ...options, ...(wait ? ["--wait"] : []), script], cwd);
+  if (!wait) return `job ${job} merges into ${out}/`;
+  // `sbatch --wait` reports success for a job that was cancelled because its array failed.
+  const facts = runRead(["scontrol", "--oneliner", "show", "job", job], cwd);
+  const [, state = "unknown"] = /\bJobState=(\w+)/.exec(facts) ?? [];
+  if (state === "COMPLETED") return `job ${job} merged into ${out}/`;
+  throw new EnvironmentError(
+    `job ${job}, which merges, ended as ${state}: logs are in ${submitFolder(out)}/; ${againText}`,
+  );
 };
 
-function taskLines(submission: Parameters<Launcher>[0]): string[] {
+/** Submits; the job's number. On a federation the cluster's name follows it. */
+function jobOf(command: readonly string[], cwd: string): string {
+  return runRead(command, cwd).trim().replace(/;.*/, "");
+}
+
+function taskLines(submission: Submission): string[] {
   return [
     shardText(submission, "$SLURM_ARRAY_TASK_ID"),
     "status=$?",

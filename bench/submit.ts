@@ -30,10 +30,15 @@ export interface Submission {
   readonly hosts: string | undefined;
   /** Return when everything is done, where the launcher would return at once. */
   readonly wait: boolean;
+  /** Called with a line about what has been started. */
+  readonly onStep: (line: string) => void;
 }
 
 /** Returns the line that tells what was done. Throws an `EnvironmentError` when something failed. */
 export type Launcher = (submission: Submission) => string;
+
+/** What a user can do after any failure. */
+export const againText = "what is finished stays, submit again for the rest";
 
 /** Runs a command in sight of the user. */
 export function runShown(command: readonly string[], cwd: string): void {
@@ -54,7 +59,7 @@ function start(command: readonly string[], cwd: string, stdout: "inherit" | "pip
   }
   if (done.status === 0) return done.stdout ?? "";
   const how = done.status === null ? `signal ${done.signal}` : `exit code ${done.status}`;
-  throw new EnvironmentError(`${file}: ${how}; what is finished stays, submit again for the rest`);
+  throw new EnvironmentError(`${file}: ${how}; ${againText}`);
 }
 
 /** Folder of scripts and logs. */

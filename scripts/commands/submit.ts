@@ -86,6 +86,7 @@ Examples:
         workers: threads,
         hosts: sshlogin,
         wait,
+        onStep: (line) => console.log(line),
       });
       console.log(said);
     });
