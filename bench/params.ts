@@ -61,6 +61,8 @@ export function sizeProblem(source: ParamSource, params: ParamValues): string | 
 
 /** Least values by the end of a parameter's name, where 0 would be nothing to run. */
 const least: readonly (readonly [ending: RegExp, min: number])[] = [
+  // Half of a program's image is code, half data.
+  [/^imagePages$/, 2],
   [/(?:pages|leaves|processes|turns)$/i, 1],
   [/fanout$/i, 2],
 ];
