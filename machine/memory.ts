@@ -12,7 +12,7 @@ import { assert } from "./assert.ts";
 import { highHalf, lowHalf } from "./entry.ts";
 
 /** int32 words per 4 KiB frame, and log2 of it: `slot << 10` is the arena index of a frame's first word. */
-export const wordsPerFrame = 1024;
+const wordsPerFrame = 1024;
 export const slotShift = 10;
 
 export interface MemorySize {
