@@ -33,7 +33,8 @@ export function drawProgram(prng: Prng, ops: number): Program {
       memoryFrames,
       vcpus,
       backing: prng.chance(70) ? "4k" : "2m",
-      shadowPagesMax: null,
+      // Few enough that a lazy shadow engine has to recycle, more than a walk needs.
+      shadowPagesMax: prng.chance(30) ? 30 + prng.below(60) : null,
       registers: { writeProtect: true, globalPages, pcid: usesPcid, levels },
       fills,
       boot: { root, pcid: 0, keep: false },

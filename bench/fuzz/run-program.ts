@@ -62,6 +62,7 @@ export function runProgram(program: Program, target: Target): Verdict {
     nestedLevels: target.nestedLevels,
     placement: "scatter",
     slotsMax: 1536,
+    ...(header.shadowPagesMax === null ? {} : { shadowPagesMax: header.shadowPagesMax }),
   });
   const hypervisor = target.factory(machine);
   const oracle = attachOracle(machine, hypervisor, target);
