@@ -5,6 +5,7 @@ import { fuzz } from "./fuzz.ts";
 import { list } from "./list.ts";
 import { merge } from "./merge.ts";
 import { price } from "./price.ts";
+import { report } from "./report.ts";
 import { run } from "./run.ts";
 import { shard } from "./shard.ts";
 import { speed } from "./speed.ts";
@@ -19,6 +20,7 @@ export const commands = [
   merge,
   submit,
   why,
+  report,
   run,
   walk,
   trace,

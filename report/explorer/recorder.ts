@@ -1,0 +1,186 @@
+/**
+ * Writes down who does what while guest instructions run: guest, silicon, hypervisor, in order.
+ *
+ * It stands between silicon and hypervisor, and hears from silicon as a checker would. What the hypervisor did is
+ * read from the ledger, so an engine that counts its work explains itself.
+ */
+import { hexGva } from "../../machine/address.ts";
+import { type CounterName, type Ledger, subtract } from "../../machine/counters.ts";
+import type { Resolution, VmExit } from "../../machine/exit.ts";
+import type { Hypervisor } from "../../machine/hypervisor.ts";
+import type { Observer } from "../../machine/observer.ts";
+import type { Vcpu } from "../../machine/vcpu.ts";
+
+export type Actor = "guest" | "silicon" | "exit" | "hypervisor";
+
+export interface Happening {
+  readonly actor: Actor;
+  readonly text: string;
+}
+
+export class Recorder {
+  private list: Happening[] = [];
+  private then: Ledger | null = null;
+  private vcpu: Vcpu | null = null;
+  private isAnswering = false;
+
+  /** For `WorldOptions.watch`: passes everything on and listens. */
+  readonly watch = (hypervisor: Hypervisor, vcpu: Vcpu): Hypervisor => {
+    this.vcpu = vcpu;
+    return {
+      ...hypervisor,
+      exit: (exit, from) => {
+        this.note("exit", exitText(exit));
+        this.isAnswering = true;
+        const before = { ...from.ledger };
+        const resolution = hypervisor.exit(exit, from);
+        this.isAnswering = false;
+        this.collect();
+        const work = subtract(from.ledger, before);
+        for (const text of workTexts(work)) this.add("hypervisor", text);
+        this.then = { ...from.ledger };
+        this.add("hypervisor", resolutionText(resolution));
+        return resolution;
+      },
+    };
+  };
+
+  /** Runs `body` and returns what happened meanwhile. */
+  record(body: () => void): { readonly happenings: readonly Happening[]; readonly work: Ledger } {
+    const { vcpu } = this;
+    if (vcpu === null) throw new Error("recorder: nothing to listen to");
+    vcpu.drain();
+    this.collect();
+    const before = { ...vcpu.ledger };
+    this.then = before;
+    this.list = [];
+    vcpu.observer = this.observer;
+    body();
+    vcpu.drain();
+    this.sumUp();
+    vcpu.observer = null;
+    return { happenings: this.list, work: subtract(vcpu.ledger, before) };
+  }
+
+  private readonly observer: Observer = {
+    access: () => undefined,
+    copied: () => undefined,
+    emulated: () => undefined,
+    storing: (_cpu, _pfn, store) => {
+      // The hypervisor stores for the guest, and says so itself.
+      if (this.isAnswering) return;
+      if (store.kind === "entry") this.note("guest", "A table entry changes in memory.");
+      if (store.kind === "page") this.note("guest", "The kernel zeroes or copies a page.");
+    },
+    guestFault: (_cpu, { vpn }) => {
+      this.note("guest", `#PF at 0x${hexGva(vpn)}: the guest kernel's handler runs.`);
+    },
+    invalidated: (_cpu, scope) => {
+      const what = scope.kind === "page" ? "The page's translations are dropped." : "";
+      this.note("silicon", what === "" ? "Cached translations are dropped." : what);
+    },
+  };
+
+  private note(actor: Actor, text: string): void {
+    this.sumUp();
+    this.add(actor, text);
+  }
+
+  private add(actor: Actor, text: string): void {
+    this.list.push({ actor, text });
+  }
+
+  /** Silicon's counts reach the ledger only when asked for. */
+  private collect(): void {
+    this.vcpu?.mmu.collect(this.vcpu.ledger, this.vcpu.walkLengths);
+  }
+
+  /** The plain accesses since the last happening, in one line. */
+  private sumUp(): void {
+    const { vcpu } = this;
+    if (vcpu === null || this.then === null) return;
+    this.collect();
+    const now = { ...vcpu.ledger };
+    const text = accessText(subtract(now, this.then));
+    this.then = now;
+    if (text !== "") this.add("silicon", text);
+  }
+}
+
+function accessText(work: Ledger): string {
+  const hits = work.l1Hits + work.stlbHits;
+  const references = work.walkReferencesGuest + work.walkReferencesNested;
+  const parts = [
+    ...(hits === 0 ? [] : [`${count(hits, "TLB hit")}`]),
+    ...(work.walks === 0
+      ? []
+      : [`${count(work.walks, "page walk")}, ${count(references, "reference")}`]),
+  ];
+  return parts.length === 0 ? "" : `${parts.join("; ")}.`;
+}
+
+/** What an engine counts, in words; the order is that of the work. */
+const work: readonly (readonly [CounterName, (times: number) => string])[] = [
+  ["softwareWalks", (n) => `Walks the guest's tables in software${times(n)}.`],
+  [
+    "hostFaults",
+    (n) => `Takes ${count(n, "host fault")}: the frame is touched for the first time.`,
+  ],
+  ["emulatedStores", (n) => `Emulates the guest's store${times(n)}.`],
+  ["shadowPagesAllocated", (n) => `Builds ${count(n, "shadow table")}.`],
+  ["shadowPagesFound", (n) => `Finds ${count(n, "shadow table")} that it has already.`],
+  [
+    "shadowPagesUnsynced",
+    (n) => `Lets ${count(n, "table")} go out of sync: later stores are free.`,
+  ],
+  ["shadowPagesSynced", (n) => `Brings ${count(n, "table")} back into sync.`],
+  ["shadowPagesZapped", (n) => `Throws ${count(n, "shadow table")} away.`],
+  ["entriesWriteProtected", (n) => `Write-protects ${count(n, "entry", "entries")}.`],
+  ["entriesDropped", (n) => `Drops ${count(n, "entry", "entries")}.`],
+  ["entriesFilled", (n) => `Fills ${count(n, "entry", "entries")}.`],
+  ["entriesPrefetched", (n) => `Prefetches ${count(n, "entry", "entries")}.`],
+  ["flushesPage", (n) => `Drops a page from the TLB${times(n)}.`],
+  ["flushesContext", (n) => `Flushes an address space from the TLB${times(n)}.`],
+  ["flushesLinear", (n) => `Flushes all guest translations${times(n)}.`],
+  ["flushesNested", (n) => `Flushes the nested translations${times(n)}.`],
+];
+
+function workTexts(done: Ledger): string[] {
+  return work.flatMap(([name, text]) => (done[name] > 0 ? [text(done[name])] : []));
+}
+
+function count(number: number, one: string, many = `${one}s`): string {
+  return `${number} ${number === 1 ? one : many}`;
+}
+
+function times(number: number): string {
+  return number === 1 ? "" : ` ${number} times`;
+}
+
+function exitText(exit: VmExit): string {
+  switch (exit.reason) {
+    case "page-fault":
+      return `VM exit: #PF at 0x${hexGva(exit.vpn)}.`;
+    case "ept-violation":
+      return `VM exit: nested violation${exit.duringWalk ? " while walking the guest's tables" : ""}.`;
+    case "cr3-write":
+      return "VM exit: the guest writes CR3.";
+    case "invlpg":
+      return "VM exit: INVLPG.";
+    case "invpcid":
+      return "VM exit: INVPCID.";
+    case "pml-full":
+      return "VM exit: the PML buffer is full.";
+    case "cr3-read":
+    case "cr0-write":
+    case "cr4-write":
+    case "cpuid":
+      return `VM exit: ${exit.reason}.`;
+  }
+}
+
+function resolutionText(resolution: Resolution): string {
+  if (resolution === "resume") return "VM entry: the instruction runs again.";
+  if (resolution === "emulated") return "VM entry: the instruction is done already.";
+  return "VM entry: the fault is the guest's own and is handed to it.";
+}

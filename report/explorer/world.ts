@@ -1,0 +1,91 @@
+/**
+ * A simulated computer inside the page: the real machine, a hypervisor of choice, a booted guest kernel.
+ *
+ * Nothing here is scripted for the page. What is shown is read from the same code that sweeps run.
+ */
+import type { EngineFactory } from "../../engines/engine.ts";
+import { engines } from "../../engines/index.ts";
+import { footprintFrames } from "../../guest/footprint.ts";
+import { bootKernel } from "../../guest/kernel.ts";
+import { kernelDefaults } from "../../guest/options.ts";
+import type { OperatingSystem } from "../../guest/operating-system.ts";
+import type { PagingLevels } from "../../machine/address.ts";
+import type { EntryFormat } from "../../machine/entry-text.ts";
+import { fastMmu } from "../../machine/fast.ts";
+import type { Hypervisor } from "../../machine/hypervisor.ts";
+import { Machine, type MmuFactory } from "../../machine/machine.ts";
+import { type Preset, presets } from "../../machine/presets.ts";
+import type { Vcpu } from "../../machine/vcpu.ts";
+
+export type PageSize = "4k" | "2m";
+
+export interface WorldOptions {
+  readonly engine: string;
+  readonly preset: string;
+  readonly guestLevels: PagingLevels;
+  readonly nestedLevels: PagingLevels;
+  /** Host page size. */
+  readonly backing: PageSize;
+  /** Stands between silicon and hypervisor, to see what passes. */
+  readonly watch?: (hypervisor: Hypervisor, vcpu: Vcpu) => Hypervisor;
+}
+
+export interface World {
+  readonly machine: Machine;
+  readonly vcpu: Vcpu;
+  readonly hypervisor: Hypervisor;
+  readonly guest: OperatingSystem;
+  /** How entries of the nested dimension are to be read. */
+  readonly nestedFormat: () => EntryFormat;
+}
+
+export const engineNames: readonly string[] = Object.keys(engines);
+export const presetNames: readonly string[] = Object.keys(presets);
+
+/** Two guest pages of 2 MiB at most. */
+const programPages = 1024;
+/** Frames that may hold bytes: a page in a browser shall not ask for what a sweep asks for. */
+const slotsMax = 4096;
+
+export function createWorld(options: WorldOptions): World {
+  const { backing, nestedLevels, guestLevels } = options;
+  const preset = entryOf<Preset>(presets, options.preset);
+  let nestedFormat: EntryFormat = "ept";
+  // Only the control fields say in which format nested entries are.
+  const mmu: MmuFactory = (memory, geometry) => {
+    const unit = fastMmu(memory, geometry);
+    const configure: typeof unit.configure = (nested, registers, vpid) => {
+      nestedFormat = nested?.format === "npt" ? "x86-64" : "ept";
+      unit.configure(nested, registers, vpid);
+    };
+    return { ...unit, configure };
+  };
+  const machine = new Machine({
+    preset,
+    mmu,
+    guestFrames: footprintFrames({ pages: programPages, processes: 1 }),
+    vcpus: 1,
+    seed: 1,
+    backing,
+    nestedLevels,
+    placement: "scatter",
+    slotsMax,
+  });
+  const [vcpu] = machine.vcpus;
+  if (vcpu === undefined) throw new Error("world: a machine without a vCPU");
+  const bare = entryOf<EngineFactory>(engines, options.engine)(machine);
+  const hypervisor = options.watch?.(bare, vcpu) ?? bare;
+  const guest = bootKernel({
+    vcpu,
+    hypervisor,
+    options: { ...kernelDefaults, levels: guestLevels, pcid: preset.pcid },
+    onMeasure: () => undefined,
+  });
+  return { machine, vcpu, hypervisor, guest, nestedFormat: () => nestedFormat };
+}
+
+function entryOf<T>(registry: Readonly<Record<string, T>>, name: string): T {
+  const entry = registry[name];
+  if (entry === undefined) throw new Error(`world: nothing is called ${name}`);
+  return entry;
+}

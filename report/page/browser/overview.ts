@@ -1,0 +1,156 @@
+/**
+ * Cause and effect side by side: how often each engine walks and exits, and what that made of it.
+ *
+ * Both views show the same points. A rectangle drawn in the left one, or an engine clicked in the legend,
+ * picks what the right one shows.
+ */
+import type { TopLevelSpec } from "vega-lite";
+import { baselineEngine, type PointRow } from "../../../bench/result.ts";
+import type { Setting } from "../../cases.ts";
+import { rounded } from "../../format.ts";
+import { summarize } from "../../statistics.ts";
+import { chartConfig, engineColours } from "../../theme.ts";
+
+type Views = Extract<TopLevelSpec, { hconcat: unknown }>["hconcat"];
+
+const sideWidthMax = 430;
+const rowHeight = 22;
+const widthMin = 300;
+
+/** `engines` are all of the setting, shown or not, so that a colour stays with its engine. */
+export function overview(
+  setting: Setting,
+  { engines, width: room }: { readonly engines: readonly string[]; readonly width: number },
+): TopLevelSpec | null {
+  // A figure that is not laid out yet has no width.
+  const width = Math.max(widthMin, room);
+  const cases = setting.cases.map(({ label }) => label);
+  const shown = setting.engines.filter((engine) => engine !== baselineEngine);
+  const values = setting.cases.flatMap(({ label, series }) =>
+    series
+      .filter(({ engine }) => shown.includes(engine))
+      .flatMap(({ engine, points }) => valuesOf(label, engine, points)),
+  );
+  if (values.length === 0) return null;
+  const colours = engineColours(engines);
+  const colour = {
+    field: "engine",
+    type: "nominal",
+    title: "engine (click to pick)",
+    scale: { domain: shown, range: shown.map((engine) => colours[engines.indexOf(engine)] ?? "") },
+    legend: { orient: "top", columns: shown.length },
+  } as const;
+  const picked = { condition: { param: "picked", value: 0.9 }, value: 0.12 } as const;
+  const labelRoom = 12 + 6.4 * Math.max(...cases.map(({ length }) => length));
+  const isNarrow = width < 760;
+  const side = isNarrow
+    ? width - 80
+    : Math.min(sideWidthMax, (width - 100 - Math.min(260, labelRoom)) / 2);
+  const right = isNarrow ? Math.max(130, width - 40 - Math.min(200, labelRoom)) : side;
+  const views: Views = [
+    {
+      width: side,
+      height: Math.max(260, Math.min(cases.length * rowHeight, 420)),
+      params: [
+        { name: "picked", select: { type: "point", fields: ["engine"] }, bind: "legend" },
+        { name: "brush", select: { type: "interval" } },
+      ],
+      mark: { type: "point", size: 60, strokeWidth: 2 },
+      encoding: {
+        x: rate("walk references per 1000 accesses", "references"),
+        y: rate("VM exits per 1000 accesses", "exits"),
+        color: colour,
+        shape: {
+          field: "engine",
+          type: "nominal",
+          scale: { domain: shown },
+          title: colour.title,
+        },
+        opacity: picked,
+      },
+    },
+    {
+      width: right,
+      height: cases.length * Math.max(rowHeight, 8 + 9 * shown.length),
+      transform: [{ filter: { param: "brush" } }, { filter: { param: "picked" } }],
+      mark: { type: "point", size: 45, strokeWidth: 2 },
+      encoding: {
+        x: {
+          field: "slowdown",
+          type: "quantitative",
+          title: "slowdown over native (x), logarithmic",
+          scale: { type: "log", domain: domainOf(values), nice: false },
+          axis: { tickCount: 5, format: "~g" },
+        },
+        y: {
+          field: "case",
+          type: "nominal",
+          title: null,
+          scale: { domain: cases },
+          axis: { grid: true, labelLimit: isNarrow ? 200 : 260 },
+        },
+        color: colour,
+        // Engines that cost the same would hide each other.
+        yOffset: { field: "engine", type: "nominal", scale: { domain: shown } },
+        shape: {
+          field: "engine",
+          type: "nominal",
+          scale: { domain: shown },
+          title: colour.title,
+        },
+      },
+    },
+  ];
+  return {
+    $schema: "https://vega.github.io/schema/vega-lite/v6.json",
+    title: {
+      text: "What an engine does, and what it costs",
+      subtitle: [
+        setting.title,
+        "Drag over points in the first view to see only them in the second; each point is a program under an engine, medians over seeds",
+      ],
+    },
+    config: chartConfig,
+    data: { values },
+    spacing: 30,
+    ...(isNarrow ? { vconcat: views } : { hconcat: views }),
+  };
+}
+
+/** Rates start at zero and span decades. */
+function rate(title: string, field: string) {
+  const values = [0, 1, 10, 100, 1000, 10_000];
+  return {
+    field,
+    type: "quantitative",
+    title,
+    scale: { type: "symlog", nice: false },
+    axis: { values, format: "~s" },
+  } as const;
+}
+
+function domainOf(values: readonly { readonly slowdown: number }[]): [number, number] {
+  const all = values.map(({ slowdown }) => slowdown);
+  return [Math.min(1, ...all) * 0.95, Math.max(2, ...all) * 1.1];
+}
+
+function valuesOf(label: string, engine: string, points: readonly PointRow[]) {
+  const slowdowns = points.flatMap(({ slowdown }) => (slowdown === null ? [] : [slowdown]));
+  if (slowdowns.length === 0) return [];
+  const median = (valueOf: (row: PointRow) => number) =>
+    rounded(summarize(points.map(valueOf)).median);
+  const per1000 = (count: number, { counters }: PointRow) =>
+    (1000 * count) / Math.max(1, counters.accesses);
+  return [
+    {
+      case: label,
+      engine,
+      slowdown: rounded(summarize(slowdowns).median),
+      exits: median((row) => per1000(row.counters.exits, row)),
+      references: median((row) =>
+        per1000(row.counters.walkReferencesGuest + row.counters.walkReferencesNested, row),
+      ),
+      misses: median((row) => per1000(row.counters.stlbMisses, row)),
+    },
+  ];
+}

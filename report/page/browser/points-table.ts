@@ -1,0 +1,146 @@
+/**
+ * Every point as a line: sorted by any column, filtered by words, saved as CSV.
+ */
+import type { PointRow } from "../../../bench/result.ts";
+import { figure } from "../../format.ts";
+import { button, choice, download, element, scrollBox } from "./dom.ts";
+import { pointsCsv } from "./points-csv.ts";
+
+interface Column {
+  readonly name: string;
+  readonly valueOf: (row: PointRow) => string | number | null;
+}
+
+const per1000 = (count: number, row: PointRow) =>
+  (1000 * count) / Math.max(1, row.counters.accesses);
+
+const columns: readonly Column[] = [
+  { name: "id", valueOf: ({ key }) => key.id },
+  { name: "engine", valueOf: ({ key }) => key.engine },
+  { name: "workload", valueOf: ({ key }) => key.workload },
+  { name: "parameters", valueOf: ({ key }) => paramText(key.params) },
+  { name: "processor", valueOf: ({ key }) => key.preset },
+  {
+    name: "levels, host pages",
+    valueOf: ({ key }) => `${key.guestLevels}-on-${key.nestedLevels}, ${key.backing}`,
+  },
+  { name: "seed", valueOf: ({ key }) => key.seed },
+  { name: "region", valueOf: ({ region }) => region },
+  { name: "slowdown", valueOf: ({ slowdown }) => slowdown },
+  {
+    name: "cycles per access",
+    valueOf: (row) => row.cyclesTotal / Math.max(1, row.counters.accesses),
+  },
+  { name: "accesses", valueOf: ({ counters }) => counters.accesses },
+  { name: "exits", valueOf: ({ counters }) => counters.exits },
+  { name: "exits per 1000", valueOf: (row) => per1000(row.counters.exits, row) },
+  { name: "misses per 1000", valueOf: (row) => per1000(row.counters.stlbMisses, row) },
+  {
+    name: "references per walk",
+    valueOf: ({ counters }) =>
+      (counters.walkReferencesGuest + counters.walkReferencesNested) / Math.max(1, counters.walks),
+  },
+];
+
+/** A browser lays out a few hundred lines at once and stumbles over thousands. */
+const linesMax = 200;
+
+export function pointsTable(place: HTMLElement, rows: readonly PointRow[]): void {
+  let sortedBy = 0;
+  let isDescending = false;
+  let limit = linesMax;
+  const filter = element("input", { type: "search", placeholder: "engine, workload, ..." });
+  const regions = [...new Set(rows.map(({ region }) => region))].toSorted();
+  const region = choice(
+    "Region",
+    [...regions.map((name) => [name, name] as const), ["", "all"]],
+    () => show(),
+  );
+  const count = element("span", { role: "status", class: "quiet" });
+  const body = element("tbody", {});
+  const heads = columns.map(({ name }, index) =>
+    element(
+      "th",
+      { scope: "col" },
+      button(name, () => {
+        isDescending = sortedBy === index && !isDescending;
+        sortedBy = index;
+        show();
+      }),
+    ),
+  );
+  const more = button("Show all lines", () => {
+    limit = Infinity;
+    show();
+  });
+  filter.addEventListener("input", () => show());
+  place.append(
+    element(
+      "div",
+      { class: "pickers" },
+      element("label", { class: "field" }, element("span", {}, "Filter"), filter),
+      region.field,
+      button("Download CSV", () => download("points.csv", "text/csv", pointsCsv(chosen()))),
+      count,
+    ),
+    scrollBox(
+      "Points",
+      element("table", {}, element("thead", {}, element("tr", {}, ...heads)), body),
+    ),
+    more,
+  );
+
+  function chosen(): PointRow[] {
+    const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const ofRegion = rows.filter((row) => region.value() === "" || row.region === region.value());
+    const matching = ofRegion.filter((row) => {
+      const text = columns
+        .map(({ valueOf }) => String(valueOf(row) ?? ""))
+        .join(" ")
+        .toLowerCase();
+      return words.every((word) => text.includes(word));
+    });
+    const valueOf = columns[sortedBy]?.valueOf ?? (() => null);
+    const sorted = matching.toSorted((a, b) => compare(valueOf(a), valueOf(b)));
+    return isDescending ? sorted.toReversed() : sorted;
+  }
+
+  function show(): void {
+    const lines = chosen();
+    heads.forEach((head, index) => {
+      const order = isDescending ? "descending" : "ascending";
+      head.setAttribute("aria-sort", index === sortedBy ? order : "none");
+    });
+    body.replaceChildren(...lines.slice(0, limit).map(line));
+    more.hidden = lines.length <= limit;
+    const shown = Math.min(limit, lines.length);
+    count.textContent = `${shown} of ${lines.length} lines`;
+  }
+  show();
+}
+
+function line(row: PointRow): HTMLTableRowElement {
+  return element(
+    "tr",
+    {},
+    ...columns.map(({ valueOf }) => {
+      const value = valueOf(row);
+      const isNumber = typeof value !== "string";
+      const text = typeof value === "number" ? figure(value) : (value ?? "-");
+      return element("td", { class: isNumber ? "number" : "" }, text);
+    }),
+  );
+}
+
+/** Numbers by value, words by letter; a missing value is last. */
+function compare(a: string | number | null, b: string | number | null): number {
+  if (a === null || b === null) return Number(a === null) - Number(b === null);
+  if (typeof a === "number" && typeof b === "number") return a - b;
+  return String(a).localeCompare(String(b), "en", { numeric: true });
+}
+
+function paramText(params: PointRow["key"]["params"]): string {
+  return Object.entries(params)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(" ");
+}

@@ -1,0 +1,127 @@
+/**
+ * A chart in the width there is: fewer panels in a row, narrower ones, legends of fewer columns.
+ *
+ * Charts are designed for a wide sheet. A telephone gets the same panels below each other instead of a
+ * picture shrunk until nobody can read it. Title and remarks become text of the page.
+ */
+import type { TopLevelSpec } from "vega-lite";
+
+export interface FittedSpec {
+  readonly title: string;
+  readonly remarks: readonly string[];
+  readonly spec: TopLevelSpec;
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** Average width of a letter of an axis label, and of a legend entry's without its symbol, in pixels. */
+const labelLetter = 6.4;
+const legendLetter = 7;
+const panelWidthMin = 130;
+/** Padding of the chart, an axis' ticks and the gap to the next panel. */
+const panelMargin = 44;
+const panelGap = 26;
+
+export function fitSpec(whole: TopLevelSpec, width: number): FittedSpec {
+  const { title, ...spec } = whole as TopLevelSpec & { readonly title?: unknown };
+  const { text, subtitle } = isJson(title) ? title : { text: title, subtitle: [] };
+  return {
+    title: lines(text).join(" "),
+    remarks: lines(subtitle),
+    spec: {
+      ...(fitted(spec, width) as TopLevelSpec),
+      autosize: { type: "pad", contains: "padding" },
+    },
+  };
+}
+
+function lines(value: unknown): string[] {
+  if (Array.isArray(value)) return value.map(String);
+  return typeof value === "string" ? [value] : [];
+}
+
+function isJson(value: unknown): value is Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function fitted(node: unknown, width: number): unknown {
+  if (Array.isArray(node)) return node.map((one) => fitted(one, width));
+  if (!isJson(node)) return node;
+  const legendFitted = Object.fromEntries(
+    Object.entries(node).map(([name, value]) => {
+      // Rows of data are many and have nothing to fit.
+      if (name === "data") return [name, value];
+      if (name === "legend" && isJson(value)) return [name, fitLegend(value, node, width)];
+      return [name, fitted(value, width)];
+    }),
+  );
+  return fitPanels(legendFitted, width);
+}
+
+/** A facet or a concatenation with a number of columns: as many as fit. */
+function fitPanels(node: Json, width: number): Json {
+  const panels = [node["spec"], ...(Array.isArray(node["concat"]) ? node["concat"] : [])];
+  const panel = panels.find((one) => isJson(one) && typeof one["width"] === "number");
+  if (typeof node["columns"] !== "number" || !isJson(panel)) return node;
+  const labels = labelWidth(node);
+  const wide = Number(panel["width"]);
+  const shown = Math.min(wide, Math.max(panelWidthMin, width - labels - panelMargin));
+  // Panels of a facet share the labels of the first; those of a concatenation have their own.
+  const each = shown + panelGap + (node["spec"] === undefined ? labels + panelMargin : 0);
+  const all = width - panelMargin - (node["spec"] === undefined ? 0 : labels);
+  const columns = Math.max(1, Math.min(node["columns"], Math.floor((all + panelGap) / each)));
+  const narrow = (one: unknown) =>
+    isJson(one) && one["width"] === wide ? { ...one, width: shown } : one;
+  return {
+    ...node,
+    columns,
+    ...(node["spec"] === undefined ? {} : { spec: narrow(node["spec"]) }),
+    ...(Array.isArray(node["concat"]) ? { concat: node["concat"].map(narrow) } : {}),
+  };
+}
+
+/** Room that the longest label beside a panel takes: the longest value of a field on a y axis. */
+function labelWidth(node: Json): number {
+  const fields = new Set<string>();
+  collectLabelFields(node, fields);
+  const longest = longestValue(node, fields);
+  return Math.min(320, longest * labelLetter) + 24;
+}
+
+function collectLabelFields(node: unknown, fields: Set<string>): void {
+  if (Array.isArray(node)) for (const one of node) collectLabelFields(one, fields);
+  if (!isJson(node)) return;
+  const y = isJson(node["encoding"]) ? node["encoding"]["y"] : undefined;
+  if (isJson(y) && y["type"] === "nominal" && typeof y["field"] === "string")
+    fields.add(y["field"]);
+  // A quantitative axis that writes engines' names does so from the rows' engine.
+  if (isJson(y) && isJson(y["axis"]) && "labelExpr" in y["axis"]) fields.add("engine");
+  for (const [name, value] of Object.entries(node)) {
+    if (name !== "data") collectLabelFields(value, fields);
+  }
+}
+
+function longestValue(node: unknown, fields: ReadonlySet<string>): number {
+  if (Array.isArray(node)) return Math.max(0, ...node.map((one) => longestValue(one, fields)));
+  if (!isJson(node)) return 0;
+  const own = Object.entries(node).map(([name, value]) =>
+    fields.has(name) && typeof value === "string" ? value.length : longestValue(value, fields),
+  );
+  return Math.max(0, ...own);
+}
+
+function fitLegend(legend: Json, { scale }: Json, width: number): Json {
+  const gradient = legend["gradientLength"];
+  const length =
+    typeof gradient === "number" ? { gradientLength: Math.min(gradient, width - 60) } : {};
+  const domain = isJson(scale) && Array.isArray(scale["domain"]) ? scale["domain"].map(String) : [];
+  const entry = Math.max(0, ...domain.map((name) => name.length)) * legendLetter + 26;
+  const fit = Math.max(1, Math.floor(width / entry));
+  const columns = typeof legend["columns"] === "number" ? legend["columns"] : domain.length;
+  return {
+    ...legend,
+    ...length,
+    columns: Math.max(1, Math.min(columns, fit)),
+    titleLimit: width - 20,
+  };
+}

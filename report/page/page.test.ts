@@ -1,0 +1,127 @@
+import { expect, test } from "vitest";
+import type { PointKey, ResultRows } from "../../bench/result.ts";
+import { syntheticRows } from "../synthetic.ts";
+import { html, jsonText, scriptText } from "./html.ts";
+import { markdownHtml } from "./markdown.ts";
+import { packRows, unpackRows } from "./page-data.ts";
+import { renderPage } from "./page.ts";
+import { fitSpec } from "./browser/spec-fit.ts";
+import { tooltipMarkup } from "./browser/tooltip.ts";
+import { overview } from "./browser/overview.ts";
+import { arrange } from "../cases.ts";
+
+const rows = syntheticRows({ engines: 4, workloads: 5, seeds: 2 });
+const empty = { manifest: null, host: null, why: null, published: null };
+
+const hostileNames = [
+  "</script><script>alert(1)</script>",
+  '<img src=x onerror="alert(2)">',
+  "<!--",
+];
+
+/** The same results, every name of theirs hostile. */
+function hostile({ points, walks }: ResultRows): ResultRows {
+  const rename = (key: PointKey): PointKey => ({
+    ...key,
+    engine: key.engine === "native" ? "native" : `${key.engine}${hostileNames[0]}`,
+    workload: `${key.workload}${hostileNames[1]}`,
+    params: { ...key.params, mode: hostileNames[2] ?? "" },
+  });
+  return {
+    points: points.map((row) => ({ ...row, key: rename(row.key), label: hostileNames.join(" ") })),
+    walks: walks.map((row) => ({ ...row, key: rename(row.key) })),
+  };
+}
+
+test("rows survive packing", () => {
+  expect(unpackRows(structuredClone(packRows(rows)))).toEqual(rows);
+});
+
+test("what is put into markup is text", () => {
+  expect(html`<p title="${`"&'`}">${"<b>"}${html`<i>${1}</i>`}</p>`.markup).toBe(
+    '<p title="&quot;&amp;&#39;">&lt;b&gt;<i>1</i></p>',
+  );
+  expect(jsonText(hostileNames)).not.toMatch(/<[/!]/);
+  expect(JSON.parse(jsonText(hostileNames))).toEqual(hostileNames);
+  expect(scriptText('"</script>"')).toBe('"<\\/script>"');
+});
+
+test("a hostile name opens no element anywhere in the page", async () => {
+  const why = {
+    markdown: `# ${hostileNames.join(" ")}\n\n**${hostileNames[1]}**\n\n![${hostileNames[1]}](charts/x.png)`,
+    figures: { [hostileNames[0] ?? ""]: {} as never },
+  };
+  const claims = [{ quantity: hostileNames.join(" "), verdict: "met" }];
+  const published = { claims, figures: {} };
+  const manifest = { config: { sweep: { title: hostileNames.join(" ") } } };
+  const tame = await renderPage({ ...empty, rows });
+  const { text } = await renderPage({
+    rows: hostile(rows),
+    manifest,
+    host: manifest,
+    why,
+    published,
+  });
+  const count = (where: string, what: RegExp) => [...where.matchAll(what)].length;
+  expect(count(text, /<script/g)).toBe(count(tame.text, /<script/g));
+  expect(count(text, /<\/script/g)).toBe(count(tame.text, /<\/script/g));
+  expect(count(text, /<img/g)).toBe(count(tame.text, /<img/g));
+  expect(count(text, /<!--/g)).toBe(count(tame.text, /<!--/g));
+}, 120_000);
+
+test("the page is one file: nothing in it points outside", async () => {
+  const { text, isShortened } = await renderPage({ ...empty, rows });
+  const markup = text.replaceAll(/<(script|style)\b[^>]*>[\s\S]*?<\/\1>/g, "");
+  expect(markup.match(/(?:src|href)="(?!#|data:)[^"]*"/g)).toBeNull();
+  expect(markup).toContain("default-src &#39;none&#39;");
+  expect(text).not.toContain("sourceMappingURL");
+  expect(isShortened).toBe(false);
+});
+
+test("a sweep too large to mail leaves out its set-up region and says so", async () => {
+  const many = syntheticRows({ engines: 6, workloads: 17, seeds: 30 });
+  const { text, isShortened } = await renderPage({ ...empty, rows: many });
+  expect(isShortened).toBe(true);
+  expect(text).toContain("the measured region only");
+});
+
+test("Markdown of an answer becomes headings, figures and folded evidence; the rest stays text", () => {
+  const markdown =
+    "# A\n\n## 1. B\n\n**Claim** `code`\n\n![f](charts/f.png)\n\nEvidence: x.\n\n- holds: y";
+  const { markup } = markdownHtml(markdown, new Set(["f"]));
+  expect(markup).toContain("<h2>A</h2>");
+  expect(markup).toContain("<strong>Claim</strong> <code>code</code>");
+  expect(markup).toContain('data-figure="f"');
+  expect(markup.indexOf("<details>")).toBeLessThan(markup.indexOf("Evidence: x."));
+  expect(markdownHtml("[a](javascript:b) <b>", new Set()).markup).toBe(
+    "<p>[a](javascript:b) &lt;b&gt;</p>",
+  );
+});
+
+test("a chart fits a telephone: one column, title and remarks as text", () => {
+  const [setting] = arrange(rows);
+  if (setting === undefined) throw new Error("no setting");
+  const spec = {
+    title: { text: "T", subtitle: ["a", "b"] },
+    columns: 4,
+    facet: { field: "case", type: "nominal" },
+    data: { values: [{ engine: "shadow-lazy" }] },
+    spec: { width: 280, mark: "bar", encoding: { y: { field: "engine", type: "nominal" } } },
+  } as const;
+  const fit = fitSpec(spec as never, 320);
+  expect(fit).toMatchObject({ title: "T", remarks: ["a", "b"] });
+  expect(fit.spec).toMatchObject({ columns: 1 });
+  expect((fit.spec as unknown as { spec: { width: number } }).spec.width).toBeLessThan(240);
+  expect(fitSpec(spec as never, 1500).spec).toMatchObject({ columns: 4, spec: { width: 280 } });
+  expect(overview(setting, { engines: setting.engines, width: 320 })).toHaveProperty("vconcat");
+  expect(overview(setting, { engines: setting.engines, width: 1200 })).toHaveProperty("hconcat");
+});
+
+test("a tooltip has the facts of a row and no helper fields, sanitized", () => {
+  const datum = { case: "<b>", part: "walks", value: 0.5, start: 0, isWhole: true, room: 3 };
+  const markup = tooltipMarkup(datum, (text) => String(text).replaceAll("<", "&lt;"));
+  expect(markup).toBe(
+    "<table><tr><th>program</th><td>&lt;b></td></tr><tr><th>what</th><td>walks</td></tr>" +
+      "<tr><th>value</th><td>0.50</td></tr></table>",
+  );
+});

@@ -1,0 +1,137 @@
+/**
+ * The report as one HTML file: answer, charts, explorers, table, provenance; nothing is fetched, ever.
+ *
+ * The content policy allows exactly the programs below, by their hashes, and no connection at all: markup
+ * that slipped in through a name could not run even if the escaping had a hole. Vega would like to compile
+ * its expressions, which the policy forbids, so it interprets them.
+ */
+import { createHash } from "node:crypto";
+import type { ResultRows } from "../../bench/result.ts";
+import { programs } from "./bundle.ts";
+import type { PageContent } from "./content.ts";
+import { html, type Html, jsonText, scriptText } from "./html.ts";
+import { type PageData, packRows } from "./page-data.ts";
+import { answerSection, publishedSection, runSection } from "./sections.ts";
+
+export interface Page {
+  readonly text: string;
+  /** True when the rows of the set-up region had to stay out. */
+  readonly isShortened: boolean;
+}
+
+/** A file that every mail server takes. */
+const pageBytesMax = 3_000_000;
+
+export async function renderPage(content: PageContent): Promise<Page> {
+  const { scripts, style } = await programs();
+  const make = (rows: ResultRows, note: string) => {
+    const figures = { ...content.why?.figures, ...content.published?.figures };
+    const data: PageData = { rows: packRows(rows), figures };
+    return pageText({ content: { ...content, rows }, data, scripts, style, note });
+  };
+  const whole = make(content.rows, "");
+  if (Buffer.byteLength(whole) <= pageBytesMax) return { text: whole, isShortened: false };
+  const measured = ({ region }: { readonly region: string }) => region === "measured";
+  const rows = {
+    points: content.rows.points.filter(measured),
+    walks: content.rows.walks.filter(measured),
+  };
+  const note = "To keep the file small it has the measured region only; points.csv has both.";
+  return { text: make(rows, note), isShortened: true };
+}
+
+interface Parts {
+  readonly content: PageContent;
+  readonly data: PageData;
+  readonly scripts: readonly string[];
+  readonly style: string;
+  readonly note: string;
+}
+
+const title = "Shadewalk: shadow paging against nested paging";
+
+const sections = [
+  ["answer", "Answer"],
+  ["charts", "Charts"],
+  ["walk", "Walk explorer"],
+  ["operations", "Operations"],
+  ["points", "Points"],
+  ["fidelity", "Fidelity"],
+  ["run", "How it was run"],
+] as const;
+
+function pageText({ content, data, scripts, style, note }: Parts): string {
+  const texts = scripts.map(scriptText);
+  const hashes = texts.map(
+    (text) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`,
+  );
+  const policy = [
+    "default-src 'none'",
+    `script-src ${hashes.join(" ")}`,
+    "style-src 'unsafe-inline'",
+    "img-src data: blob:",
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join("; ");
+  const head = html`<meta charset="utf-8" />
+    <meta http-equiv="Content-Security-Policy" content="${policy}" />
+    <meta name="viewport" content="width=device-width, initial-scale=1" />
+    <meta name="referrer" content="no-referrer" />
+    <title>${title}</title>`;
+  const json = `<script id="data" type="application/json">${jsonText(data)}</script>`;
+  return `<!doctype html>
+<html lang="en">
+<head>
+${head.markup}
+<link rel="icon" href="data:," />
+<style>${style}</style>
+</head>
+<body>
+${body(content, note).markup}
+${json}
+${texts.map((text) => `<script>${text}</script>`).join("\n")}
+</body>
+</html>
+`;
+}
+
+function body(content: PageContent, note: string): Html {
+  return html`<a class="skip" href="#answer">Skip to the answer</a>
+    <header>
+      <h1>Shadewalk</h1>
+      <p class="lead">Why did EPT beat shadow paging, and when does it not?</p>
+      <nav aria-label="Sections">
+        ${sections.map(([id, name]) => html`<a href="#${id}">${name}</a> `)}
+      </nav>
+      <div id="theme"></div>
+    </header>
+    <main>
+      <noscript><p class="note">Charts, explorers and the table need JavaScript.</p></noscript>
+      ${answerSection(content)}
+      <section id="charts">
+        <h2>Charts</h2>
+      </section>
+      <section id="walk">
+        <h2>Walk explorer</h2>
+        <p>
+          The simulator itself runs in this page. Choose a machine and an address, and step through
+          what its page walk reads.
+        </p>
+      </section>
+      <section id="operations">
+        <h2>What an operation costs under each engine</h2>
+        <p>The same guest instructions, run on every scheme: who has to do what.</p>
+      </section>
+      <section id="points">
+        <h2>Points</h2>
+        ${note === "" ? html`` : html`<p class="note">${note}</p>`}
+      </section>
+      ${publishedSection(content)} ${runSection(content)}
+    </main>
+    <footer>
+      <p>
+        Made by <code>npx shadewalk report</code>. Counts are events of a deterministic simulation;
+        cycles are priced from them.
+      </p>
+    </footer>`;
+}

@@ -1,0 +1,44 @@
+/** `shadewalk report`: one HTML file with the answer, the charts, the explorers and the evidence. */
+import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Command } from "@commander-js/extra-typings";
+import { ConfigError, quote } from "../../bench/config-error.ts";
+import { readResults } from "../../bench/read-results.ts";
+import { replaceFiles } from "../../bench/result-files.ts";
+
+export const report = () =>
+  new Command("report")
+    .description("Write one self-contained HTML file from a folder of results.")
+    .argument("[results]", "folder that `bench` wrote", "results/latest")
+    .option("-o, --out <file>", "the page; by default index.html in the results folder")
+    .option("--why <folder>", "folder that `why` wrote", "results/why")
+    .addHelpText(
+      "after",
+      `
+The page works from disk and by mail: it loads nothing. It has the answer (when \`shadewalk why\` has run), charts
+with pickers, the walk explorer, every point as a table, and how it was run.
+
+Examples:
+  npx shadewalk report                          results/latest/index.html
+  npx shadewalk report /tmp/quick --out a.html`,
+    )
+    .action(async (results, { out, why }) => {
+      if (!existsSync(join(results, "points.csv"))) {
+        throw new ConfigError(
+          `results ${quote(results)}: no points.csv; \`shadewalk bench\` writes it`,
+        );
+      }
+      // Loaded now: the bundler is slow to load and only this needs it.
+      const { readContent } = await import("../../report/page/content.ts");
+      const { renderPage } = await import("../../report/page/page.ts");
+      const rows = await readResults(results);
+      const published = fileURLToPath(new URL("../../results/published", import.meta.url));
+      const folders = { results, why, published };
+      const { text, isShortened } = await renderPage(await readContent(rows, folders));
+      const file = out ?? join(results, "index.html");
+      await replaceFiles(dirname(file), { [basename(file)]: (path) => writeFile(path, text) });
+      const size = `${(Buffer.byteLength(text) / 1e6).toFixed(1)} MB`;
+      console.log(`${file}: ${size}${isShortened ? ", without the set-up region" : ""}`);
+    });
