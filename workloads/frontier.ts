@@ -24,13 +24,16 @@ type FrontierParams = {
 
 const hotPages = 32;
 const flippedPages = 8;
-/** Cold pages lie this far apart, so that their tables miss the walk caches, as a large heap's do. */
-const stridePages = 16;
+/**
+ * Cold pages lie this far apart, so that their tables miss the walk caches, as a large heap's do. Odd, so
+ * that they spread over all sets of a TLB.
+ */
+const stridePages = 17;
 
 export const frontier: Workload<FrontierParams> = {
   title: "Two knobs: TLB misses and table updates",
   summary: "No program: a point of the plane on which nested and shadow paging divide the world.",
-  defaults: { accesses: 50_000, missPermille: 100, updatesPerMillion: 1000, pages: 4096 },
+  defaults: { accesses: 50_000, missPermille: 100, updatesPerMillion: 1000, pages: 3072 },
   computeCycles: { perOp: 10, source: "assumed: work per access; both schemes pay it" },
   guestFrames: ({ pages }) =>
     footprintFrames({

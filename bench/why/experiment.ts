@@ -9,5 +9,5 @@ export interface Experiment {
   /** The question, as a heading. */
   readonly title: string;
   readonly points: readonly WhyPoint[];
-  read(findings: Findings): Finding;
+  readonly read: (findings: Findings) => Finding;
 }

@@ -2,22 +2,19 @@
  * Finished points as experiments read them: by what they asked for, priced as they like.
  */
 import { assert } from "../../machine/assert.ts";
-import type { CostModel } from "../cost.ts";
 import type { CostChooser } from "../price-rows.ts";
 import { baselineEngine, type PointRow, type ResultRows } from "../result.ts";
 import { identity, keyOf, type WhyPoint } from "./plan.ts";
 
 export interface Findings {
   /** The measured region. */
-  row(point: WhyPoint): PointRow;
+  readonly row: (point: WhyPoint) => PointRow;
   /** The same program on bare metal. */
-  native(point: WhyPoint): PointRow;
-  /** Walks of the measured region by number of references. */
-  walks(point: WhyPoint): readonly { readonly references: number; readonly walks: number }[];
-  costFor(preset: string): CostModel;
+  readonly native: (point: WhyPoint) => PointRow;
+  readonly costFor: CostChooser;
 }
 
-export function findingsOf({ points, walks }: ResultRows, costFor: CostChooser): Findings {
+export function findingsOf({ points }: ResultRows, costFor: CostChooser): Findings {
   const measured = points.filter(({ region }) => region === "measured");
   const byKey = new Map(measured.map((row) => [identity(row.key), row]));
   const row = (point: WhyPoint): PointRow => {
@@ -28,10 +25,6 @@ export function findingsOf({ points, walks }: ResultRows, costFor: CostChooser):
   return {
     row,
     native: (point) => row({ ...point, engine: baselineEngine }),
-    walks(point) {
-      const { id } = row(point).key;
-      return walks.filter(({ key, region }) => key.id === id && region === "measured");
-    },
     costFor,
   };
 }

@@ -16,6 +16,8 @@ export interface Gap {
   readonly schemes: readonly [string, string];
   readonly program: Omit<WhyPoint, "engine">;
   readonly players: readonly Player[];
+  /** What the gap is called when none of them is real. */
+  readonly start: string;
 }
 
 /** Every run that the game may ask for. */

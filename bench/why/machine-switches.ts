@@ -5,8 +5,8 @@ import type { Geometry, Preset } from "../../machine/presets.ts";
 
 export type MachineSwitch = keyof typeof switches;
 
-/** Large enough for every program here: a structure that only misses once. */
-const unlimited: Geometry = { sets: 4096, ways: 16 };
+/** Large enough for every program here; larger only costs time, for each flush empties all of it. */
+const unlimited: Geometry = { sets: 512, ways: 16 };
 const off = { 2: null, 3: null, 4: null, 5: null } as const;
 const all = { 2: unlimited, 3: unlimited, 4: unlimited, 5: unlimited } as const;
 

@@ -9,7 +9,7 @@ import { A, D, P, U, W } from "../../machine/entry.ts";
 import type { Vpn } from "../../machine/address.ts";
 import { tableFlags, type Tables, TestGuest, userPage } from "../../engines/kvm/test-guest.ts";
 
-export const operationCount = 512;
+const operationCount = 512;
 
 /** A guest at work, and the tables of its address space. */
 interface Scene {
@@ -30,8 +30,9 @@ export interface Operation {
   readonly run: (scene: Scene) => void;
 }
 
-const accessed = P | W | U | A;
-const readOnly = P | U | A | D;
+// Flags are distinct bits, so a sum is their union.
+const accessed = P + W + U + A;
+const readOnly = P + U + A + D;
 
 function each(visit: (page: number) => void): void {
   for (let page = 0; page < operationCount; page++) visit(page);
@@ -39,12 +40,12 @@ function each(visit: (page: number) => void): void {
 
 const readAll = ({ guest }: Scene) => each((page) => guest.read(page));
 
-/** Brings a second space with other frames into use, so that there is something to switch to. */
-function mapAndFlush({ guest, tables }: Scene, touch: boolean): void {
+/** Pages appear one by one, each flushed and touched. */
+function mapFlushTouch({ guest, tables }: Scene): void {
   each((page) => {
     guest.store(tables.pt, page, guest.data(page), userPage);
     guest.invlpg(page);
-    if (touch) guest.read(page);
+    guest.read(page);
   });
 }
 
@@ -52,27 +53,32 @@ function mapAndFlush({ guest, tables }: Scene, touch: boolean): void {
 function again(
   scene: Scene,
   entry: (i: number) => readonly [frame: number, flags: number],
-  isReload: boolean,
+  settle: "reload" | "invlpg",
 ) {
   const { guest, tables } = scene;
   each((i) => {
     const [frame, flags] = entry(i);
     guest.store(tables.pt, 0, frame, flags);
-    if (isReload) guest.load(tables.root);
+    if (settle === "reload") guest.load(tables.root);
     else guest.invlpg(0);
     guest.read(0);
   });
 }
 
 /** The guest's own #PF handler: it gives the page a frame and lets the access be repeated. */
-function withHandler({ guest, tables }: Scene, isCow: boolean): void {
+function withHandler({ guest, tables }: Scene, fault: "demand" | "copy"): void {
   const [vcpu] = guest.machine.vcpus;
   if (vcpu === undefined) return;
   vcpu.software = {
     pageFault({ vpn }) {
       const page = vpn % operationCount;
-      guest.store(tables.pt, page, guest.data(isCow ? operationCount + page : page), userPage);
-      if (isCow) guest.invlpg(page);
+      guest.store(
+        tables.pt,
+        page,
+        guest.data(fault === "copy" ? operationCount + page : page),
+        userPage,
+      );
+      if (fault === "copy") guest.invlpg(page);
       return "retry";
     },
   };
@@ -81,7 +87,7 @@ function withHandler({ guest, tables }: Scene, isCow: boolean): void {
 
 export const operations: readonly Operation[] = [
   { name: "first touch, A and D set", measured: [0.125, 0.125, 0], run: readAll },
-  { name: "first touch, A clear", measured: [1, 1, 0], flags: P | W | U, run: readAll },
+  { name: "first touch, A clear", measured: [1, 1, 0], flags: P + W + U, run: readAll },
   {
     name: "first write after reads, D clear",
     measured: [1, 1, 0],
@@ -121,7 +127,7 @@ export const operations: readonly Operation[] = [
       guest.set(tables.pt, 0, guest.data(0), userPage);
       guest.read(0);
     },
-    run: (scene) => mapAndFlush(scene, true),
+    run: mapFlushTouch,
   },
   {
     name: "PTE store: unmap, no flush",
@@ -143,41 +149,41 @@ export const operations: readonly Operation[] = [
     name: "one PTE: new frame, INVLPG, touch",
     measured: [1, 2, 0],
     before: readAll,
-    run: (scene) => again(scene, (i) => [scene.guest.data(1 + (i % 8)), userPage], false),
+    run: (scene) => again(scene, (i) => [scene.guest.data(1 + (i % 8)), userPage], "invlpg"),
   },
   {
     name: "one PTE: new frame, CR3 load, touch",
     measured: [3, 3, 0],
     before: readAll,
-    run: (scene) => again(scene, (i) => [scene.guest.data(1 + (i % 8)), userPage], true),
+    run: (scene) => again(scene, (i) => [scene.guest.data(1 + (i % 8)), userPage], "reload"),
   },
   {
     name: "one PTE: W flipped, INVLPG, touch",
     measured: [1, 1, 0],
     before: readAll,
     run: (scene) =>
-      again(scene, (i) => [scene.guest.data(0), i % 2 === 0 ? readOnly : userPage], false),
+      again(scene, (i) => [scene.guest.data(0), i % 2 === 0 ? readOnly : userPage], "invlpg"),
   },
   {
     name: "one PTE: W flipped, CR3 load, touch",
     measured: [2, 2, 0],
     before: readAll,
     run: (scene) =>
-      again(scene, (i) => [scene.guest.data(0), i % 2 === 0 ? readOnly : userPage], true),
+      again(scene, (i) => [scene.guest.data(0), i % 2 === 0 ? readOnly : userPage], "reload"),
   },
   {
     name: "demand #PF",
     measured: [2.0028, 2.0028, 0],
     flags: null,
     before: ({ guest }) => guest.read(0),
-    run: (scene) => withHandler(scene, false),
+    run: (scene) => withHandler(scene, "demand"),
   },
   {
     name: "copy-on-write #PF",
     measured: [2.0028, 3.0028, 0],
     flags: readOnly,
     before: readAll,
-    run: (scene) => withHandler(scene, true),
+    run: (scene) => withHandler(scene, "copy"),
   },
   {
     name: "CR3 load, same root",

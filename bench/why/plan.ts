@@ -32,7 +32,7 @@ export interface Plan {
 }
 
 /** The processor of today that experiments run on unless they say otherwise. */
-export const usualPreset: PresetName = "skylake-sp";
+const usualPreset: PresetName = "skylake-sp";
 
 const seed = 1;
 

@@ -125,9 +125,13 @@ function freeExits(
   causes: readonly ExitCause[],
   parts: readonly ExitPrice[],
 ): CostModel {
-  const free = Object.fromEntries(parts.map((part) => [part, 0]));
-  const changed = causes.map((cause) => [cause, { ...cost.exits[cause], ...free }]);
-  return { ...cost, exits: { ...cost.exits, ...Object.fromEntries(changed) } };
+  const exits = { ...cost.exits };
+  for (const cause of causes) {
+    const prices = { ...exits[cause] };
+    for (const part of parts) prices[part] = 0;
+    exits[cause] = prices;
+  }
+  return { ...cost, exits };
 }
 
 function freeEvents<P extends Readonly<Record<string, number>>>(prices: P): P {

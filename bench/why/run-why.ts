@@ -1,6 +1,7 @@
 /**
  * Runs the experiments: all their points in one sweep on worker threads, then each reads what it asked for.
  */
+import { describeWorkloads, isRecorded } from "../catalogue.ts";
 import { ConfigError, EnvironmentError } from "../config-error.ts";
 import { costPresets, presetCosts, presetPath } from "../cost-file.ts";
 import { pointWeight } from "../point.ts";
@@ -55,9 +56,10 @@ export async function runWhy(options: WhyOptions): Promise<Why> {
         ),
       },
       seeds: [...new Set(plan.points.map(({ seed }) => seed))],
-      inputs: await Promise.all(
-        costPresets.map((name) => hashFile(`cost ${name}`, presetPath(name))),
-      ),
+      inputs: await Promise.all([
+        ...costPresets.map((name) => hashFile(`cost ${name}`, presetPath(name))),
+        ...recordedFiles(plan).map(([name, file]) => hashFile(name, file)),
+      ]),
     },
   });
   const findings = findingsOf(rows, costFor);
@@ -94,4 +96,12 @@ async function runPlan({ points, machines }: Plan, options: WhyOptions): Promise
 function costsOf({ machines }: Plan): CostChooser {
   const costFor = presetCosts();
   return (preset) => costFor(machines[preset]?.like ?? preset);
+}
+
+/** The traces among the programs. */
+function recordedFiles({ points }: Plan): (readonly [name: string, file: string])[] {
+  const used = new Set(points.map(({ workload }) => workload));
+  return describeWorkloads().flatMap(([name, workload]) =>
+    used.has(name) && isRecorded(workload) ? [[name, workload.file] as const] : [],
+  );
 }

@@ -13,7 +13,7 @@ export interface Game {
   /** At most six: the values of 64 coalitions are asked for. */
   readonly players: readonly string[];
   /** Worth of a coalition; whole numbers keep the sums exact. */
-  value(coalition: ReadonlySet<string>): number;
+  readonly value: (coalition: ReadonlySet<string>) => number;
 }
 
 export interface Attribution {

@@ -17,6 +17,7 @@ const aboveColour = "#0072b2";
 /** Ratios beyond these look alike. */
 const strongest = 2;
 const mapSize = 250;
+const discPixels = 15;
 
 export function frontier({ title, remarks, winners, maps }: Frontier): TopLevelSpec {
   const names = maps[0]?.programs.map(({ name }) => name) ?? [];
@@ -45,21 +46,26 @@ function mapLayers(map: FrontierMap, [above, below]: Frontier["winners"]): Layer
   const xs = span(map.cells.map(({ misses }) => misses));
   const ys = span(map.cells.map(({ updates }) => updates));
   const x = rate("TLB misses per 1000 accesses", xs);
-  const y = rate("table updates, flushes, CR3 loads per 1000 accesses", ys);
+  const y = rate(["table updates, flushes,", "CR3 loads per 1000 accesses"], ys);
   return [
-    cellLayer(map, x, y, `cycles of ${below} over ${above}: blue, ${above} wins`),
+    cellLayer(map, x, y, `cycles of ${below} over cycles of ${above}`),
     {
-      data: {
-        values: [xs[0], xs[1]].map((misses) => ({ misses, updates: rounded(map.slope * misses) })),
-      },
-      mark: { type: "line", clip: true, color: inkColour, strokeWidth: 2 },
+      data: { values: lineEnds(map.slope, xs, ys) },
+      mark: { type: "line", color: inkColour, strokeWidth: 2 },
       encoding: { x: { ...x, field: "misses" }, y: { ...y, field: "updates" } },
     },
     ...programLayers(map, x, y, [xs, ys]),
   ];
 }
 
-function rate(title: string, [from, to]: Range) {
+/** The line as far as it lies on the map; clipped marks would still take room outside. */
+function lineEnds(slope: number, xs: Range, ys: Range) {
+  const ends = [Math.max(xs[0], ys[0] / slope), Math.min(xs[1], ys[1] / slope)];
+  return ends.map((misses) => ({ misses: rounded(misses), updates: rounded(slope * misses) }));
+}
+
+/** Lines of a title are short: Vega estimates their width generously and makes room for it. */
+function rate(title: string | string[], [from, to]: Range) {
   return {
     type: "quantitative" as const,
     title,
@@ -100,6 +106,7 @@ function cellLayer({ cells }: FrontierMap, x: Rate, y: Rate, title: string): Lay
         legend: {
           orient: "bottom",
           gradientLength: 320,
+          titleLimit: 600,
           values: [-most, -most / 2, 0, most / 2, most],
           labelExpr: "format(pow(2, datum.value), '.2~f') + 'x'",
         },
@@ -108,24 +115,28 @@ function cellLayer({ cells }: FrontierMap, x: Rate, y: Rate, title: string): Lay
   };
 }
 
-/** Numbered discs; a program beyond the map's edge sits on it. */
+/** Numbered discs; a program beyond the map's edge sits on it, and none hides another. */
 function programLayers(
   { programs }: FrontierMap,
   x: Rate,
   y: Rate,
   [xs, ys]: readonly [Range, Range],
 ): Layer[] {
-  const inside = (value: number, [from, to]: Range) =>
-    rounded(Math.min(to / 1.12, Math.max(from * 1.12, value)));
-  const data = {
-    values: programs.map(({ name, misses, updates, ratio }, index) => ({
-      name,
-      number: `${index + 1}`,
-      x: inside(misses, xs),
-      y: inside(updates, ys),
-      isAbove: ratio > 1,
-    })),
-  };
+  const taken: (readonly [number, number])[] = [];
+  const values = programs.map(({ name, misses, updates, ratio }, index) => {
+    const top = pixel(updates, ys);
+    let left = pixel(misses, xs);
+    while (taken.some(([a, b]) => Math.hypot(a - left, b - top) < discPixels)) left -= 2;
+    // Off the map on the left: the free place is on the right.
+    if (left < discPixels / 2) {
+      left = pixel(misses, xs);
+      while (taken.some(([a, b]) => Math.hypot(a - left, b - top) < discPixels)) left += 2;
+    }
+    taken.push([left, top]);
+    const place = { x: fromPixel(left, xs), y: fromPixel(top, ys) };
+    return { name, number: `${index + 1}`, ...place, isAbove: ratio > 1 };
+  });
+  const data = { values };
   const place = {
     x: { ...x, field: "x" },
     y: { ...y, field: "y" },
@@ -145,4 +156,14 @@ function programLayers(
       encoding: { ...place, text: { field: "number" } },
     },
   ];
+}
+
+/** Where a rate lies on a logarithmic axis, a disc's half away from the ends. */
+function pixel(value: number, [from, to]: Range): number {
+  const share = Math.log(Math.max(value, from) / from) / Math.log(to / from);
+  return Math.min(mapSize - discPixels / 2, Math.max(discPixels / 2, share * mapSize));
+}
+
+function fromPixel(at: number, [from, to]: Range): number {
+  return rounded(from * (to / from) ** (at / mapSize));
 }

@@ -74,7 +74,10 @@ function barsOf({ column, start, parts, whole }: Panel) {
     from: rounded(from),
     to: rounded(to),
     right: rounded(Math.max(from, to)),
-    text: value > 0 && rest.kind !== kinds[2] ? `+${figure(value)}` : figure(value),
+    text:
+      value > 0 && rest.kind !== kinds[2]
+        ? `+${figure(value)}`
+        : figure(value).replace("-", "\u2212"),
     low: rounded(low),
     high: rounded(high + room),
   }));
@@ -89,6 +92,8 @@ function layers(names: readonly string[], axisTitle: string): Layer[] {
     axis: { ticks: false, domain: false, labelPadding: 6, labelFontSize: 11 },
   } as const;
   const at = (field: string) => ({ field, type: "quantitative" }) as const;
+  const figureMark = { type: "text", align: "left", dx: 4, fontSize: 9 } as const;
+  const figureAt = { y, x: at("right"), text: { field: "text" } } as const;
   const axis = { tickCount: 5, domain: false, ticks: false } as const;
   return [
     {
@@ -106,11 +111,10 @@ function layers(names: readonly string[], axisTitle: string): Layer[] {
         },
       },
     },
-    {
-      mark: { type: "text", align: "left", dx: 4, fontSize: 9, color: inkColour },
-      encoding: { y, x: at("right"), text: { field: "text" } },
-    },
     { mark: { type: "rule", color: inkColour }, encoding: { x: { datum: 0 } } },
+    // A white rim, so that the zero line does not strike a figure out.
+    { mark: { ...figureMark, stroke: "white", strokeWidth: 3 }, encoding: figureAt },
+    { mark: { ...figureMark, color: inkColour }, encoding: figureAt },
     { mark: { type: "point", opacity: 0 }, encoding: { y, x: at("high") } },
     { mark: { type: "point", opacity: 0 }, encoding: { y, x: at("low") } },
   ];

@@ -1,6 +1,7 @@
 /**
  * What the gap between two schemes is made of: exact Shapley values over mechanisms.
  */
+import { assert } from "../../../machine/assert.ts";
 import { joined, say } from "../answer.ts";
 import type { Finding, WaterfallPanel } from "../answer.ts";
 import type { Experiment } from "../experiment.ts";
@@ -22,19 +23,21 @@ const hotWrite = {
 } as const;
 
 const ofCauses: readonly Gap[] = [programs.zipf, programs.keyValue, programs.cowSnapshot].map(
-  (program) => ({ schemes, program, players: causes }),
+  (program) => ({ schemes, program, players: causes, start: "all idealized" }),
 );
 const ofMechanisms: readonly Gap[] = [programs.compile, programs.keyValue].map((program) => ({
   schemes,
   program,
   players: mechanisms,
+  start: "none of them",
 }));
 const ofLogging: Gap = {
   schemes: ["shadow-wp", "ept-pml"],
   program: hotWrite,
   players: [pml, exitPrice, software, dimension, walkLimits, smallPages],
+  start: "all idealized, no PML",
 };
-export const gaps: readonly Gap[] = [...ofCauses, ...ofMechanisms, ofLogging];
+const gaps: readonly Gap[] = [...ofCauses, ...ofMechanisms, ofLogging];
 
 /** What a workload's compute cycles per op are multiplied by: they are assumed. */
 const computeFactors = [0.3, 1, 3] as const;
@@ -61,7 +64,7 @@ function panelsOf({ gap, attribution, native }: Solved): WaterfallPanel[] {
     return {
       row: programName(gap.program),
       column: `compute x ${factor}`,
-      start: { name: "all idealized", value: share(attribution.none) },
+      start: { name: gap.start, value: share(attribution.none) },
       parts: attribution.parts.map(({ player, value }) => ({ name: player, value: share(value) })),
       whole: { name: "gap", value: share(attribution.all) },
     };
@@ -84,7 +87,7 @@ function tablesOf(solved: readonly Solved[]): Finding["tables"] {
       name: "shapley",
       rows: solved.flatMap(({ gap, attribution, native }) =>
         [
-          { player: "(all idealized)", value: attribution.none },
+          { player: `(${gap.start})`, value: attribution.none },
           ...attribution.parts,
           { player: "(gap)", value: attribution.all },
         ].map(({ player, value }) => ({
@@ -142,7 +145,14 @@ export const ablation: Experiment = {
   read(findings) {
     const [zipf, keyValue, cow] = ofCauses.map((gap) => solve(gap, findings));
     const [compile, keyValueToday] = ofMechanisms.map((gap) => solve(gap, findings));
-    if (!zipf || !keyValue || !cow || !compile || !keyValueToday) throw new Error("why: no gap");
+    assert(
+      zipf !== undefined &&
+        keyValue !== undefined &&
+        cow !== undefined &&
+        compile !== undefined &&
+        keyValueToday !== undefined,
+      "why: no gap",
+    );
     const logging = solve(ofLogging, findings);
     const solved = [zipf, keyValue, cow, compile, keyValueToday, logging];
     const [strongest] = keyValue.attribution.interactions;

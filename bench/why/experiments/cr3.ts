@@ -72,9 +72,9 @@ export const cr3: Experiment = {
     const cr3Percent = percent(after.cr3, after.cr3 + after.entries);
     return {
       claim: say`With kernel isolation (KPTI) each system call and fault loads CR3 twice; a shadow must exit for each, and lazy sync has already made PTE stores rare exits. PCID saves the guest's flush, not the exit.`,
-      number: say`CR3 loads are ${percent(before.cr3, before.cr3 + before.entries)}% of lazy shadow's exits without KPTI and ${cr3Percent}% with it, over ${shown.length} programs. Per #PF exit of the compile mix: ${mix(plain)} CR3 exits without, ${mix(isolated)} with. Key-value, shadow over EPT: ${gap(plain)}x, ${gap(isolated)}x with KPTI, ${gap(untagged)}x with KPTI and no PCID.`,
+      number: say`CR3 loads are ${percent(before.cr3, before.cr3 + before.entries)}% of lazy shadow's exits without KPTI and ${cr3Percent}% with it, over ${shown.length} programs. Per #PF exit of the compile mix, which makes few system calls: ${mix(plain)} CR3 exits without, ${mix(isolated)} with. Key-value, shadow over EPT: ${gap(plain)}x, ${gap(isolated)}x with KPTI, ${gap(untagged)}x with KPTI and no PCID.`,
       evidence: say`${rowNames(rows)}; cr3.csv, chart cr3`,
-      change: say`A guest without KPTI (immune processors, paravirtual kernels) goes back to the first figure. Published boots: 5 to 7 CR exits per #PF exit with KPTI, 0.06 without.`,
+      change: say`A guest without KPTI (immune processors, paravirtual kernels) goes back to the first figure. Published Linux boots: 5 to 7 CR exits per #PF exit with KPTI, 0.06 without.`,
       checks: [
         { direction: "with KPTI most exits are CR3 loads", holds: cr3Percent > 50 },
         {
@@ -92,10 +92,10 @@ export const cr3: Experiment = {
             title: "Exits under lazy shadow paging, by what the guest did",
             remarks: ["EPT exits for none of these"],
             axisTitle: "exits per 1000 guest accesses",
-            legendTitle: "exit",
+            legendTitle: "exit reason",
             parts: [
               { name: "CR3 write", colour: "#e69f00" },
-              { name: "#PF, INVLPG, INVPCID: a changed or missing entry", colour: "#d55e00" },
+              { name: "#PF, INVLPG, INVPCID", colour: "#d55e00" },
             ],
             panels: shown.map((program) => ({
               name: programName(program),

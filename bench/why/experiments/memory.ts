@@ -1,6 +1,7 @@
 /**
  * What each scheme spends on tables of its own.
  */
+import { assert } from "../../../machine/assert.ts";
 import { say } from "../answer.ts";
 import type { Experiment } from "../experiment.ts";
 import { six } from "../figures.ts";
@@ -31,7 +32,7 @@ export const memory: Experiment = {
       };
     });
     const [single, , processes] = table;
-    if (!single || !processes) throw new Error("why: a program is missing");
+    assert(single !== undefined && processes !== undefined, "why: a program is missing");
     const ratio = (line: typeof single) => line.lazyKib / line.eptKib;
     return {
       claim: say`Shadow tables grow with address spaces, nested tables with guest memory alone.`,
