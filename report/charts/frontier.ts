@@ -21,7 +21,7 @@ const discPixels = 15;
 
 export function frontier({ title, remarks, winners, maps }: Frontier): TopLevelSpec {
   const names = maps[0]?.programs.map(({ name }) => name) ?? [];
-  const key = names.map((name, index) => `${index + 1} ${name}`).join("   ");
+  const key = names.map((name, index) => `${index + 1} ${name}`).join(", ");
   return {
     $schema: "https://vega.github.io/schema/vega-lite/v6.json",
     title: { text: title, subtitle: [...remarks, key] },
@@ -134,7 +134,7 @@ function programLayers(
     }
     taken.push([left, top]);
     const place = { x: fromPixel(left, xs), y: fromPixel(top, ys) };
-    return { name, number: `${index + 1}`, ...place, isAbove: ratio > 1 };
+    return { name, number: `${index + 1}`, ...place, colour: discColour(ratio) };
   });
   const data = { values };
   const place = {
@@ -147,7 +147,7 @@ function programLayers(
       mark: { type: "circle", size: 190, opacity: 1, stroke: "white", strokeWidth: 1.5 },
       encoding: {
         ...place,
-        color: { condition: { test: "datum.isAbove", value: "#004a75" }, value: "#9c4400" },
+        color: { field: "colour", type: "nominal", scale: null },
       },
     },
     {
@@ -156,6 +156,12 @@ function programLayers(
       encoding: { ...place, text: { field: "number" } },
     },
   ];
+}
+
+/** Darker than the squares; grey where nobody wins by half a percent. */
+function discColour(ratio: number): string {
+  if (Math.abs(ratio - 1) <= 0.005) return "#57606a";
+  return ratio > 1 ? "#004a75" : "#9c4400";
 }
 
 /** Where a rate lies on a logarithmic axis, a disc's half away from the ends. */

@@ -131,7 +131,7 @@ export const frontierOn = (grid: Grid, generations: readonly Generation[]): Expe
             remarks: [
               "Squares: a program of two knobs; blue where EPT wins, orange where lazy shadow paging does.",
               "Line: the closed form, exits x exit cost = misses x extra walk cost, from counts and prices.",
-              "Discs: programs, coloured by their own winner; on an edge: beyond it; touching: set side by side.",
+              "Discs: programs, coloured by their own winner, grey for a draw; on an edge: beyond it; touching: set side by side.",
             ],
             winners: ["EPT", "lazy shadow"],
             maps,
