@@ -128,4 +128,4 @@ export interface ResultRows {
 /** The engine that every slowdown is relative to. */
 export const baselineEngine = "native";
 
-export type { Bars, Figure, Finding, Frontier, Sentence, Table, Waterfall } from "./why/answer.ts";
+export type { Bars, Finding, Frontier, Sentence, Waterfall } from "./why/answer.ts";

@@ -20,7 +20,7 @@ export interface Catalogue {
  * Stands for every workload that no block names, or every engine that the common list leaves out: so what
  * the registries gain is run without a change of the sweep.
  */
-export const others = "others";
+const others = "others";
 
 const seedMax = 2 ** 31 - 1;
 const names = z.array(z.string()).min(1, "must name at least one");

@@ -45,7 +45,7 @@ export function parseYamlFile<T>(text: string, file: string, schema: z.ZodType<T
 }
 
 /** `workloads[2].params.pages`, as a person would write it. */
-export function fieldName(path: FieldPath): string {
+function fieldName(path: FieldPath): string {
   return path
     .map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`))
     .join("")

@@ -36,7 +36,7 @@ export function belongs(entry: Key, { vpid, pcid, eptp }: Context): boolean {
 }
 
 /** Would a lookup that finds one find the other? */
-export function collide(a: Key, b: Key): boolean {
+function collide(a: Key, b: Key): boolean {
   return (
     a.tag === b.tag &&
     a.order === b.order &&

@@ -63,7 +63,7 @@ export interface TableTree {
 }
 
 /** Where the entry at `level` for `page` is; tables above it are made on the way. */
-export function entryAt(
+function entryAt(
   memory: PhysicalMemory,
   tree: TableTree,
   page: number,

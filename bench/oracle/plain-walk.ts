@@ -110,7 +110,7 @@ function bothRights(a: Rights, b: Rights): Rights {
 }
 
 /** log2 of the pages that one entry at `level` covers. */
-export function orderOf(level: number): number {
+function orderOf(level: number): number {
   return 9 * (level - 1);
 }
 
