@@ -51,9 +51,9 @@ test("a seed decides everything, and progress only grows", () => {
     const seen: number[] = [];
     const result = fuzz({
       seed,
-      ops: 6000,
+      ops: 3000,
       engines: ["native", "shadow"],
-      presets: Object.keys(presets),
+      presets: ["tiny", "roomy"],
       onProgress: ({ checked }) => seen.push(checked),
     });
     expect(seen).toEqual(seen.toSorted((a, b) => a - b));
@@ -66,10 +66,10 @@ test("a seed decides everything, and progress only grows", () => {
 test("programs reach what they are for: faults, stale translations, five levels, several vCPUs", () => {
   const drawn = programs(2, 40);
   const kinds = new Set(drawn.flatMap(({ groups }) => groups.flat().map(({ op }) => op)));
-  expect([...kinds].toSorted()).toEqual([
-    ...["copy-page", "cpuid", "fetch", "host", "invlpg", "invpcid", "privilege", "read"],
-    ...["read-cr3", "store", "vcpu", "write", "write-cr0", "write-cr3", "write-cr4", "zero-page"],
-  ]);
+  expect([...kinds].toSorted().join(" ")).toBe(
+    "copy-page cpuid fetch host invlpg invpcid privilege read read-cr3 store vcpu write " +
+      "write-cr0 write-cr3 write-cr4 zero-page",
+  );
   expect(new Set(drawn.map(({ header }) => header.registers.levels))).toEqual(new Set([4, 5]));
   expect(new Set(drawn.map(({ header }) => header.vcpus))).toEqual(new Set([1, 2, 3]));
   const verdicts = drawn.map((program) => runProgram(program, target("native")));

@@ -23,7 +23,7 @@ export interface FuzzOptions {
   readonly engines: readonly EngineName[];
   /** Processors to draw from; see `fuzzPresets`. */
   readonly presets: readonly string[];
-  onProgress(progress: FuzzProgress): void;
+  readonly onProgress: (progress: FuzzProgress) => void;
 }
 
 /** Processors by name: those of the registry, and two made up for fuzzing. */

@@ -15,7 +15,7 @@ import { A, D, G, P, PS, U, W } from "../../machine/entry.ts";
 import { BootImage, entryTo } from "./program.ts";
 
 export const memoryFrames = 2048;
-export const firstTable = 512;
+const firstTable = 512;
 export const firstData = 1024;
 /** Root entry of the direct map: the first of the upper half. */
 const kernelIndex = 256;

@@ -10,10 +10,10 @@ import { shrinkList } from "./shrink.ts";
 export interface HuntOptions {
   readonly programs: Iterable<Program>;
   /** What the next program runs on. */
-  nextTargets(): readonly Target[];
+  readonly nextTargets: () => readonly Target[];
   /** Processors that a replay can name: a failure is told on one of them if it shows there. */
   readonly known: Readonly<Record<string, Preset>>;
-  onProgress(progress: FuzzProgress): void;
+  readonly onProgress: (progress: FuzzProgress) => void;
 }
 
 export interface FuzzProgress {

@@ -95,41 +95,28 @@ function problemOf(error: unknown): string | null {
   return error instanceof Error ? error.message : String(error);
 }
 
-const codes = {
-  read: opRead,
-  write: opWrite,
-  fetch: opFetch,
-  store: opStore,
-  "zero-page": opZeroPage,
-  invlpg: opInvlpg,
-} as const;
-
 /** Ops as columns, as a decoded trace has them. */
 function chunkOf(ops: readonly TraceOp[]): OpChunk {
   const chunk = new OpChunk(ops.length);
   for (const [i, op] of ops.entries()) {
     chunk.line[i] = i + 1;
-    switch (op.op) {
-      case "read":
-      case "write":
-      case "fetch":
-        chunk.offset[i] = op.offset;
-        break;
-      case "store":
-        chunk.offset[i] = op.index * 8;
-        chunk.low[i] = op.low;
-        chunk.high[i] = op.high;
-        break;
-      case "zero-page":
-      case "invlpg":
-        break;
-      default:
-        chunk.code[i] = opRare;
-        chunk.low[i] = chunk.rare.push(op) - 1;
-        continue;
+    if ("offset" in op) {
+      chunk.code[i] = op.op === "read" ? opRead : op.op === "write" ? opWrite : opFetch;
+      chunk.page[i] = op.vpn;
+      chunk.offset[i] = op.offset;
+    } else if (op.op === "store") {
+      chunk.code[i] = opStore;
+      chunk.page[i] = op.vpn;
+      chunk.offset[i] = op.index * 8;
+      chunk.low[i] = op.low;
+      chunk.high[i] = op.high;
+    } else if (op.op === "zero-page" || op.op === "invlpg") {
+      chunk.code[i] = op.op === "invlpg" ? opInvlpg : opZeroPage;
+      chunk.page[i] = op.vpn;
+    } else {
+      chunk.code[i] = opRare;
+      chunk.low[i] = chunk.rare.push(op) - 1;
     }
-    chunk.code[i] = codes[op.op];
-    chunk.page[i] = op.vpn;
   }
   chunk.length = ops.length;
   return chunk;

@@ -38,13 +38,19 @@ export interface CheckedGuest {
   /** The first vCPU. */
   readonly vcpu: Vcpu;
   /** Page of the direct map that shows `gfn`. */
-  direct(gfn: number): Vpn;
-  /** Table that translates user page `vpn` of a space (the first one) at `level`. */
-  table(vpn: number, level: number, space?: number): Gfn;
+  readonly direct: (gfn: number) => Vpn;
+  /** Table that translates user page `vpn` of the first space at `level`. */
+  readonly table: (vpn: number, level: number) => Gfn;
   /** Stores an entry for `vpn` at `level`, through the direct map, without any flush. */
-  setEntry(vpn: number, level: number, frame: number, flags: number, nx?: number): void;
+  readonly setEntry: (
+    vpn: number,
+    level: number,
+    frame: number,
+    flags: number,
+    nx?: number,
+  ) => void;
   /** Where the guest's frame lies, as a plain function. */
-  place(gfn: number): Pfn;
+  readonly place: (gfn: number) => Pfn;
 }
 
 export function checkedGuest(options: CheckedGuestOptions = {}): CheckedGuest {
@@ -88,8 +94,7 @@ export function checkedGuest(options: CheckedGuestOptions = {}): CheckedGuest {
   }
   const vcpu = machine.vcpus[0]!;
   const direct = (gfn: number) => (image.directMap + gfn) as Vpn;
-  const table = (vpn: number, level: number, space = 0) =>
-    image.spaces[space]!.tables.get(tableKey(level, vpn))!;
+  const table = (vpn: number, level: number) => image.spaces[0]!.tables.get(tableKey(level, vpn))!;
   return {
     machine,
     hypervisor,

@@ -18,7 +18,7 @@ export class OracleMismatch extends Error {
 }
 
 /** `user store`, `supervisor fetch`, ... */
-export function describeKind(high: number): string {
+function describeKind(high: number): string {
   const mode = (high & USER) !== 0 ? "user" : "supervisor";
   if ((high & STORE) !== 0) return `${mode} store`;
   return (high & FETCH) !== 0 ? `${mode} fetch` : `${mode} load`;

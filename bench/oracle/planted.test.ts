@@ -18,9 +18,9 @@ import { drawProgram } from "../fuzz/draw-program.ts";
 import { runProgram, type Target } from "../fuzz/run-program.ts";
 import { smallPresets } from "../fuzz/small-presets.ts";
 import { checkedGuest } from "./checked-guest.ts";
-import { PlainCache } from "./plain-cache.ts";
+import { type Context, type Key, PlainCache } from "./plain-cache.ts";
 import { plainMmu } from "./plain-mmu.ts";
-import { PlainTlb } from "./plain-tlb.ts";
+import { PlainTlb, type TlbEntry, type Translation } from "./plain-tlb.ts";
 import { PlainTranslator } from "./plain-translate.ts";
 
 /** Programs that a plant gets before it counts as missed: all were found within half of them. */
@@ -87,14 +87,14 @@ describe("an invalidation left out is found:", () => {
 
   test("second-stage fence that leaves combined entries", () => {
     // Nested TLB and nested walk caches go, TLB entries stay.
-    const remove = PlainTlb.prototype.removeWhere;
     let isFence = false;
-    vi.spyOn(PlainTlb.prototype, "removeWhere").mockImplementation(function (
-      this: PlainTlb,
-      unwanted,
-    ) {
-      if (!isFence) remove.call(this, unwanted);
-    });
+    patch<[(entry: TlbEntry) => boolean], void>(
+      PlainTlb.prototype,
+      "removeWhere",
+      (remove, _, unwanted) => {
+        if (!isFence) remove(unwanted);
+      },
+    );
     const mmu: MmuFactory = (memory, preset) => {
       const unit = plainMmu(memory, preset);
       const flush = unit.flushNested.bind(unit);
@@ -117,22 +117,11 @@ describe("an invalidation left out is found:", () => {
 
 describe("a wrong entry is found:", () => {
   test("PCID mixed into the tag bits", () => {
-    const { find, insert } = PlainCache.prototype;
-    const mixed = <K extends { tag: number; pcid: number }>(key: K): K => {
-      return { ...key, tag: key.tag + key.pcid, pcid: 0 };
-    };
-    vi.spyOn(PlainCache.prototype, "find").mockImplementation(function (
-      this: PlainCache<never>,
-      key,
-    ) {
-      return find.call(this, mixed(key)) as never;
-    });
-    vi.spyOn(PlainCache.prototype, "insert").mockImplementation(function (
-      this: PlainCache<never>,
-      entry,
-    ) {
-      return insert.call(this, mixed(entry)) as never;
-    });
+    const mixed = (key: Key): Key => ({ ...key, tag: key.tag + key.pcid, pcid: 0 });
+    patch<[Key], unknown>(PlainCache.prototype, "find", (find, _, key) => find(mixed(key)));
+    patch<[Key], unknown>(PlainCache.prototype, "insert", (insert, _, entry) =>
+      insert(mixed(entry)),
+    );
     expect(firstProblem({ mmu: plainMmu })).toMatch(/reached pfn/);
   });
 
@@ -154,40 +143,45 @@ describe("a wrong entry is found:", () => {
 
   test("walk-cache fill at the wrong level", () => {
     // What a PDE points to goes into the cache of PDPTEs (ChampSim issue 336).
-    const translate = PlainTranslator.prototype.translate;
     const planted = new WeakSet<PlainTranslator>();
-    const patch = (translator: PlainTranslator) => {
-      const above = translator.pwc[3]!;
-      planted.add(translator);
-      translator.pwc[2]!.insert = (entry) =>
-        above.insert({ ...entry, order: 18, tag: Math.floor(entry.tag / 512) });
-    };
-    vi.spyOn(PlainTranslator.prototype, "translate").mockImplementation(function (
-      this: PlainTranslator,
-      access,
-      context,
-    ) {
-      if (!planted.has(this)) patch(this);
-      return translate.call(this, access, context);
-    });
+    patch<[unknown, unknown], unknown>(
+      PlainTranslator.prototype,
+      "translate",
+      (translate, self: PlainTranslator, ...access) => {
+        const { 2: below, 3: above } = self.pwc;
+        if (!planted.has(self)) {
+          below!.insert = (entry) =>
+            above!.insert({ ...entry, order: 18, tag: Math.floor(entry.tag / 512) });
+        }
+        planted.add(self);
+        return translate(...access);
+      },
+    );
     expect(firstProblem({ mmu: plainMmu })).not.toBeNull();
   });
 });
 
 /** Changes every translation on its way into a TLB. */
-function patchFill(change: (translation: Fill, vpn: number) => Fill): void {
-  const fill = PlainTlb.prototype.fill;
-  vi.spyOn(PlainTlb.prototype, "fill").mockImplementation(function (
-    this: PlainTlb,
-    vpn,
-    context,
-    translation,
-  ) {
-    fill.call(this, vpn, context, change(translation, vpn));
-  });
+function patchFill(change: (translation: Translation, vpn: number) => Translation): void {
+  patch<[number, Context, Translation], void>(
+    PlainTlb.prototype,
+    "fill",
+    (fill, _, vpn, context, translation) => fill(vpn, context, change(translation, vpn)),
+  );
 }
 
-type Fill = Parameters<PlainTlb["fill"]>[2];
+/** Wraps a method for the length of a test: `around` gets the real one, its object and the arguments. */
+function patch<Args extends unknown[], Result>(
+  prototype: object,
+  name: string,
+  around: (original: (...args: Args) => Result, self: never, ...args: Args) => Result,
+): void {
+  const original = Reflect.get(prototype, name) as (...args: Args) => Result;
+  const methods = prototype as Record<string, (...args: Args) => Result>;
+  vi.spyOn(methods, name).mockImplementation(function (this: never, ...args: Args) {
+    return around((...passed) => original.apply(this, passed), this, ...args);
+  });
+}
 
 describe("a hypervisor that forgets is found:", () => {
   test("frame reused without unmapping it", () => {
