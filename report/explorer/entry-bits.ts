@@ -32,7 +32,7 @@ export interface Entry {
 }
 
 export function entryBoxes({ value, format, meaning }: Entry): HTMLElement {
-  const bits = [...value]
+  const bits = Array.from(value)
     .map((digit) => Number.parseInt(digit, 16).toString(2).padStart(4, "0"))
     .join("");
   const rows = Array.from({ length: entryBits / bitsPerRow }, (_, row) => {

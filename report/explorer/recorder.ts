@@ -20,7 +20,7 @@ export interface Happening {
 
 export class Recorder {
   private list: Happening[] = [];
-  private then: Ledger | null = null;
+  private counted: Ledger | null = null;
   private vcpu: Vcpu | null = null;
   private isAnswering = false;
 
@@ -38,7 +38,7 @@ export class Recorder {
         this.collect();
         const work = subtract(from.ledger, before);
         for (const text of workTexts(work)) this.add("hypervisor", text);
-        this.then = { ...from.ledger };
+        this.counted = { ...from.ledger };
         this.add("hypervisor", resolutionText(resolution));
         return resolution;
       },
@@ -52,7 +52,7 @@ export class Recorder {
     vcpu.drain();
     this.collect();
     const before = { ...vcpu.ledger };
-    this.then = before;
+    this.counted = before;
     this.list = [];
     vcpu.observer = this.observer;
     body();
@@ -98,11 +98,11 @@ export class Recorder {
   /** The plain accesses since the last happening, in one line. */
   private sumUp(): void {
     const { vcpu } = this;
-    if (vcpu === null || this.then === null) return;
+    if (vcpu === null || this.counted === null) return;
     this.collect();
     const now = { ...vcpu.ledger };
-    const text = accessText(subtract(now, this.then));
-    this.then = now;
+    const text = accessText(subtract(now, this.counted));
+    this.counted = now;
     if (text !== "") this.add("silicon", text);
   }
 }

@@ -7,11 +7,9 @@ import type { PagingLevels } from "../../machine/address.ts";
 import { element } from "../page/browser/dom.ts";
 import type { ShownWalk, WalkStep } from "./walk.ts";
 
-export interface GridShape {
+export interface GridLevels {
   readonly guestLevels: PagingLevels;
   readonly nestedLevels: PagingLevels;
-  /** Does the engine use a second dimension at all? */
-  readonly isNested: boolean;
 }
 
 const entryNames: Readonly<Record<number, string>> = {
@@ -24,8 +22,8 @@ const entryNames: Readonly<Record<number, string>> = {
 
 /** `now` counts from 0; -1 shows the grid before the first read. */
 export function walkGrid(
-  { steps }: ShownWalk,
-  { guestLevels, nestedLevels, isNested }: GridShape,
+  { steps, isNested }: ShownWalk,
+  { guestLevels, nestedLevels }: GridLevels,
   now: number,
 ): HTMLElement {
   const nested = isNested ? down(nestedLevels) : [];

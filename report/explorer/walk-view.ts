@@ -2,9 +2,9 @@
  * The walk explorer: choose a machine and an address, step through the reads of its page walk.
  */
 import type { PagingLevels } from "../../machine/address.ts";
-import { button, choice, element, scrollBox } from "../page/browser/dom.ts";
+import { button, choice, element, labelled, scrollBox } from "../page/browser/dom.ts";
 import { entryBoxes } from "./entry-bits.ts";
-import { readAddress, type ShownWalk, type Warmth, walkOf } from "./walk.ts";
+import { readAddress, type ShownWalk, type WalkOptions, walkOf } from "./walk.ts";
 import { walkGrid } from "./walk-grid.ts";
 import { engineNames, type PageSize, presetNames } from "./world.ts";
 
@@ -12,7 +12,7 @@ const sizes = [
   ["4k", "4 KiB"],
   ["2m", "2 MiB"],
 ] as const;
-const levels = [
+const depths = [
   ["4", "4"],
   ["5", "5"],
 ] as const;
@@ -25,125 +25,134 @@ const warmths = [
 const playMilliseconds = 450;
 
 export function walkExplorer(place: HTMLElement): void {
-  const named = (names: readonly string[]) => names.map((name) => [name, name] as const);
-  const engine = choice("Engine", named(["ept", ...engineNames.filter((n) => n !== "ept")]), run);
-  const preset = choice("Processor", named(presetNames), run);
-  const guestLevels = choice("Guest levels", levels, run);
-  const nestedLevels = choice("Nested levels", levels, run);
-  const pages = choice("Guest pages", sizes, run);
-  const backing = choice("Host pages", sizes, run);
-  const warmth = choice("Caches know", warmths, run);
-  const address = element("input", {
-    value: "0x400000",
-    spellcheck: "false",
-    autocomplete: "off",
-    "aria-describedby": "address-problem",
-  });
-  address.addEventListener("change", run);
-  const problem = element("span", { id: "address-problem", class: "problem", role: "alert" });
-
+  const controls = walkControls(run);
   const grid = element("div", {});
   const entry = element("div", { class: "entry" });
   const status = element("p", { class: "step", role: "status" });
   const summary = element("p", { class: "claim walk-summary" });
-  const slider = element("input", {
-    type: "range",
-    min: 0,
-    value: 0,
-    "aria-label": "Step of the walk",
-  });
-  slider.addEventListener("input", () => goTo(Number(slider.value)));
-  const play = button("Play", togglePlay);
+  let walk: ShownWalk | null = null;
+  const player = walkPlayer(show);
   place.append(
-    element(
-      "div",
-      { class: "pickers" },
-      engine.field,
-      preset.field,
-      guestLevels.field,
-      nestedLevels.field,
-      pages.field,
-      backing.field,
-      warmth.field,
-      element("label", { class: "field" }, element("span", {}, "Address (GVA)"), address),
-      problem,
-    ),
+    controls.field,
     summary,
-    element(
-      "div",
-      { class: "pickers player" },
-      button("First", () => goTo(0)),
-      button("Back", () => goTo(step - 1)),
-      button("Next", () => goTo(step + 1)),
-      button("Last", () => goTo(walk?.steps.length ?? 0)),
-      play,
-      slider,
-    ),
+    player.field,
     status,
     element("div", { class: "walk" }, scrollBox("Walk grid", grid), entry),
   );
-
-  let walk: ShownWalk | null = null;
-  /** Reads shown so far. */
-  let step = 0;
-  let timer = 0;
   run();
 
   function run(): void {
-    const read = readAddress(address.value);
-    const isWrong = "problem" in read;
-    problem.textContent = isWrong ? `The address ${read.problem}.` : "";
-    address.setAttribute("aria-invalid", String(isWrong));
-    if (isWrong) return;
-    walk = walkOf({
-      ...read,
-      engine: engine.value(),
-      preset: preset.value(),
-      guestLevels: depth(guestLevels.value()),
-      nestedLevels: depth(nestedLevels.value()),
-      pages: size(pages.value()),
-      backing: size(backing.value()),
-      warmth:
-        warmths.find(([name]) => name === warmth.value())?.[0] ?? ("nothing" satisfies Warmth),
-    });
-    slider.max = String(walk.steps.length);
+    const options = controls.options();
+    if (options === null) return;
+    walk = walkOf(options);
     summary.replaceChildren(...summaryOf(walk));
-    goTo(Math.min(1, walk.steps.length));
+    player.restart(walk.steps.length);
   }
 
-  function goTo(wanted: number): void {
+  /** The walk after `step` reads. */
+  function show(step: number): void {
     if (walk === null) return;
-    step = Math.max(0, Math.min(walk.steps.length, wanted));
-    slider.value = String(step);
-    const shape = {
-      guestLevels: depth(guestLevels.value()),
-      nestedLevels: depth(nestedLevels.value()),
-      isNested: walk.isNested,
-    };
-    grid.replaceChildren(walkGrid(walk, shape, step - 1));
-    const now = walk.steps[step - 1];
-    slider.setAttribute("aria-valuetext", `${step} of ${walk.steps.length}`);
+    const { steps, isNested } = walk;
+    grid.replaceChildren(walkGrid(walk, controls.levels(), step - 1));
+    const now = steps[step - 1];
     if (now === undefined) {
-      status.textContent =
-        walk.steps.length === 0 ? "No walk: a TLB had it." : "Before the first read.";
+      status.textContent = steps.length === 0 ? "No walk: a TLB had it." : "Before the first read.";
       entry.replaceChildren();
       return;
     }
-    const table = now.dimension === "nested" ? "nested" : walk.isNested ? "guest" : "";
-    status.textContent = `Read ${step} of ${walk.steps.length}: ${table} level ${now.level}, at HPA ${now.address}.`;
+    const table = isNested ? `${now.dimension} level` : "level";
+    status.textContent = `Read ${step} of ${steps.length}: ${table} ${now.level}, at HPA ${now.address}.`;
     entry.replaceChildren(
       element("h3", {}, `${now.format === "ept" ? "EPT entry" : "Entry"} 0x${now.value}`),
       entryBoxes(now),
       element("p", {}, element("code", {}, now.meaning)),
     );
   }
+}
+
+/** Everything that decides a walk; `options` is null while the address is none. */
+function walkControls(onChange: () => void) {
+  const named = (names: readonly string[]) => names.map((name) => [name, name] as const);
+  const others = engineNames.filter((name) => name !== "ept");
+  const engine = choice("Engine", named(["ept", ...others]), onChange);
+  const preset = choice("Processor", named(presetNames), onChange);
+  const guestLevels = choice("Guest levels", depths, onChange);
+  const nestedLevels = choice("Nested levels", depths, onChange);
+  const pages = choice("Guest pages", sizes, onChange);
+  const backing = choice("Host pages", sizes, onChange);
+  const warmth = choice("Caches know", warmths, onChange);
+  const address = element("input", {
+    value: "0x400000",
+    spellcheck: "false",
+    autocomplete: "off",
+    "aria-describedby": "address-problem",
+  });
+  address.addEventListener("change", onChange);
+  const problem = element("span", { id: "address-problem", class: "problem", role: "alert" });
+  const fields = [engine, preset, guestLevels, nestedLevels, pages, backing, warmth];
+  const levels = () => ({
+    guestLevels: depth(guestLevels.value()),
+    nestedLevels: depth(nestedLevels.value()),
+  });
+
+  function options(): WalkOptions | null {
+    const read = readAddress(address.value);
+    const isWrong = "problem" in read;
+    problem.textContent = isWrong ? `The address ${read.problem}.` : "";
+    address.setAttribute("aria-invalid", String(isWrong));
+    if (isWrong) return null;
+    return {
+      ...read,
+      ...levels(),
+      engine: engine.value(),
+      preset: preset.value(),
+      pages: size(pages.value()),
+      backing: size(backing.value()),
+      warmth: warmths.find(([name]) => name === warmth.value())?.[0] ?? "nothing",
+    };
+  }
+  const field = element(
+    "div",
+    { class: "pickers" },
+    ...fields.map((one) => one.field),
+    labelled("Address (GVA)", address),
+    problem,
+  );
+  return { field, options, levels };
+}
+
+/** Buttons and a slider over the reads of a walk; `onStep` gets how many are to be shown. */
+function walkPlayer(onStep: (step: number) => void) {
+  let step = 0;
+  let steps = 0;
+  let timer = 0;
+  const slider = element("input", { type: "range", min: 0, "aria-label": "Step of the walk" });
+  slider.addEventListener("input", () => goTo(Number(slider.value)));
+  const play = button("Play", togglePlay);
+  const field = element(
+    "div",
+    { class: "pickers player" },
+    button("First", () => goTo(0)),
+    button("Back", () => goTo(step - 1)),
+    button("Next", () => goTo(step + 1)),
+    button("Last", () => goTo(steps)),
+    play,
+    slider,
+  );
+
+  function goTo(wanted: number): void {
+    step = Math.max(0, Math.min(steps, wanted));
+    slider.value = String(step);
+    slider.setAttribute("aria-valuetext", `${step} of ${steps}`);
+    onStep(step);
+  }
 
   function togglePlay(): void {
     if (timer !== 0) return stop();
-    if (walk !== null && step >= walk.steps.length) goTo(0);
+    if (step >= steps) goTo(0);
     play.textContent = "Pause";
     timer = window.setInterval(() => {
-      if (walk === null || step >= walk.steps.length) stop();
+      if (step >= steps) stop();
       else goTo(step + 1);
     }, playMilliseconds);
   }
@@ -153,6 +162,13 @@ export function walkExplorer(place: HTMLElement): void {
     timer = 0;
     play.textContent = "Play";
   }
+
+  function restart(length: number): void {
+    steps = length;
+    slider.max = String(length);
+    goTo(Math.min(1, length));
+  }
+  return { field, restart };
 }
 
 function summaryOf({ steps, hits, hpa }: ShownWalk): (Node | string)[] {

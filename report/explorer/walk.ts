@@ -45,6 +45,7 @@ export interface ShownWalk {
   readonly hits: readonly CacheHit[];
   /** The page's host-physical address. */
   readonly hpa: string;
+  /** Does the engine use a second dimension? */
   readonly isNested: boolean;
 }
 
@@ -69,12 +70,12 @@ export function walkOf(options: WalkOptions): ShownWalk {
   const after = subtract(machine.snapshot().ledger, before);
   const references = after.walks === 0 ? [] : vcpu.mmu.lastWalk();
   return {
-    steps: stepsOf(references, nestedFormat()),
+    steps: stepsOf(references, nestedFormat() ?? "x86-64"),
     hits: caches.flatMap(([name, counter]) => {
       return after[counter] === 0 ? [] : [{ name, hits: after[counter] }];
     }),
     hpa: `0x${hexAddress(vcpu.mmu.lastPfn(), offset)}`,
-    isNested: references.some(({ dimension }) => dimension === "nested"),
+    isNested: nestedFormat() !== null,
   };
 }
 

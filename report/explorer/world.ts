@@ -35,8 +35,8 @@ export interface World {
   readonly vcpu: Vcpu;
   readonly hypervisor: Hypervisor;
   readonly guest: OperatingSystem;
-  /** How entries of the nested dimension are to be read. */
-  readonly nestedFormat: () => EntryFormat;
+  /** How entries of the nested dimension are to be read; null without one. */
+  readonly nestedFormat: () => EntryFormat | null;
 }
 
 export const engineNames: readonly string[] = Object.keys(engines);
@@ -50,12 +50,12 @@ const slotsMax = 4096;
 export function createWorld(options: WorldOptions): World {
   const { backing, nestedLevels, guestLevels } = options;
   const preset = entryOf<Preset>(presets, options.preset);
-  let nestedFormat: EntryFormat = "ept";
+  let nestedFormat: EntryFormat | null = null;
   // Only the control fields say in which format nested entries are.
   const mmu: MmuFactory = (memory, geometry) => {
     const unit = fastMmu(memory, geometry);
     const configure: typeof unit.configure = (nested, registers, vpid) => {
-      nestedFormat = nested?.format === "npt" ? "x86-64" : "ept";
+      nestedFormat = nested === null ? null : nested.format === "npt" ? "x86-64" : "ept";
       unit.configure(nested, registers, vpid);
     };
     return { ...unit, configure };

@@ -37,9 +37,10 @@ function packageFolder(name: string): string {
 }
 
 async function ownProgram(): Promise<string> {
+  const source = new URL("./browser/main.ts", import.meta.url);
   // A packed copy has JavaScript where the repository has TypeScript.
   const isSource = import.meta.url.endsWith(".ts");
-  const entry = new URL(isSource ? "./browser/main.ts" : "./browser/main.js", import.meta.url);
+  const entry = isSource ? source : new URL("./browser/main.js", import.meta.url);
   const { outputFiles } = await build({
     entryPoints: [fileURLToPath(entry)],
     bundle: true,

@@ -18,6 +18,25 @@ export function markdownHtml(markdown: string, figures: ReadonlySet<string>): Ht
   return html`${sections.map((section) => sectionHtml(section, figures))}`;
 }
 
+/** The claims alone, each leading to its section: what a reader in a hurry takes away. */
+export function claimsHtml(markdown: string): Html {
+  const claims = [...markdown.matchAll(/^## (.+)\n+\*\*(.+)\*\*$/gm)];
+  return html`<ol class="claims">
+    ${claims.map(([, heading, claim]) => {
+      const id = sectionId(heading ?? "");
+      return html`<li>${claim ?? ""} <a href="#${id}">${questionOf(heading ?? "")}</a></li>`;
+    })}
+  </ol>`;
+}
+
+function sectionId(heading: string): string {
+  return `answer-${/^\d+/.exec(heading)?.[0] ?? "more"}`;
+}
+
+function questionOf(heading: string): string {
+  return heading.replace(/^\d+\. /, "");
+}
+
 /** The claim and its numbers are read by all, the evidence by those who doubt. */
 function sectionHtml(blocks: readonly string[], figures: ReadonlySet<string>): Html {
   const at = blocks.findIndex((block) => block.startsWith("Evidence: "));
@@ -48,7 +67,7 @@ function blockHtml(block: string, figures: ReadonlySet<string>): Html {
 
 function headingHtml(level: number, text: string): Html {
   if (level === 1) return html`<h2>${inlineHtml(text)}</h2>`;
-  if (level === 2) return html`<h3>${inlineHtml(text)}</h3>`;
+  if (level === 2) return html`<h3 id="${sectionId(text)}">${inlineHtml(text)}</h3>`;
   return html`<h4>${inlineHtml(text)}</h4>`;
 }
 

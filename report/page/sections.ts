@@ -3,7 +3,7 @@
  */
 import type { ResultRows } from "../../bench/result.ts";
 import { html, type Html } from "./html.ts";
-import { figurePlace, markdownHtml } from "./markdown.ts";
+import { claimsHtml, figurePlace, markdownHtml } from "./markdown.ts";
 import type { Claim, PageContent } from "./content.ts";
 import { summaryHtml } from "./summary.ts";
 
@@ -17,7 +17,8 @@ export function answerSection({ why, rows }: PageContent): Html {
             about a minute, and the next <code>npm run report</code> takes it in. What this sweep
             says by itself:
           </p>`
-      : markdownHtml(why.markdown, figures);
+      : html`<h2>The answer in short</h2>
+          ${claimsHtml(why.markdown)} ${markdownHtml(why.markdown, figures)}`;
   const heading = why === null ? html`` : html`<h2>What this sweep says</h2>`;
   return html`<section id="answer">${answer} ${heading} ${summaryHtml(rows)}</section>`;
 }
@@ -29,7 +30,11 @@ export function publishedSection({ published }: PageContent): Html {
       <p class="note"><code>npm run validate -- --published</code> makes this comparison.</p>
     </section>`;
   }
-  const { claims, figures } = published;
+  const { figures } = published;
+  // The others were read too, but are no claims about anything that is simulated.
+  const claims = published.claims.filter(
+    ({ verdict }) => verdict === "met" || verdict === "missed",
+  );
   const met = claims.filter(({ verdict }) => verdict === "met").length;
   const names = new Set(Object.keys(figures));
   return html`<section id="fidelity">
@@ -116,14 +121,18 @@ function facts(manifest: PageContent["manifest"], { points }: ResultRows): [stri
   const config = record(manifest?.["config"]);
   return [
     ["points", String(new Set(points.map(({ key }) => key.id)).size)],
-    ["sweep", String(record(config["sweep"])["title"] ?? "unnamed")],
+    ["sweep", textOf(record(config["sweep"])["title"], "unnamed")],
     ["complete", config["isComplete"] === false ? "no: some points are missing" : "yes"],
     ["engines", distinct(points.map(({ key }) => key.engine))],
     ["processors", distinct(points.map(({ key }) => key.preset))],
     ["cost files", distinct(points.map(({ cost }) => cost))],
     ["seeds", distinct(points.map(({ key }) => key.seed))],
-    ["accesses checked by the oracle", String(config["accessesChecked"] ?? 0)],
+    ["accesses checked by the oracle", textOf(config["accessesChecked"], "0")],
   ];
+}
+
+function textOf(value: unknown, otherwise: string): string {
+  return typeof value === "string" || typeof value === "number" ? String(value) : otherwise;
 }
 
 function record(value: unknown): Readonly<Record<string, unknown>> {

@@ -8,7 +8,7 @@ import { baselineEngine, type ResultRows } from "../../../bench/result.ts";
 import { arrange, type Setting } from "../../cases.ts";
 import type { Chart } from "../../chart.ts";
 import { charts } from "../../charts/index.ts";
-import { choice, element } from "./dom.ts";
+import { choice, element, labelled } from "./dom.ts";
 import { draw } from "./draw.ts";
 import { overview } from "./overview.ts";
 
@@ -58,7 +58,7 @@ export function chartSection(place: HTMLElement, rows: ResultRows): () => Promis
       "div",
       { class: "pickers" },
       machine.field,
-      element("label", { class: "field" }, element("span", {}, "Program"), programs),
+      labelled("Program", programs),
       element(
         "fieldset",
         {},

@@ -30,9 +30,19 @@ export interface Choice {
   readonly value: () => string;
 }
 
+let fields = 0;
+
+/** A control under its name. */
+export function labelled(name: string, control: HTMLElement): HTMLElement {
+  fields += 1;
+  control.id = `field-${fields}`;
+  const label = element("label", { for: control.id }, name);
+  return element("div", { class: "field" }, label, control);
+}
+
 /** A labelled list to choose one of; `onChange` runs at each choice. */
 export function choice(
-  label: string,
+  name: string,
   options: readonly (readonly [value: string, text: string])[],
   onChange: () => void,
 ): Choice {
@@ -42,10 +52,7 @@ export function choice(
     ...options.map(([value, text]) => element("option", { value }, text)),
   );
   select.addEventListener("change", onChange);
-  return {
-    field: element("label", { class: "field" }, element("span", {}, label), select),
-    value: () => select.value,
-  };
+  return { field: labelled(name, select), value: () => select.value };
 }
 
 /** Saves text as a file, without any server. */

@@ -45,6 +45,10 @@ export async function draw(figure: HTMLElement, whole: TopLevelSpec): Promise<vo
     ast: true,
     tooltip: { formatTooltip: tooltipMarkup, theme: "page" },
   });
+  // A brush that nobody has drawn yet is a picture of nothing.
+  for (const mark of stage.querySelectorAll('[role="graphics-symbol"]:not([aria-label])')) {
+    mark.setAttribute("aria-hidden", "true");
+  }
   drawn.set(figure, result);
 }
 

@@ -13,6 +13,23 @@ import { chartConfig, engineColours } from "../../theme.ts";
 
 type Views = Extract<TopLevelSpec, { hconcat: unknown }>["hconcat"];
 
+/** Colour and shape both tell engines apart. */
+interface Channels {
+  readonly color: {
+    readonly field: "engine";
+    readonly type: "nominal";
+    readonly title: string;
+    readonly scale: { domain: string[]; range: string[] };
+    readonly legend: { readonly orient: "top"; readonly columns: number };
+  };
+  readonly shape: {
+    readonly field: "engine";
+    readonly type: "nominal";
+    readonly title: string;
+    readonly scale: { domain: string[] };
+  };
+}
+
 const sideWidthMax = 430;
 const rowHeight = 22;
 const widthMin = 300;
@@ -33,72 +50,35 @@ export function overview(
   );
   if (values.length === 0) return null;
   const colours = engineColours(engines);
-  const colour = {
-    field: "engine",
-    type: "nominal",
-    title: "engine (click to pick)",
-    scale: { domain: shown, range: shown.map((engine) => colours[engines.indexOf(engine)] ?? "") },
-    legend: { orient: "top", columns: shown.length },
-  } as const;
-  const picked = { condition: { param: "picked", value: 0.9 }, value: 0.12 } as const;
+  const byEngine = { field: "engine", type: "nominal", scale: { domain: shown } } as const;
+  const title = "engine (click to pick)";
+  const channels = {
+    color: {
+      ...byEngine,
+      title,
+      scale: {
+        domain: shown,
+        range: shown.map((engine) => colours[engines.indexOf(engine)] ?? ""),
+      },
+      legend: { orient: "top", columns: shown.length },
+    },
+    shape: { ...byEngine, title },
+  } satisfies Channels;
   const labelRoom = 12 + 6.4 * Math.max(...cases.map(({ length }) => length));
   const isNarrow = width < 760;
-  const side = isNarrow
-    ? width - 80
-    : Math.min(sideWidthMax, (width - 100 - Math.min(260, labelRoom)) / 2);
-  const right = isNarrow ? Math.max(130, width - 40 - Math.min(200, labelRoom)) : side;
+  // Views below each other are aligned at their axes, views side by side share the width.
+  const shared = (width - 100 - Math.min(260, labelRoom)) / 2;
+  const side = isNarrow ? width - 40 - Math.min(200, labelRoom) : Math.min(sideWidthMax, shared);
   const views: Views = [
     {
       width: side,
       height: Math.max(260, Math.min(cases.length * rowHeight, 420)),
-      params: [
-        { name: "picked", select: { type: "point", fields: ["engine"] }, bind: "legend" },
-        { name: "brush", select: { type: "interval" } },
-      ],
-      mark: { type: "point", size: 60, strokeWidth: 2 },
-      encoding: {
-        x: rate("walk references per 1000 accesses", "references"),
-        y: rate("VM exits per 1000 accesses", "exits"),
-        color: colour,
-        shape: {
-          field: "engine",
-          type: "nominal",
-          scale: { domain: shown },
-          title: colour.title,
-        },
-        opacity: picked,
-      },
+      ...causes(channels),
     },
     {
-      width: right,
+      width: side,
       height: cases.length * Math.max(rowHeight, 8 + 9 * shown.length),
-      transform: [{ filter: { param: "brush" } }, { filter: { param: "picked" } }],
-      mark: { type: "point", size: 45, strokeWidth: 2 },
-      encoding: {
-        x: {
-          field: "slowdown",
-          type: "quantitative",
-          title: "slowdown over native (x), logarithmic",
-          scale: { type: "log", domain: domainOf(values), nice: false },
-          axis: { tickCount: 5, format: "~g" },
-        },
-        y: {
-          field: "case",
-          type: "nominal",
-          title: null,
-          scale: { domain: cases },
-          axis: { grid: true, labelLimit: isNarrow ? 200 : 260 },
-        },
-        color: colour,
-        // Engines that cost the same would hide each other.
-        yOffset: { field: "engine", type: "nominal", scale: { domain: shown } },
-        shape: {
-          field: "engine",
-          type: "nominal",
-          scale: { domain: shown },
-          title: colour.title,
-        },
-      },
+      ...effects(channels, { cases, values, labelLimit: isNarrow ? 200 : 260 }),
     },
   ];
   return {
@@ -117,6 +97,56 @@ export function overview(
   };
 }
 
+/** How often an engine walks and exits. */
+function causes(channels: Channels) {
+  return {
+    params: [
+      { name: "picked", select: { type: "point", fields: ["engine"] }, bind: "legend" },
+      { name: "brush", select: { type: "interval" } },
+    ],
+    mark: { type: "point", size: 60, strokeWidth: 2 },
+    encoding: {
+      ...channels,
+      x: rate("walk references per 1000 accesses", "references"),
+      y: rate("VM exits per 1000 accesses", "exits"),
+      opacity: { condition: { param: "picked", value: 0.9 }, value: 0.12 },
+    },
+  } satisfies Partial<Views[number]>;
+}
+
+interface Effects {
+  readonly cases: string[];
+  readonly values: readonly { readonly slowdown: number }[];
+  readonly labelLimit: number;
+}
+
+/** What that made of each program's run time. */
+function effects(channels: Channels, { cases, values, labelLimit }: Effects) {
+  return {
+    transform: [{ filter: { param: "brush" } }, { filter: { param: "picked" } }],
+    mark: { type: "point", size: 45, strokeWidth: 2 },
+    encoding: {
+      ...channels,
+      x: {
+        field: "slowdown",
+        type: "quantitative",
+        title: "slowdown over native (x), logarithmic",
+        scale: { type: "log", domain: domainOf(values), nice: false },
+        axis: { tickCount: 5, format: "~g" },
+      },
+      y: {
+        field: "case",
+        type: "nominal",
+        title: null,
+        scale: { domain: cases, paddingInner: 0.3 },
+        axis: { grid: true, labelLimit },
+      },
+      // Engines that cost the same would hide each other.
+      yOffset: { field: "engine", type: "nominal", scale: { domain: channels.color.scale.domain } },
+    },
+  } satisfies Partial<Views[number]>;
+}
+
 /** Rates start at zero and span decades. */
 function rate(title: string, field: string) {
   const values = [0, 1, 10, 100, 1000, 10_000];
@@ -125,7 +155,7 @@ function rate(title: string, field: string) {
     type: "quantitative",
     title,
     scale: { type: "symlog", nice: false },
-    axis: { values, format: "~s" },
+    axis: { values, format: "," },
   } as const;
 }
 

@@ -3,7 +3,7 @@
  */
 import type { PointRow } from "../../../bench/result.ts";
 import { figure } from "../../format.ts";
-import { button, choice, download, element, scrollBox } from "./dom.ts";
+import { button, choice, download, element, labelled, scrollBox } from "./dom.ts";
 import { pointsCsv } from "./points-csv.ts";
 
 interface Column {
@@ -18,6 +18,20 @@ const columns: readonly Column[] = [
   { name: "id", valueOf: ({ key }) => key.id },
   { name: "engine", valueOf: ({ key }) => key.engine },
   { name: "workload", valueOf: ({ key }) => key.workload },
+  { name: "slowdown", valueOf: ({ slowdown }) => slowdown },
+  {
+    name: "cycles per access",
+    valueOf: (row) => row.cyclesTotal / Math.max(1, row.counters.accesses),
+  },
+  { name: "exits per 1000", valueOf: (row) => per1000(row.counters.exits, row) },
+  { name: "misses per 1000", valueOf: (row) => per1000(row.counters.stlbMisses, row) },
+  {
+    name: "references per walk",
+    valueOf: ({ counters }) =>
+      (counters.walkReferencesGuest + counters.walkReferencesNested) / Math.max(1, counters.walks),
+  },
+  { name: "accesses", valueOf: ({ counters }) => counters.accesses },
+  { name: "exits", valueOf: ({ counters }) => counters.exits },
   { name: "parameters", valueOf: ({ key }) => paramText(key.params) },
   { name: "processor", valueOf: ({ key }) => key.preset },
   {
@@ -26,20 +40,6 @@ const columns: readonly Column[] = [
   },
   { name: "seed", valueOf: ({ key }) => key.seed },
   { name: "region", valueOf: ({ region }) => region },
-  { name: "slowdown", valueOf: ({ slowdown }) => slowdown },
-  {
-    name: "cycles per access",
-    valueOf: (row) => row.cyclesTotal / Math.max(1, row.counters.accesses),
-  },
-  { name: "accesses", valueOf: ({ counters }) => counters.accesses },
-  { name: "exits", valueOf: ({ counters }) => counters.exits },
-  { name: "exits per 1000", valueOf: (row) => per1000(row.counters.exits, row) },
-  { name: "misses per 1000", valueOf: (row) => per1000(row.counters.stlbMisses, row) },
-  {
-    name: "references per walk",
-    valueOf: ({ counters }) =>
-      (counters.walkReferencesGuest + counters.walkReferencesNested) / Math.max(1, counters.walks),
-  },
 ];
 
 /** A browser lays out a few hundred lines at once and stumbles over thousands. */
@@ -78,7 +78,7 @@ export function pointsTable(place: HTMLElement, rows: readonly PointRow[]): void
     element(
       "div",
       { class: "pickers" },
-      element("label", { class: "field" }, element("span", {}, "Filter"), filter),
+      labelled("Filter", filter),
       region.field,
       button("Download CSV", () => download("points.csv", "text/csv", pointsCsv(chosen()))),
       count,

@@ -23,7 +23,7 @@ const panelMargin = 44;
 const panelGap = 26;
 
 export function fitSpec(whole: TopLevelSpec, width: number): FittedSpec {
-  const { title, ...spec } = whole as TopLevelSpec & { readonly title?: unknown };
+  const { title, ...spec }: Json = { ...whole };
   const { text, subtitle } = isJson(title) ? title : { text: title, subtitle: [] };
   return {
     title: lines(text).join(" "),
@@ -36,8 +36,12 @@ export function fitSpec(whole: TopLevelSpec, width: number): FittedSpec {
 }
 
 function lines(value: unknown): string[] {
-  if (Array.isArray(value)) return value.map(String);
+  if (Array.isArray(value)) return value.filter((line) => typeof line === "string");
   return typeof value === "string" ? [value] : [];
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
 }
 
 function isJson(value: unknown): value is Json {
@@ -60,7 +64,7 @@ function fitted(node: unknown, width: number): unknown {
 
 /** A facet or a concatenation with a number of columns: as many as fit. */
 function fitPanels(node: Json, width: number): Json {
-  const panels = [node["spec"], ...(Array.isArray(node["concat"]) ? node["concat"] : [])];
+  const panels = [node["spec"], ...listOf(node["concat"])];
   const panel = panels.find((one) => isJson(one) && typeof one["width"] === "number");
   if (typeof node["columns"] !== "number" || !isJson(panel)) return node;
   const labels = labelWidth(node);
@@ -76,7 +80,7 @@ function fitPanels(node: Json, width: number): Json {
     ...node,
     columns,
     ...(node["spec"] === undefined ? {} : { spec: narrow(node["spec"]) }),
-    ...(Array.isArray(node["concat"]) ? { concat: node["concat"].map(narrow) } : {}),
+    ...(node["concat"] === undefined ? {} : { concat: listOf(node["concat"]).map(narrow) }),
   };
 }
 
@@ -114,7 +118,7 @@ function fitLegend(legend: Json, { scale }: Json, width: number): Json {
   const gradient = legend["gradientLength"];
   const length =
     typeof gradient === "number" ? { gradientLength: Math.min(gradient, width - 60) } : {};
-  const domain = isJson(scale) && Array.isArray(scale["domain"]) ? scale["domain"].map(String) : [];
+  const domain = isJson(scale) ? lines(scale["domain"]) : [];
   const entry = Math.max(0, ...domain.map((name) => name.length)) * legendLetter + 26;
   const fit = Math.max(1, Math.floor(width / entry));
   const columns = typeof legend["columns"] === "number" ? legend["columns"] : domain.length;

@@ -16,7 +16,8 @@ const darkOf: Readonly<Record<string, string>> = {
   // Engines and causes.
   "#4d4d4d": "#b4b4b4",
   "#8c8c8c": "#9a9a9a",
-  "#0072b2": "#3d9fe0",
+  "#0072b2": "#2f80cf",
+  "#56b4e9": "#9ad4f7",
   "#009e73": "#17b98a",
   "#332288": "#8f7fe8",
   "#882255": "#d3679f",
@@ -24,37 +25,50 @@ const darkOf: Readonly<Record<string, string>> = {
   "#004a75": "#7cc4f5",
   "#9c4400": "#ffb37a",
 };
-/** Only these carry text or lines; "white" elsewhere is a figure on a dark cell and stays. */
+/** Where "white" means the paper. */
 const paperKeys: ReadonlySet<string> = new Set(["stroke", "background"]);
 
 export function recolour(spec: TopLevelSpec, scheme: Scheme): TopLevelSpec {
-  const coloured = scheme === "light" ? spec : (darkened(spec, "", false) as TopLevelSpec);
+  const coloured = scheme === "light" ? spec : (darkened(spec, "") as TopLevelSpec);
+  const symbol = scheme === "light" ? "#57606a" : "#a9b2bd";
   return {
     ...coloured,
-    config: { ...coloured.config, background: paper[scheme] },
+    config: {
+      ...coloured.config,
+      background: paper[scheme],
+      // Symbols of a legend that shows shapes only.
+      legend: {
+        ...coloured.config?.legend,
+        symbolBaseFillColor: symbol,
+        symbolBaseStrokeColor: symbol,
+      },
+    },
   };
 }
 
-/** Cells of a heat map keep their scale and what is written on it; all else is turned. */
-function darkened(value: unknown, key: string, isOnCell: boolean): unknown {
+/** A heat map keeps its scale and all that is drawn on it: its cells are the paper of that. */
+function darkened(value: unknown, key: string): unknown {
   if (typeof value === "string") {
     if (value === "white") return paperKeys.has(key) ? paper.dark : value;
-    return isOnCell ? value : (darkOf[value.toLowerCase()] ?? value);
+    return darkOf[value.toLowerCase()] ?? value;
   }
-  if (Array.isArray(value)) return value.map((one) => darkened(one, key, isOnCell));
+  if (Array.isArray(value)) {
+    return key === "layer" && value.some(isHeatMap)
+      ? value
+      : value.map((one) => darkened(one, key));
+  }
   if (typeof value !== "object" || value === null) return value;
-  // Data has names in it, and a name may look like a colour.
-  if (key === "values" && !isOnCell) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([name, one]) => {
-      if (name === "data") return [name, one];
-      return [name, darkened(one, name, isOnCell || isCellText(value))];
-    }),
+    // Data has names in it, and a name may look like a colour.
+    Object.entries(value).map(([name, one]) => [name, name === "data" ? one : darkened(one, name)]),
   );
 }
 
-/** A text layer whose colour depends on its cell: black or white by the cell, not by the page. */
-function isCellText(layer: object): boolean {
-  const { encoding } = layer as { encoding?: { text?: unknown; color?: { condition?: unknown } } };
-  return encoding?.text !== undefined && encoding.color?.condition !== undefined;
+interface MarkLayer {
+  readonly mark?: { readonly type?: unknown };
+  readonly encoding?: { readonly color?: { readonly type?: unknown } };
+}
+
+function isHeatMap(layer: MarkLayer): boolean {
+  return layer.mark?.type === "rect" && layer.encoding?.color?.type === "quantitative";
 }

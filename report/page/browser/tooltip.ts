@@ -18,8 +18,13 @@ const hidden: ReadonlySet<string> = new Set([
   "top",
   "low",
   "high",
+  "from",
+  "to",
   "lead",
 ]);
+
+/** Vega-Lite's own, for the order of panels. */
+const sortIndex = /_sort_index$/;
 
 const names: Readonly<Record<string, string>> = {
   case: "program",
@@ -35,13 +40,21 @@ const names: Readonly<Record<string, string>> = {
 /** For vega-tooltip: `sanitize` turns anything into harmless markup. */
 export function tooltipMarkup(value: unknown, sanitize: (text: unknown) => string): string {
   if (typeof value !== "object" || value === null) return sanitize(value);
-  const rows = Object.entries(value)
-    .filter(([name, cell]) => !hidden.has(name) && isShown(cell))
+  const cells: [string, unknown][] = Object.entries(withValue(value));
+  const rows = cells
+    .filter(([name, cell]) => !hidden.has(name) && !sortIndex.test(name) && isShown(cell))
     .map(([name, cell]) => {
       const text = typeof cell === "number" ? figure(cell) : cell;
       return `<tr><th>${sanitize(names[name] ?? name)}</th><td>${sanitize(text)}</td></tr>`;
     });
   return `<table>${rows.join("")}</table>`;
+}
+
+/** A part of a stack is as long as from its start to its end. */
+function withValue(datum: object): object {
+  const { start, end } = datum as { readonly start?: unknown; readonly end?: unknown };
+  const isPart = typeof start === "number" && typeof end === "number";
+  return isPart ? { ...datum, value: end - start } : datum;
 }
 
 /** Vega adds fields of its own, whose values are objects or whose names are symbols. */

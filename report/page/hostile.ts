@@ -1,0 +1,34 @@
+/**
+ * For tests: content in which every name that a stranger can choose tries to become markup.
+ */
+import type { PointKey, ResultRows } from "../../bench/result.ts";
+import type { PageContent } from "./content.ts";
+
+export const hostileNames = [
+  "</script><script>window.harmed=1</script>",
+  '<img src=x onerror="window.harmed=1">',
+  "<!--",
+] as const;
+const allNames = hostileNames.join(" ");
+
+export function hostileContent({ points, walks }: ResultRows): PageContent {
+  const rename = (key: PointKey): PointKey => ({
+    ...key,
+    engine: key.engine === "native" ? "native" : `${key.engine}${hostileNames[0]}`,
+    workload: `${key.workload}${hostileNames[1]}`,
+    params: { ...key.params, [hostileNames[1]]: hostileNames[2] },
+  });
+  const rows = {
+    points: points.map((row) => ({ ...row, key: rename(row.key), label: allNames })),
+    walks: walks.map((row) => ({ ...row, key: rename(row.key) })),
+  };
+  const facts = { config: { sweep: { title: allNames } } };
+  const markdown = `# ${allNames}\n\n## 1. ${allNames}\n\n**${allNames}**\n\n![${hostileNames[1]}](charts/x.png)`;
+  return {
+    rows,
+    manifest: facts,
+    host: facts,
+    why: { markdown, figures: {} },
+    published: { claims: [{ quantity: allNames, verdict: "met" }], figures: {} },
+  };
+}

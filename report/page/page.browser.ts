@@ -1,0 +1,241 @@
+/**
+ * The page as a reader meets it: in Chromium, from disk, offline.
+ */
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import type { AxeResults } from "axe-core";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { bars } from "../charts/bars.ts";
+import { syntheticRows } from "../synthetic.ts";
+import { hostileContent, hostileNames } from "./hostile.ts";
+import { openPage, type OpenPage, startBrowser } from "./open-page.ts";
+import { renderPage } from "./page.ts";
+
+const rows = syntheticRows({ engines: 4, workloads: 5, seeds: 2 });
+const figures = {
+  walks: bars({
+    title: "Walks",
+    remarks: ["made up"],
+    axisTitle: "references",
+    legendTitle: "dimension",
+    parts: [{ name: "guest", colour: "#0072b2" }],
+    panels: [{ name: "all", bars: [{ name: "ept", values: [24] }] }],
+  }),
+};
+const markdown =
+  "# Why\n\n## 1. First?\n\n**Because.**\n\n![walks](charts/walks.png)\n\nEvidence: all of it.\n\n- holds: yes";
+const content = {
+  rows,
+  manifest: { config: { sweep: { title: "made up" } } },
+  host: { node: "any" },
+  why: { markdown, figures },
+  published: null,
+};
+
+let browser: Browser;
+let text: string;
+beforeAll(async () => {
+  browser = await startBrowser();
+  ({ text } = await renderPage(content));
+});
+afterAll(() => browser.close());
+
+async function open(options: Parameters<typeof openPage>[2] = {}): Promise<OpenPage> {
+  return openPage(browser, text, { viewport: { width: 1280, height: 900 }, ...options });
+}
+
+/** Marks of the overview's second view: one per program and engine that is picked. */
+function dots(page: Page) {
+  return page.locator('[data-chart="overview"] svg .concat_1_marks path');
+}
+
+/** What a test that changes a chart waits for: the number of marks. */
+async function settles(count: () => Promise<number>, wanted: number): Promise<void> {
+  await expect.poll(count, { timeout: 20_000 }).toBe(wanted);
+}
+
+test("it opens offline: one request, the file itself, and nothing on the console", async () => {
+  const { page, complaints, requests } = await open();
+  expect(requests).toEqual([page.url()]);
+  expect(complaints).toEqual([]);
+  expect(await page.locator("figure.chart svg").count()).toBeGreaterThanOrEqual(6);
+});
+
+test("pickers change the marks", async () => {
+  const { page, complaints } = await open();
+  await settles(() => dots(page).count(), 5 * 3);
+  await page
+    .getByRole("group", { name: "Engines" })
+    .first()
+    .getByLabel("shadow", { exact: true })
+    .uncheck();
+  await settles(() => dots(page).count(), 5 * 2);
+  await page.getByLabel("Program", { exact: true }).selectOption({ index: 2 });
+  await settles(() => dots(page).count(), 2);
+  expect(complaints).toEqual([]);
+});
+
+test("a brush over the first view filters the second, a click in the legend picks an engine", async () => {
+  const { page } = await open();
+  const stage = page.locator('[data-chart="overview"] .stage');
+  await stage.scrollIntoViewIfNeeded();
+  // Around one mark of the first view.
+  const mark = await stage.locator("svg .concat_0_marks path").nth(3).boundingBox();
+  const field = await stage.locator("svg .concat_0_group .background").first().boundingBox();
+  if (mark === null || field === null) throw new Error("no first view");
+  await page.mouse.move(mark.x - 8, mark.y - 8);
+  await page.mouse.down();
+  await page.mouse.move(mark.x, mark.y, { steps: 3 });
+  await page.mouse.move(mark.x + mark.width + 8, mark.y + mark.height + 8, { steps: 3 });
+  await page.mouse.up();
+  await expect.poll(() => dots(page).count()).toBeLessThan(15);
+  expect(await dots(page).count()).toBeGreaterThan(0);
+  // A click beside the brush takes it away.
+  await page.mouse.click(field.x + field.width - 5, field.y + field.height / 2);
+  await settles(() => dots(page).count(), 15);
+  await stage
+    .locator("svg .role-legend-label text", { hasText: /^shadow-lazy$/ })
+    .click({ force: true });
+  await settles(() => dots(page).count(), 5);
+});
+
+test("a tooltip says which program, what and how much", async () => {
+  const { page } = await open();
+  const bar = page.locator('[data-figure="walks"] svg .mark-rect path').first();
+  await bar.scrollIntoViewIfNeeded();
+  await bar.hover({ force: true });
+  const tooltip = page.locator("#vg-tooltip-element.visible");
+  await tooltip.waitFor();
+  const lines = (await tooltip.locator("tr").allInnerTexts()).map((line) =>
+    line.split(/\s+/).join(" "),
+  );
+  expect(lines).toEqual(["program all", "scheme ept", "what guest", "value 24"]);
+});
+
+test("the walk explorer steps through 24 reads under EPT and 4 under shadow paging", async () => {
+  const { page, complaints } = await open();
+  const section = page.locator("#walk");
+  const summary = section.locator(".walk-summary");
+  const status = section.locator(".step");
+  expect(await summary.innerText()).toMatch(/^24 references \(4 guest, 20 nested\)/);
+  const next = section.getByRole("button", { name: "Next" });
+  await next.focus();
+  // By keyboard alone; the first read is shown already.
+  for (let step = 2; step <= 24; step++) {
+    await page.keyboard.press("Enter");
+    expect(await status.innerText()).toContain(`Read ${step} of 24`);
+    expect(await section.locator(".cell.now").innerText()).toBe(String(step));
+  }
+  expect(await section.locator(".cell.page").innerText()).toBe("found");
+  expect(await section.locator(".bit").count()).toBe(64);
+  await section.getByLabel("Engine", { exact: true }).selectOption("shadow");
+  expect(await summary.innerText()).toMatch(/^4 references to HPA/);
+  await section.getByRole("button", { name: "Last" }).click();
+  expect(await status.innerText()).toContain("Read 4 of 4: level 1");
+  await section.getByLabel("Engine", { exact: true }).selectOption("ept");
+  await section.getByLabel("Processor").selectOption("skylake-sp");
+  await section.getByLabel("Caches know").selectOption("page");
+  expect(await summary.innerText()).toContain("first-level TLB");
+  await section.getByLabel("Address").fill("nonsense");
+  await section.getByLabel("Address").blur();
+  expect(await section.getByRole("alert").innerText()).toContain("must be hexadecimal");
+  expect(complaints).toEqual([]);
+});
+
+test("operations show who exits, engine beside engine", async () => {
+  const { page } = await open();
+  const section = page.locator("#operations");
+  await section.getByLabel("Operation").selectOption("cr3");
+  const exits = (engine: string) =>
+    section
+      .locator(".card", { has: page.locator("h4", { hasText: new RegExp(`^${engine}\\d`) }) })
+      .first()
+      .locator("h4 span")
+      .innerText();
+  expect(await exits("shadow")).toBe("1 exit");
+  expect(await exits("ept")).toBe("0 exits");
+  await section.getByRole("button", { name: "Next" }).click();
+  expect(await section.locator(".instructions > li").count()).toBe(2);
+  await section.getByLabel("npt", { exact: true }).check();
+  expect(await section.locator(".totals tbody tr").count()).toBe(5);
+});
+
+test("the table sorts both ways, filters, and its CSV has every row", async () => {
+  const { page } = await open();
+  const section = page.locator("#points");
+  const column = async () =>
+    (await section.locator("tbody tr td:nth-child(4)").allInnerTexts()).map(Number);
+  const head = section.getByRole("button", { name: "slowdown" });
+  await head.click();
+  const up = await column();
+  expect(up).toEqual(up.toSorted((a, b) => a - b));
+  expect(await head.locator("..").getAttribute("aria-sort")).toBe("ascending");
+  await head.click();
+  expect(await column()).toEqual(up.toReversed());
+  await section.getByLabel("Filter").fill("shadow uniform");
+  const lines = await section.locator("tbody tr").count();
+  expect(lines).toBeGreaterThan(0);
+  expect(lines).toBeLessThan(up.length);
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    section.getByRole("button", { name: "Download CSV" }).click(),
+  ]);
+  const csv = await readFile(await download.path(), "utf8");
+  expect(csv.trimEnd().split("\n")).toHaveLength(lines + 1);
+  expect(csv).toMatch(/^id,engine,workload,params,/);
+});
+
+test("the switch turns the page and its charts dark", async () => {
+  const { page } = await open({ colorScheme: "light" });
+  const paper = () =>
+    page
+      .locator('[data-chart="overview"] svg')
+      .evaluate((svg) => getComputedStyle(svg).backgroundColor);
+  expect(await paper()).toBe("rgb(255, 255, 255)");
+  await page.getByLabel("Colours").selectOption("dark");
+  await expect.poll(paper, { timeout: 20_000 }).toBe("rgb(21, 25, 31)");
+  const body = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  expect(body).toBe("rgb(21, 25, 31)");
+});
+
+test("at 360 pixels nothing but the boxes made for it scrolls sideways", async () => {
+  const { page, complaints } = await open({ viewport: { width: 360, height: 800 } });
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360);
+  expect(complaints).toEqual([]);
+});
+
+test.each(["light", "dark"] as const)(
+  "axe-core finds nothing to complain about, %s",
+  async (colorScheme) => {
+    const { page } = await open({ colorScheme });
+    for (const details of await page.locator("details").all()) {
+      await details.evaluate((node: HTMLDetailsElement) => (node.open = true));
+    }
+    await page.evaluate(
+      await readFile(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8"),
+    );
+    const { violations } = await page.evaluate(() =>
+      (window as unknown as { axe: { run: () => Promise<AxeResults> } }).axe.run(),
+    );
+    const found = violations.map(({ id, nodes }) => [id, nodes[0]?.html, nodes[0]?.failureSummary]);
+    expect(found).toEqual([]);
+  },
+);
+
+test("hostile names stay text: no script runs, no element appears, every name is readable", async () => {
+  const { text: hostile } = await renderPage(hostileContent(rows));
+  const { page, complaints, requests } = await openPage(browser, hostile);
+  await page.getByLabel("Program", { exact: true }).selectOption({ index: 1 });
+  await page.locator("#points").getByRole("button", { name: "workload" }).click();
+  const bar = page.locator('[data-chart="cycles"] svg .mark-rect path').first();
+  await bar.scrollIntoViewIfNeeded();
+  await bar.hover({ force: true });
+  await page.locator("#vg-tooltip-element.visible").waitFor();
+  expect(await page.locator("img").count()).toBe(0);
+  expect(await page.evaluate(() => "harmed" in window)).toBe(false);
+  expect(await page.locator("#points tbody").innerText()).toContain(hostileNames[1]);
+  expect(await page.locator("#answer").innerText()).toContain(hostileNames[0]);
+  expect(complaints).toEqual([]);
+  expect(requests).toHaveLength(1);
+});

@@ -1,0 +1,48 @@
+/**
+ * `shadewalk report` as a person runs it, over the committed reference result.
+ */
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { readPoints } from "../bench/read-results.ts";
+import { pointsCsv } from "../report/page/browser/points-csv.ts";
+import { runCommand } from "./run-command.ts";
+
+const reference = join(import.meta.dirname, "../results/reference");
+const folder = await mkdtemp(join(tmpdir(), "shadewalk-report-"));
+afterAll(() => rm(folder, { recursive: true }));
+
+test("it writes one file under 3 MB and says where the answer would come from", async () => {
+  const out = join(folder, "page.html");
+  const { status, stdout, stderr } = await runCommand([
+    ...["report", reference, "--out", out],
+    ...["--why", join(folder, "none")],
+  ]);
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  expect(stdout).toMatch(/page\.html: \d\.\d MB\n$/);
+  const text = await readFile(out, "utf8");
+  expect(Buffer.byteLength(text)).toBeLessThan(3_000_000);
+  expect(text).toContain("npm run why");
+});
+
+test("an answer in the folder comes first in the page", async () => {
+  const out = join(folder, "answered.html");
+  await writeFile(join(folder, "answer.md"), "# Why\n\n## 1. First?\n\n**Because of exits.**\n");
+  const { status } = await runCommand(["report", reference, "--out", out, "--why", folder]);
+  expect(status).toBe(0);
+  const text = await readFile(out, "utf8");
+  expect(text.indexOf("<li>Because of exits.")).toBeGreaterThan(0);
+  expect(text.indexOf("<li>Because of exits.")).toBeLessThan(text.indexOf('id="charts"'));
+});
+
+test("a folder without results is a mistake in one line", async () => {
+  const { status, stderr } = await runCommand(["report", join(folder, "nothing")]);
+  expect(status).toBe(2);
+  expect(stderr).toMatch(/^shadewalk: results ".*nothing": no points\.csv; .*\n$/);
+});
+
+test("the CSV that the page saves is points.csv, byte for byte", async () => {
+  const file = join(reference, "points.csv");
+  expect(pointsCsv(await readPoints(file))).toBe(await readFile(file, "utf8"));
+});
