@@ -7,7 +7,11 @@ import { spawnSync } from "node:child_process";
 import { cpSync, globSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
-const rooms = ["machine", "guest", "engines", "workloads", "bench", "report"];
+const data = [
+  "{machine,guest,engines,workloads,bench,report}/**/*.*",
+  // What the report compares with.
+  "results/published/*.csv",
+];
 
 rmSync("dist", { recursive: true, force: true });
 const { status } = spawnSync("tsc", ["--project", "tsconfig.build.json"], {
@@ -16,9 +20,7 @@ const { status } = spawnSync("tsc", ["--project", "tsconfig.build.json"], {
   shell: process.platform === "win32",
 });
 if (status === 0) {
-  const data = globSync(`{${rooms.join(",")}}/**/*.*`, {
-    exclude: ["**/*.ts", "**/__snapshots__/**"],
-  });
-  for (const path of data) cpSync(path, join("dist", path));
+  const paths = globSync(data, { exclude: ["**/*.ts", "**/__snapshots__/**"] });
+  for (const path of paths) cpSync(path, join("dist", path));
 }
 process.exitCode = status ?? 1;

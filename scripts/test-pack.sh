@@ -34,4 +34,7 @@ compare shards
 grep --quiet '"commit": "unknown"' single/host.json ||
   { echo "test:pack: host.json names a foreign commit"; exit 1; }
 
+npx shadewalk report single >report.txt
+grep --quiet "<html" single/index.html || { echo "test:pack: report wrote no page"; exit 1; }
+
 echo "test:pack: the installed copy lists, runs and gives the reference bytes"
