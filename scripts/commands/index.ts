@@ -2,6 +2,7 @@
 import { bench } from "./bench.ts";
 import { cost } from "./cost.ts";
 import { fuzz } from "./fuzz.ts";
+import { lab } from "./lab.ts";
 import { list } from "./list.ts";
 import { merge } from "./merge.ts";
 import { price } from "./price.ts";
@@ -21,6 +22,7 @@ export const commands = [
   submit,
   why,
   report,
+  lab,
   run,
   walk,
   trace,

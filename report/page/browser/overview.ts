@@ -155,7 +155,7 @@ function rate(title: string, field: string) {
     type: "quantitative",
     title,
     scale: { type: "symlog", nice: false },
-    axis: { values, format: "," },
+    axis: { values, format: ",.0f" },
   } as const;
 }
 
