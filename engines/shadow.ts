@@ -45,6 +45,15 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
     serving.remoteFlushes += vcpus.length - 1;
   }
 
+  /**
+   * For what the host changes: an entry may be gone from the shadow while silicon still holds the translation,
+   * as it may until the guest's own flush.
+   */
+  function flushAlways(): void {
+    tables.flushNeeded = true;
+    flushIfNeeded();
+  }
+
   function loadRoot(vcpu: VirtualCpu): void {
     const { cr3, registers } = vcpu;
     memory.check(cr3.root, 0 as Vpn);
@@ -147,7 +156,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
       for (let gfn = start - (start % 512); gfn < start + frames; gfn += 512)
         tables.dropHuge(gfn as Gfn);
     },
-    flush: flushIfNeeded,
+    flush: flushAlways,
     setPml() {},
   };
 
@@ -181,6 +190,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
   }
 
   function reclaim(start: Gfn, frames: number): void {
+    tables.flushNeeded = true;
     for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) {
       if (memory.pfnOf(gfn) === -1) continue;
       tables.dropFrame(gfn);

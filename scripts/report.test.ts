@@ -16,8 +16,12 @@ afterAll(() => rm(folder, { recursive: true }));
 test("it writes one file under 3 MB and says where the answer would come from", async () => {
   const out = join(folder, "page.html");
   const { status, stdout, stderr } = await runCommand([
-    ...["report", reference, "--out", out],
-    ...["--why", join(folder, "none")],
+    "report",
+    reference,
+    "--out",
+    out,
+    "--why",
+    join(folder, "none"),
   ]);
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   expect(stdout).toMatch(/page\.html: \d\.\d MB\n$/);
