@@ -45,7 +45,7 @@ test("a neighbour's walk warms the walk caches, the page's own the TLB", () => {
   const preset = "skylake-sp";
   const neighbour = walkOf({ ...plain, preset, warmth: "neighbour" });
   expect(neighbour.steps.length).toBeLessThan(24);
-  expect(neighbour.hits.map(({ name }) => name)).toContain("walk cache, PDE");
+  expect(neighbour.hits.map(({ name }) => name)).toContain("PDE cache");
   const page = walkOf({ ...plain, preset, warmth: "page" });
   expect(page.steps).toEqual([]);
   expect(page.hits).toEqual([{ name: "first-level TLB", hits: 1 }]);

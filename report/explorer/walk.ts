@@ -82,15 +82,15 @@ export function walkOf(options: WalkOptions): ShownWalk {
 const caches: readonly (readonly [string, CounterName])[] = [
   ["first-level TLB", "l1Hits"],
   ["second-level TLB", "stlbHits"],
-  ["walk cache, PML5E", "pwcHitsLevel5"],
-  ["walk cache, PML4E", "pwcHitsLevel4"],
-  ["walk cache, PDPTE", "pwcHitsLevel3"],
-  ["walk cache, PDE", "pwcHitsLevel2"],
+  ["PML5E cache", "pwcHitsLevel5"],
+  ["PML4E cache", "pwcHitsLevel4"],
+  ["PDPTE cache", "pwcHitsLevel3"],
+  ["PDE cache", "pwcHitsLevel2"],
   ["nested TLB", "nestedTlbHits"],
-  ["nested walk cache, level 5", "nestedPwcHitsLevel5"],
-  ["nested walk cache, level 4", "nestedPwcHitsLevel4"],
-  ["nested walk cache, level 3", "nestedPwcHitsLevel3"],
-  ["nested walk cache, level 2", "nestedPwcHitsLevel2"],
+  ["nested level-5 cache", "nestedPwcHitsLevel5"],
+  ["nested level-4 cache", "nestedPwcHitsLevel4"],
+  ["nested level-3 cache", "nestedPwcHitsLevel3"],
+  ["nested level-2 cache", "nestedPwcHitsLevel2"],
 ];
 
 function stepsOf(references: readonly WalkReference[], nested: EntryFormat): WalkStep[] {

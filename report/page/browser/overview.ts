@@ -33,6 +33,7 @@ interface Channels {
 const sideWidthMax = 430;
 const rowHeight = 22;
 const widthMin = 300;
+const heightMax = 520;
 
 /** `engines` are all of the setting, shown or not, so that a colour stays with its engine. */
 export function overview(
@@ -69,6 +70,8 @@ export function overview(
   // Views below each other are aligned at their axes, views side by side share the width.
   const shared = (width - 100 - Math.min(260, labelRoom)) / 2;
   const side = isNarrow ? width - 40 - Math.min(200, labelRoom) : Math.min(sideWidthMax, shared);
+  // Room for every engine's mark, unless that makes a tower of many programs.
+  const step = Math.max(rowHeight, Math.min(8 + 9 * shown.length, heightMax / cases.length));
   const views: Views = [
     {
       width: side,
@@ -77,7 +80,7 @@ export function overview(
     },
     {
       width: side,
-      height: cases.length * Math.max(rowHeight, 8 + 9 * shown.length),
+      height: cases.length * step,
       ...effects(channels, { cases, values, labelLimit: isNarrow ? 200 : 260 }),
     },
   ];
