@@ -1,23 +1,12 @@
 /**
- * Control fields as the engines set them: three starting points, changed by spreading.
+ * Control fields as the engines set them: bare metal's, changed by spreading.
  */
-import type { Controls, NestedPaging, Registers } from "../machine/exit.ts";
-
-/** Bare metal: nothing exits. */
-export const bareMetalControls: Controls = {
-  virtualized: false,
-  nested: null,
-  walk: null,
-  exitOnPageFault: false,
-  exitOnCr3Write: false,
-  exitOnCr3Read: false,
-  exitOnInvlpg: false,
-  exitOnInvpcid: false,
-  exitOnCr0Write: false,
-  exitOnCr4Write: false,
-  vpid: true,
-  pml: null,
-};
+import {
+  bareMetalControls,
+  type Controls,
+  type NestedPaging,
+  type Registers,
+} from "../machine/exit.ts";
 
 /** Nested paging: the guest owns its tables, faults and flushes. */
 export function nestedControls(nested: NestedPaging, vpid: boolean): Controls {

@@ -4,7 +4,7 @@
  * GPA is HPA, nothing exits, and there is no host to take a fault or to log dirty pages.
  */
 import type { Gfn, Pfn } from "../machine/address.ts";
-import { bareMetalControls } from "./controls.ts";
+import { bareMetalControls } from "../machine/exit.ts";
 import type { EngineFactory } from "./engine.ts";
 
 export const native: EngineFactory = ({ memory, guestFrames }) => {

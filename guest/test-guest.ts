@@ -6,7 +6,7 @@
 import { assert } from "../machine/assert.ts";
 import { type Gfn, indexAt, type Pfn, type Vpn } from "../machine/address.ts";
 import { frameOf, NX_HIGH, P, PS, U, W } from "../machine/entry.ts";
-import type { Controls, HostEvent } from "../machine/exit.ts";
+import { bareMetalControls, type HostEvent } from "../machine/exit.ts";
 import { fastMmu } from "../machine/fast.ts";
 import type { Hypervisor } from "../machine/hypervisor.ts";
 import { Machine } from "../machine/machine.ts";
@@ -39,21 +39,6 @@ const preset: Preset = {
   pwc: caches,
 };
 
-const bareMetal: Controls = {
-  virtualized: false,
-  nested: null,
-  walk: null,
-  exitOnPageFault: false,
-  exitOnCr3Write: false,
-  exitOnCr3Read: false,
-  exitOnInvlpg: false,
-  exitOnInvpcid: false,
-  exitOnCr0Write: false,
-  exitOnCr4Write: false,
-  vpid: true,
-  pml: null,
-};
-
 /** Boots; every access from then on is checked against the tables in memory. */
 export function testGuest(options: Partial<KernelOptions> = {}, guestFrames = 8192): TestGuest {
   const machine = new Machine({
@@ -79,7 +64,7 @@ export function testGuest(options: Partial<KernelOptions> = {}, guestFrames = 81
       write: (gfn, index, low, high) => memory.write(pfnOf(gfn), index, low, high),
     },
     boot(cpu, cr3) {
-      cpu.setControls(bareMetal);
+      cpu.setControls(bareMetalControls);
       cpu.setHardwareRoot(cr3.root, cr3.pcid);
     },
     exit: () => "resume",

@@ -38,6 +38,22 @@ export interface Controls {
   readonly pml: Pfn | null;
 }
 
+/** Bare metal: nothing exits. Where every vCPU starts, and what engines spread over. */
+export const bareMetalControls: Controls = {
+  virtualized: false,
+  nested: null,
+  walk: null,
+  exitOnPageFault: false,
+  exitOnCr3Write: false,
+  exitOnCr3Read: false,
+  exitOnInvlpg: false,
+  exitOnInvpcid: false,
+  exitOnCr0Write: false,
+  exitOnCr4Write: false,
+  vpid: true,
+  pml: null,
+};
+
 /** What the faulting instruction would store, if it is a store. */
 export type PendingStore =
   /** Data whose value nobody knows: bytes stay as they are. */

@@ -11,7 +11,14 @@ import type { Gfn, Pfn, Vpn } from "./address.ts";
 import { AccessUnit } from "./access-unit.ts";
 import { assert } from "./assert.ts";
 import { type Ledger, walkLengthMax } from "./counters.ts";
-import type { Controls, Cr3, InvpcidType, PendingStore, Registers } from "./exit.ts";
+import {
+  bareMetalControls,
+  type Controls,
+  type Cr3,
+  type InvpcidType,
+  type PendingStore,
+  type Registers,
+} from "./exit.ts";
 import type { Hypervisor, VirtualCpu } from "./hypervisor.ts";
 import type { PhysicalMemory } from "./memory.ts";
 import { FETCH, type Mmu, STORE } from "./mmu.ts";
@@ -45,7 +52,7 @@ export class Vcpu implements VirtualCpu {
     this.id = id;
     this.mmu = mmu;
     this.memory = memory;
-    this.unit = new AccessUnit(id, mmu, memory, bareMetal, (exit) => {
+    this.unit = new AccessUnit(id, mmu, memory, bareMetalControls, (exit) => {
       assert(this.hypervisor !== null, `vcpu ${id}: ${exit.reason} exit before boot`);
       return this.hypervisor.exit(exit, this);
     });
@@ -237,21 +244,6 @@ export class Vcpu implements VirtualCpu {
     this.mmu.configure(nested, walk ?? this.registers, this.id + 1);
   }
 }
-
-const bareMetal: Controls = {
-  virtualized: false,
-  nested: null,
-  walk: null,
-  exitOnPageFault: false,
-  exitOnCr3Write: false,
-  exitOnCr3Read: false,
-  exitOnInvlpg: false,
-  exitOnInvpcid: false,
-  exitOnCr0Write: false,
-  exitOnCr4Write: false,
-  vpid: true,
-  pml: null,
-};
 
 function invpcidScope(type: InvpcidType, pcid: number, vpn: Vpn): Invalidation {
   if (type === "address") return { kind: "page", vpn, pcid, globals: false };
