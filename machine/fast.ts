@@ -30,7 +30,7 @@ import type { Geometry, Preset } from "./presets.ts";
 // An imported binding is a cell that V8 loads and checks at every use; a constant of this module is folded.
 const { A, D, EPT_A, EPT_D, EPT_R, EPT_W, EPT_X, G, P, PS, RESERVED_HIGH } = pte;
 const { PF_FETCH, PF_PRESENT, PF_RESERVED, PF_USER, PF_WRITE } = pte;
-const { HIGH_MASK, STORE } = unit;
+const { FETCH, HIGH_MASK, STORE } = unit;
 const { STOP_EPT_VIOLATION, STOP_NONE, STOP_OUTSIDE, STOP_PAGE_FAULT, STOP_PML_FULL } = unit;
 const slotShift = arenaShift;
 const walkLengthMax = lengthMax;
@@ -533,13 +533,16 @@ export const fastMmu: MmuFactory = (memory, preset) => {
   /** Frame behind `gfn` for an access of `kind`, or -1 with the stop filled in. */
   function nested(gfn: number, kind: number): number {
     let v = 0;
+    const buckets = ntBucket;
+    const tags = ntTag;
+    const chain = ntChain;
     if (hasNtlb) {
       const order = s[NESTED_UNIFORM]!;
       if (order >= 0) {
         const key = gfn >>> order;
         const tag = key << order;
-        v = ntBucket[(key ^ (key >>> 8)) & 255]!;
-        while (v !== 0 && ntTag[v] !== tag) v = ntChain[v]!;
+        v = buckets[(key ^ (key >>> 8)) & 255]!;
+        while (v !== 0 && tags[v] !== tag) v = chain[v]!;
       } else {
         v = findNested(gfn) | 0;
       }
@@ -864,20 +867,26 @@ export const fastMmu: MmuFactory = (memory, preset) => {
   /** The lowest walk-cache entry for the page, or -1; `s[W_SHIFT]` then says which table it leads to. */
   function findPwc(vLow: number, vHigh: number): number {
     const context = s[CTX]!;
+    const ways = pwWays;
+    const bases = pwBase;
+    const masks = pwMask;
+    const lows = pwLow;
+    const highs = pwHigh;
+    const ages = pwAge;
     for (
       let l = 2, shift = 9, top = s[SHIFT]!;
       shift <= top;
       l = (l + 1) | 0, shift = (shift + 9) | 0
     ) {
-      const ways = pwWays[l]!;
-      if (ways === 0) continue;
+      const count = ways[l]!;
+      if (count === 0) continue;
       const tag = prefixLow(shift, vLow, vHigh) | 0;
       const tagHigh = context | prefixHigh(shift, vHigh);
-      let v = (pwBase[l]! + Math.imul(tag & pwMask[l]!, ways)) | 0;
-      const end = (v + ways) | 0;
-      while (v < end && (pwLow[v] !== tag || pwHigh[v] !== tagHigh)) v = (v + 1) | 0;
+      let v = (bases[l]! + Math.imul(tag & masks[l]!, count)) | 0;
+      const end = (v + count) | 0;
+      while (v < end && (lows[v] !== tag || highs[v] !== tagHigh)) v = (v + 1) | 0;
       if (v === end) continue;
-      pwAge[v] = s[TICK_PWC] = (s[TICK_PWC]! + 1) | 0;
+      ages[v] = s[TICK_PWC] = (s[TICK_PWC]! + 1) | 0;
       c[C_PWC + l - 2] = (c[C_PWC + l - 2]! + 1) | 0;
       s[W_SHIFT] = (shift - 9) | 0;
       return v;
@@ -1326,77 +1335,9 @@ export const fastMmu: MmuFactory = (memory, preset) => {
   }
 
   /**
-   * Data accesses while all cached pages are of one size: L1, STLB and walk in one function, so that nothing is
-   * searched twice. Gives what the general path below gives (STLB hits: 60 to 25 ns under load).
-   * Returns the L1 way used, -1 when the general path must take over, -2 when stopped.
+   * Every page size and port, global entries, rights that a cached entry lacks. Returns the L1 way used,
+   * -1 when no bank holds the page, -2 when stopped.
    */
-  function uniform(vLow: number, vHigh: number, kind: number, order: number): number {
-    const tagHigh = s[CTX]! | vHigh;
-    const globalHigh = s[CTX_GLOBAL]! | vHigh;
-    const key = vLow >>> order;
-    const tag = key << order;
-    const ways = order === 0 ? d4Ways : d2Ways;
-    const base =
-      (order === 0 ? Math.imul(key & d4Mask, d4Ways) : d2Base + Math.imul(key & d2Mask, d2Ways)) |
-      0;
-    const end = (base + ways) | 0;
-    let w = base;
-    let age = 0x7fff_ffff;
-    for (let way = base; way < end; way = (way + 1) | 0) {
-      if (l1Low[way] === tag && (l1High[way] === tagHigh || l1High[way] === globalHigh)) {
-        if (!allows(l1Meta[way]!, kind)) return -1;
-        c[C_L1] = (c[C_L1]! + 1) | 0;
-        s[W_FRAME] = l1Frame[way]!;
-        return way;
-      }
-      const older = (l1Age[way]! - age) >> 31;
-      age = (age + ((l1Age[way]! - age) & older)) | 0;
-      w = (w & ~older) | (way & older);
-    }
-    const set = key & stMask;
-    const bucket = bucketOf(key);
-    let v = stBucket[bucket]!;
-    while (v !== 0) {
-      if (stLow[v] === tag && (stHigh[v] === tagHigh || stHigh[v] === globalHigh)) break;
-      v = stChain[v]!;
-    }
-    let meta = 0;
-    if (v !== 0) {
-      meta = stMeta[v]!;
-      if ((meta & RAW_GLOBAL) !== 0 || !allows(meta, kind)) return -1;
-      touchStlb(v, set);
-      c[C_STLB] = (c[C_STLB]! + 1) | 0;
-      s[W_FRAME] = stFrame[v]!;
-    } else {
-      if (walk(vLow, vHigh, kind) === 0) return -2;
-      c[C_MISS] = (c[C_MISS]! + 1) | 0;
-      meta = s[W_META]!;
-      if (orderOf(meta) !== order || (meta & RAW_GLOBAL) !== 0) {
-        fillStlb(vLow, vHigh);
-        return fillL1(vLow, vHigh, 0) | 0;
-      }
-      v = stPrevious[stHead[set]!]!;
-      unchainStlb(v);
-      stChain[v] = stBucket[bucket]!;
-      stBucket[bucket] = v;
-      stLow[v] = tag;
-      stHigh[v] = tagHigh;
-      stFrame[v] = s[W_FRAME]!;
-      stMeta[v] = meta;
-      stHead[set] = v;
-      noteFragment(vLow, meta, order);
-      if (s[SIZES] === 0) noteSize(order);
-    }
-    l1Frame[w] = s[W_FRAME]!;
-    l1Low[w] = tag;
-    l1High[w] = tagHigh;
-    l1Mask[w] = -1 << order;
-    l1Meta[w] = meta;
-    l1Deny[w] = DENY[(meta & RAW) | s[WRITE_PROTECT]!]!;
-    return w;
-  }
-
-  /** Every page size and port, global entries, rights that a cached entry lacks. Returns as `slow` does. */
   function general(vLow: number, vHigh: number, code: number, kind: number): number {
     const tagHigh = s[CTX]! | vHigh;
     const w = findL1(vLow, tagHigh, code) | 0;
@@ -1415,28 +1356,30 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     return w;
   }
 
-  /** Everything but a plain hit. Returns the L1 way used, -1 when no bank holds the page, -2 when stopped. */
+  /** Everything but a plain hit, as `general` returns; also enters the hint. */
   function slow(lo: number, hw: number): number {
     const vLow = (lo >>> 12) | (hw << 20);
     const vHigh = (hw & HIGH_MASK) >>> 12;
     const code = (hw >>> 30) & 1;
-    const kind = hw >>> 29;
-    const order = s[UNIFORM]!;
-    let w = -1;
-    if ((code | (order >>> 31)) === 0) w = uniform(vLow, vHigh, kind, order) | 0;
-    if (w === -1) w = general(vLow, vHigh, code, kind) | 0;
+    const w = general(vLow, vHigh, code, hw >>> 29) | 0;
     if (w === -2) return -2;
+    s[SUM] = (s[SUM]! + s[W_FRAME]!) | 0;
     if (w === -1) {
       s[LAST] = s[W_FRAME]! + (vLow & ((1 << orderOf(s[W_META]!)) - 1));
-    } else {
-      l1Age[w] = s[TICK] = (s[TICK]! + 1) | 0;
-      if (s[OVERLAP] === 0 || l1Mask[w] === -1) {
-        const key = vLow >>> hintShift();
-        hint[((key ^ (key >>> 10)) & 1023) | (code << 10)] = w;
-      }
+      return -1;
     }
-    s[SUM] = (s[SUM]! + s[W_FRAME]!) | 0;
+    l1Age[w] = s[TICK] = (s[TICK]! + 1) | 0;
+    if (s[OVERLAP] === 0 || l1Mask[w] === -1) {
+      const key = vLow >>> hintShift();
+      hint[((key ^ (key >>> 10)) & 1023) | (code << 10)] = w;
+    }
     return w;
+  }
+
+  /** A walk's result goes into the STLB and into L1 as whatever it is; the L1 way. */
+  function fillBoth(vLow: number, vHigh: number): number {
+    fillStlb(vLow, vHigh);
+    return fillL1(vLow, vHigh, 0) | 0;
   }
 
   function updateL1(w: number, vLow: number, vHigh: number, tagHigh: number, code: number): number {
@@ -1466,6 +1409,22 @@ export const fastMmu: MmuFactory = (memory, preset) => {
 
   function run(from: number, to: number): number {
     rerank();
+    const end = to | 0;
+    const lows = low;
+    const highs = high;
+    const hints = hint;
+    const masks = l1Mask;
+    const tagsLow = l1Low;
+    const tagsHigh = l1High;
+    const denials = l1Deny;
+    const ages = l1Age;
+    const l1Frames = l1Frame;
+    const buckets = stBucket;
+    const chain = stChain;
+    const stTags = stLow;
+    const stTagsHigh = stHigh;
+    const metas = stMeta;
+    const stFrames = stFrame;
     const context = s[CTX]!;
     const globals = s[CTX_GLOBAL]!;
     let shift = hintShift();
@@ -1474,26 +1433,26 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     let hits = 0;
     let stores = 0;
     let fetches = 0;
-    let k = from;
+    let k = from | 0;
     let lastWay = -1;
     s[STOP] = STOP_NONE;
-    while (k < to) {
+    while (k < end) {
       // Plain hits only: a call in this loop would make V8 spill every variable around it.
-      while (k < to) {
-        const lo = low[k]!;
-        const hw = high[k]!;
+      while (k < end) {
+        const lo = lows[k]!;
+        const hw = highs[k]!;
         const vLow = (lo >>> 12) | (hw << 20);
         const vHigh = (hw & HIGH_MASK) >>> 12;
         const key = vLow >>> shift;
-        const w = hint[((key ^ (key >>> 10)) & 1023) | ((hw >>> 20) & 1024)]!;
-        const mask = l1Mask[w]!;
-        if (((l1Low[w]! ^ vLow) & mask) !== 0) break;
-        const tag = l1High[w]!;
+        const w = hints[((key ^ (key >>> 10)) & 1023) | ((hw >>> 20) & 1024)]!;
+        const mask = masks[w]!;
+        if (((tagsLow[w]! ^ vLow) & mask) !== 0) break;
+        const tag = tagsHigh[w]!;
         if (tag !== (context | vHigh) && tag !== (globals | vHigh)) break;
-        const deny = l1Deny[w]!;
+        const deny = denials[w]!;
         if ((hw & deny) !== 0) break;
         tick = (tick + 1) | 0;
-        l1Age[w] = tick;
+        ages[w] = tick;
         // Further accesses of the port to the same page, by the same privilege, are hits that change no recency;
         // where stores may not be, they end the run.
         const k0 = k;
@@ -1501,37 +1460,141 @@ export const fastMmu: MmuFactory = (memory, preset) => {
         const kindMask = 0x61ff_ffff | (deny & STORE);
         stores = (stores + (hw >>> 31)) | 0;
         k = (k + 1) | 0;
-        while (k < to) {
-          const hx = high[k]!;
-          if ((((low[k]! ^ lo) & byteMask) | ((hx ^ hw) & kindMask)) !== 0) break;
+        while (k < end) {
+          const hx = highs[k]!;
+          if ((((lows[k]! ^ lo) & byteMask) | ((hx ^ hw) & kindMask)) !== 0) break;
           stores = (stores + (hx >>> 31)) | 0;
           k = (k + 1) | 0;
         }
         const length = (k - k0) | 0;
         hits = (hits + length) | 0;
         fetches = (fetches + Math.imul(length, (hw >>> 30) & 1)) | 0;
-        sum = (sum + Math.imul(length, l1Frame[w]!)) | 0;
+        sum = (sum + Math.imul(length, l1Frames[w]!)) | 0;
         lastWay = w;
       }
-      if (k >= to) break;
+      if (k >= end) break;
+      const lo = lows[k]!;
+      const hw = highs[k]!;
+      const order = s[UNIFORM]!;
+      if (order >= 0 && (hw & FETCH) === 0) {
+        // Data while all cached pages are of one size: L1, STLB and walk by hand, so that nothing is searched twice.
+        // What is not settled here is left to `slow`, which gives the same.
+        const vLow = (lo >>> 12) | (hw << 20);
+        const vHigh = (hw & HIGH_MASK) >>> 12;
+        const tagHigh = context | vHigh;
+        const globalHigh = globals | vHigh;
+        const kind = hw >>> 29;
+        const key = vLow >>> order;
+        const tag = key << order;
+        const ways = order === 0 ? d4Ways : d2Ways;
+        const base =
+          order === 0
+            ? Math.imul(key & d4Mask, d4Ways)
+            : (d2Base + Math.imul(key & d2Mask, d2Ways)) | 0;
+        const last = (base + ways) | 0;
+        let found = -1;
+        let w = base;
+        let age = 0x7fff_ffff;
+        for (let way = base; way < last; way = (way + 1) | 0) {
+          if (tagsLow[way] === tag && (tagsHigh[way] === tagHigh || tagsHigh[way] === globalHigh)) {
+            found = way;
+            break;
+          }
+          const older = (ages[way]! - age) >> 31;
+          age = (age + ((ages[way]! - age) & older)) | 0;
+          w = (w & ~older) | (way & older);
+        }
+        let isDone = false;
+        if (found >= 0) {
+          // The hint was wrong, or a right is missing.
+          isDone = (hw & denials[found]!) === 0;
+          w = found;
+          hits = (hits + (isDone ? 1 : 0)) | 0;
+        } else {
+          const bucket = (key ^ ((key >>> 14) << stSetBits)) & (stBuckets - 1);
+          let v = buckets[bucket]!;
+          while (v !== 0) {
+            if (stTags[v] === tag && (stTagsHigh[v] === tagHigh || stTagsHigh[v] === globalHigh)) {
+              break;
+            }
+            v = chain[v]!;
+          }
+          let meta = 0;
+          if (v !== 0) {
+            meta = metas[v]!;
+            const deny = DENY[(meta & RAW) | s[WRITE_PROTECT]!]!;
+            if ((meta & RAW_GLOBAL) === 0 && (hw & deny) === 0) {
+              isDone = true;
+              touchStlb(v, key & stMask);
+              c[C_STLB] = (c[C_STLB]! + 1) | 0;
+              l1Frames[w] = stFrames[v]!;
+              tagsLow[w] = tag;
+              tagsHigh[w] = tagHigh;
+              masks[w] = -1 << order;
+              l1Meta[w] = meta;
+              denials[w] = deny;
+            }
+          } else {
+            if (walk(vLow, vHigh, kind) === 0) break;
+            isDone = true;
+            c[C_MISS] = (c[C_MISS]! + 1) | 0;
+            meta = s[W_META]!;
+            if (((meta >>> orderShift) & ORDER) !== order || (meta & RAW_GLOBAL) !== 0) {
+              w = fillBoth(vLow, vHigh) | 0;
+              // The sum is of whole pages' frames; L1 may have taken a piece.
+              sum = (sum + s[W_FRAME]! - l1Frames[w]!) | 0;
+              shift = hintShift();
+            } else {
+              const set = key & stMask;
+              v = stPrevious[stHead[set]!]!;
+              unchainStlb(v);
+              chain[v] = buckets[bucket]!;
+              buckets[bucket] = v;
+              stTags[v] = tag;
+              stTagsHigh[v] = tagHigh;
+              stFrames[v] = s[W_FRAME]!;
+              metas[v] = meta;
+              stHead[set] = v;
+              if (meta >>> guestShift !== order) noteFragment(vLow, meta, order);
+              if (s[SIZES] === 0) noteSize(order);
+              l1Frames[w] = s[W_FRAME]!;
+              tagsLow[w] = tag;
+              tagsHigh[w] = tagHigh;
+              masks[w] = -1 << order;
+              l1Meta[w] = meta;
+              denials[w] = DENY[(meta & RAW) | s[WRITE_PROTECT]!]!;
+            }
+          }
+        }
+        if (isDone) {
+          tick = (tick + 1) | 0;
+          ages[w] = tick;
+          if (s[OVERLAP] === 0) hints[(key ^ (key >>> 10)) & 1023] = w;
+          sum = (sum + l1Frames[w]!) | 0;
+          stores = (stores + (hw >>> 31)) | 0;
+          lastWay = w;
+          k = (k + 1) | 0;
+          continue;
+        }
+      }
       s[TICK] = tick;
       s[SUM] = sum;
-      const done = slow(low[k]!, high[k]!) | 0;
+      const done = slow(lo, hw) | 0;
       tick = s[TICK]!;
       sum = s[SUM]!;
       shift = hintShift();
       if (done === -2) break;
       lastWay = done;
-      stores = (stores + (high[k]! >>> 31)) | 0;
-      fetches = (fetches + ((high[k]! >>> 30) & 1)) | 0;
+      stores = (stores + (hw >>> 31)) | 0;
+      fetches = (fetches + ((hw >>> 30) & 1)) | 0;
       k = (k + 1) | 0;
     }
     s[TICK] = tick;
     s[SUM] = sum;
     if (lastWay >= 0) {
-      const lo = low[k - 1]!;
-      const vLow = (lo >>> 12) | (high[k - 1]! << 20);
-      s[LAST] = l1Frame[lastWay]! + (vLow & ~l1Mask[lastWay]!);
+      const lo = lows[k - 1]!;
+      const vLow = (lo >>> 12) | (highs[k - 1]! << 20);
+      s[LAST] = l1Frames[lastWay]! + (vLow & ~masks[lastWay]!);
     }
     c[C_L1] = (c[C_L1]! + hits) | 0;
     c[C_STORES] = (c[C_STORES]! + stores) | 0;
