@@ -121,7 +121,6 @@ const NESTED_NEED = 39;
 const N_TABLE = 40;
 /** Bits of the gfn below its index into the table that `nestedWalk` is in. */
 const N_SHIFT = 41;
-const W_SHIFT = 42;
 const stateLength = 48;
 
 /** Indices into the batch counters `c`. */
@@ -262,7 +261,8 @@ export const fastMmu: MmuFactory = (memory, preset) => {
   const s = room.int32(stateLength);
   const c = room.int32(countersLength);
   const totals = new Float64Array(countersLength);
-  const lengths = new Float64Array(walkLengthMax + 1);
+  const lengths = room.int32(walkLengthMax + 1);
+  const lengthTotals = new Float64Array(walkLengthMax + 1);
   const { allow: ALLOW, deny: DENY } = allowTables(room);
 
   // L1: banks data 4k, 2m, 1g, then code 4k, 2m. Age stamps: a hit is one store.
@@ -338,6 +338,11 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     ways: pwWays,
     entries: pwEntries,
   } = levelGeometry(room, preset.pwc);
+  const pw2Mask = pwMask[2]!;
+  const pw2Ways = pwWays[2]!;
+  const pw3Base = pwBase[3]!;
+  const pw3Mask = pwMask[3]!;
+  const pw3Ways = pwWays[3]!;
   const pwLow = room.int32(pwEntries);
   const pwHigh = room.int32(pwEntries);
   const pwTable = room.int32(pwEntries);
@@ -530,18 +535,22 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     return v;
   }
 
-  /** Frame behind `gfn` for an access of `kind`, or -1 with the stop filled in. */
+  /**
+   * Frame behind `gfn` for an access of `kind`, or -1 with the stop filled in; `s[N_*]` say more about it. Nested
+   * TLB, nested walk and fill in one, as three calls fewer per translation (2D walk: 1.1x).
+   */
   function nested(gfn: number, kind: number): number {
-    let v = 0;
     const buckets = ntBucket;
     const tags = ntTag;
     const chain = ntChain;
+    const uniform = s[NESTED_UNIFORM]!;
+    const key = gfn >>> uniform;
+    const tag = key << uniform;
+    const bucket = (key ^ (key >>> 8)) & 255;
+    let v = 0;
     if (hasNtlb) {
-      const order = s[NESTED_UNIFORM]!;
-      if (order >= 0) {
-        const key = gfn >>> order;
-        const tag = key << order;
-        v = buckets[(key ^ (key >>> 8)) & 255]!;
+      if (uniform >= 0) {
+        v = buckets[bucket]!;
         while (v !== 0 && tags[v] !== tag) v = chain[v]!;
       } else {
         v = findNested(gfn) | 0;
@@ -557,9 +566,105 @@ export const fastMmu: MmuFactory = (memory, preset) => {
       }
     }
     c[C_NTLB_MISS] = (c[C_NTLB_MISS]! + 1) | 0;
-    const pfn = nestedWalk(gfn, kind) | 0;
-    if (pfn !== -1 && hasNtlb) fillNested(v, gfn, pfn);
-    return pfn;
+    const ept = s[NESTED_EPT]!;
+    const need = s[NESTED_NEED]!;
+    let shift = s[NESTED_SHIFT]!;
+    let table = s[NESTED_ROOT]!;
+    let rights = 7;
+    if (hasNestedPwc) {
+      const cached = findNestedPwc(gfn) | 0;
+      if (cached >= 0) {
+        table = npTable[cached]!;
+        rights = npRights[cached]!;
+        shift = s[N_SHIFT]!;
+      }
+    }
+    let refs = s[REFS]!;
+    let i = 0;
+    let e = 0;
+    for (;;) {
+      i = table | (shift > 27 ? 0 : ((gfn >>> shift) & 511) << 1);
+      e = words[i]!;
+      refWord[refs] = i;
+      refWhat[refs] = 64 | shift;
+      refs = (refs + 1) | 0;
+      if (shift === 0 || ((e & PS) !== 0 && shift <= 18)) break;
+      if ((e & need) !== need || ept === 0) {
+        const own = passNested(i, e) | 0;
+        if (own === 0) {
+          s[REFS] = refs;
+          return violation(gfn, kind);
+        }
+        rights &= own;
+      }
+      table = next[i >>> 1]!;
+      if (table === 0) {
+        table = link(i) | 0;
+        if (table === -1) {
+          s[REFS] = refs;
+          return -1;
+        }
+      }
+      if (hasNestedPwc) fillNestedPwc(shift, gfn, table, rights);
+      shift = (shift - 9) | 0;
+    }
+    s[REFS] = refs;
+    const h = words[i + 1]!;
+    rights &= ept !== 0 ? e & 7 : nptRights(e, h);
+    if ((rights & (1 << kind)) === 0) return violation(gfn, kind);
+    let storable = (rights >>> 1) & 1;
+    if (s[NESTED_AD] !== 0) {
+      const dirty = ept !== 0 ? EPT_D : D;
+      const wanted = (ept !== 0 ? EPT_A : A) | (kind === WRITE ? dirty : 0);
+      if ((e & wanted) !== wanted) {
+        e = setNestedBits(i, e, wanted, gfn) | 0;
+        if (e === 0) return -1;
+      }
+      if ((e & dirty) === 0) storable = 0;
+    }
+    const flags = storable | ((rights >>> 1) & 2);
+    const inPage = (1 << shift) - 1;
+    const frame = ((e >>> 12) | (h << 20)) & ~inPage;
+    // Of a guest table it pays to know where it starts, beside its nested entry: a load of `slotOf`, scattered over
+    // all of memory, less per table. Of data nobody asks.
+    let start = 0;
+    if (shift === 0 && s[STOP_DURING] !== 0) {
+      start = next[i >>> 1]!;
+      if (start === 0 && frame >>> 0 < frames) start = link(i) | 0;
+    }
+    s[N_ORDER] = shift;
+    s[N_FLAGS] = flags;
+    s[N_TABLE] = start;
+    if (!hasNtlb) return frame | (gfn & inPage) | 0;
+    if (v !== 0 || shift !== uniform || s[NESTED_SIZES] === 0) {
+      fillNested(v, gfn, frame);
+      return frame | (gfn & inPage) | 0;
+    }
+    const set = key & ntMask;
+    v = ntPrevious[ntHead[set]!]!;
+    unchainNested(v);
+    tags[v] = tag;
+    ntOrder[v] = shift;
+    chain[v] = buckets[bucket]!;
+    buckets[bucket] = v;
+    ntFrame[v] = frame;
+    ntTable[v] = start;
+    ntFlags[v] = flags;
+    // The victim was the tail of the ring, so this makes it the most recent.
+    ntHead[set] = v;
+    return frame | (gfn & inPage) | 0;
+  }
+
+  /** A nested entry above the leaves that is not plain: sets A, returns its rights, 0 when it leads nowhere. */
+  function passNested(i: number, e: number): number {
+    const ept = s[NESTED_EPT]!;
+    const own = ept !== 0 ? e & 7 : nptRights(e, words[i + 1]!);
+    const accessed = s[NESTED_AD] === 0 || own === 0 ? 0 : ept !== 0 ? EPT_A : A;
+    if ((e & accessed) !== accessed) {
+      words[i] = e | accessed;
+      c[C_A] = c[C_A]! + 1;
+    }
+    return own;
   }
 
   /** Where the guest's table at `gfn` starts, or -1 with the stop filled in. */
@@ -570,7 +675,8 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     return table !== 0 ? table : tableAt(pfn) | 0;
   }
 
-  function fillNested(found: number, gfn: number, pfn: number): void {
+  /** Enters the page that starts at `frame`, of the size that the walk found. */
+  function fillNested(found: number, gfn: number, frame: number): void {
     const order = s[N_ORDER]!;
     const key = gfn >>> order;
     const set = key & ntMask;
@@ -589,12 +695,10 @@ export const fastMmu: MmuFactory = (memory, preset) => {
       ntChain[v] = ntBucket[bucket]!;
       ntBucket[bucket] = v;
       const sizes = s[NESTED_SIZES]! | (1 << (order / 9));
-      if (sizes !== s[NESTED_SIZES]) {
-        s[NESTED_SIZES] = sizes;
-        s[NESTED_UNIFORM] = sizes === 1 ? 0 : sizes === 2 ? 9 : sizes === 4 ? 18 : -1;
-      }
+      s[NESTED_SIZES] = sizes;
+      s[NESTED_UNIFORM] = sizes === 1 ? 0 : sizes === 2 ? 9 : sizes === 4 ? 18 : -1;
     }
-    ntFrame[v] = pfn - (gfn & ((1 << order) - 1));
+    ntFrame[v] = frame;
     ntTable[v] = s[N_TABLE]!;
     ntFlags[v] = s[N_FLAGS]!;
     touchNested(v, set);
@@ -622,97 +726,9 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     ntHead[set] = ntNext[v]!;
   }
 
-  function nestedWalk(gfn: number, kind: number): number {
-    const ept = s[NESTED_EPT]!;
-    const need = s[NESTED_NEED]!;
-    let shift = s[NESTED_SHIFT]!;
-    let table = s[NESTED_ROOT]!;
-    let rights = 7;
-    if (hasNestedPwc) {
-      const v = findNestedPwc(gfn) | 0;
-      if (v >= 0) {
-        table = npTable[v]!;
-        rights = npRights[v]!;
-        shift = s[N_SHIFT]!;
-      }
-    }
-    let refs = s[REFS]!;
-    for (;;) {
-      const i = table | (shift > 27 ? 0 : ((gfn >>> shift) & 511) << 1);
-      const e = words[i]!;
-      refWord[refs] = i;
-      refWhat[refs] = 64 | shift;
-      refs = (refs + 1) | 0;
-      if (shift === 0 || ((e & PS) !== 0 && shift <= 18)) {
-        s[REFS] = refs;
-        s[N_SHIFT] = shift;
-        return nestedLeaf(gfn, kind, i, rights) | 0;
-      }
-      if ((e & need) !== need || ept === 0) {
-        const own = ept !== 0 ? e & 7 : nptRights(e, words[i + 1]!);
-        if (own === 0) {
-          s[REFS] = refs;
-          return violation(gfn, kind);
-        }
-        rights &= own;
-        const accessed = s[NESTED_AD] === 0 ? 0 : ept !== 0 ? EPT_A : A;
-        if ((e & accessed) !== accessed) {
-          words[i] = e | accessed;
-          c[C_A] = c[C_A]! + 1;
-        }
-      }
-      table = next[i >>> 1]!;
-      if (table === 0) {
-        table = link(i) | 0;
-        if (table === -1) {
-          s[REFS] = refs;
-          return -1;
-        }
-      }
-      if (hasNestedPwc) fillNestedPwc(shift, gfn, table, rights);
-      shift = (shift - 9) | 0;
-    }
-  }
-
   /** As EPT's bits 0, 1, 2. AMD treats nested accesses as user accesses. */
   function nptRights(e: number, h: number): number {
     return (e & 5) === 5 ? 1 | (e & 2) | ((~h >>> 29) & 4) : 0;
-  }
-
-  /** The nested leaf is at `i`: rights, A and D, and the frame. */
-  function nestedLeaf(gfn: number, kind: number, i: number, above: number): number {
-    const ept = s[NESTED_EPT]!;
-    const ad = s[NESTED_AD]!;
-    let e = words[i]!;
-    const rights = above & (ept !== 0 ? e & 7 : nptRights(e, words[i + 1]!));
-    if ((rights & (1 << kind)) === 0) return violation(gfn, kind);
-    let storable = (rights >>> 1) & 1;
-    if (ad !== 0) {
-      const dirty = ept !== 0 ? EPT_D : D;
-      const wanted = (ept !== 0 ? EPT_A : A) | (kind === WRITE ? dirty : 0);
-      if ((e & wanted) !== wanted) {
-        e = setNestedBits(i, e, wanted, gfn) | 0;
-        if (e === 0) return -1;
-      }
-      if ((e & dirty) === 0) storable = 0;
-    }
-    const order = s[N_SHIFT]!;
-    s[N_ORDER] = order;
-    s[N_FLAGS] = storable | ((rights >>> 1) & 2);
-    const frame = (e >>> 12) | (words[i + 1]! << 20);
-    if (order !== 0) {
-      s[N_TABLE] = 0;
-      const inPage = (1 << order) - 1;
-      return (frame & ~inPage) | (gfn & inPage) | 0;
-    }
-    // Of a guest table it pays to know where it starts; of data nobody asks.
-    let table = 0;
-    if (s[STOP_DURING] !== 0) {
-      table = next[i >>> 1]!;
-      if (table === 0 && frame >>> 0 < frames) table = link(i) | 0;
-    }
-    s[N_TABLE] = table;
-    return frame;
   }
 
   /** Where the table in `pfn` starts, or -1. One that nobody wrote gets bytes (zeros), so that it has an address. */
@@ -849,7 +865,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     c[C_WALKS] = (c[C_WALKS]! + 1) | 0;
     c[C_REF_NESTED] = (c[C_REF_NESTED]! + refs - c[C_REF_GUEST]! + guest) | 0;
     const bin = refs > walkLengthMax ? walkLengthMax : refs;
-    lengths[bin] = lengths[bin]! + 1;
+    lengths[bin] = (lengths[bin]! + 1) | 0;
     if (dataCache !== null) readLines(refs);
     return outcome;
   }
@@ -864,32 +880,17 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     }
   }
 
-  /** The lowest walk-cache entry for the page, or -1; `s[W_SHIFT]` then says which table it leads to. */
-  function findPwc(vLow: number, vHigh: number): number {
-    const context = s[CTX]!;
-    const ways = pwWays;
-    const bases = pwBase;
-    const masks = pwMask;
+  /** The walk-cache entry for the page at the level that leaves out `shift` bits, or -1. */
+  function findPwc(shift: number, vLow: number, vHigh: number): number {
     const lows = pwLow;
     const highs = pwHigh;
-    const ages = pwAge;
-    for (
-      let l = 2, shift = 9, top = s[SHIFT]!;
-      shift <= top;
-      l = (l + 1) | 0, shift = (shift + 9) | 0
-    ) {
-      const count = ways[l]!;
-      if (count === 0) continue;
-      const tag = prefixLow(shift, vLow, vHigh) | 0;
-      const tagHigh = context | prefixHigh(shift, vHigh);
-      let v = (bases[l]! + Math.imul(tag & masks[l]!, count)) | 0;
-      const end = (v + count) | 0;
-      while (v < end && (lows[v] !== tag || highs[v] !== tagHigh)) v = (v + 1) | 0;
-      if (v === end) continue;
-      ages[v] = s[TICK_PWC] = (s[TICK_PWC]! + 1) | 0;
-      c[C_PWC + l - 2] = (c[C_PWC + l - 2]! + 1) | 0;
-      s[W_SHIFT] = (shift - 9) | 0;
-      return v;
+    const level = (shift / 9 + 1) | 0;
+    const ways = pwWays[level]!;
+    const tag = prefixLow(shift, vLow, vHigh) | 0;
+    const tagHigh = s[CTX]! | prefixHigh(shift, vHigh);
+    const base = (pwBase[level]! + Math.imul(tag & pwMask[level]!, ways)) | 0;
+    for (let v = base, end = (base + ways) | 0; v < end; v = (v + 1) | 0) {
+      if (lows[v] === tag && highs[v] === tagHigh) return v;
     }
     return -1;
   }
@@ -897,47 +898,82 @@ export const fastMmu: MmuFactory = (memory, preset) => {
   /** One loop over the levels, one nested call per table: the whole two-dimensional walk. */
   function descend(vLow: number, vHigh: number, kind: number): number {
     const isNested = s[NESTED] !== 0;
-    let shift = s[SHIFT]!;
+    const top = s[SHIFT]!;
+    const context = s[CTX]!;
+    let shift = top;
     let table = -1;
     let frame = s[ROOT]!;
     let rights = 7;
+    let cached = -1;
     s[STOP_DURING] = 1;
-    const cached = findPwc(vLow, vHigh) | 0;
+    // Nearly every hit is in the two caches nearest to the leaves, so these two are searched by hand (1D walk: 1.1x).
+    const tag2 = (vLow >>> 9) | (vHigh << 23);
+    const tag2High = context | (vHigh >>> 9);
+    if (pw2Ways !== 0) {
+      let v = Math.imul(tag2 & pw2Mask, pw2Ways);
+      const end = (v + pw2Ways) | 0;
+      while (v < end && (pwLow[v] !== tag2 || pwHigh[v] !== tag2High)) v = (v + 1) | 0;
+      if (v < end) {
+        cached = v;
+        shift = 0;
+      }
+    }
+    if (cached < 0 && pw3Ways !== 0) {
+      const tag = (vLow >>> 18) | (vHigh << 14);
+      let v = (pw3Base + Math.imul(tag & pw3Mask, pw3Ways)) | 0;
+      const end = (v + pw3Ways) | 0;
+      while (v < end && (pwLow[v] !== tag || pwHigh[v] !== context)) v = (v + 1) | 0;
+      if (v < end) {
+        cached = v;
+        shift = 9;
+      }
+    }
+    for (let above = 27; cached < 0 && above <= top; above = (above + 9) | 0) {
+      cached = findPwc(above, vLow, vHigh) | 0;
+      if (cached >= 0) shift = (above - 9) | 0;
+    }
     if (cached >= 0) {
       table = pwTable[cached]!;
       frame = pwFrame[cached]!;
       rights = pwRights[cached]!;
+      pwAge[cached] = s[TICK_PWC] = (s[TICK_PWC]! + 1) | 0;
+      const hits = (C_PWC + shift / 9) | 0;
+      c[hits] = (c[hits]! + 1) | 0;
       s[W_TABLE] = rights & TABLE_WRITABLE;
-      shift = s[W_SHIFT]!;
     } else {
       table = (isNested ? nestedTable(frame) : tableAt(frame)) | 0;
       if (table === -1) return 0;
       s[W_TABLE] = s[N_FLAGS]! & WRITE;
     }
+    let refs = s[REFS]!;
+    let i = 0;
+    let e = 0;
+    let h = 0;
     for (;;) {
       const index =
         shift < 27 ? vLow >>> shift : shift === 27 ? (vLow >>> 27) | (vHigh << 5) : vHigh >>> 4;
-      const i = table | ((index & 511) << 1);
-      const e = words[i]!;
-      const h = words[i + 1]!;
-      const refs = s[REFS]!;
+      i = table | ((index & 511) << 1);
+      e = words[i]!;
+      h = words[i + 1]!;
       refWord[refs] = i;
       refWhat[refs] = shift;
-      s[REFS] = (refs + 1) | 0;
+      refs = (refs + 1) | 0;
+      s[REFS] = refs;
       c[C_REF_GUEST] = (c[C_REF_GUEST]! + 1) | 0;
       if ((e & P) === 0) return pageFault(kind, 0);
       if ((h & RESERVED_HIGH) !== 0) return pageFault(kind, PF_PRESENT | PF_RESERVED);
       rights &= ((e >>> 1) & 3) | ((~h >>> 29) & 4);
-      if (shift === 0) return leaf(vLow, kind, shift, i, rights, frame) | 0;
+      if (shift === 0) break;
       if ((e & PS) !== 0) {
         if (isReserved(shift, e)) return pageFault(kind, PF_PRESENT | PF_RESERVED);
-        return leaf(vLow, kind, shift, i, rights, frame) | 0;
+        break;
       }
       if ((e & A) === 0 && setGuestBits(i, e, A, frame) === 0) return 0;
       frame = (e >>> 12) | (h << 20);
       if (isNested) {
         table = nestedTable(frame) | 0;
         s[W_TABLE] = s[N_FLAGS]! & WRITE;
+        refs = s[REFS]!;
       } else {
         table = next[i >>> 1]!;
         if (table === 0) table = link(i) | 0;
@@ -945,14 +981,52 @@ export const fastMmu: MmuFactory = (memory, preset) => {
       if (table === -1) return 0;
       const level = (shift / 9 + 1) | 0;
       if (pwWays[level] !== 0) {
-        const tag = prefixLow(shift, vLow, vHigh) | 0;
+        const tag = shift === 9 ? tag2 : prefixLow(shift, vLow, vHigh) | 0;
+        const tagHigh = shift === 9 ? tag2High : context | prefixHigh(shift, vHigh);
         const known: number = rights | (s[W_TABLE] !== 0 ? TABLE_WRITABLE : 0);
-        const v = fillPwc(level, tag, s[CTX]! | prefixHigh(shift, vHigh), known) | 0;
+        const v = fillPwc(level, tag, tagHigh, known) | 0;
         pwTable[v] = table;
         pwFrame[v] = frame;
       }
       shift = (shift - 9) | 0;
     }
+    // The leaf entry is at `i`: rights, A and D, and the page itself in the second dimension.
+    const isStore = kind >>> 2;
+    if (
+      (isStore !== 0 && (rights & R_W) === 0 && ((kind & 1) !== 0 || s[WRITE_PROTECT] !== 0)) ||
+      ((kind & 1) !== 0 && (rights & R_U) === 0) ||
+      ((kind & 2) !== 0 && (rights & R_X) === 0)
+    ) {
+      return pageFault(kind, PF_PRESENT);
+    }
+    const need = A | (isStore << 6);
+    if ((e & need) !== need) {
+      if (setGuestBits(i, e, need, frame) === 0) return 0;
+      e |= need;
+    }
+    const inPage = (1 << shift) - 1;
+    const page = ((e >>> 12) | (h << 20)) & ~inPage;
+    // D is bit 6: the right to store without a walk is bit 3.
+    let raw = (rights & 7) | ((e >>> 3) & RAW_STORE) | RAW_NESTED_X;
+    if ((e & G) !== 0 && s[GLOBAL_PAGES] !== 0) raw |= RAW_GLOBAL;
+    const gfn = page | (vLow & inPage);
+    if (!isNested) {
+      if (gfn >>> 0 >= frames) return outside(gfn);
+      s[W_FRAME] = page;
+      s[W_META] = raw | (shift << orderShift) | (shift << guestShift);
+      return 1;
+    }
+    s[STOP_DURING] = 0;
+    const pfn = nested(gfn, isStore !== 0 ? WRITE : kind & 2) | 0;
+    if (pfn === -1) return 0;
+    if (pfn >>> 0 >= frames) return outside(pfn);
+    const flags = s[N_FLAGS]!;
+    if ((flags & WRITE) === 0) raw &= ~RAW_STORE;
+    if ((flags & FETCHING) === 0) raw &= ~RAW_NESTED_X;
+    const own = s[N_ORDER]! < shift ? s[N_ORDER]! : shift;
+    s[W_FRAME] = (pfn >>> own) << own;
+    s[W_META] = raw | (own << orderShift) | (shift << guestShift);
+    return 1;
   }
 
   function outside(frame: number): number {
@@ -961,65 +1035,26 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     return 0;
   }
 
-  /** The leaf entry is at `i`: rights, A and D, and the page itself in the second dimension. */
-  function leaf(
-    vLow: number,
-    kind: number,
-    order: number,
-    i: number,
-    rights: number,
-    table: number,
-  ): number {
-    let e = words[i]!;
-    const isStore = kind >>> 2;
-    const denied =
-      (isStore !== 0 && (rights & R_W) === 0 && ((kind & 1) !== 0 || s[WRITE_PROTECT] !== 0)) ||
-      ((kind & 1) !== 0 && (rights & R_U) === 0) ||
-      ((kind & 2) !== 0 && (rights & R_X) === 0);
-    if (denied) return pageFault(kind, PF_PRESENT);
-    const need = A | (isStore << 6);
-    if ((e & need) !== need) {
-      if (setGuestBits(i, e, need, table) === 0) return 0;
-      e |= need;
-    }
-    const inPage = (1 << order) - 1;
-    const frame = ((e >>> 12) | (words[i + 1]! << 20)) & ~inPage;
-    // D is bit 6: the right to store without a walk is bit 3.
-    let raw = (rights & 7) | ((e >>> 3) & RAW_STORE) | RAW_NESTED_X;
-    if ((e & G) !== 0 && s[GLOBAL_PAGES] !== 0) raw |= RAW_GLOBAL;
-    if (s[NESTED] !== 0) {
-      s[STOP_DURING] = 0;
-      const pfn = nested(frame | (vLow & inPage), isStore !== 0 ? WRITE : kind & 2) | 0;
-      if (pfn === -1) return 0;
-      if (pfn >>> 0 >= frames) return outside(pfn);
-      const flags = s[N_FLAGS]!;
-      if ((flags & WRITE) === 0) raw &= ~RAW_STORE;
-      if ((flags & FETCHING) === 0) raw &= ~RAW_NESTED_X;
-      const own = s[N_ORDER]! < order ? s[N_ORDER]! : order;
-      s[W_FRAME] = (pfn >>> own) << own;
-      s[W_META] = raw | (own << orderShift) | (order << guestShift);
-      return 1;
-    }
-    if ((frame | (vLow & inPage)) >>> 0 >= frames) return outside(frame | (vLow & inPage));
-    s[W_FRAME] = frame;
-    s[W_META] = raw | (order << orderShift) | (order << guestShift);
-    return 1;
-  }
-
   // --- TLBs --------------------------------------------------------------------------------------------
 
   function findL1(vLow: number, tagHigh: number, code: number): number {
-    const globalHigh = s[CTX_GLOBAL]! | (tagHigh & VPN_HIGH);
+    const state = s;
+    const ways = bankWays;
+    const orders = bankOrder;
+    const bases = bankBase;
+    const masks = bankMask;
+    const lows = l1Low;
+    const highs = l1High;
+    const globalHigh = state[CTX_GLOBAL]! | (tagHigh & VPN_HIGH);
     for (let b = code === 0 ? 0 : 3, last = code === 0 ? 3 : 5; b < last; b++) {
-      const ways = bankWays[b]!;
-      if (ways === 0) continue;
-      const order = bankOrder[b]!;
+      const count = ways[b]!;
+      const order = orders[b]!;
       if (order !== 0 && !hasLarge()) break;
       const tag = (vLow >>> order) << order;
-      const base = (bankBase[b]! + ((vLow >>> order) & bankMask[b]!) * ways) | 0;
-      for (let w = base, end = (base + ways) | 0; w < end; w = (w + 1) | 0) {
-        if (l1Low[w] === tag) {
-          const h = l1High[w]!;
+      const base = (bases[b]! + ((vLow >>> order) & masks[b]!) * count) | 0;
+      for (let w = base, end = (base + count) | 0; w < end; w = (w + 1) | 0) {
+        if (lows[w] === tag) {
+          const h = highs[w]!;
           if (h === tagHigh || h === globalHigh) return w;
         }
       }
@@ -1410,6 +1445,14 @@ export const fastMmu: MmuFactory = (memory, preset) => {
   function run(from: number, to: number): number {
     rerank();
     const end = to | 0;
+    // Named before the loops: in nested ones V8 14.6 does not see that the closure's arrays are constants, and loads
+    // address and length from the array's object at each access (L1 hit 11.4 to 6.8 ns, STLB hit 38 to 30).
+    const state = s;
+    const counts = c;
+    const DENIALS = DENY;
+    const l1Metas = l1Meta;
+    const heads = stHead;
+    const previous = stPrevious;
     const lows = low;
     const highs = high;
     const hints = hint;
@@ -1425,17 +1468,17 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     const stTagsHigh = stHigh;
     const metas = stMeta;
     const stFrames = stFrame;
-    const context = s[CTX]!;
-    const globals = s[CTX_GLOBAL]!;
+    const context = state[CTX]!;
+    const globals = state[CTX_GLOBAL]!;
     let shift = hintShift();
-    let tick = s[TICK]!;
-    let sum = s[SUM]!;
+    let tick = state[TICK]!;
+    let sum = state[SUM]!;
     let hits = 0;
     let stores = 0;
     let fetches = 0;
     let k = from | 0;
     let lastWay = -1;
-    s[STOP] = STOP_NONE;
+    state[STOP] = STOP_NONE;
     while (k < end) {
       // Plain hits only: a call in this loop would make V8 spill every variable around it.
       while (k < end) {
@@ -1475,7 +1518,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
       if (k >= end) break;
       const lo = lows[k]!;
       const hw = highs[k]!;
-      const order = s[UNIFORM]!;
+      const order = state[UNIFORM]!;
       if (order >= 0 && (hw & FETCH) === 0) {
         // Data while all cached pages are of one size: L1, STLB and walk by hand, so that nothing is searched twice.
         // What is not settled here is left to `slow`, which gives the same.
@@ -1522,54 +1565,54 @@ export const fastMmu: MmuFactory = (memory, preset) => {
           let meta = 0;
           if (v !== 0) {
             meta = metas[v]!;
-            const deny = DENY[(meta & RAW) | s[WRITE_PROTECT]!]!;
+            const deny = DENIALS[(meta & RAW) | state[WRITE_PROTECT]!]!;
             if ((meta & RAW_GLOBAL) === 0 && (hw & deny) === 0) {
               isDone = true;
               touchStlb(v, key & stMask);
-              c[C_STLB] = (c[C_STLB]! + 1) | 0;
+              counts[C_STLB] = (counts[C_STLB]! + 1) | 0;
               l1Frames[w] = stFrames[v]!;
               tagsLow[w] = tag;
               tagsHigh[w] = tagHigh;
               masks[w] = -1 << order;
-              l1Meta[w] = meta;
+              l1Metas[w] = meta;
               denials[w] = deny;
             }
           } else {
             if (walk(vLow, vHigh, kind) === 0) break;
             isDone = true;
-            c[C_MISS] = (c[C_MISS]! + 1) | 0;
-            meta = s[W_META]!;
+            counts[C_MISS] = (counts[C_MISS]! + 1) | 0;
+            meta = state[W_META]!;
             if (((meta >>> orderShift) & ORDER) !== order || (meta & RAW_GLOBAL) !== 0) {
               w = fillBoth(vLow, vHigh) | 0;
               // The sum is of whole pages' frames; L1 may have taken a piece.
-              sum = (sum + s[W_FRAME]! - l1Frames[w]!) | 0;
+              sum = (sum + state[W_FRAME]! - l1Frames[w]!) | 0;
               shift = hintShift();
             } else {
               const set = key & stMask;
-              v = stPrevious[stHead[set]!]!;
+              v = previous[heads[set]!]!;
               unchainStlb(v);
               chain[v] = buckets[bucket]!;
               buckets[bucket] = v;
               stTags[v] = tag;
               stTagsHigh[v] = tagHigh;
-              stFrames[v] = s[W_FRAME]!;
+              stFrames[v] = state[W_FRAME]!;
               metas[v] = meta;
-              stHead[set] = v;
+              heads[set] = v;
               if (meta >>> guestShift !== order) noteFragment(vLow, meta, order);
-              if (s[SIZES] === 0) noteSize(order);
-              l1Frames[w] = s[W_FRAME]!;
+              if (state[SIZES] === 0) noteSize(order);
+              l1Frames[w] = state[W_FRAME]!;
               tagsLow[w] = tag;
               tagsHigh[w] = tagHigh;
               masks[w] = -1 << order;
-              l1Meta[w] = meta;
-              denials[w] = DENY[(meta & RAW) | s[WRITE_PROTECT]!]!;
+              l1Metas[w] = meta;
+              denials[w] = DENIALS[(meta & RAW) | state[WRITE_PROTECT]!]!;
             }
           }
         }
         if (isDone) {
           tick = (tick + 1) | 0;
           ages[w] = tick;
-          if (s[OVERLAP] === 0) hints[(key ^ (key >>> 10)) & 1023] = w;
+          if (state[OVERLAP] === 0) hints[(key ^ (key >>> 10)) & 1023] = w;
           sum = (sum + l1Frames[w]!) | 0;
           stores = (stores + (hw >>> 31)) | 0;
           lastWay = w;
@@ -1577,11 +1620,11 @@ export const fastMmu: MmuFactory = (memory, preset) => {
           continue;
         }
       }
-      s[TICK] = tick;
-      s[SUM] = sum;
+      state[TICK] = tick;
+      state[SUM] = sum;
       const done = slow(lo, hw) | 0;
-      tick = s[TICK]!;
-      sum = s[SUM]!;
+      tick = state[TICK]!;
+      sum = state[SUM]!;
       shift = hintShift();
       if (done === -2) break;
       lastWay = done;
@@ -1589,18 +1632,18 @@ export const fastMmu: MmuFactory = (memory, preset) => {
       fetches = (fetches + ((hw >>> 30) & 1)) | 0;
       k = (k + 1) | 0;
     }
-    s[TICK] = tick;
-    s[SUM] = sum;
+    state[TICK] = tick;
+    state[SUM] = sum;
     if (lastWay >= 0) {
       const lo = lows[k - 1]!;
       const vLow = (lo >>> 12) | (highs[k - 1]! << 20);
-      s[LAST] = l1Frames[lastWay]! + (vLow & ~masks[lastWay]!);
+      state[LAST] = l1Frames[lastWay]! + (vLow & ~masks[lastWay]!);
     }
-    c[C_L1] = (c[C_L1]! + hits) | 0;
-    c[C_STORES] = (c[C_STORES]! + stores) | 0;
-    c[C_FETCHES] = (c[C_FETCHES]! + fetches) | 0;
-    // No other counter grows faster than 64 references per access, a batch at a time.
-    if (c[C_L1] > 0x3fff_0000 || c[C_REF_NESTED]! > 0x3fff_0000) spill();
+    counts[C_L1] = (counts[C_L1]! + hits) | 0;
+    counts[C_STORES] = (counts[C_STORES]! + stores) | 0;
+    counts[C_FETCHES] = (counts[C_FETCHES]! + fetches) | 0;
+    // No other counter grows faster than these, at most 64 references per access, a batch at a time.
+    if (Math.max(counts[C_L1]!, counts[C_REF_GUEST]!, counts[C_REF_NESTED]!) > 0x3fff_0000) spill();
     return k;
   }
 
@@ -1609,6 +1652,10 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     for (let i = 0; i < countersLength; i++) {
       totals[i] = totals[i]! + c[i]!;
       c[i] = 0;
+    }
+    for (let i = 0; i <= walkLengthMax; i++) {
+      lengthTotals[i] = lengthTotals[i]! + lengths[i]!;
+      lengths[i] = 0;
     }
   }
 
@@ -1897,8 +1944,8 @@ export const fastMmu: MmuFactory = (memory, preset) => {
       ledger.flushesLinear += take(C_LINEAR);
       ledger.flushesNested += take(C_NESTED_FLUSH);
       for (let i = 0; i <= walkLengthMax; i++) {
-        walkLengths[i] = walkLengths[i]! + lengths[i]!;
-        lengths[i] = 0;
+        walkLengths[i] = walkLengths[i]! + lengthTotals[i]!;
+        lengthTotals[i] = 0;
       }
     },
     checksum: () => s[SUM]! >>> 0,
