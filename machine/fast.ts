@@ -293,6 +293,10 @@ export const fastMmu: MmuFactory = (memory, preset) => {
   const l1Deny = room.int32(l1Entries + 1);
   const l1Meta = room.int32(l1Entries + 1);
   const l1Age = room.int32(l1Entries + 1);
+  banks.forEach((bank, i) => {
+    const entries = bank === null ? 0 : bank.sets * bank.ways;
+    l1Mask.fill(-1 << bankOrder[i]!, bankBase[i], bankBase[i]! + entries);
+  });
   // Way by hash of the VPN, data in the first half, code in the second. A wrong hint only costs a search.
   const hint = room.int16(2048).fill(l1Entries);
 
@@ -642,7 +646,10 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     }
     const set = key & ntMask;
     v = ntPrevious[ntHead[set]!]!;
-    unchainNested(v);
+    const old = tags[v]! >>> uniform;
+    const oldBucket = (old ^ (old >>> 8)) & 255;
+    if (buckets[oldBucket] === v) buckets[oldBucket] = chain[v]!;
+    else unchainNested(v);
     tags[v] = tag;
     ntOrder[v] = shift;
     chain[v] = buckets[bucket]!;
@@ -828,11 +835,18 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     const ways = pwWays[level]!;
     const base = (pwBase[level]! + Math.imul(tag & pwMask[level]!, ways)) | 0;
     let victim = base;
-    let age = pwAge[base]!;
-    for (let v = (base + 1) | 0, end = (base + ways) | 0; v < end; v = (v + 1) | 0) {
-      const older = (pwAge[v]! - age) >> 31;
-      age = (age + ((pwAge[v]! - age) & older)) | 0;
-      victim = (victim & ~older) | (v & older);
+    if (ways === 4) {
+      // As for L1: a tournament without a branch.
+      const age0 = pwAge[base]!;
+      const age2 = pwAge[base + 2]!;
+      const first = (pwAge[base + 1]! - age0) | 0;
+      const second = (pwAge[base + 3]! - age2) | 0;
+      const isWay1 = first >> 31;
+      const isWay3 = second >> 31;
+      const older = (age2 + (second & isWay3) - age0 - (first & isWay1)) >> 31;
+      victim = ((base - isWay1) & ~older) | ((base + 2 - isWay3) & older);
+    } else {
+      for (let v = base + 1; v < base + ways; v++) if (pwAge[v]! < pwAge[victim]!) victim = v;
     }
     pwLow[victim] = tag;
     pwHigh[victim] = tagHigh;
@@ -909,8 +923,17 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     // Nearly every hit is in the two caches nearest to the leaves, so these two are searched by hand (1D walk: 1.1x).
     const tag2 = (vLow >>> 9) | (vHigh << 23);
     const tag2High = context | (vHigh >>> 9);
-    if (pw2Ways !== 0) {
-      let v = Math.imul(tag2 & pw2Mask, pw2Ways);
+    const base2 = Math.imul(tag2 & pw2Mask, pw2Ways);
+    let isLikely = pw2Ways !== 0;
+    if (pw2Ways === 4) {
+      isLikely =
+        pwLow[base2] === tag2 ||
+        pwLow[base2 + 1] === tag2 ||
+        pwLow[base2 + 2] === tag2 ||
+        pwLow[base2 + 3] === tag2;
+    }
+    if (isLikely) {
+      let v = base2;
       const end = (v + pw2Ways) | 0;
       while (v < end && (pwLow[v] !== tag2 || pwHigh[v] !== tag2High)) v = (v + 1) | 0;
       if (v < end) {
@@ -1089,6 +1112,13 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     }
   }
 
+  /** The least recently used of the ways from `base` on. */
+  function oldestL1(base: number, ways: number): number {
+    let w = base;
+    for (let v = base + 1; v < base + ways; v++) if (l1Age[v]! < l1Age[w]!) w = v;
+    return w;
+  }
+
   /** Enters what a walk or the STLB gave (or the fragment that a bank can hold) and returns its way, or -1. */
   function fillL1(vLow: number, vHigh: number, code: number): number {
     const meta = s[W_META]!;
@@ -1105,16 +1135,9 @@ export const fastMmu: MmuFactory = (memory, preset) => {
         if (l1Low[v] === tag && isReplaced(l1High[v]!, vHigh)) dropL1(v);
       }
     }
-    let w = base;
-    let age = l1Age[base]!;
-    for (let v = (base + 1) | 0, end = (base + ways) | 0; v < end; v = (v + 1) | 0) {
-      const older = (l1Age[v]! - age) >> 31;
-      age = (age + ((l1Age[v]! - age) & older)) | 0;
-      w = (w & ~older) | (v & older);
-    }
+    const w = oldestL1(base, ways) | 0;
     l1Low[w] = tag;
     l1High[w] = contextOf(meta) | vHigh;
-    l1Mask[w] = -1 << own;
     noteFragment(vLow, meta, own);
     // The fragment's first frame: the page's, plus what lies between the two.
     l1Frame[w] = s[W_FRAME]! + (tag & ((1 << order) - 1));
@@ -1534,18 +1557,30 @@ export const fastMmu: MmuFactory = (memory, preset) => {
           order === 0
             ? Math.imul(key & d4Mask, d4Ways)
             : (d2Base + Math.imul(key & d2Mask, d2Ways)) | 0;
-        const last = (base + ways) | 0;
         let found = -1;
         let w = base;
-        let age = 0x7fff_ffff;
-        for (let way = base; way < last; way = (way + 1) | 0) {
-          if (tagsLow[way] === tag && (tagsHigh[way] === tagHigh || tagsHigh[way] === globalHigh)) {
-            found = way;
-            break;
-          }
-          const older = (ages[way]! - age) >> 31;
-          age = (age + ((ages[way]! - age) & older)) | 0;
-          w = (w & ~older) | (way & older);
+        if (ways === 4) {
+          // The oldest of four without a branch, as a tournament: a comparison is the sign of a difference.
+          const way1 = (base + 1) | 0;
+          const way2 = (base + 2) | 0;
+          const way3 = (base + 3) | 0;
+          const isHere =
+            tagsLow[base] === tag ||
+            tagsLow[way1] === tag ||
+            tagsLow[way2] === tag ||
+            tagsLow[way3] === tag;
+          if (isHere) found = findL1(vLow, tagHigh, 0) | 0;
+          const age0 = ages[base]!;
+          const age2 = ages[way2]!;
+          const first = (ages[way1]! - age0) | 0;
+          const second = (ages[way3]! - age2) | 0;
+          const isWay1 = first >> 31;
+          const isWay3 = second >> 31;
+          const older = (age2 + (second & isWay3) - age0 - (first & isWay1)) >> 31;
+          w = ((base - isWay1) & ~older) | ((way2 - isWay3) & older);
+        } else {
+          found = findL1(vLow, tagHigh, 0) | 0;
+          w = oldestL1(base, ways) | 0;
         }
         let isDone = false;
         if (found >= 0) {
@@ -1573,7 +1608,6 @@ export const fastMmu: MmuFactory = (memory, preset) => {
               l1Frames[w] = stFrames[v]!;
               tagsLow[w] = tag;
               tagsHigh[w] = tagHigh;
-              masks[w] = -1 << order;
               l1Metas[w] = meta;
               denials[w] = deny;
             }
@@ -1590,7 +1624,10 @@ export const fastMmu: MmuFactory = (memory, preset) => {
             } else {
               const set = key & stMask;
               v = previous[heads[set]!]!;
-              unchainStlb(v);
+              const old = stTags[v]! >>> ((metas[v]! >>> orderShift) & ORDER);
+              const oldBucket = (old ^ ((old >>> 14) << stSetBits)) & (stBuckets - 1);
+              if (buckets[oldBucket] === v) buckets[oldBucket] = chain[v]!;
+              else unchainStlb(v);
               chain[v] = buckets[bucket]!;
               buckets[bucket] = v;
               stTags[v] = tag;
@@ -1603,7 +1640,6 @@ export const fastMmu: MmuFactory = (memory, preset) => {
               l1Frames[w] = state[W_FRAME]!;
               tagsLow[w] = tag;
               tagsHigh[w] = tagHigh;
-              masks[w] = -1 << order;
               l1Metas[w] = meta;
               denials[w] = DENIALS[(meta & RAW) | state[WRITE_PROTECT]!]!;
             }
