@@ -18,6 +18,7 @@ import { type DirtyTracker, type LoggedTables, noTracker } from "./dirty/tracker
 import type { EngineFactory, ShadowInspect } from "./engine.ts";
 import { ACC_WRITE, createWalk, walkGuest, type WalkHost, type WalkRequest } from "./guest-walk.ts";
 import { createHostMemory } from "./host-memory.ts";
+import { PcidRoots } from "./pcid-roots.ts";
 import { findPlace } from "./radix.ts";
 import { type ShadowTable, ShadowTables } from "./shadow/tables.ts";
 
@@ -28,6 +29,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
   const memory = createHostMemory(machine);
   const walk = createWalk();
   const roots = new Map<number, ShadowTable>();
+  const pcidRoots = vcpus.map(() => new PcidRoots());
   let serving = vcpus[0]!.ledger;
   const tables = new ShadowTables({
     bytes,
@@ -170,10 +172,12 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
       case "invpcid":
         vcpu.invalidatePcid(exit.type, exit.pcid, exit.vpn);
         return "resume";
-      case "cr3-write":
+      case "cr3-write": {
         loadRoot(vcpu);
-        if (!exit.cr3.keep) vcpu.mmu.flushContext(exit.cr3.pcid);
+        const isOtherRoot = pcidRoots[vcpu.id]!.load(exit.cr3);
+        if (!exit.cr3.keep || isOtherRoot) vcpu.mmu.flushContext(exit.cr3.pcid);
         return "resume";
+      }
       case "cr0-write":
       case "cr4-write":
         setControls(vcpu, exit.registers);
@@ -205,9 +209,10 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
 
   return {
     memory,
-    boot(vcpu, _cr3, registers) {
+    boot(vcpu, cr3, registers) {
       setControls(vcpu, registers);
       loadRoot(vcpu);
+      pcidRoots[vcpu.id]!.load(cr3);
     },
     exit(exit, vcpu) {
       serving = vcpu.ledger;
