@@ -159,6 +159,7 @@ export function createNested(
         case "reclaim":
           reclaim(event.start, event.frames);
           return [];
+        case "dirty-log-clear":
         case "vcpu-run":
           return [];
         case "dirty-log-get": {

@@ -81,6 +81,9 @@ export function answerHost(
       return [];
     case "dirty-log-get":
       return dirtyLogGet(vm);
+    case "dirty-log-clear":
+      // Without manual protect, as the log is here, a get arms again what it reports.
+      return [];
     case "dirty-log-off":
       dirtyLogOff(vm);
       return [];
