@@ -78,14 +78,21 @@ export const counterNames = [
   "entriesPrefetched",
   "entriesDropped",
   "entriesWriteProtected",
+  "entriesDirtyCleared",
   "emulatedPteWrites",
   "hostFaults",
   "remoteFlushes",
+  // Processors that run a vCPU, interrupted to flush or to empty their log.
+  "remoteInterrupts",
   "pmlAppends",
   "pmlDrains",
+  "dirtyRingPushes",
+  // Returns to user space because a ring is full; the VM exit before it is counted under its own reason.
+  "dirtyRingFulls",
   "dirtyPagesReported",
   "dirtyScanEntries",
   "hugePagesSplit",
+  "hugePagesCollapsed",
   // The guest kernel's own work, the denominator of every slowdown.
   "syscalls",
   "contextSwitches",

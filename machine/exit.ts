@@ -146,6 +146,11 @@ export type Resolution = "resume" | "emulated" | { readonly inject: number };
 export type HostEvent =
   | { readonly kind: "dirty-log-on"; readonly start: Gfn; readonly frames: number }
   | { readonly kind: "dirty-log-get" }
+  /**
+   * Frames of the range that a get has reported are armed again (KVM_CLEAR_DIRTY_LOG); the host copies them
+   * afterwards. It does so for trackers with manual protect; others arm at the get, and nothing changes.
+   */
+  | { readonly kind: "dirty-log-clear"; readonly start: Gfn; readonly frames: number }
   | { readonly kind: "dirty-log-off" }
   /** Frames replaced by others, their mappings dropped; contents are lost (balloon, madvise). */
   | { readonly kind: "reclaim"; readonly start: Gfn; readonly frames: number }

@@ -3,6 +3,7 @@
  */
 import type { PagingLevels } from "./address.ts";
 import { addInto, createLedger, type Ledger, walkLengthMax } from "./counters.ts";
+import type { DirtyLogOptions } from "./dirty-log-options.ts";
 import { type MemorySize, PhysicalMemory } from "./memory.ts";
 import type { Mmu } from "./mmu.ts";
 import { identity, linear, type Placement, scatter } from "./placement.ts";
@@ -30,6 +31,8 @@ export interface MachineOptions {
   readonly placement: "scatter" | { readonly linearFrom: number };
   /** Shadow pages that the hypervisor may keep; absent: its own policy decides. */
   readonly shadowPagesMax?: number;
+  /** How dirty logging works; what is absent, the engine's own policy decides. KVM's engines keep theirs. */
+  readonly dirtyLog?: Partial<DirtyLogOptions>;
   /** Frames that may hold bytes: see `PhysicalMemory`. */
   readonly slotsMax?: number;
 }

@@ -10,7 +10,8 @@
  */
 import { type Gfn, indexAt, type Vpn } from "../../machine/address.ts";
 import { A, D, NX_HIGH, P, PS, U, W } from "../../machine/entry.ts";
-import { firstData, memoryFrames, type Space, tableKey } from "./guest-image.ts";
+import { anyDirtyLogEvent } from "./dirty-log-events.ts";
+import { firstData, type Space, tableKey } from "./guest-image.ts";
 import type { GuestScript } from "./guest-script.ts";
 import { type Entry, entryTo, notPresent } from "./program.ts";
 
@@ -112,11 +113,7 @@ const acts: Readonly<Record<string, Act>> = {
   vcpu: (script) => script.runOn(script.prng.below(script.cpus.length)),
   registers: (script) => script.emit({ op: script.pick(["read-cr3", "cpuid"] as const) }),
   dirtyLog: (script) => {
-    const start = firstData as Gfn;
-    const on = { kind: "dirty-log-on", start, frames: memoryFrames - start } as const;
-    const choice = script.prng.below(6);
-    const other = { kind: choice === 1 ? "dirty-log-off" : "dirty-log-get" } as const;
-    script.emit({ op: "host", event: choice === 0 ? on : other });
+    script.emit({ op: "host", event: anyDirtyLogEvent(script.prng, firstData as Gfn) });
   },
   balloon: (script) => {
     const start = anyData(script);

@@ -8,10 +8,16 @@
  */
 import type { Gfn } from "../../machine/address.ts";
 import type { HostEvent } from "../../machine/exit.ts";
-import type { FrameRange } from "./dirty-log.ts";
+import type { FrameRange } from "../dirty/frame-ranges.ts";
 import { dropLeaf, dropMappings, protectMappings } from "./entries.ts";
 import { mostLevel } from "./fetch.ts";
 import { flushRemote, type Vm } from "./vm.ts";
+
+/** The thread that asks runs no vCPU, so it interrupts all of them. */
+function flushFromOutside(vm: Vm): void {
+  flushRemote(vm);
+  vm.ledger.remoteInterrupts += 1;
+}
 
 const sizes = [1, 2, 3] as const;
 
@@ -29,7 +35,7 @@ function dirtyLogOn(vm: Vm, range: FrameRange): void {
       if (protectMappings(vm, gfn, level, "log")) isStale = true;
     }
   }
-  if (isStale) flushRemote(vm);
+  if (isStale) flushFromOutside(vm);
 }
 
 function dirtyLogGet(vm: Vm): readonly Gfn[] {
@@ -37,7 +43,7 @@ function dirtyLogGet(vm: Vm): readonly Gfn[] {
   vm.gauges.dirtyPagesReported += frames.length;
   let isStale = false;
   for (const gfn of frames) if (protectMappings(vm, gfn, 1, "log")) isStale = true;
-  if (isStale) flushRemote(vm);
+  if (isStale) flushFromOutside(vm);
   return frames;
 }
 
@@ -46,7 +52,7 @@ function dirtyLogOff(vm: Vm): void {
   for (const range of vm.dirtyLog.off()) {
     for (const gfn of pagesIn(range, 1)) if (dropCollapsible(vm, gfn)) isStale = true;
   }
-  if (isStale) flushRemote(vm);
+  if (isStale) flushFromOutside(vm);
 }
 
 /** Drops small entries that a large one could replace. */
@@ -67,7 +73,7 @@ function reclaim(vm: Vm, range: FrameRange): void {
     for (const gfn of pagesIn(range, level)) if (dropMappings(vm, gfn, level)) isStale = true;
   }
   for (const gfn of pagesIn(range, 1)) vm.guest.reclaim(gfn);
-  if (isStale) flushRemote(vm);
+  if (isStale) flushFromOutside(vm);
 }
 
 /** Answers an event; `vcpu-run` is the caller's. */
@@ -81,6 +87,9 @@ export function answerHost(
       return [];
     case "dirty-log-get":
       return dirtyLogGet(vm);
+    case "dirty-log-clear":
+      // Without manual protect, as the log is here, a get arms again what it reports.
+      return [];
     case "dirty-log-off":
       dirtyLogOff(vm);
       return [];
