@@ -16,8 +16,15 @@ import type { DirtyTracker, LoggedTables } from "./dirty/tracker.ts";
 import { nestedTables } from "./dirty/nested-tables.ts";
 import { noTracker } from "./dirty/tracker.ts";
 import type { EngineFactory } from "./engine.ts";
-import { createHostMemory } from "./host-memory.ts";
-import { type EntryPlace, findPlace, makePlace, type RadixTree, splitLeaf } from "./radix.ts";
+import { createHostMemory, neighboursIn } from "./host-memory.ts";
+import {
+  type EntryPlace,
+  findPlace,
+  forEachLeaf,
+  makePlace,
+  type RadixTree,
+  splitLeaf,
+} from "./radix.ts";
 
 /** Read, write, execute in EPT; present, write, user in NPT: the same three bits. */
 const allRights = 7;
@@ -115,9 +122,20 @@ export function createNested(
     ledger().remoteInterrupts += serving === null ? vcpus.length : vcpus.length - 1;
   }
 
+  /** The host's page may be split by what it does next, so a 2 MiB leaf goes as a whole, as in KVM. */
+  function unmap(start: Gfn, frames: number): void {
+    forEachLeaf(tree, start, frames, ({ table, index, level }, page) => {
+      if (level === 2) ledger().neighboursUnmapped += neighboursIn(page, start, frames);
+      // A logged page is mapped by 4 KiB.
+      else tracker.unmapping(page as Gfn);
+      bytes.write(table, index, 0, 0);
+      ledger().entriesDropped += 1;
+    });
+    flush();
+  }
+
   function reclaim(start: Gfn, frames: number): void {
     for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) {
-      if (memory.pfnOf(gfn) === -1) continue;
       tracker.unmapping(gfn);
       const found = findPlace(tree, gfn);
       if (found.level === 2 && (bytes.readLow(found.table, found.index) & allRights) !== 0) {
@@ -144,6 +162,9 @@ export function createNested(
       case "reclaim":
         reclaim(event.start, event.frames);
         return [];
+      case "evict":
+        memory.evict(event.start, event.frames);
+        return [];
       case "vcpu-run":
         return [];
       case "dirty-log-get": {
@@ -154,6 +175,7 @@ export function createNested(
     }
   }
 
+  memory.attach({ unmap });
   return {
     memory,
     boot(vcpu, cr3) {

@@ -17,7 +17,7 @@ import { shadowControls } from "./controls.ts";
 import { type DirtyTracker, noTracker } from "./dirty/tracker.ts";
 import type { EngineFactory, ShadowInspect } from "./engine.ts";
 import { ACC_WRITE, createWalk, walkGuest, type WalkHost, type WalkRequest } from "./guest-walk.ts";
-import { createHostMemory } from "./host-memory.ts";
+import { createHostMemory, neighboursIn } from "./host-memory.ts";
 import { PcidRoots } from "./pcid-roots.ts";
 import { findPlace } from "./radix.ts";
 import { loggedShadow } from "./shadow/logged-shadow.ts";
@@ -188,10 +188,18 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
     }
   }
 
+  function unmap(start: Gfn, frames: number): void {
+    for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) {
+      const first = (gfn - (gfn % 512)) as Gfn;
+      tracker.unmapping(gfn);
+      serving.neighboursUnmapped += tables.dropFrame(gfn) * neighboursIn(first, start, frames);
+    }
+    flushAlways();
+  }
+
   function reclaim(start: Gfn, frames: number): void {
     tables.flushNeeded = true;
     for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) {
-      if (memory.pfnOf(gfn) === -1) continue;
       tracker.unmapping(gfn);
       tables.dropFrame(gfn);
       memory.reclaim(gfn);
@@ -203,6 +211,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
     }
   }
 
+  memory.attach({ unmap });
   return {
     memory,
     boot(vcpu, cr3, registers) {
@@ -224,6 +233,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
       else if (event.kind === "dirty-log-off") tracker.stop();
       else if (event.kind === "dirty-log-clear") tracker.clear(event);
       else if (event.kind === "reclaim") reclaim(event.start, event.frames);
+      else if (event.kind === "evict") memory.evict(event.start, event.frames);
       const report = event.kind === "dirty-log-get" ? tracker.collect() : [];
       serving.dirtyPagesReported += report.length;
       flushIfNeeded();

@@ -64,6 +64,6 @@ export function bootKernel(boot: KernelBoot): OperatingSystem {
 
 /** A program cannot know how much memory the guest has: a range that is too long ends with memory. */
 function within(event: HostEvent, frames: number): HostEvent {
-  if (!("frames" in event)) return event;
+  if (!("start" in event)) return event;
   return { ...event, frames: Math.min(event.frames, frames - event.start) };
 }

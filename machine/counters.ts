@@ -80,7 +80,10 @@ export const counterNames = [
   "entriesWriteProtected",
   "entriesDirtyCleared",
   "emulatedPteWrites",
+  "neighboursUnmapped",
   "hostFaults",
+  "hostMajorFaults",
+  "hostSwapOuts",
   "remoteFlushes",
   // Processors that run a vCPU, interrupted to flush or to empty their log.
   "remoteInterrupts",

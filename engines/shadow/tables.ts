@@ -171,13 +171,16 @@ export class ShadowTables {
     this.flushNeeded = true;
   }
 
-  /** The host took the frame: every leaf that maps it goes. */
-  dropFrame(gfn: Gfn): void {
-    this.dropHuge((gfn - (gfn % 512)) as Gfn);
+  /** The host took the frame: every leaf that maps it goes. Returns how many of them mapped its neighbours too. */
+  dropFrame(gfn: Gfn): number {
+    const first = (gfn - (gfn % 512)) as Gfn;
+    const huge = this.hugeLeaves.of(first).length;
+    this.dropHuge(first);
     for (const place of this.leaves.of(gfn).slice()) {
       this.drop(this.byId.get(Math.floor(place / 512))!, place % 512);
       this.flushNeeded = true;
     }
+    return huge;
   }
 
   /** Calls `visit` for every frame in the range that some 4 KiB leaf maps. */

@@ -178,10 +178,10 @@ export class VmmuParser {
       tokens.exactly(2);
       return { kind };
     }
-    const isClear = kind === "dirty-log-clear" && version === 3;
-    if (!isClear && kind !== "dirty-log-on" && kind !== "reclaim") {
-      const third = version === 3 ? "dirty-log-clear, " : "";
-      const allowed = `dirty-log-on, dirty-log-get, ${third}dirty-log-off or reclaim`;
+    const isNew = (kind === "dirty-log-clear" || kind === "evict") && version === 3;
+    if (kind !== "dirty-log-on" && kind !== "reclaim" && !isNew) {
+      const third = version === 3 ? ", dirty-log-clear, evict" : "";
+      const allowed = `dirty-log-on, dirty-log-get, dirty-log-off, reclaim${third}`;
       return tokens.fail("host event", kind, allowed);
     }
     tokens.exactly(4);
