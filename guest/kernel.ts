@@ -43,6 +43,7 @@ export function bootKernel(boot: KernelBoot): OperatingSystem {
 
   vcpu.setPrivilege("supervisor");
   const map = new DirectMap(vcpu, layout.directMap);
+  if (options.usedMemory) map.touch(image.end, memory.frames);
   const contexts = new Contexts(vcpu, options);
   const entry = new KernelEntry(vcpu, contexts, layout);
   entry.run("boot");
