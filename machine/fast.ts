@@ -178,9 +178,9 @@ function createRoom(bytes: number): Room {
     int16: (length) => new Int16Array(buffer, take(2 * length), length),
     uint8: (length) => new Uint8Array(buffer, take(length), length),
     remember() {
-      const bytes = new Uint8Array(buffer, 0, used);
-      const kept = bytes.slice();
-      return () => bytes.set(kept);
+      const all = new Uint8Array(buffer, 0, used);
+      const kept = all.slice();
+      return () => all.set(kept);
     },
   };
 }
