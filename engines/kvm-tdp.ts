@@ -13,8 +13,9 @@ import type { Hypervisor, VirtualCpu } from "../machine/hypervisor.ts";
 import type { Machine } from "../machine/machine.ts";
 import { nestedControls } from "./controls.ts";
 import type { EngineFactory } from "./engine.ts";
-import { createHostMemory } from "./host-memory.ts";
-import { DirtyLog, type FrameRange } from "./kvm/dirty-log.ts";
+import { createHostMemory, neighboursIn } from "./host-memory.ts";
+import type { FrameRange } from "./dirty/frame-ranges.ts";
+import { DirtyLog } from "./kvm/dirty-log.ts";
 import { MMU_WRITABLE } from "./kvm/entries.ts";
 import {
   type EntryPlace,
@@ -32,15 +33,17 @@ class NestedTables {
   readonly tree: RadixTree;
   private readonly machine: Machine;
   private readonly bytes;
-  private readonly log = new DirtyLog();
+  private readonly log: DirtyLog;
   /** The VM's own counts: gauges and host events. */
   private readonly ledger;
 
   constructor(machine: Machine) {
     this.machine = machine;
     this.bytes = machine.memory;
+    this.log = new DirtyLog(machine.guestFrames);
     this.ledger = machine.vcpus[0]!.ledger;
     this.memory = createHostMemory(machine);
+    this.memory.attach({ unmap: (start, frames) => this.unmap({ start, frames }) });
     this.tree = {
       memory: this.bytes,
       root: this.bytes.allocateTable(),
@@ -119,10 +122,18 @@ class NestedTables {
   }
 
   reclaim(range: FrameRange): void {
-    this.forEach(range, (place) => this.drop(place));
+    this.unmap(range);
     for (let gfn = range.start; gfn < range.start + range.frames; gfn = (gfn + 1) as Gfn) {
       this.memory.reclaim(gfn);
     }
+  }
+
+  private unmap(range: FrameRange): void {
+    const { start, frames } = range;
+    this.forEach(range, (place, page) => {
+      if (place.level === 2) this.ledger.neighboursUnmapped += neighboursIn(page, start, frames);
+      this.drop(place);
+    });
     this.flush();
   }
 
@@ -134,7 +145,10 @@ class NestedTables {
     return this.bytes.readHigh(place.table, place.index);
   }
 
-  private forEach({ start, frames }: FrameRange, visit: (place: EntryPlace) => void): void {
+  private forEach(
+    { start, frames }: FrameRange,
+    visit: (place: EntryPlace, page: number) => void,
+  ): void {
     forEachLeaf(this.tree, start, frames, visit);
   }
 
@@ -171,6 +185,7 @@ class NestedTables {
 
   private flush(): void {
     this.ledger.remoteFlushes += 1;
+    this.ledger.remoteInterrupts += this.machine.vcpus.length;
     for (const { mmu } of this.machine.vcpus) mmu.flushNested();
   }
 }
@@ -200,6 +215,7 @@ export const kvmTdp: EngineFactory = (machine): Hypervisor => {
       else if (event.kind === "dirty-log-get") return tables.dirtyLogGet();
       else if (event.kind === "dirty-log-off") tables.dirtyLogOff();
       else if (event.kind === "reclaim") tables.reclaim(event);
+      else if (event.kind === "evict") tables.memory.evict(event.start, event.frames);
       return [];
     },
   };

@@ -146,8 +146,15 @@ export type Resolution = "resume" | "emulated" | { readonly inject: number };
 export type HostEvent =
   | { readonly kind: "dirty-log-on"; readonly start: Gfn; readonly frames: number }
   | { readonly kind: "dirty-log-get" }
+  /**
+   * Frames of the range that a get has reported are armed again (KVM_CLEAR_DIRTY_LOG); the host copies them
+   * afterwards. It does so for trackers with manual protect; others arm at the get, and nothing changes.
+   */
+  | { readonly kind: "dirty-log-clear"; readonly start: Gfn; readonly frames: number }
   | { readonly kind: "dirty-log-off" }
   /** Frames replaced by others, their mappings dropped; contents are lost (balloon, madvise). */
   | { readonly kind: "reclaim"; readonly start: Gfn; readonly frames: number }
+  /** Frames swapped out: their mappings dropped, their contents kept; the next touch of each brings them back. */
+  | { readonly kind: "evict"; readonly start: Gfn; readonly frames: number }
   /** In lock step: this vCPU enters the guest again after another one ran; what was asked of it meanwhile is done now. */
   | { readonly kind: "vcpu-run"; readonly vcpu: number };

@@ -21,10 +21,9 @@ import { walkLengthMax as lengthMax } from "./counters.ts";
 import * as pte from "./entry.ts";
 import { createDataCache } from "./data-cache.ts";
 import type { NestedPaging, Registers } from "./exit.ts";
-import type { MmuFactory } from "./machine.ts";
-import { slotShift as arenaShift } from "./memory.ts";
+import { type PhysicalMemory, slotShift as arenaShift } from "./memory.ts";
 import * as unit from "./mmu.ts";
-import type { MmuRoot, WalkReference } from "./mmu.ts";
+import type { Mmu, MmuRoot, WalkReference } from "./mmu.ts";
 import type { Geometry, Preset } from "./presets.ts";
 
 // An imported binding is a cell that V8 loads and checks at every use; a constant of this module is folded.
@@ -121,6 +120,8 @@ const NESTED_NEED = 39;
 const N_TABLE = 40;
 /** Bits of the gfn below its index into the table that `nestedWalk` is in. */
 const N_SHIFT = 41;
+/** Frames that exist: `PhysicalMemory.frames`, which changes when memory is reset. */
+const FRAMES = 43;
 const stateLength = 48;
 
 /** Indices into the batch counters `c`. */
@@ -159,6 +160,8 @@ interface Room {
   int32(length: number): Int32Array;
   int16(length: number): Int16Array;
   uint8(length: number): Uint8Array;
+  /** Remembers what all arrays hold; the function returned brings that back. */
+  remember(): () => void;
 }
 
 function createRoom(bytes: number): Room {
@@ -173,6 +176,11 @@ function createRoom(bytes: number): Room {
     int32: (length) => new Int32Array(buffer, take(4 * length), length),
     int16: (length) => new Int16Array(buffer, take(2 * length), length),
     uint8: (length) => new Uint8Array(buffer, take(length), length),
+    remember() {
+      const all = new Uint8Array(buffer, 0, used);
+      const kept = all.slice();
+      return () => all.set(kept);
+    },
   };
 }
 
@@ -253,8 +261,14 @@ function allowTables(room: Room) {
   return { allow, deny };
 }
 
-export const fastMmu: MmuFactory = (memory, preset) => {
-  const { words, slotOf, next, pfnOfSlot, frames } = memory;
+/** A unit that can serve another machine on the same memory, its code compiled and warm. */
+export interface ResettableMmu extends Mmu {
+  /** Power-on again: nothing cached, nothing counted. Reset the memory first. */
+  reset(): void;
+}
+
+export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu => {
+  const { words, slotOf, next, pfnOfSlot } = memory;
   const room = createRoom(roomFor(preset));
   const low = room.int32(unit.columnLength);
   const high = room.int32(unit.columnLength);
@@ -274,6 +288,8 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     preset.l1Code["2m"],
   ];
   const bankOrder = Int32Array.from([0, 9, 18, 0, 9]);
+  /** As in `s[SIZES]`. */
+  const bankSize = Int32Array.from([1, 2, 4, 1, 2]);
   const bankBase = room.int32(5);
   const bankMask = room.int32(5);
   const bankWays = room.int32(5);
@@ -387,11 +403,24 @@ export const fastMmu: MmuFactory = (memory, preset) => {
   let pcid = 0;
   let vpid = 0;
   let nestedNow: NestedPaging | null = null;
-  s[EPOCH] = 1;
-  s[SHIFT] = 27;
-  s[WRITE_PROTECT] = writeProtected;
-  s[PML] = -1;
-  s[PML_INDEX] = 511;
+
+  /** Everything in the room goes back to what it is now, when nothing has happened yet. */
+  const restore = room.remember();
+
+  function powerOn(): void {
+    contexts.clear();
+    contextNext = 1;
+    pcid = 0;
+    vpid = 0;
+    nestedNow = null;
+    s[EPOCH] = 1;
+    s[SHIFT] = 27;
+    s[WRITE_PROTECT] = writeProtected;
+    s[PML] = -1;
+    s[PML_INDEX] = 511;
+    s[FRAMES] = memory.frames;
+    rename();
+  }
 
   // --- Contexts: (VPID, PCID, EPTP) as a small number in the tag ---------------------------------------
 
@@ -437,7 +466,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     s[OVERLAP] = 0;
     nameContexts();
   }
-  rename();
+  powerOn();
 
   /** A page of `order` comes into the TLBs. */
   function noteSize(order: number): void {
@@ -634,7 +663,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     let start = 0;
     if (shift === 0 && s[STOP_DURING] !== 0) {
       start = next[i >>> 1]!;
-      if (start === 0 && frame >>> 0 < frames) start = link(i) | 0;
+      if (start === 0 && frame >>> 0 < s[FRAMES]!) start = link(i) | 0;
     }
     s[N_ORDER] = shift;
     s[N_FLAGS] = flags;
@@ -740,7 +769,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
 
   /** Where the table in `pfn` starts, or -1. One that nobody wrote gets bytes (zeros), so that it has an address. */
   function tableAt(pfn: number): number {
-    if (pfn >>> 0 >= frames) {
+    if (pfn >>> 0 >= s[FRAMES]!) {
       outside(pfn);
       return -1;
     }
@@ -1034,7 +1063,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     if ((e & G) !== 0 && s[GLOBAL_PAGES] !== 0) raw |= RAW_GLOBAL;
     const gfn = page | (vLow & inPage);
     if (!isNested) {
-      if (gfn >>> 0 >= frames) return outside(gfn);
+      if (gfn >>> 0 >= s[FRAMES]!) return outside(gfn);
       s[W_FRAME] = page;
       s[W_META] = raw | (shift << orderShift) | (shift << guestShift);
       return 1;
@@ -1042,7 +1071,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     s[STOP_DURING] = 0;
     const pfn = nested(gfn, isStore !== 0 ? WRITE : kind & 2) | 0;
     if (pfn === -1) return 0;
-    if (pfn >>> 0 >= frames) return outside(pfn);
+    if (pfn >>> 0 >= s[FRAMES]!) return outside(pfn);
     const flags = s[N_FLAGS]!;
     if ((flags & WRITE) === 0) raw &= ~RAW_STORE;
     if ((flags & FETCHING) === 0) raw &= ~RAW_NESTED_X;
@@ -1725,6 +1754,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
       (fragments[fragmentHash(vLow, 9)]! | fragments[fragmentHash(vLow, 18)]!) !== 0;
     if (isPieced) dropPieces(vLow, highA, highB);
     else dropWhole(vLow, highA, highB);
+    if ((s[SIZES]! & 4) === 0) return;
     for (let g = 0; g < bgHigh.length; g++) {
       if (bgLow[g] !== (vLow >>> 18) << 18) continue;
       if (bgHigh[g] === highA || bgHigh[g] === highB) dropBig(g);
@@ -1743,27 +1773,34 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     }
   }
 
+  function dropInBank(b: number, vLow: number, highA: number, highB: number): void {
+    const order = bankOrder[b]!;
+    const tag = (vLow >>> order) << order;
+    const base = bankBase[b]! + ((vLow >>> order) & bankMask[b]!) * bankWays[b]!;
+    for (let w = base, end = base + bankWays[b]!; w < end; w++) {
+      if (l1Low[w] === tag && (l1High[w] === highA || l1High[w] === highB)) dropL1(w);
+    }
+  }
+
   /** Entries of whole pages lie in one set per size (a third of the time of a run full of faults). */
   function dropWhole(vLow: number, highA: number, highB: number): void {
+    const sizes = s[SIZES]!;
     for (let b = 0; b < 5; b++) {
-      const order = bankOrder[b]!;
-      const tag = (vLow >>> order) << order;
-      const base = bankBase[b]! + ((vLow >>> order) & bankMask[b]!) * bankWays[b]!;
-      for (let w = base, end = base + bankWays[b]!; w < end; w++) {
-        if (l1Low[w] === tag && (l1High[w] === highA || l1High[w] === highB)) dropL1(w);
-      }
+      if ((sizes & bankSize[b]!) !== 0) dropInBank(b, vLow, highA, highB);
     }
     if (!hasStlb) return;
-    for (let order = 0; order <= 9; order += 9) {
-      const tag = (vLow >>> order) << order;
-      let v = stBucket[bucketOf(vLow >>> order)]!;
-      while (v !== 0) {
-        const after = stChain[v]!;
-        if (stLow[v] === tag && orderOf(stMeta[v]!) === order) {
-          if (stHigh[v] === highA || stHigh[v] === highB) dropStlb(v);
-        }
-        v = after;
+    if ((sizes & 1) !== 0) dropInStlb(vLow, 0, highA, highB);
+    if ((sizes & 2) !== 0) dropInStlb((vLow >>> 9) << 9, 9, highA, highB);
+  }
+
+  function dropInStlb(tag: number, order: number, highA: number, highB: number): void {
+    let v = stBucket[bucketOf(tag >>> order)]!;
+    while (v !== 0) {
+      const after = stChain[v]!;
+      if (stLow[v] === tag && orderOf(stMeta[v]!) === order) {
+        if (stHigh[v] === highA || stHigh[v] === highB) dropStlb(v);
       }
+      v = after;
     }
   }
 
@@ -1821,18 +1858,12 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     dropPage(vpn, s[CTX]!, s[CTX_GLOBAL]!);
     const vLow = vpn | 0;
     const vHigh = (vpn / 0x1_0000_0000) & VPN_HIGH;
-    for (let level = 2; level <= 5; level++) {
-      const ways = pwWays[level]!;
-      if (ways === 0) continue;
-      const shift = 9 * (level - 1);
-      const tag = prefixLow(shift, vLow, vHigh) | 0;
-      const tagHigh = s[CTX]! | prefixHigh(shift, vHigh);
-      const base = pwBase[level]! + (tag & pwMask[level]!) * ways;
-      for (let v = base; v < base + ways; v++) {
-        if (pwLow[v] !== tag || pwHigh[v] !== tagHigh) continue;
-        pwHigh[v] = 0;
-        pwAge[v] = 0;
-      }
+    // Where there is nothing of a level, its cache has no ways.
+    for (let shift = 9; shift <= 36; shift += 9) {
+      const v = findPwc(shift, vLow, vHigh) | 0;
+      if (v < 0) continue;
+      pwHigh[v] = 0;
+      pwAge[v] = 0;
     }
   }
 
@@ -1983,6 +2014,13 @@ export const fastMmu: MmuFactory = (memory, preset) => {
         walkLengths[i] = walkLengths[i]! + lengthTotals[i]!;
         lengthTotals[i] = 0;
       }
+    },
+    reset() {
+      restore();
+      totals.fill(0);
+      lengthTotals.fill(0);
+      dataCache?.reset();
+      powerOn();
     },
     checksum: () => s[SUM]! >>> 0,
     lastWalk() {

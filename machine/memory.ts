@@ -11,6 +11,19 @@ import type { Pfn } from "./address.ts";
 import { assert } from "./assert.ts";
 import { highHalf, lowHalf } from "./entry.ts";
 
+/** Frames with bytes, where nobody asks for more or fewer and the guest is not a large one: 256 MiB of tables. */
+const slotsUsual = 65_536;
+
+/** What a frame holds, kept outside memory: on a swap device, on a wire. */
+export interface FrameContents {
+  /** Its bytes; null when it has none. */
+  readonly words: Int32Array | null;
+  readonly stamp: number;
+}
+
+/** Stamp of a frame whose contents are elsewhere: no page has this version, so whoever still uses it is found out. */
+const vacated = -1;
+
 /** int32 words per 4 KiB frame, and log2 of it: `slot << 10` is the arena index of a frame's first word. */
 const wordsPerFrame = 1024;
 export const slotShift = 10;
@@ -22,6 +35,14 @@ export interface MemorySize {
   readonly tableFrames: number;
   /** Frames that may ever hold bytes: guest tables plus hypervisor tables. Address space, not RSS. */
   readonly slotsMax?: number;
+}
+
+/**
+ * Enough for a guest that maps every frame: as many leaf tables as 1 in 512, as many above an address space with
+ * holes, and the hypervisor's twice that. 64 GiB take 327 680 slots (2 GiB of address space with `next`).
+ */
+function slotsFor(guestFrames: number): number {
+  return Math.max(slotsUsual, Math.ceil((guestFrames * 5) / 256));
 }
 
 export class PhysicalMemory {
@@ -37,8 +58,9 @@ export class PhysicalMemory {
   readonly next: Int32Array;
   /** Version stamp per frame (4 KiB); only checked runs advance it. */
   readonly stamps: Int32Array;
-  readonly guestFrames: number;
-  readonly frames: number;
+  /** Frames of the guest, and of guest and hypervisor together. Only `reset` changes them. */
+  guestFrames: number;
+  frames: number;
   private slotsUsed = 1;
   private tableCursor: number;
   private readonly freeTables: Pfn[] = [];
@@ -46,7 +68,7 @@ export class PhysicalMemory {
   /** Most hypervisor table frames in use at once. */
   tablesPeak = 0;
 
-  constructor({ guestFrames, tableFrames, slotsMax = 65_536 }: MemorySize) {
+  constructor({ guestFrames, tableFrames, slotsMax = slotsFor(guestFrames) }: MemorySize) {
     this.guestFrames = guestFrames;
     this.frames = guestFrames + tableFrames;
     this.slotOf = new Int32Array(this.frames);
@@ -56,6 +78,27 @@ export class PhysicalMemory {
     this.next = new Int32Array((slotsMax * wordsPerFrame) / 2);
     this.pfnOfSlot = new Int32Array(slotsMax);
     this.tableCursor = guestFrames;
+  }
+
+  /** Could this memory, emptied, serve as one of that size? */
+  holds({ guestFrames, tableFrames, slotsMax = slotsFor(guestFrames) }: MemorySize): boolean {
+    return guestFrames + tableFrames <= this.slotOf.length && slotsMax <= this.pfnOfSlot.length;
+  }
+
+  /** Power-on again, as memory of that size: zeros, no frame in use. */
+  reset(size: MemorySize): void {
+    assert(this.holds(size), `memory: ${size.guestFrames} frames do not fit into this one`);
+    this.slotOf.fill(0, 0, this.frames);
+    this.stamps.fill(0, 0, this.frames);
+    this.words.fill(0, 0, this.slotsUsed << slotShift);
+    this.next.fill(0, 0, this.slotsUsed << (slotShift - 1));
+    this.slotsUsed = 1;
+    this.guestFrames = size.guestFrames;
+    this.frames = size.guestFrames + size.tableFrames;
+    this.tableCursor = size.guestFrames;
+    this.freeTables.length = 0;
+    this.tablesInUse = 0;
+    this.tablesPeak = 0;
   }
 
   /** A zeroed frame for a hypervisor table. */
@@ -123,7 +166,8 @@ export class PhysicalMemory {
     const word = (this.slot(pfn) << slotShift) | (index << 1);
     this.words[word] = low;
     this.words[word | 1] = high;
-    this.next[word >>> 1] = 0;
+    // Most entries are leaves and never have a pointer beside them: a store of 0 would commit their memory.
+    if (this.next[word >>> 1] !== 0) this.next[word >>> 1] = 0;
   }
 
   /** Changes flags of an entry that has bytes: its frame stays, so what is known of it in `next` does too. */
@@ -157,6 +201,27 @@ export class PhysicalMemory {
       this.next.fill(0, target << (slotShift - 1), (target + 1) << (slotShift - 1));
     }
     this.stamps[to] = stamp;
+  }
+
+  /** Takes the contents out. Nobody may use the frame until something is put into it. */
+  vacate(pfn: Pfn): FrameContents {
+    const stamp = this.stamps[pfn]!;
+    this.stamps[pfn] = vacated;
+    const slot = this.slotOf[pfn]!;
+    const words = this.words.slice(slot << slotShift, (slot + 1) << slotShift);
+    return { words: slot === 0 ? null : words, stamp };
+  }
+
+  /** The frame gets these bytes and this stamp. */
+  fill(pfn: Pfn, { words, stamp }: FrameContents): void {
+    this.zero(pfn);
+    if (words !== null) this.words.set(words, this.slot(pfn) << slotShift);
+    this.stamps[pfn] = stamp;
+  }
+
+  /** Bytes of all frames that have any. */
+  get bytesInUse(): number {
+    return (this.slotsUsed - 1) * 4096;
   }
 
   /** Bytes of hypervisor tables, at their peak. */

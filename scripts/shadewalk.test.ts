@@ -65,6 +65,13 @@ const mistakes: [string, string[], number, string[]][] = [
     1,
     ["output folder", "plain/out", "cannot be written"],
   ],
+  // Seen hanging: mkdir with `recursive`, for ever.
+  [
+    "an output folder where none can be made",
+    ["bench", "quick", "--out", "/proc/none/out"],
+    1,
+    ["output folder", "/proc/none/out", "cannot be written"],
+  ],
   [
     "a cost of NaN",
     ["bench", "quick", "--cost", file("nan.yaml", cost.replace(/cycles: \S+/, "cycles: .nan"))],

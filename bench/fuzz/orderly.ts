@@ -10,7 +10,8 @@
  */
 import { type Gfn, indexAt, type Vpn } from "../../machine/address.ts";
 import { A, D, NX_HIGH, P, PS, U, W } from "../../machine/entry.ts";
-import { firstData, memoryFrames, type Space, tableKey } from "./guest-image.ts";
+import { anyDirtyLogEvent } from "./dirty-log-events.ts";
+import { firstData, type Space, tableKey } from "./guest-image.ts";
 import type { GuestScript } from "./guest-script.ts";
 import { type Entry, entryTo, notPresent } from "./program.ts";
 
@@ -112,17 +113,19 @@ const acts: Readonly<Record<string, Act>> = {
   vcpu: (script) => script.runOn(script.prng.below(script.cpus.length)),
   registers: (script) => script.emit({ op: script.pick(["read-cr3", "cpuid"] as const) }),
   dirtyLog: (script) => {
-    const start = firstData as Gfn;
-    const on = { kind: "dirty-log-on", start, frames: memoryFrames - start } as const;
-    const choice = script.prng.below(6);
-    const other = { kind: choice === 1 ? "dirty-log-off" : "dirty-log-get" } as const;
-    script.emit({ op: "host", event: choice === 0 ? on : other });
+    script.emit({ op: "host", event: anyDirtyLogEvent(script.prng, firstData as Gfn) });
   },
   balloon: (script) => {
     const start = anyData(script);
     script.emit({ op: "host", event: { kind: "reclaim", start, frames: 1 } });
     // What the host took comes back as zeros under a hypervisor, and stays on bare metal.
     script.zero(start);
+  },
+  // Tables and all: a page that is swapped out keeps what it holds.
+  swapOut: (script) => {
+    const frames = 1 + script.prng.below(4);
+    const start = script.prng.chance(70) ? anyData(script) : anyTable(script);
+    script.emit({ op: "host", event: { kind: "evict", start, frames } });
   },
 };
 
@@ -143,6 +146,10 @@ function anyPlace(script: GuestScript): { readonly space: Space; readonly vpn: V
 
 function anyData({ prng }: GuestScript): Gfn {
   return (firstData + prng.below(prng.chance(70) ? 24 : 1000)) as Gfn;
+}
+
+function anyTable(script: GuestScript): Gfn {
+  return script.pick([...script.pick(script.guest.spaces).tables.values()]);
 }
 
 function leafTable(space: Space, vpn: Vpn): Gfn | undefined {

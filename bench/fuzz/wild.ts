@@ -7,7 +7,8 @@
 import { type Gfn, indexAt, type Vpn } from "../../machine/address.ts";
 import { A, D, frameOf, G, NX_HIGH, P, PS, U, W } from "../../machine/entry.ts";
 import type { InvpcidType } from "../../machine/exit.ts";
-import { firstData, memoryFrames, selfIndex, tableKey } from "./guest-image.ts";
+import { anyDirtyLogEvent } from "./dirty-log-events.ts";
+import { firstData, selfIndex, tableKey } from "./guest-image.ts";
 import type { GuestScript } from "./guest-script.ts";
 import { type Entry, entryTo, notPresent } from "./program.ts";
 
@@ -94,17 +95,18 @@ const acts: Readonly<Record<string, Act>> = {
   registers: (script) => script.emit({ op: script.pick(["read-cr3", "cpuid"] as const) }),
   dirtyLog: (script) => {
     const start = script.pick([0, firstData]) as Gfn;
-    const on = { kind: "dirty-log-on", start, frames: memoryFrames - start } as const;
-    const choice = script.prng.below(6);
-    const event =
-      choice === 0 ? on : ({ kind: choice === 1 ? "dirty-log-off" : "dirty-log-get" } as const);
-    script.emit({ op: "host", event });
+    script.emit({ op: "host", event: anyDirtyLogEvent(script.prng, start) });
   },
   reclaim: (script) => {
     // Never a table: a host that loses one breaks the guest, and no hypervisor promises to notice.
     const start = anyData(script);
     const frames = 1 + script.prng.below(4);
     script.emit({ op: "host", event: { kind: "reclaim", start, frames } });
+  },
+  swapOut: (script) => {
+    const frames = 1 + script.prng.below(4);
+    const start = script.prng.chance(50) ? anyData(script) : anyTable(script);
+    script.emit({ op: "host", event: { kind: "evict", start, frames } });
   },
 };
 

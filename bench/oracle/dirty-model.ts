@@ -10,6 +10,8 @@ export class DirtyModel {
   private first = 0;
   private end = 0;
   private readonly written = new Set<number>();
+  /** What the last get reported. */
+  private reported: ReadonlySet<number> = new Set();
   /** A hypervisor without dirty tracking reports nothing, ever: that is no loss. */
   private hasReported = false;
   private lost: number | undefined;
@@ -27,12 +29,19 @@ export class DirtyModel {
         this.written.clear();
         return undefined;
       case "dirty-log-get": {
-        const known = new Set(reported);
-        this.lost ??= [...this.written].find((gfn) => !known.has(gfn));
+        this.reported = new Set(reported);
+        this.lost ??= [...this.written].find((gfn) => !this.reported.has(gfn));
         this.hasReported ||= reported.length > 0;
         this.written.clear();
         return this.hasReported ? this.lost : undefined;
       }
+      case "dirty-log-clear":
+        // A write between a get that reported the page and its clear may be in neither: the host copies
+        // the page after the clear, and has the write.
+        for (const gfn of this.reported) {
+          if (gfn >= event.start && gfn < event.start + event.frames) this.written.delete(gfn);
+        }
+        return undefined;
       case "dirty-log-off":
         this.end = this.first;
         this.written.clear();
@@ -42,6 +51,7 @@ export class DirtyModel {
         for (let gfn = event.start as number; gfn < event.start + event.frames; gfn++)
           this.written.delete(gfn);
         return undefined;
+      case "evict":
       case "vcpu-run":
         return undefined;
     }

@@ -8,10 +8,17 @@
  */
 import type { Gfn } from "../../machine/address.ts";
 import type { HostEvent } from "../../machine/exit.ts";
-import type { FrameRange } from "./dirty-log.ts";
+import type { FrameRange } from "../dirty/frame-ranges.ts";
 import { dropLeaf, dropMappings, protectMappings } from "./entries.ts";
 import { mostLevel } from "./fetch.ts";
+import { type MmuNotifier, neighboursIn } from "../host-memory.ts";
 import { flushRemote, type Vm } from "./vm.ts";
+
+/** The thread that asks runs no vCPU, so it interrupts all of them. */
+function flushFromOutside(vm: Vm): void {
+  flushRemote(vm);
+  vm.ledger.remoteInterrupts += 1;
+}
 
 const sizes = [1, 2, 3] as const;
 
@@ -29,7 +36,7 @@ function dirtyLogOn(vm: Vm, range: FrameRange): void {
       if (protectMappings(vm, gfn, level, "log")) isStale = true;
     }
   }
-  if (isStale) flushRemote(vm);
+  if (isStale) flushFromOutside(vm);
 }
 
 function dirtyLogGet(vm: Vm): readonly Gfn[] {
@@ -37,7 +44,7 @@ function dirtyLogGet(vm: Vm): readonly Gfn[] {
   vm.gauges.dirtyPagesReported += frames.length;
   let isStale = false;
   for (const gfn of frames) if (protectMappings(vm, gfn, 1, "log")) isStale = true;
-  if (isStale) flushRemote(vm);
+  if (isStale) flushFromOutside(vm);
   return frames;
 }
 
@@ -46,7 +53,7 @@ function dirtyLogOff(vm: Vm): void {
   for (const range of vm.dirtyLog.off()) {
     for (const gfn of pagesIn(range, 1)) if (dropCollapsible(vm, gfn)) isStale = true;
   }
-  if (isStale) flushRemote(vm);
+  if (isStale) flushFromOutside(vm);
 }
 
 /** Drops small entries that a large one could replace. */
@@ -61,13 +68,31 @@ function dropCollapsible(vm: Vm, gfn: Gfn): boolean {
   return isDropped;
 }
 
-function reclaim(vm: Vm, range: FrameRange): void {
+/** Drops what maps the range; a large entry goes as a whole. */
+function unmap(vm: Vm, range: FrameRange): void {
   let isStale = false;
   for (const level of sizes) {
-    for (const gfn of pagesIn(range, level)) if (dropMappings(vm, gfn, level)) isStale = true;
+    for (const gfn of pagesIn(range, level)) {
+      const entries = vm.maps[level].entries(gfn).length;
+      if (entries === 0) continue;
+      if (level === 2) {
+        vm.ledger.neighboursUnmapped += entries * neighboursIn(gfn, range.start, range.frames);
+      }
+      dropMappings(vm, gfn, level);
+      isStale = true;
+    }
   }
+  if (isStale) flushFromOutside(vm);
+}
+
+/** The engine's side of its host memory. */
+export function notifierOf(vm: Vm): MmuNotifier {
+  return { unmap: (start, frames) => unmap(vm, { start, frames }) };
+}
+
+function reclaim(vm: Vm, range: FrameRange): void {
+  unmap(vm, range);
   for (const gfn of pagesIn(range, 1)) vm.guest.reclaim(gfn);
-  if (isStale) flushRemote(vm);
 }
 
 /** Answers an event; `vcpu-run` is the caller's. */
@@ -81,11 +106,17 @@ export function answerHost(
       return [];
     case "dirty-log-get":
       return dirtyLogGet(vm);
+    case "dirty-log-clear":
+      // Without manual protect, as the log is here, a get arms again what it reports.
+      return [];
     case "dirty-log-off":
       dirtyLogOff(vm);
       return [];
     case "reclaim":
       reclaim(vm, event);
+      return [];
+    case "evict":
+      vm.guest.evict(event.start, event.frames);
       return [];
   }
 }

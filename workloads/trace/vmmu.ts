@@ -171,19 +171,18 @@ export class VmmuParser {
     return this.tokens.fail("op", name, `r w s z x i c p h${second}${third}`);
   }
 
-  private hostEvent({ memoryFrames }: TraceHeader): TraceHostEvent {
+  private hostEvent({ memoryFrames, version }: TraceHeader): TraceHostEvent {
     const { tokens } = this;
     const kind = tokens.word(1);
     if (kind === "dirty-log-get" || kind === "dirty-log-off") {
       tokens.exactly(2);
       return { kind };
     }
-    if (kind !== "dirty-log-on" && kind !== "reclaim") {
-      return tokens.fail(
-        "host event",
-        kind,
-        "dirty-log-on, dirty-log-get, dirty-log-off or reclaim",
-      );
+    const isNew = (kind === "dirty-log-clear" || kind === "evict") && version === 3;
+    if (kind !== "dirty-log-on" && kind !== "reclaim" && !isNew) {
+      const third = version === 3 ? ", dirty-log-clear, evict" : "";
+      const allowed = `dirty-log-on, dirty-log-get, dirty-log-off, reclaim${third}`;
+      return tokens.fail("host event", kind, allowed);
     }
     tokens.exactly(4);
     const bytes = memoryFrames * 4096;

@@ -71,7 +71,7 @@ function opLine(op: TraceOp, levels: PagingLevels): string {
 }
 
 function hostLine(event: TraceHostEvent): string {
-  if (event.kind === "dirty-log-get" || event.kind === "dirty-log-off") return `h ${event.kind}`;
+  if (!("frames" in event)) return `h ${event.kind}`;
   return `h ${event.kind} ${hexAddress(event.start)} ${hexAddress(event.frames)}`;
 }
 
