@@ -120,6 +120,8 @@ const NESTED_NEED = 39;
 const N_TABLE = 40;
 /** Bits of the gfn below its index into the table that `nestedWalk` is in. */
 const N_SHIFT = 41;
+/** 1 once `large` has a mark. */
+const LARGE_LIVE = 42;
 /** Frames that exist: `PhysicalMemory.frames`, which changes when memory is reset. */
 const FRAMES = 43;
 const stateLength = 48;
@@ -331,6 +333,8 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
   const stMeta = room.int32(stEntries + 1);
   /** Large guest pages, by hash of their number, of which some piece was cached since the last full flush. */
   const fragments = room.uint8(2048);
+  /** 2 MiB regions, by hash, that an entry of a large page covered since the last full flush. */
+  const large = room.uint8(4096);
   const { next: stNext, previous: stPrevious, head: stHead } = rings(room, stlb);
   // Entries by hash: the first of a bucket, and from each the next. 0 ends.
   const stBucket = room.int16(stBuckets);
@@ -462,14 +466,20 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
     s[SIZES] = 0;
     s[UNIFORM] = isUniform4k ? 0 : -1;
     if (s[FRAGMENTS_LIVE] !== 0) fragments.fill(0);
+    if (s[LARGE_LIVE] !== 0) large.fill(0);
+    s[LARGE_LIVE] = 0;
     s[FRAGMENTS_LIVE] = 0;
     s[OVERLAP] = 0;
     nameContexts();
   }
   powerOn();
 
-  /** A page of `order` comes into the TLBs. */
-  function noteSize(order: number): void {
+  /** A page of `order` comes into the TLBs; `key` is its number in units of 2 MiB. */
+  function noteSize(order: number, key: number): void {
+    if (order === 9) {
+      large[(key ^ (key >>> 12)) & 4095] = 1;
+      s[LARGE_LIVE] = 1;
+    }
     const sizes = s[SIZES]! | (order === 0 ? 1 : order === 9 ? 2 : 4);
     if (sizes === s[SIZES]) return;
     s[SIZES] = sizes;
@@ -1172,9 +1182,9 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
     l1Frame[w] = s[W_FRAME]! + (tag & ((1 << order) - 1));
     l1Meta[w] = meta;
     l1Deny[w] = DENY[(meta & RAW) | s[WRITE_PROTECT]!]!;
-    noteSize(own);
+    noteSize(own, vLow >>> 9);
     const sizes = s[SIZES]!;
-    if (sizes > 2 && sizes !== 4 && (own !== 0 || (meta & RAW_GLOBAL) !== 0)) {
+    if (sizes > 2 && sizes !== 4 && s[OVERLAP] === 0 && (own !== 0 || (meta & RAW_GLOBAL) !== 0)) {
       markOverlap(w, first);
     }
     if ((meta & RAW_GLOBAL) !== 0) s[GLOBALS_LIVE] = 1;
@@ -1257,7 +1267,7 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
     stFrame[v] = s[W_FRAME]!;
     stMeta[v] = meta;
     noteFragment(vLow, meta, order);
-    noteSize(order);
+    noteSize(order, vLow >>> 9);
     if ((meta & RAW_GLOBAL) !== 0) s[GLOBALS_LIVE] = 1;
     stHead[set] = v;
   }
@@ -1311,7 +1321,7 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
     bgFrame[v] = s[W_FRAME]!;
     bgRaw[v] = raw;
     bgAge[v] = s[TICK_PWC] = (s[TICK_PWC]! + 1) | 0;
-    noteSize(18);
+    noteSize(18, vLow >>> 9);
     if ((raw & RAW_GLOBAL) !== 0) s[GLOBALS_LIVE] = 1;
   }
 
@@ -1520,6 +1530,7 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
     const stTagsHigh = stHigh;
     const metas = stMeta;
     const stFrames = stFrame;
+    const larges = large;
     const context = state[CTX]!;
     const globals = state[CTX_GLOBAL]!;
     let shift = hintShift();
@@ -1570,11 +1581,17 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
       if (k >= end) break;
       const lo = lows[k]!;
       const hw = highs[k]!;
-      const order = state[UNIFORM]!;
+      const vLow = (lo >>> 12) | (hw << 20);
+      let order = state[UNIFORM]!;
+      if (order < 0) {
+        // Sizes are mixed, but here no large page was cached: as good as 4 KiB pages alone.
+        const region = vLow >>> 9;
+        const is4k = isUniform4k && state[SIZES]! < 4;
+        if (is4k && larges[(region ^ (region >>> 12)) & 4095] === 0) order = 0;
+      }
       if (order >= 0 && (hw & FETCH) === 0) {
-        // Data while all cached pages are of one size: L1, STLB and walk by hand, so that nothing is searched twice.
-        // What is not settled here is left to `slow`, which gives the same.
-        const vLow = (lo >>> 12) | (hw << 20);
+        // Data whose page can be cached in one size only: L1, STLB and walk by hand, so that nothing is searched
+        // twice. What is not settled here is left to `slow`, which gives the same.
         const vHigh = (hw & HIGH_MASK) >>> 12;
         const tagHigh = context | vHigh;
         const globalHigh = globals | vHigh;
@@ -1665,7 +1682,7 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
               metas[v] = meta;
               heads[set] = v;
               if (meta >>> guestShift !== order) noteFragment(vLow, meta, order);
-              if (state[SIZES] === 0) noteSize(order);
+              if (state[SIZES] === 0 || order !== 0) noteSize(order, vLow >>> 9);
               l1Frames[w] = state[W_FRAME]!;
               tagsLow[w] = tag;
               tagsHigh[w] = tagHigh;
@@ -1677,7 +1694,7 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
         if (isDone) {
           tick = (tick + 1) | 0;
           ages[w] = tick;
-          if (state[OVERLAP] === 0) hints[(key ^ (key >>> 10)) & 1023] = w;
+          if (state[OVERLAP] === 0 || masks[w] === -1) hints[(key ^ (key >>> 10)) & 1023] = w;
           sum = (sum + l1Frames[w]!) | 0;
           stores = (stores + (hw >>> 31)) | 0;
           lastWay = w;
