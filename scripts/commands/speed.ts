@@ -56,14 +56,27 @@ function streamTable({ streams }: SpeedReport): string {
   });
 }
 
+type StormRow = SpeedReport["storms"][number];
+
 function stormTable({ storms }: SpeedReport): string {
   return table({
     storm: storms.map(({ storm }) => storm.title),
     engine: storms.map(({ storm }) => storm.engine),
     events: storms.map(({ events }) => String(events)),
-    "ns/event": storms.map((row) => row.nanosecondsPerEvent.toFixed(0)),
+    "ns/event": storms.map((row) => row.nanosecondsPerEvent.toPrecision(3)),
     "k events/s": storms.map((row) => (1e6 / row.nanosecondsPerEvent).toFixed(0)),
+    "over native": storms.map((row) => overNative(row, storms)),
   });
+}
+
+/** Time over that of the same thing on bare metal, where there is a row of it. */
+function overNative(row: StormRow, storms: readonly StormRow[]): string {
+  const native = storms.find(
+    ({ storm }) => storm.engine === "native" && storm.title === row.storm.title,
+  );
+  return native === undefined
+    ? "-"
+    : (row.nanosecondsPerEvent / native.nanosecondsPerEvent).toFixed(2);
 }
 
 const words = new Set(["regime", "stream", "storm", "engine", "counters"]);
