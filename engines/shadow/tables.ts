@@ -234,14 +234,18 @@ export class ShadowTables {
     const { bytes, memory, mayMapWritable, ledger } = this.parts;
     const isReadOnly = this.isTable(gfn) || !mayMapWritable(gfn);
     const pfn = memory.touch(gfn);
-    this.drop(table, index);
+    const place = table.id * 512 + index;
+    // Other rights for the same frame, as after mprotect: the reverse map need not forget and learn it again.
+    const isKnown = this.leaves.frameAt(place) === gfn;
+    if (isKnown) ledger().entriesDropped += 1;
+    else this.drop(table, index);
     bytes.write(
       table.pfn,
       index,
       lowHalf(pfn, isReadOnly ? rights & ~W : rights),
       highHalf(pfn, nx),
     );
-    this.leaves.add(gfn, table.id * 512 + index);
+    if (!isKnown) this.leaves.add(gfn, place);
     ledger().entriesFilled += 1;
   }
 
