@@ -40,8 +40,7 @@ export function dirtyTracker(
   /** Arms pages one by one; those that no leaf maps are armed by the rights of the leaf they get. */
   function armAll(logged: LoggedTables, frames: readonly Gfn[]): void {
     for (const gfn of frames) {
-      if (logged.isHuge(gfn))
-        protectOrSplit(logged, { start: (gfn - (gfn % 512)) as Gfn, frames: 512 });
+      if (logged.isHuge(gfn)) protectOrSplit(logged, hugeAround(gfn));
       if (!logged.isHuge(gfn)) detector.arm(logged, gfn);
     }
     if (frames.length > 0) logged.flush();
@@ -90,6 +89,7 @@ export function dirtyTracker(
       for (const part of ranges.within(range)) armAll(tables, record.close(part));
     },
     isLogged: (gfn) => ranges.covers(gfn),
+    needsSmall: (gfn) => ranges.touches(hugeAround(gfn)),
     mayMapWritable: (gfn) =>
       !detector.armsByProtection || !ranges.covers(gfn) || record.isOpen(gfn),
     wrote: mark,
@@ -112,4 +112,9 @@ function recordFor(
 ): DirtyRecord {
   if (ringEntries === null) return dirtyBitmap(guestFrames);
   return dirtyRing({ guestFrames, entries: ringEntries, pagesPerExitMax });
+}
+
+/** The 2 MiB that `gfn` is in. */
+function hugeAround(gfn: Gfn): FrameRange {
+  return { start: (gfn - (gfn % 512)) as Gfn, frames: 512 };
 }
