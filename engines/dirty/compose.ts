@@ -53,7 +53,9 @@ export function dirtyTracker(
 
   return {
     start(logged, range) {
+      // What silicon noted of the range before it was logged is not this log's.
       if (tables === null) detector.begin(logged);
+      else detector.sync(logged, mark);
       tables = logged;
       const isSet = policy.armedBy === "clear-initially-set";
       const pieces = ranges.add(range);
@@ -74,7 +76,8 @@ export function dirtyTracker(
     },
     collect() {
       if (tables === null) return [];
-      detector.harvest(tables, ranges.all(), mark);
+      detector.sync(tables, mark);
+      detector.scan(tables, ranges.all(), mark);
       const reports: (readonly Gfn[])[] = [];
       for (const range of ranges.all()) {
         reports.push(record.report(range));
@@ -86,6 +89,8 @@ export function dirtyTracker(
     },
     clear(range) {
       if (tables === null) return;
+      // A write that silicon noted before must not look like one after (KVM `kvm_clear_dirty_log_protect`).
+      detector.sync(tables, mark);
       for (const part of ranges.within(range)) armAll(tables, record.close(part));
     },
     isLogged: (gfn) => ranges.covers(gfn),
