@@ -42,7 +42,9 @@ export class DirtyExpectation {
       case "dirty-log-clear":
         for (const gfn of framesOf(event)) if (this.reported.delete(gfn)) this.dirty.delete(gfn);
         break;
-      default:
+      case "reclaim":
+      case "evict":
+      case "vcpu-run":
         // What the host does to frames leaves the log alone.
         break;
     }

@@ -43,7 +43,7 @@ const dataFrames = [1024, 1025, 1026, 1087, 1088, 1200, 1534, 1535, 1536, 1537, 
 const edges = [0, 512, 1024, 1026, 1200, 1536, 1700, memoryFrames];
 
 /** Does the walker's look at a guest table count as a write there? */
-export function walksWrite(engine: EngineName): boolean {
+function walksWrite(engine: EngineName): boolean {
   return engine !== "ept-wp" && engine !== "ept-wp-manual" && engine !== "shadow-wp";
 }
 
@@ -53,7 +53,11 @@ export function runDirtyProgram(program: DirtyProgram): DirtyOutcome {
   const backing = prng.chance(50) ? "4k" : "2m";
   const { engine, preset, dirtyLog = {}, plant } = program;
   const guest = checkedGuest({
-    ...{ engine, preset, vcpus, backing, dirtyLog },
+    engine,
+    preset,
+    vcpus,
+    backing,
+    dirtyLog,
     ...(plant === undefined ? {} : { plant }),
   });
   const run = new Run(guest, program, prng);
@@ -70,7 +74,7 @@ class Run {
   private readonly tables: ReadonlySet<number>;
   private readonly isWalkWrite: boolean;
   /** Frame and A/D bits of each user page's leaf, by space. */
-  private readonly leaves: Map<number, { gfn: number; isMarked: boolean; isDirty: boolean }>[];
+  private readonly leaves: Map<Vpn, { gfn: number; isMarked: boolean; isDirty: boolean }>[];
   private readonly spaceOf: number[];
   private cpu = 0;
 
@@ -89,7 +93,7 @@ class Run {
     this.leaves = spaces.map((_, space) => {
       return new Map(
         userPages.map((vpn, i) => {
-          return [vpn as number, { gfn: 1024 + space * 64 + i, isMarked: false, isDirty: false }];
+          return [vpn, { gfn: 1024 + space * 64 + i, isMarked: false, isDirty: false }];
         }),
       );
     });
@@ -110,7 +114,10 @@ class Run {
     else if (choice < 980) this.host({ kind: "dirty-log-clear", ...this.range() });
     else if (choice < 985) this.host({ kind: "dirty-log-on", ...this.range() });
     else if (choice < 987) this.host({ kind: "dirty-log-off" });
-    else this.host({ kind: "reclaim", start: this.pick(dataFrames) as Gfn, frames: 1 });
+    else {
+      const kind = choice < 994 ? "reclaim" : "evict";
+      this.host({ kind, start: this.pick(dataFrames) as Gfn, frames: 1 });
+    }
   }
 
   host(event: HostEvent): void {
