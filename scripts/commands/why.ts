@@ -40,7 +40,7 @@ Every number printed is counted by this run. A claim that the run does not bear 
 
 Topics and their experiments:
 ${Object.entries(topics)
-  .map(([name, { experiments }]) => `  ${name}: ${Object.keys(experiments).join(", ")}`)
+  .map(([name, { experiments }]) => `  ${name}:\n    ${Object.keys(experiments).join(", ")}`)
   .join("\n")}
 
 Examples:
