@@ -35,8 +35,6 @@ type Scheme = (typeof schemes)[number];
 /** Enough updates to be a rate, enough accesses to be warm. */
 const updatesMin = 10;
 const accessesMin = 10_000;
-/** A little more than the largest second-level TLB among the processors holds (2048); more only costs time. */
-const coldPages = 2304;
 
 function cellPoint(
   { preset }: Generation,
@@ -45,7 +43,7 @@ function cellPoint(
   perMillion: number,
 ): WhyPoint {
   const accesses = Math.max(accessesMin, Math.ceil((updatesMin * 1_000_000) / perMillion));
-  const params = { accesses, missPermille, updatesPerMillion: perMillion, pages: coldPages };
+  const params = { accesses, missPermille, updatesPerMillion: perMillion };
   return { engine, preset, workload: "frontier", params };
 }
 
