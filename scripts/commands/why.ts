@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { Command } from "@commander-js/extra-typings";
 import { pick } from "../../bench/config-error.ts";
 import { pointWeight } from "../../bench/point.ts";
-import { defaultTopic, topics } from "../../bench/why/index.ts";
+import { defaultTopic, topicFolder, topics } from "../../bench/why/index.ts";
 import type { Topic } from "../../bench/why/topic.ts";
 import { planOf, runWhy } from "../../bench/why/run-why.ts";
 import { writeAnswer } from "../../bench/why/write-answer.ts";
@@ -49,7 +49,7 @@ Examples:
     )
     .action(async ({ topic, workers, quiet, ...options }) => {
       const { title, experiments } = pick(topics, topic, "--topic");
-      const out = options.out ?? (topic === defaultTopic ? "results/why" : `results/why-${topic}`);
+      const out = options.out ?? topicFolder(topic);
       const chosen = chosenOf(experiments, options.only);
       const { points } = planOf(chosen);
       const abort = new AbortController();
