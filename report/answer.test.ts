@@ -98,7 +98,7 @@ describe("text of an answer", () => {
   it("says so when the run does not bear a claim out", () => {
     const failed = { ...part, checks: [{ direction: "slower", holds: false }] };
     expect(answerText([failed], 80)).toContain("NOT BORNE OUT by this run (slower)");
-    expect(answerMarkdown([failed])).toContain("**does not hold**: slower");
+    expect(answerMarkdown("Why?", [failed])).toContain("**does not hold**: slower");
     expect(answerText([part], 80)).not.toContain("NOT BORNE OUT");
   });
 
@@ -109,7 +109,7 @@ describe("text of an answer", () => {
   });
 
   it("shows each figure of a claim below it", () => {
-    const text = answerMarkdown([part]);
+    const text = answerMarkdown("Why?", [part]);
     for (const { name } of part.figures) expect(text).toContain(`(charts/${name}.png)`);
   });
 });

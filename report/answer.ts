@@ -48,7 +48,7 @@ function paragraph(label: string, text: string, width: number): string[] {
   return wrapWords(label + text, Math.max(20, width - 3)).map((line) => `   ${line}`);
 }
 
-export function answerMarkdown(parts: readonly AnswerPart[]): string {
+export function answerMarkdown(title: string, parts: readonly AnswerPart[]): string {
   const sections = parts.map((part, index) =>
     [
       `## ${index + 1}. ${part.title}`,
@@ -64,7 +64,7 @@ export function answerMarkdown(parts: readonly AnswerPart[]): string {
   );
   const intro =
     "Every number here was counted by this run and priced by the cost files; every file named is beside this one.";
-  return `${["# Why EPT beat shadow paging, and when it did not", intro, ...sections].join("\n\n")}\n`;
+  return `${[`# ${title}`, intro, ...sections].join("\n\n")}\n`;
 }
 
 /** The charts that the claims point at. */

@@ -7,10 +7,12 @@ import { presetCosts } from "../cost-file.ts";
 import type { ResultRows } from "../result.ts";
 import type { Experiment } from "./experiment.ts";
 import { findingsOf } from "./findings.ts";
-import { experiments } from "./index.ts";
 import { type Account, players } from "./players.ts";
 import { repricedRow } from "./repriced-row.ts";
 import { type NamedFinding, runWhy } from "./run-why.ts";
+import { shadowOrEpt } from "./topics/shadow-or-ept.ts";
+
+const { experiments } = shadowOrEpt;
 
 /** As `shadewalk why` runs them, but for a coarser map of fewer processors. */
 const tested: Readonly<Record<string, Experiment>> = {

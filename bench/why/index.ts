@@ -1,29 +1,11 @@
 /**
- * The registry of experiments, in the order of the argument: a new one is its file and a line here.
+ * The registry of topics: a new one is its file in `topics/` and a line here. The first is the default.
  */
-import type { Experiment } from "./experiment.ts";
-import { ablation } from "./experiments/ablation.ts";
-import { breakEven } from "./experiments/break-even.ts";
-import { cr3 } from "./experiments/cr3.ts";
-import { cycles } from "./experiments/cycles.ts";
-import { frontier } from "./experiments/frontier.ts";
-import { latency } from "./experiments/latency.ts";
-import { lazy } from "./experiments/lazy.ts";
-import { memory } from "./experiments/memory.ts";
-import { operations } from "./experiments/operations.ts";
-import { shadowWins } from "./experiments/shadow-wins.ts";
-import { walkReferences } from "./experiments/walk-references.ts";
+import type { Topic } from "./topic.ts";
+import { shadowOrEpt } from "./topics/shadow-or-ept.ts";
 
-export const experiments = {
-  cycles,
-  operations,
-  cr3,
-  lazy,
-  "walk-references": walkReferences,
-  latency,
-  "shadow-wins": shadowWins,
-  memory,
-  ablation,
-  frontier,
-  "break-even": breakEven,
-} as const satisfies Record<string, Experiment>;
+export const topics: Readonly<Record<string, Topic>> = {
+  "shadow-or-ept": shadowOrEpt,
+};
+
+export const defaultTopic = "shadow-or-ept";
