@@ -4,6 +4,7 @@ import { cost } from "./cost.ts";
 import { fuzz } from "./fuzz.ts";
 import { lab } from "./lab.ts";
 import { list } from "./list.ts";
+import { migrate } from "./migrate.ts";
 import { merge } from "./merge.ts";
 import { price } from "./price.ts";
 import { report } from "./report.ts";
@@ -26,6 +27,7 @@ export const commands = [
   run,
   walk,
   trace,
+  migrate,
   fuzz,
   price,
   cost,
