@@ -72,6 +72,8 @@ export const events = {
   },
   host: {
     fault: { counters: ["hostFaults"], category: "host" },
+    majorFault: { counters: ["hostMajorFaults"], category: "host" },
+    swapOut: { counters: ["hostSwapOuts"], category: "host" },
   },
 } as const satisfies Record<string, Record<string, Event>>;
 

@@ -15,7 +15,7 @@ import { nestedControls } from "./controls.ts";
 import type { DirtyTracker, LoggedTables } from "./dirty/tracker.ts";
 import { noTracker } from "./dirty/tracker.ts";
 import type { EngineFactory } from "./engine.ts";
-import { createHostMemory } from "./host-memory.ts";
+import { createHostMemory, neighboursIn } from "./host-memory.ts";
 import { findPlace, forEachLeaf, makePlace, type RadixTree, splitLeaf } from "./radix.ts";
 
 /** Read, write, execute in EPT; present, write, user in NPT: the same three bits. */
@@ -123,9 +123,22 @@ export function createNested(
     firstLedger().remoteFlushes += vcpus.length - 1;
   }
 
+  /** The host's page may be split by what it does next, so a 2 MiB leaf goes as a whole, as in KVM. */
+  function unmap(start: Gfn, frames: number): void {
+    const ledger = firstLedger();
+    forEachLeaf(tree, start, frames, ({ table, index, level }, page) => {
+      const low = bytes.readLow(table, index);
+      if (level === 2) ledger.neighboursUnmapped += neighboursIn(page, start, frames);
+      // What an A/D scan would have read there. A logged page is mapped by 4 KiB.
+      if ((low & dirtyBit) !== 0) tracker.wrote(page as Gfn);
+      bytes.write(table, index, 0, 0);
+      ledger.entriesDropped += 1;
+    });
+    flush();
+  }
+
   function reclaim(start: Gfn, frames: number): void {
     for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) {
-      if (memory.pfnOf(gfn) === -1) continue;
       const found = findPlace(tree, gfn);
       if (found.level === 2 && (bytes.readLow(found.table, found.index) & allRights) !== 0) {
         splitLeaf(tree, found);
@@ -137,6 +150,7 @@ export function createNested(
     flush();
   }
 
+  memory.attach({ unmap });
   return {
     memory,
     boot(vcpu, cr3) {
@@ -158,6 +172,9 @@ export function createNested(
           return [];
         case "reclaim":
           reclaim(event.start, event.frames);
+          return [];
+        case "evict":
+          memory.evict(event.start, event.frames);
           return [];
         case "dirty-log-clear":
         case "vcpu-run":

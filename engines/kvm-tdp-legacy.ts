@@ -15,7 +15,7 @@ import { ACC_ALL } from "./guest-walk.ts";
 import { childOf, isLeaf, MMU_WRITABLE, readLow } from "./kvm/entries.ts";
 import { directChild, mappingLevel, prefetchAround } from "./kvm/fetch.ts";
 import { getPage } from "./kvm/find-page.ts";
-import { answerHost } from "./kvm/host-events.ts";
+import { answerHost, notifierOf } from "./kvm/host-events.ts";
 import { setLeaf } from "./kvm/leaf.ts";
 import { shadowPolicies } from "./kvm/policy.ts";
 import type { ShadowPage } from "./kvm/shadow-page.ts";
@@ -24,6 +24,7 @@ import { makeRoom } from "./kvm/zap.ts";
 
 export const kvmTdpLegacy: EngineFactory = (machine) => {
   const vm = createVm(machine, shadowPolicies["kvm-6.1"], "nested");
+  vm.guest.attach(notifierOf(vm));
   const { nestedLevels, preset } = machine.options;
   let root: ShadowPage | null = null;
   return {

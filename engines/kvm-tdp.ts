@@ -13,7 +13,7 @@ import type { Hypervisor, VirtualCpu } from "../machine/hypervisor.ts";
 import type { Machine } from "../machine/machine.ts";
 import { nestedControls } from "./controls.ts";
 import type { EngineFactory } from "./engine.ts";
-import { createHostMemory } from "./host-memory.ts";
+import { createHostMemory, neighboursIn } from "./host-memory.ts";
 import { DirtyLog, type FrameRange } from "./kvm/dirty-log.ts";
 import { MMU_WRITABLE } from "./kvm/entries.ts";
 import {
@@ -41,6 +41,7 @@ class NestedTables {
     this.bytes = machine.memory;
     this.ledger = machine.vcpus[0]!.ledger;
     this.memory = createHostMemory(machine);
+    this.memory.attach({ unmap: (start, frames) => this.unmap({ start, frames }) });
     this.tree = {
       memory: this.bytes,
       root: this.bytes.allocateTable(),
@@ -119,10 +120,18 @@ class NestedTables {
   }
 
   reclaim(range: FrameRange): void {
-    this.forEach(range, (place) => this.drop(place));
+    this.unmap(range);
     for (let gfn = range.start; gfn < range.start + range.frames; gfn = (gfn + 1) as Gfn) {
       this.memory.reclaim(gfn);
     }
+  }
+
+  private unmap(range: FrameRange): void {
+    const { start, frames } = range;
+    this.forEach(range, (place, page) => {
+      if (place.level === 2) this.ledger.neighboursUnmapped += neighboursIn(page, start, frames);
+      this.drop(place);
+    });
     this.flush();
   }
 
@@ -134,7 +143,10 @@ class NestedTables {
     return this.bytes.readHigh(place.table, place.index);
   }
 
-  private forEach({ start, frames }: FrameRange, visit: (place: EntryPlace) => void): void {
+  private forEach(
+    { start, frames }: FrameRange,
+    visit: (place: EntryPlace, page: number) => void,
+  ): void {
     forEachLeaf(this.tree, start, frames, visit);
   }
 
@@ -200,6 +212,7 @@ export const kvmTdp: EngineFactory = (machine): Hypervisor => {
       else if (event.kind === "dirty-log-get") return tables.dirtyLogGet();
       else if (event.kind === "dirty-log-off") tables.dirtyLogOff();
       else if (event.kind === "reclaim") tables.reclaim(event);
+      else if (event.kind === "evict") tables.memory.evict(event.start, event.frames);
       return [];
     },
   };

@@ -11,7 +11,7 @@ import { assert } from "../machine/assert.ts";
 import type { Controls, Registers, Resolution, VmExit } from "../machine/exit.ts";
 import { shadowControls } from "./controls.ts";
 import type { EngineFactory } from "./engine.ts";
-import { answerHost } from "./kvm/host-events.ts";
+import { answerHost, notifierOf } from "./kvm/host-events.ts";
 import { invalidateIn } from "./kvm/invalidate.ts";
 import { answerPageFault } from "./kvm/page-fault.ts";
 import { type ShadowPolicy, shadowPolicies } from "./kvm/policy.ts";
@@ -22,6 +22,7 @@ import { createVm, type VcpuState, type Vm } from "./kvm/vm.ts";
 export function createShadowLazy(policy: ShadowPolicy): EngineFactory {
   return (machine) => {
     const vm = createVm(machine, policy, "shadow");
+    vm.guest.attach(notifierOf(vm));
     const { vpid } = machine.options.preset;
     return {
       memory: vm.guest,

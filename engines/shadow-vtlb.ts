@@ -6,10 +6,11 @@
  *
  * Source: SDM vol. 3C 33.3 "Memory Virtualization", the virtual TLB algorithm.
  */
-import type { Gfn, Vpn } from "../machine/address.ts";
+import { type Gfn, pagesPerEntry, type Vpn } from "../machine/address.ts";
 import {
   A,
   D,
+  frameOf,
   highHalf,
   lowHalf,
   NX_HIGH,
@@ -34,7 +35,7 @@ import {
   type WalkRequest,
 } from "./guest-walk.ts";
 import { createHostMemory } from "./host-memory.ts";
-import { emptyTree, findPlace, makePlace, type RadixTree } from "./radix.ts";
+import { emptyTree, findPlace, forEachLeaf, makePlace, type RadixTree } from "./radix.ts";
 
 /** One vCPU's shadow: a tree by VPN, and which 2 MiB regions hold fragments of larger guest pages. */
 interface VirtualTlb {
@@ -67,6 +68,22 @@ export const shadowVtlb: EngineFactory = (machine) => {
     emptyTree(tlb.tree);
     tlb.fragments.clear();
     vcpu.mmu.flushLinear();
+  }
+
+  /** No reverse map says which entries map a frame, so all of them go, as at a CR3 write. */
+  function unmap(start: Gfn, frames: number): void {
+    const asked = new Set<number>();
+    for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn)
+      asked.add(memory.pfnOf(gfn));
+    for (const vcpu of vcpus) {
+      const { tree } = tlbOf(vcpu);
+      forEachLeaf(tree, 0, pagesPerEntry(tree.levels + 1), ({ table, index }) => {
+        const pfn = frameOf(bytes.readLow(table, index), bytes.readHigh(table, index));
+        if (!asked.has(pfn)) vcpu.ledger.neighboursUnmapped += 1;
+        vcpu.ledger.entriesDropped += 1;
+      });
+      empty(vcpu);
+    }
   }
 
   function dropRegion({ tree, fragments }: VirtualTlb, region: number): void {
@@ -153,6 +170,7 @@ export const shadowVtlb: EngineFactory = (machine) => {
     vcpu.setControls(shadowControls(walkMode, options.preset.vpid));
   }
 
+  memory.attach({ unmap });
   return {
     memory,
     boot(vcpu, _cr3, registers) {
@@ -185,6 +203,7 @@ export const shadowVtlb: EngineFactory = (machine) => {
       }
     },
     host(event) {
+      if (event.kind === "evict") memory.evict(event.start, event.frames);
       if (event.kind === "reclaim") {
         for (let gfn = event.start; gfn < event.start + event.frames; gfn = (gfn + 1) as Gfn) {
           memory.reclaim(gfn);

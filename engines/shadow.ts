@@ -17,7 +17,7 @@ import { shadowControls } from "./controls.ts";
 import { type DirtyTracker, type LoggedTables, noTracker } from "./dirty/tracker.ts";
 import type { EngineFactory, ShadowInspect } from "./engine.ts";
 import { ACC_WRITE, createWalk, walkGuest, type WalkHost, type WalkRequest } from "./guest-walk.ts";
-import { createHostMemory } from "./host-memory.ts";
+import { createHostMemory, neighboursIn } from "./host-memory.ts";
 import { findPlace } from "./radix.ts";
 import { type ShadowTable, ShadowTables } from "./shadow/tables.ts";
 
@@ -189,10 +189,17 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
     }
   }
 
+  function unmap(start: Gfn, frames: number): void {
+    for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) {
+      const first = (gfn - (gfn % 512)) as Gfn;
+      serving.neighboursUnmapped += tables.dropFrame(gfn) * neighboursIn(first, start, frames);
+    }
+    flushAlways();
+  }
+
   function reclaim(start: Gfn, frames: number): void {
     tables.flushNeeded = true;
     for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) {
-      if (memory.pfnOf(gfn) === -1) continue;
       tables.dropFrame(gfn);
       memory.reclaim(gfn);
       // What was a table reads as zeros now.
@@ -203,6 +210,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
     }
   }
 
+  memory.attach({ unmap });
   return {
     memory,
     boot(vcpu, _cr3, registers) {
@@ -220,6 +228,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
       if (event.kind === "dirty-log-on") tracker.start(logged, event.start, event.frames);
       else if (event.kind === "dirty-log-off") tracker.stop();
       else if (event.kind === "reclaim") reclaim(event.start, event.frames);
+      else if (event.kind === "evict") memory.evict(event.start, event.frames);
       const report = event.kind === "dirty-log-get" ? tracker.collect() : [];
       serving.dirtyPagesReported += report.length;
       flushIfNeeded();

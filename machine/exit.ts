@@ -154,5 +154,7 @@ export type HostEvent =
   | { readonly kind: "dirty-log-off" }
   /** Frames replaced by others, their mappings dropped; contents are lost (balloon, madvise). */
   | { readonly kind: "reclaim"; readonly start: Gfn; readonly frames: number }
+  /** Frames swapped out: their mappings dropped, their contents kept; the next touch of each brings them back. */
+  | { readonly kind: "evict"; readonly start: Gfn; readonly frames: number }
   /** In lock step: this vCPU enters the guest again after another one ran; what was asked of it meanwhile is done now. */
   | { readonly kind: "vcpu-run"; readonly vcpu: number };

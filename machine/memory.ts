@@ -11,6 +11,16 @@ import type { Pfn } from "./address.ts";
 import { assert } from "./assert.ts";
 import { highHalf, lowHalf } from "./entry.ts";
 
+/** What a frame holds, kept outside memory: on a swap device, on a wire. */
+export interface FrameContents {
+  /** Its bytes; null when it has none. */
+  readonly words: Int32Array | null;
+  readonly stamp: number;
+}
+
+/** Stamp of a frame whose contents are elsewhere: no page has this version, so whoever still uses it is found out. */
+const vacated = -1;
+
 /** int32 words per 4 KiB frame, and log2 of it: `slot << 10` is the arena index of a frame's first word. */
 const wordsPerFrame = 1024;
 export const slotShift = 10;
@@ -157,6 +167,22 @@ export class PhysicalMemory {
       this.next.fill(0, target << (slotShift - 1), (target + 1) << (slotShift - 1));
     }
     this.stamps[to] = stamp;
+  }
+
+  /** Takes the contents out. Nobody may use the frame until something is put into it. */
+  vacate(pfn: Pfn): FrameContents {
+    const stamp = this.stamps[pfn]!;
+    this.stamps[pfn] = vacated;
+    const slot = this.slotOf[pfn]!;
+    const words = this.words.slice(slot << slotShift, (slot + 1) << slotShift);
+    return { words: slot === 0 ? null : words, stamp };
+  }
+
+  /** The frame gets these bytes and this stamp. */
+  fill(pfn: Pfn, { words, stamp }: FrameContents): void {
+    this.zero(pfn);
+    if (words !== null) this.words.set(words, this.slot(pfn) << slotShift);
+    this.stamps[pfn] = stamp;
   }
 
   /** Bytes of hypervisor tables, at their peak. */

@@ -121,6 +121,12 @@ const acts: Readonly<Record<string, Act>> = {
     // What the host took comes back as zeros under a hypervisor, and stays on bare metal.
     script.zero(start);
   },
+  // Tables and all: a page that is swapped out keeps what it holds.
+  swapOut: (script) => {
+    const frames = 1 + script.prng.below(4);
+    const start = script.prng.chance(70) ? anyData(script) : anyTable(script);
+    script.emit({ op: "host", event: { kind: "evict", start, frames } });
+  },
 };
 
 /** Writes about `ops` ops of an orderly guest, one group of ops per thing it does. */
@@ -140,6 +146,10 @@ function anyPlace(script: GuestScript): { readonly space: Space; readonly vpn: V
 
 function anyData({ prng }: GuestScript): Gfn {
   return (firstData + prng.below(prng.chance(70) ? 24 : 1000)) as Gfn;
+}
+
+function anyTable(script: GuestScript): Gfn {
+  return script.pick([...script.pick(script.guest.spaces).tables.values()]);
 }
 
 function leafTable(space: Space, vpn: Vpn): Gfn | undefined {

@@ -103,6 +103,11 @@ const acts: Readonly<Record<string, Act>> = {
     const frames = 1 + script.prng.below(4);
     script.emit({ op: "host", event: { kind: "reclaim", start, frames } });
   },
+  swapOut: (script) => {
+    const frames = 1 + script.prng.below(4);
+    const start = script.prng.chance(50) ? anyData(script) : anyTable(script);
+    script.emit({ op: "host", event: { kind: "evict", start, frames } });
+  },
 };
 
 /** Least weight of the kinds that any program needs, or nothing happens at all. */

@@ -51,6 +51,7 @@ export class DirtyModel {
         for (let gfn = event.start as number; gfn < event.start + event.frames; gfn++)
           this.written.delete(gfn);
         return undefined;
+      case "evict":
       case "vcpu-run":
         return undefined;
     }

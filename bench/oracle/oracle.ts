@@ -245,12 +245,13 @@ export class Oracle implements Observer {
 
   /** Data versions: a store makes a new one, a load must see the latest. */
   private complete(vcpu: Vcpu, vpn: number, high: number, gfn: number, pfn: Pfn): void {
-    if ((high & STORE) !== 0) {
-      this.frames.advance(gfn, pfn);
-      this.dirty.stored(gfn);
-    } else if (!this.frames.holdsLatest(gfn, pfn)) {
+    // A store changes part of a page: what it leaves must be right as well.
+    if (!this.frames.holdsLatest(gfn, pfn)) {
       this.fail(this.query(vcpu, vpn, high), `found old data in pfn ${hex(pfn)} (gfn ${hex(gfn)})`);
     }
+    if ((high & STORE) === 0) return;
+    this.frames.advance(gfn, pfn);
+    this.dirty.stored(gfn);
   }
 
   private supersedeFrame(gfn: number, pfn: Pfn): void {

@@ -13,12 +13,16 @@ export const accessedDirtyTracker: TrackerFactory = () => {
   let tables: LoggedTables | null = null;
   let first = 0 as Gfn;
   let frames = 0;
+  /** Pages whose leaf went with D set: no scan will find them. */
+  const unmapped = new Set<Gfn>();
+  const isLogged = (gfn: Gfn): boolean => tables !== null && gfn >= first && gfn < first + frames;
 
   return {
     start(logged, start, count) {
       tables = logged;
       first = start;
       frames = count;
+      unmapped.clear();
       logged.splitHuge(start, count);
       logged.forEachMapped(start, count, (gfn) => logged.clearDirty(gfn));
       logged.flush();
@@ -33,16 +37,24 @@ export const accessedDirtyTracker: TrackerFactory = () => {
       let scanned = 0;
       logged.forEachMapped(first, frames, (gfn) => {
         scanned += 1;
-        if (logged.clearDirty(gfn)) report.push(gfn);
+        if (!logged.clearDirty(gfn)) return;
+        report.push(gfn);
+        unmapped.delete(gfn);
       });
+      const isFlushDue = report.length > 0;
+      report.push(...unmapped);
+      report.sort((a, b) => a - b);
+      unmapped.clear();
       const asker = logged.vcpus[0];
       if (asker !== undefined) asker.ledger.dirtyScanEntries += scanned;
-      if (report.length > 0) logged.flush();
+      if (isFlushDue) logged.flush();
       return report;
     },
-    isLogged: (gfn) => tables !== null && gfn >= first && gfn < first + frames,
+    isLogged,
     mayMapWritable: () => true,
-    wrote() {},
+    wrote(gfn) {
+      if (isLogged(gfn)) unmapped.add(gfn);
+    },
     exited() {},
   };
 };

@@ -11,6 +11,7 @@ import type { HostEvent } from "../../machine/exit.ts";
 import type { FrameRange } from "./dirty-log.ts";
 import { dropLeaf, dropMappings, protectMappings } from "./entries.ts";
 import { mostLevel } from "./fetch.ts";
+import { type MmuNotifier, neighboursIn } from "../host-memory.ts";
 import { flushRemote, type Vm } from "./vm.ts";
 
 const sizes = [1, 2, 3] as const;
@@ -61,13 +62,31 @@ function dropCollapsible(vm: Vm, gfn: Gfn): boolean {
   return isDropped;
 }
 
-function reclaim(vm: Vm, range: FrameRange): void {
+/** Drops what maps the range; a large entry goes as a whole. */
+function unmap(vm: Vm, range: FrameRange): void {
   let isStale = false;
   for (const level of sizes) {
-    for (const gfn of pagesIn(range, level)) if (dropMappings(vm, gfn, level)) isStale = true;
+    for (const gfn of pagesIn(range, level)) {
+      const entries = vm.maps[level].entries(gfn).length;
+      if (entries === 0) continue;
+      if (level === 2) {
+        vm.ledger.neighboursUnmapped += entries * neighboursIn(gfn, range.start, range.frames);
+      }
+      dropMappings(vm, gfn, level);
+      isStale = true;
+    }
   }
-  for (const gfn of pagesIn(range, 1)) vm.guest.reclaim(gfn);
   if (isStale) flushRemote(vm);
+}
+
+/** The engine's side of its host memory. */
+export function notifierOf(vm: Vm): MmuNotifier {
+  return { unmap: (start, frames) => unmap(vm, { start, frames }) };
+}
+
+function reclaim(vm: Vm, range: FrameRange): void {
+  unmap(vm, range);
+  for (const gfn of pagesIn(range, 1)) vm.guest.reclaim(gfn);
 }
 
 /** Answers an event; `vcpu-run` is the caller's. */
@@ -89,6 +108,9 @@ export function answerHost(
       return [];
     case "reclaim":
       reclaim(vm, event);
+      return [];
+    case "evict":
+      vm.guest.evict(event.start, event.frames);
       return [];
   }
 }

@@ -175,13 +175,16 @@ export class ShadowTables {
     }
   }
 
-  /** The host took the frame: every leaf that maps it goes. */
-  dropFrame(gfn: Gfn): void {
-    this.dropHuge((gfn - (gfn % 512)) as Gfn);
+  /** The host took the frame: every leaf that maps it goes. Returns how many of them mapped its neighbours too. */
+  dropFrame(gfn: Gfn): number {
+    const first = (gfn - (gfn % 512)) as Gfn;
+    const huge = this.hugeLeaves.of(first).length;
+    this.dropHuge(first);
     for (const place of this.leaves.of(gfn).slice()) {
       this.drop(this.byId.get(Math.floor(place / 512))!, place % 512);
       this.flushNeeded = true;
     }
+    return huge;
   }
 
   forEachMapped(start: Gfn, frames: number, visit: (gfn: Gfn) => void): void {

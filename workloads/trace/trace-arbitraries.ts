@@ -73,7 +73,10 @@ function opOf(levels: PagingLevels): fc.Arbitrary<TraceOp> {
     fc.record({ op: fc.constant("vcpu"), id: fc.integer({ min: 0, max: 3 }) }),
     fc.record({ op: fc.constant("phase"), name: fc.stringMatching(/^[a-z0-9_=;-]{1,12}$/) }),
     fc
-      .record({ kind: fc.constantFrom("dirty-log-on", "dirty-log-clear", "reclaim"), range })
+      .record({
+        kind: fc.constantFrom("dirty-log-on", "dirty-log-clear", "reclaim", "evict"),
+        range,
+      })
       .map(({ kind, range: [start, frames] }): TraceOp => {
         return { op: "host", event: { kind, start: start as Gfn, frames } };
       }),

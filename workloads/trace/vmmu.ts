@@ -178,10 +178,10 @@ export class VmmuParser {
       tokens.exactly(2);
       return { kind };
     }
-    const isClear = kind === "dirty-log-clear" && version === 3;
-    if (!isClear && kind !== "dirty-log-on" && kind !== "reclaim") {
-      const third = version === 3 ? "dirty-log-clear, " : "";
-      const allowed = `dirty-log-on, dirty-log-get, ${third}dirty-log-off or reclaim`;
+    const isNew = (kind === "dirty-log-clear" || kind === "evict") && version === 3;
+    if (!isNew && kind !== "dirty-log-on" && kind !== "reclaim") {
+      const [clear, evict] = version === 3 ? ["dirty-log-clear, ", ", evict"] : ["", ""];
+      const allowed = `dirty-log-on, dirty-log-get, ${clear}dirty-log-off, reclaim${evict}`;
       return tokens.fail("host event", kind, allowed);
     }
     tokens.exactly(4);
