@@ -73,6 +73,7 @@ export function createHostMemory(machine: Machine): HostMemory {
     memory.fill(pfn, contents);
     const place = makePlace(tree, hvaOf(gfn), 1);
     memory.writeEntry(place.table, place.index, pfn, hostFlags);
+    host.onReturn?.(gfn);
     return pfn;
   }
 
@@ -121,8 +122,9 @@ export function createHostMemory(machine: Machine): HostMemory {
     if (ledger !== undefined) ledger.hostSwapOuts += 1;
   }
 
-  return {
+  const host: HostMemory = {
     frames: guestFrames,
+    onReturn: null,
     attach(engine) {
       assert(notifier === null, "host memory: two engines map it");
       notifier = engine;
@@ -159,6 +161,7 @@ export function createHostMemory(machine: Machine): HostMemory {
       memory.write(touch(gfn), index, low, high);
     },
   };
+  return host;
 }
 
 /** Frames of the 2 MiB page at `first` that do not lie in [start, start + frames). */

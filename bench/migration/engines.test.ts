@@ -4,6 +4,7 @@ import type { Gfn } from "../../machine/address.ts";
 import { checkedGuest } from "../oracle/checked-guest.ts";
 import { firstData } from "../fuzz/guest-image.ts";
 import { engineProblem, loggingEngines } from "./engines.ts";
+import { defaultSettings } from "./settings.ts";
 
 it.each(Object.keys(engines) as (keyof typeof engines)[])(
   "%s: keeps a dirty log or is refused",
@@ -17,7 +18,8 @@ it.each(Object.keys(engines) as (keyof typeof engines)[])(
     vcpu.drain();
     const keepsLog = hypervisor.host({ kind: "dirty-log-get" }).length > 0;
     expect(loggingEngines.includes(engine)).toBe(keepsLog);
-    expect(engineProblem(engine, "precopy") === undefined).toBe(keepsLog);
-    expect(engineProblem(engine, "postcopy") === undefined).toBe(engine !== "native");
+    expect(engineProblem(engine, defaultSettings) === undefined).toBe(keepsLog);
+    const moved = { mode: "postcopy", postcopyAfterRounds: 0 } as const;
+    expect(engineProblem(engine, moved) === undefined).toBe(engine !== "native");
   },
 );

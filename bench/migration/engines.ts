@@ -3,7 +3,7 @@
  */
 import { engines } from "../../engines/index.ts";
 import { baselineEngine } from "../result.ts";
-import type { MigrationMode } from "./settings.ts";
+import type { MigrationSettings } from "./settings.ts";
 
 /** Engines that accept dirty-log events and report nothing; a test asks each of them. */
 const withoutLog: ReadonlySet<string> = new Set([
@@ -20,9 +20,13 @@ export const loggingEngines: readonly string[] = Object.keys(engines).filter(
 );
 
 /** Why a guest cannot be migrated so under this engine, or nothing. */
-export function engineProblem(engine: string, mode: MigrationMode): string | undefined {
+export function engineProblem(
+  engine: string,
+  { mode, postcopyAfterRounds }: Pick<MigrationSettings, "mode" | "postcopyAfterRounds">,
+): string | undefined {
   if (engine === baselineEngine) return `${engine}: bare metal has no host that could migrate it`;
-  if (mode === "postcopy" || !withoutLog.has(engine)) return undefined;
+  const movesAtOnce = mode === "postcopy" && postcopyAfterRounds === 0;
+  if (movesAtOnce || !withoutLog.has(engine)) return undefined;
   const allowed = loggingEngines.join(", ");
-  return `${engine}: keeps no dirty log, which pre-copy needs. Allowed: ${allowed}`;
+  return `${engine}: keeps no dirty log, which rounds of pre-copy need. Allowed: ${allowed}`;
 }

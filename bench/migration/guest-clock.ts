@@ -67,6 +67,18 @@ export class GuestClock {
     return { result, cycles };
   }
 
+  /** The same for what touches neither vCPU nor log, in the middle of an access too; its time is not asked for. */
+  aside(body: () => void): void {
+    const { vcpus } = this.parts.machine;
+    const before = vcpus.map(({ ledger }) => ({ ...ledger }));
+    body();
+    for (const [index, { ledger }] of vcpus.entries()) {
+      const spent = subtract(ledger, before[index] ?? ledger);
+      addInto(this.thread, spent);
+      this.threadCycles += totalCycles(price(spent, 0, this.parts.cost));
+    }
+  }
+
   /** Prices are linear, so a difference of two sums is the price of what lies between. */
   private sinceBoot(): GuestWork {
     let cycles = -this.threadCycles;

@@ -48,6 +48,13 @@ export function isZeroPage({ version, words }: PageContent): boolean {
   return version === 0 && (words === null || words.every((word) => word === 0));
 }
 
+/** What an arrival is judged by. */
+export interface ArrivalCheck {
+  readonly source: SourceMemory;
+  /** Named in mismatches. */
+  readonly engine: string;
+}
+
 export class DestinationMemory {
   private readonly versions: Int32Array;
   private readonly words = new Map<number, Int32Array>();
@@ -70,6 +77,23 @@ export class DestinationMemory {
   discard(gfn: number): void {
     this.versions[gfn] = missing;
     this.words.delete(gfn);
+  }
+
+  /**
+   * Compares a page that has just come with what it was when its guest left the source, and with what the guest
+   * wrote last: a store since then went to a page that was not there.
+   */
+  checkArrival(gfn: number, left: PageContent, { source, engine }: ArrivalCheck): void {
+    const here = this.versions[gfn] ?? missing;
+    if (here !== left.version) {
+      throw mismatch(engine, gfn, `left with version ${left.version}, arrived with ${here}`);
+    }
+    const latest = source.frames.latest(gfn);
+    if (here !== latest) {
+      throw mismatch(engine, gfn, `got version ${latest} before it arrived, with version ${here}`);
+    }
+    const index = firstDifference(left.words, this.words.get(gfn) ?? null);
+    if (index >= 0) throw mismatch(engine, gfn, `arrived with another entry ${index}`);
   }
 
   /**

@@ -39,7 +39,7 @@ const mistakes: readonly (readonly [name: string, text: string, expected: string
   [
     "an engine without a log",
     `${body.replace("ept-pml", "ept-pml, ept")}migrations:\n  - mode: precopy\n`,
-    "m.yaml:2: engines: ept: keeps no dirty log, which pre-copy needs. Allowed: ",
+    "m.yaml:2: engines: ept: keeps no dirty log, which rounds of pre-copy need. Allowed: ",
   ],
 ];
 

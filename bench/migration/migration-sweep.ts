@@ -46,7 +46,7 @@ export function parseMigrationSweep(
     settings.map((migration) => ({ ...key, migration })),
   );
   for (const { engine, migration } of points) {
-    const problem = engineProblem(engine, migration.mode);
+    const problem = engineProblem(engine, migration);
     if (problem !== undefined) throw yaml.complain(["engines"], problem);
   }
   return { ...sweep, points: points.map((key, id) => ({ ...key, id })) };

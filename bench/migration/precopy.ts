@@ -17,6 +17,9 @@ import type { Verdict } from "../result.ts";
 import type { Sender } from "./sender.ts";
 import type { Throttle } from "./throttle.ts";
 
+/** `stop`: the rest can be sent within the limit. `move`: it is time for post-copy. */
+export type Decision = "go on" | "stop" | "move";
+
 export interface SwitchOver {
   readonly verdict: Verdict;
   /** When the guest stopped at the source. */
@@ -29,6 +32,8 @@ export class PreCopy {
   readonly throttle: Throttle;
   private readonly sender: Sender;
   private startMs = 0;
+  /** Readings of the log that left too much. */
+  private passes = 0;
 
   constructor(sender: Sender, throttle: Throttle) {
     this.sender = sender;
@@ -41,19 +46,22 @@ export class PreCopy {
     this.throttle.start(nowMs);
   }
 
-  /** What the wire did until `nowMs`. True when the rule says that the guest is to stop. */
-  advance(nowMs: number): boolean {
+  /** What the wire did until `nowMs`, and what is to happen to the guest then. */
+  advance(nowMs: number): Decision {
     const { link } = this.sender.parts;
+    if (this.isTimeToMove()) return "move";
     while (link.freeAtMs < nowMs) {
       if (!this.isLittleLeft()) {
         this.sender.sendNext();
         continue;
       }
       this.sync();
-      if (this.isLittleLeft()) return true;
+      if (this.isLittleLeft()) return "stop";
+      this.passes += 1;
+      if (this.isTimeToMove()) return "move";
       this.sender.open("precopy", this.throttle.percent);
     }
-    return false;
+    return "go on";
   }
 
   /** The guest stands still from `nowMs` on: the last reading, and the rest is sent. */
@@ -76,6 +84,11 @@ export class PreCopy {
     const { link, settings } = this.sender.parts;
     if (link.freeAtMs - this.startMs < settings.bandwidthWindowMs) return 0;
     return link.bytesPerMs * settings.downtimeLimitMs;
+  }
+
+  private isTimeToMove(): boolean {
+    const { mode, postcopyAfterRounds } = this.sender.parts.settings;
+    return mode === "postcopy" && this.passes >= postcopyAfterRounds;
   }
 
   private isLittleLeft(): boolean {

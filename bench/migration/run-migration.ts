@@ -113,7 +113,7 @@ function migrate(key: MigrationKey, options: MigrationRunOptions, unmigrated: Ti
   assert(frames !== undefined, "migration: nobody stamps data");
   const clock = new GuestClock({
     machine,
-    cost: options.cost,
+    cost: costWithoutSwap(options.cost),
     gigahertz: options.gigahertz,
     computeCyclesPerAccess: computeCyclesPerAccess(key, unmigrated),
   });
@@ -126,6 +126,12 @@ function migrate(key: MigrationKey, options: MigrationRunOptions, unmigrated: Ti
         const { result, cycles } = clock.onThread(() => hypervisor.host(event));
         return { reported: result, cycles };
       },
+      takeAway(start, count) {
+        clock.onThread(() => hypervisor.host({ kind: "evict", start, frames: count }));
+      },
+      putInPlace(gfn) {
+        clock.aside(() => hypervisor.memory.touch(gfn));
+      },
     },
     source: new SourceMemory(machine.memory, frames),
     destination: new DestinationMemory(machine.guestFrames),
@@ -134,6 +140,7 @@ function migrate(key: MigrationKey, options: MigrationRunOptions, unmigrated: Ti
   });
   const startTurn = Math.floor((unmigrated.turns * settings.startPercent) / 100);
   const migrator = new Migrator({ clock, sender, startTurn });
+  hypervisor.memory.onReturn = (gfn) => migrator.returned(gfn);
   try {
     runProgram(key, guest, migrator);
     migrator.programEnded();
@@ -141,6 +148,13 @@ function migrate(key: MigrationKey, options: MigrationRunOptions, unmigrated: Ti
     if (!(error instanceof MigrationOver)) throw error;
   }
   return { migrator, sender, accesses: machine.snapshot().ledger.accesses };
+}
+
+/** A page that is away comes over the link, which takes its own time: what is left of the fault is its handling. */
+function costWithoutSwap(cost: CostModel): CostModel {
+  const { host } = cost.events;
+  const handled = { ...host, majorFault: host.fault, swapOut: 0 };
+  return { ...cost, events: { ...cost.events, host: handled } };
 }
 
 interface Comparison {
@@ -154,24 +168,27 @@ interface Comparison {
 
 function outcomeOf(migrator: Migrator, sender: Sender, compared: Comparison): MigrationOutcome {
   const { start, end, unmigratedCycles, nativeCycles, cyclesPerMs } = compared;
-  const { switchOver } = migrator;
+  const { switchOver, postcopy } = migrator;
   assert(switchOver !== null, "migration: the guest was never moved");
   const { rounds } = sender.log;
   const sum = (name: "pagesSent" | "pagesResent" | "zeroPages" | "bytes" | "trackerCycles") =>
     rounds.reduce((total, round) => total + round[name], 0);
-  const runningMs = end.ms - start.ms;
+  // Post-copy's guest runs on after its stop, so the stop lies between start and end.
+  const standsStill = switchOver.verdict === "moved" ? switchOver.downtimeMs : 0;
+  const runningMs = end.ms - start.ms - standsStill;
+  const arrivedMs = Math.max(...rounds.map(({ endMs }) => endMs));
   const logged = rounds.reduce((total, { pagesDirtied }) => total + pagesDirtied, 0);
   return {
     verdict: switchOver.verdict,
-    rounds: rounds.filter(({ phase }) => phase === "precopy").length,
+    rounds: rounds.filter(({ phase, pagesSent }) => phase === "precopy" && pagesSent > 0).length,
     pagesSent: sum("pagesSent"),
     pagesResent: sum("pagesResent"),
     zeroPages: sum("zeroPages"),
     bytes: sum("bytes"),
     downtimeMs: switchOver.downtimeMs,
-    totalMs: switchOver.stoppedMs + switchOver.downtimeMs - start.ms,
-    pagesPulled: 0,
-    pullWaitMs: 0,
+    totalMs: arrivedMs - start.ms,
+    pagesPulled: postcopy.pagesPulled,
+    pullWaitMs: postcopy.waitMs,
     dirtyPagesPerSecond: ratio(logged * 1000, runningMs),
     guestSlowdown: ratio(runningMs * cyclesPerMs, unmigratedCycles),
     nativeSlowdown: ratio(runningMs * cyclesPerMs, nativeCycles),

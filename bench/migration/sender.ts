@@ -27,6 +27,10 @@ export interface MigrationHost {
   /** Returns the frames reported and how long the thread took. */
   act(event: HostEvent): { readonly reported: readonly Gfn[]; readonly cycles: number };
   readonly cyclesPerMs: number;
+  /** Post-copy's destination: these frames are not there yet; whoever touches one waits for it. */
+  takeAway(start: Gfn, frames: number): void;
+  /** Puts a frame in place that has come by itself, if nobody has touched it before. */
+  putInPlace(gfn: Gfn): void;
 }
 
 export interface SenderParts {
@@ -88,6 +92,11 @@ export class Sender {
     this.round.pagesDirtied = reported.length;
     this.round.pagesLeft = this.left.size;
     return this.left.size - before;
+  }
+
+  stopLog(): void {
+    this.act({ kind: "dirty-log-off" });
+    this.isUncleared.fill(0);
   }
 
   /** The host took frames away: nobody reports them, and their zeros must replace what was sent. */

@@ -4,7 +4,7 @@
  * Defaults are those of QEMU 9 (migration/options.c, migration/migration.c, migration/ram.c).
  */
 export const migrationModes = ["precopy", "postcopy"] as const;
-export type MigrationMode = (typeof migrationModes)[number];
+type MigrationMode = (typeof migrationModes)[number];
 
 /** Numbers and words only, so that sweep files and CSV lines hold them as they are. */
 export interface MigrationSettings {

@@ -3,6 +3,7 @@
  */
 import type { EngineFactory } from "../../engines/engine.ts";
 import { fastMmu } from "../../machine/fast.ts";
+import type { MmuFactory } from "../../machine/machine.ts";
 import { presets } from "../../machine/presets.ts";
 import { workloads } from "../../workloads/index.ts";
 import type { Workload } from "../../workloads/workload.ts";
@@ -20,6 +21,7 @@ export interface TestMigration {
   readonly settings?: Partial<MigrationSettings>;
   readonly backing?: "4k" | "2m";
   readonly check?: boolean;
+  readonly mmu?: MmuFactory;
   readonly seed?: number;
   /** Schemes beside the registry's: planted bugs. */
   readonly engineVariants?: Readonly<Record<string, EngineFactory>>;
@@ -48,7 +50,7 @@ export function migrateSmall(test: TestMigration): MigrationResult {
     },
     {
       preset: presets[preset],
-      mmu: fastMmu,
+      mmu: test.mmu ?? fastMmu,
       check: test.check ?? false,
       cost,
       gigahertz: clockOf(cost.name),

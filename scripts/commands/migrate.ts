@@ -149,12 +149,12 @@ function sweepOf(nameOrPath: string): Asked {
 }
 
 function askedOf(options: MigrateOptions): Asked {
-  const { engine: engines, workload, param = [], preset, backing, levels, seed, mode } = options;
+  const { engine: engines, workload, param = [], preset, backing, levels, seed } = options;
   const source = pick(catalogue.workloads, workload, "workload");
   const params = readParams(source, param);
   const migration = fullSettings(options);
   const points = engines.map((engine, id): MigrationKey => {
-    const problem = engineProblem(engine, mode);
+    const problem = engineProblem(engine, migration);
     if (problem !== undefined) throw new ConfigError(`--engine ${problem}`);
     const host = { preset, backing, ...levelsOf(levels), seed };
     return { id, engine, workload, params, ...host, migration };
