@@ -20,6 +20,7 @@ const choices: Readonly<Record<string, readonly (number | string)[]>> = {
   pageSize: ["4k", "2m"],
   kpti: [0, 1],
   pcid: [0, 1],
+  usedMemory: [0, 1],
 };
 
 /** 128 GiB of guest memory: what a machine is built with at most. */

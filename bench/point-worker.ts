@@ -2,17 +2,16 @@
  * What a worker thread does: runs one point and sends back its counts, or one line that says why not.
  */
 import { errorLine } from "./config-error.ts";
+import { hardwareFor } from "./hardware.ts";
 import { timed } from "./host-time.ts";
-import { mmuFor } from "./mmu-instances.ts";
-import { pointWeight } from "./point.ts";
 import type { PointOutcome, PointTask } from "./pool.ts";
 import { runPoint } from "./run-point.ts";
 
 /** The task that `bench/pool.ts` names. */
 export async function runTask({ key, preset, check }: PointTask): Promise<PointOutcome> {
   try {
-    const mmu = await mmuFor(pointWeight(key));
-    const { value, ...host } = timed(() => runPoint(key, { preset, mmu, check }));
+    const hardware = await hardwareFor(preset);
+    const { value, ...host } = timed(() => runPoint(key, { preset, ...hardware, check }));
     return { kind: "finished", finished: { ...value, host } };
   } catch (error) {
     return { kind: "failed", message: errorLine(error) };

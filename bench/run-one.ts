@@ -6,7 +6,7 @@ import { catalogue } from "./catalogue.ts";
 import { pick } from "./config-error.ts";
 import { presetCosts } from "./cost-file.ts";
 import { price, totalCycles } from "./cost.ts";
-import { mmuFor } from "./mmu-instances.ts";
+import { hardwareFor } from "./hardware.ts";
 import type { ParamValues } from "./params.ts";
 import type { Cycles, PointKey } from "./result.ts";
 import { runPoint } from "./run-point.ts";
@@ -43,7 +43,7 @@ export async function runOne(run: OneRun): Promise<OneOutcome> {
   pick(catalogue.engines, run.engine, "engine");
   const named = "trace" in program ? { workload: "trace", params: {} } : program;
   const key: PointKey = { id: 0, ...host, ...named };
-  const options = { preset, check, mmu: await mmuFor(Infinity) };
+  const options = { preset, check, ...(await hardwareFor(preset)) };
   const counted = await ("trace" in program
     ? runTrace(program.trace, key, options)
     : ofWorkload(key, options));

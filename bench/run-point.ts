@@ -12,7 +12,7 @@ import { kernelDefaults, type KernelOptions } from "../guest/options.ts";
 import { Prng } from "../guest/prng.ts";
 import { assert } from "../machine/assert.ts";
 import type { Hypervisor } from "../machine/hypervisor.ts";
-import { Machine, type MmuFactory } from "../machine/machine.ts";
+import { Machine, type MachineOptions, type MmuFactory } from "../machine/machine.ts";
 import type { Preset } from "../machine/presets.ts";
 import type { Workload } from "../workloads/workload.ts";
 import { workloads } from "../workloads/index.ts";
@@ -25,6 +25,8 @@ export interface RunOptions {
   /** The machine that the key's preset names. */
   readonly preset: Preset;
   readonly mmu: MmuFactory;
+  /** As in `MachineOptions`. */
+  readonly memory?: MachineOptions["memory"];
   /** Watch every access with the oracle; the first illegal one throws. */
   readonly check: boolean;
   /** Schemes beside the registry's, for experiments. */
@@ -63,9 +65,10 @@ function labelOf(workload: Workload): string {
 }
 
 /** The machine options that a key decides. */
-export function machineOf(key: PointKey, { preset, mmu }: RunOptions) {
+export function machineOf(key: PointKey, { preset, mmu, memory }: RunOptions) {
   const { seed, backing, nestedLevels } = key;
-  return { preset, mmu, vcpus: 1, seed, backing, nestedLevels, placement: "scatter" as const };
+  const hardware = { preset, mmu, ...(memory === undefined ? {} : { memory }) };
+  return { ...hardware, vcpus: 1, seed, backing, nestedLevels, placement: "scatter" as const };
 }
 
 export interface GuestBoot extends RunOptions {

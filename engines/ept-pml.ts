@@ -1,11 +1,18 @@
 /** EPT with page-modification logging: the hypervisor asks a buffer, not the tables. See `dirty/pml.ts`. */
-import { pmlTracker } from "./dirty/pml.ts";
+import type { DirtyLogOptions } from "../machine/dirty-log-options.ts";
+import { dirtyTracker } from "./dirty/compose.ts";
+import { pageModificationLog } from "./dirty/pml.ts";
 import type { EngineFactory } from "./engine.ts";
 import { createNested } from "./ept.ts";
 
-export const eptPml: EngineFactory = (machine) =>
-  createNested(machine, {
-    format: "ept",
-    accessedDirty: true,
-    tracker: pmlTracker(machine.memory),
-  });
+/** PML with the given policy, where the machine's options say nothing. */
+export function createEptPml(own: Partial<DirtyLogOptions>): EngineFactory {
+  return (machine) =>
+    createNested(machine, {
+      format: "ept",
+      accessedDirty: true,
+      tracker: dirtyTracker(machine, pageModificationLog(machine.memory), own),
+    });
+}
+
+export const eptPml: EngineFactory = createEptPml({});

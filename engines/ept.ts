@@ -13,10 +13,18 @@ import type { Hypervisor, VirtualCpu } from "../machine/hypervisor.ts";
 import type { Machine } from "../machine/machine.ts";
 import { nestedControls } from "./controls.ts";
 import type { DirtyTracker, LoggedTables } from "./dirty/tracker.ts";
+import { nestedTables } from "./dirty/nested-tables.ts";
 import { noTracker } from "./dirty/tracker.ts";
 import type { EngineFactory } from "./engine.ts";
 import { createHostMemory, neighboursIn } from "./host-memory.ts";
-import { findPlace, forEachLeaf, makePlace, type RadixTree, splitLeaf } from "./radix.ts";
+import {
+  type EntryPlace,
+  findPlace,
+  forEachLeaf,
+  makePlace,
+  type RadixTree,
+  splitLeaf,
+} from "./radix.ts";
 
 /** Read, write, execute in EPT; present, write, user in NPT: the same three bits. */
 const allRights = 7;
@@ -46,23 +54,25 @@ export function createNested(
   const controls = nestedControls(nested, options.preset.vpid);
   const leafFlags = format === "ept" ? allRights | writeBack : allRights;
   const dirtyBit = format === "ept" ? EPT_D : D;
+  /** D in a leaf whose write the log knows: silicon need not tell it again (KVM `make_spte` sets it too). */
+  const known = accessedDirty ? dirtyBit : 0;
 
-  function setFlags(gfn: Gfn, change: (low: number) => number): boolean {
-    const { table, index } = findPlace(tree, gfn);
-    const low = bytes.readLow(table, index);
-    const changed = change(low);
-    if (changed === low || (low & allRights) === 0) return false;
-    bytes.write(table, index, changed, bytes.readHigh(table, index));
-    return true;
+  /** The vCPU whose exit is being answered; null while the host acts. */
+  let serving: VirtualCpu | null = null;
+
+  /** Sets flags of a present leaf. */
+  function addFlags({ table, index }: EntryPlace, flags: number): void {
+    bytes.write(table, index, bytes.readLow(table, index) | flags, bytes.readHigh(table, index));
   }
 
   /** The first use of a guest frame: the host provides it, the leaf maps it. */
   function map(gfn: Gfn, isWrite: boolean, vcpu: VirtualCpu): void {
     const pfn = memory.touch(gfn);
+    const isLogged = tracker.isLogged(gfn);
     const isWritable = isWrite || tracker.mayMapWritable(gfn);
     const flags = isWritable ? leafFlags : leafFlags & ~W;
     vcpu.ledger.entriesFilled += 1;
-    if (memory.orderOf(gfn) === 9 && !tracker.isLogged(gfn)) {
+    if (memory.orderOf(gfn) === 9 && !isLogged) {
       const first = gfn - (gfn % 512);
       const place = makePlace(tree, first, 2);
       // A split 2 MiB page has a table there already and is filled page by page.
@@ -72,73 +82,61 @@ export function createNested(
       }
     }
     const place = makePlace(tree, gfn, 1);
-    bytes.writeEntry(place.table, place.index, pfn, flags);
+    bytes.writeEntry(place.table, place.index, pfn, isWrite && isLogged ? flags | known : flags);
   }
 
   function violation(exit: Extract<VmExit, { reason: "ept-violation" }>, vcpu: VirtualCpu): void {
     const { gfn } = exit;
     const isWrite = exit.access === "write";
     memory.check(gfn, exit.vpn);
-    const { table, index } = findPlace(tree, gfn);
-    const isMapped = (bytes.readLow(table, index) & allRights) !== 0;
-    if (isWrite) tracker.wrote(gfn);
-    if (isMapped) setFlags(gfn, (low) => low | W);
-    else map(gfn, isWrite, vcpu);
+    const place = findPlace(tree, gfn);
+    const isMapped = (bytes.readLow(place.table, place.index) & allRights) !== 0;
+    if (isWrite) tracker.wrote(gfn, vcpu);
+    if (!isMapped) map(gfn, isWrite, vcpu);
+    else if (tracker.isLogged(gfn)) {
+      // The log protects a large leaf as a whole: its first write makes small ones of it.
+      tables.splitHuge({ start: gfn, frames: 1 });
+      addFlags(findPlace(tree, gfn), W | known);
+    } else addFlags(place, W);
     vcpu.ledger.faultsFixed += 1;
   }
 
   const tables: LoggedTables = {
+    ...nestedTables({ tree, memory, dirtyBit, hugeFlags: leafFlags, ledger: () => ledger() }),
     vcpus,
-    forEachMapped(start, frames, visit) {
-      forEachLeaf(tree, start, frames, (place, page) => {
-        const span = place.level === 1 ? 1 : 512;
-        for (let gfn = Math.max(page, start); gfn < Math.min(page + span, start + frames); gfn++) {
-          visit(gfn as Gfn);
-        }
-      });
-    },
-    writeProtect(gfn) {
-      if (setFlags(gfn, (low) => low & ~W)) firstLedger().entriesWriteProtected += 1;
-    },
-    clearDirty: (gfn) => setFlags(gfn, (low) => low & ~dirtyBit),
-    splitHuge(start, frames) {
-      forEachLeaf(tree, start, frames, (place) => {
-        if (place.level !== 2) return;
-        splitLeaf(tree, place);
-        firstLedger().hugePagesSplit += 1;
-      });
-    },
     flush,
     setPml(buffers) {
       for (const vcpu of vcpus) vcpu.setControls(withPml(controls, buffers?.get(vcpu.id)));
     },
   };
 
-  function firstLedger(): VirtualCpu["ledger"] {
-    return vcpus[0]!.ledger;
+  /** Who pays: the vCPU that exited, or the first one for what the host does. */
+  function ledger(): VirtualCpu["ledger"] {
+    return (serving ?? vcpus[0]!).ledger;
   }
 
   function flush(): void {
     for (const vcpu of vcpus) vcpu.mmu.flushNested();
-    firstLedger().remoteFlushes += vcpus.length - 1;
+    ledger().remoteFlushes += vcpus.length - 1;
+    // A thread of the host's interrupts every vCPU, one that exited the others.
+    ledger().remoteInterrupts += serving === null ? vcpus.length : vcpus.length - 1;
   }
 
   /** The host's page may be split by what it does next, so a 2 MiB leaf goes as a whole, as in KVM. */
   function unmap(start: Gfn, frames: number): void {
-    const ledger = firstLedger();
     forEachLeaf(tree, start, frames, ({ table, index, level }, page) => {
-      const low = bytes.readLow(table, index);
-      if (level === 2) ledger.neighboursUnmapped += neighboursIn(page, start, frames);
-      // What an A/D scan would have read there. A logged page is mapped by 4 KiB.
-      if ((low & dirtyBit) !== 0) tracker.wrote(page as Gfn);
+      if (level === 2) ledger().neighboursUnmapped += neighboursIn(page, start, frames);
+      // A logged page is mapped by 4 KiB.
+      else tracker.unmapping(page as Gfn);
       bytes.write(table, index, 0, 0);
-      ledger.entriesDropped += 1;
+      ledger().entriesDropped += 1;
     });
     flush();
   }
 
   function reclaim(start: Gfn, frames: number): void {
     for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) {
+      tracker.unmapping(gfn);
       const found = findPlace(tree, gfn);
       if (found.level === 2 && (bytes.readLow(found.table, found.index) & allRights) !== 0) {
         splitLeaf(tree, found);
@@ -150,6 +148,33 @@ export function createNested(
     flush();
   }
 
+  function host(event: HostEvent): readonly Gfn[] {
+    switch (event.kind) {
+      case "dirty-log-on":
+        tracker.start(tables, event);
+        return [];
+      case "dirty-log-off":
+        tracker.stop();
+        return [];
+      case "dirty-log-clear":
+        tracker.clear(event);
+        return [];
+      case "reclaim":
+        reclaim(event.start, event.frames);
+        return [];
+      case "evict":
+        memory.evict(event.start, event.frames);
+        return [];
+      case "vcpu-run":
+        return [];
+      case "dirty-log-get": {
+        const report = tracker.collect();
+        ledger().dirtyPagesReported += report.length;
+        return report;
+      }
+    }
+  }
+
   memory.attach({ unmap });
   return {
     memory,
@@ -158,34 +183,14 @@ export function createNested(
       vcpu.setHardwareRoot(cr3.root, cr3.pcid);
     },
     exit(exit, vcpu) {
+      serving = vcpu;
       tracker.exited(vcpu);
       if (exit.reason === "ept-violation") violation(exit, vcpu);
+      tracker.entering(vcpu);
+      serving = null;
       return "resume";
     },
-    host(event: HostEvent) {
-      switch (event.kind) {
-        case "dirty-log-on":
-          tracker.start(tables, event.start, event.frames);
-          return [];
-        case "dirty-log-off":
-          tracker.stop();
-          return [];
-        case "reclaim":
-          reclaim(event.start, event.frames);
-          return [];
-        case "evict":
-          memory.evict(event.start, event.frames);
-          return [];
-        case "dirty-log-clear":
-        case "vcpu-run":
-          return [];
-        case "dirty-log-get": {
-          const report = tracker.collect();
-          firstLedger().dirtyPagesReported += report.length;
-          return report;
-        }
-      }
-    },
+    host,
   };
 }
 
@@ -194,4 +199,4 @@ function withPml(controls: Controls, buffer: Controls["pml"] | undefined): Contr
 }
 
 export const ept: EngineFactory = (machine) =>
-  createNested(machine, { format: "ept", accessedDirty: true, tracker: noTracker() });
+  createNested(machine, { format: "ept", accessedDirty: true, tracker: noTracker });

@@ -38,7 +38,7 @@ export interface HostMemory extends GuestMemory {
   attach(notifier: MmuNotifier): void;
   /** The frame behind `gfn`, or -1 when it was never touched. */
   pfnOf(gfn: Gfn): Pfn | -1;
-  /** Size of the host page behind `gfn` once touched: 0 is 4 KiB, 9 is 2 MiB. */
+  /** Size of the host page behind `gfn`: 0 is 4 KiB or nothing yet, 9 is 2 MiB. Touch first. */
   orderOf(gfn: Gfn): 0 | 9;
   /** The host takes the frame away; its contents are lost. */
   reclaim(gfn: Gfn): void;
@@ -132,7 +132,8 @@ export function createHostMemory(machine: Machine): HostMemory {
     touch,
     pfnOf,
     orderOf(gfn) {
-      return findPlace(tree, hvaOf(gfn)).level === 2 ? 9 : 0;
+      const { table, index } = findPlace(tree, hvaOf(gfn));
+      return (memory.readLow(table, index) & PS) !== 0 ? 9 : 0;
     },
     reclaim(gfn) {
       if (swapped.delete(gfn)) reclaimed.add(gfn);

@@ -3,12 +3,16 @@
  */
 import type { EngineFactory } from "./engine.ts";
 import { eptAd } from "./ept-ad.ts";
+import { eptPmlLazy } from "./ept-pml-lazy.ts";
 import { eptPml } from "./ept-pml.ts";
+import { eptRing } from "./ept-ring.ts";
+import { eptWpManual } from "./ept-wp-manual.ts";
 import { eptWp } from "./ept-wp.ts";
 import { ept } from "./ept.ts";
 import { kvmTdpLegacy } from "./kvm-tdp-legacy.ts";
 import { kvmTdp } from "./kvm-tdp.ts";
 import { native } from "./native.ts";
+import { nptWp } from "./npt-wp.ts";
 import { npt } from "./npt.ts";
 import { shadowVtlb } from "./shadow-vtlb.ts";
 import { shadowWp } from "./shadow-wp.ts";
@@ -22,8 +26,12 @@ export const engines = {
   ept,
   npt,
   "ept-pml": eptPml,
+  "ept-pml-lazy": eptPmlLazy,
+  "ept-ring": eptRing,
   "ept-wp": eptWp,
+  "ept-wp-manual": eptWpManual,
   "ept-ad": eptAd,
+  "npt-wp": nptWp,
   "shadow-wp": shadowWp,
   "shadow-lazy": shadowLazy,
   "kvm-6.1": shadowLazyKvm61,

@@ -14,7 +14,8 @@ import type { Machine } from "../machine/machine.ts";
 import { nestedControls } from "./controls.ts";
 import type { EngineFactory } from "./engine.ts";
 import { createHostMemory, neighboursIn } from "./host-memory.ts";
-import { DirtyLog, type FrameRange } from "./kvm/dirty-log.ts";
+import type { FrameRange } from "./dirty/frame-ranges.ts";
+import { DirtyLog } from "./kvm/dirty-log.ts";
 import { MMU_WRITABLE } from "./kvm/entries.ts";
 import {
   type EntryPlace,
@@ -32,13 +33,14 @@ class NestedTables {
   readonly tree: RadixTree;
   private readonly machine: Machine;
   private readonly bytes;
-  private readonly log = new DirtyLog();
+  private readonly log: DirtyLog;
   /** The VM's own counts: gauges and host events. */
   private readonly ledger;
 
   constructor(machine: Machine) {
     this.machine = machine;
     this.bytes = machine.memory;
+    this.log = new DirtyLog(machine.guestFrames);
     this.ledger = machine.vcpus[0]!.ledger;
     this.memory = createHostMemory(machine);
     this.memory.attach({ unmap: (start, frames) => this.unmap({ start, frames }) });
@@ -183,6 +185,7 @@ class NestedTables {
 
   private flush(): void {
     this.ledger.remoteFlushes += 1;
+    this.ledger.remoteInterrupts += this.machine.vcpus.length;
     for (const { mmu } of this.machine.vcpus) mmu.flushNested();
   }
 }

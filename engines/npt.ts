@@ -11,4 +11,4 @@ import type { EngineFactory } from "./engine.ts";
 import { createNested } from "./ept.ts";
 
 export const npt: EngineFactory = (machine) =>
-  createNested(machine, { format: "npt", accessedDirty: true, tracker: noTracker() });
+  createNested(machine, { format: "npt", accessedDirty: true, tracker: noTracker });

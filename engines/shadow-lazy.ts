@@ -16,6 +16,7 @@ import { invalidateIn } from "./kvm/invalidate.ts";
 import { answerPageFault } from "./kvm/page-fault.ts";
 import { type ShadowPolicy, shadowPolicies } from "./kvm/policy.ts";
 import { enterGuest, pcidOf, releaseRoots, switchRoot, syncRoots } from "./kvm/roots.ts";
+import { PcidRoots } from "./pcid-roots.ts";
 import { createVm, type VcpuState, type Vm } from "./kvm/vm.ts";
 
 /** A lazy shadow engine with the given policy. */
@@ -24,10 +25,11 @@ export function createShadowLazy(policy: ShadowPolicy): EngineFactory {
     const vm = createVm(machine, policy, "shadow");
     vm.guest.attach(notifierOf(vm));
     const { vpid } = machine.options.preset;
+    const pcidRoots = machine.vcpus.map(() => new PcidRoots());
     return {
       memory: vm.guest,
 
-      boot(vcpu, _cr3, registers) {
+      boot(vcpu, cr3, registers) {
         const state: VcpuState = {
           vcpu,
           registers,
@@ -38,6 +40,7 @@ export function createShadowLazy(policy: ShadowPolicy): EngineFactory {
           retriedVpn: -1,
           unsyncPages: [],
         };
+        pcidRoots[vcpu.id]!.load(cr3);
         vm.states[vcpu.id] = state;
         vcpu.setControls(controlsFor(vm, registers));
         serve(vm, state);
@@ -49,6 +52,9 @@ export function createShadowLazy(policy: ShadowPolicy): EngineFactory {
         serve(vm, state);
         // Requests of other vCPUs are normally served when this one is scheduled; at the latest now.
         if (state.freeRoots || state.root === null) enterGuest(vm, state);
+        if (exit.reason === "cr3-write" && pcidRoots[vcpu.id]!.load(exit.cr3)) {
+          vcpu.mmu.flushContext(exit.cr3.pcid);
+        }
         const resolution = answer(vm, state, exit);
         enterGuest(vm, state);
         return resolution;

@@ -14,12 +14,15 @@ import type { Registers, Resolution, VmExit } from "../machine/exit.ts";
 import type { Hypervisor, VirtualCpu } from "../machine/hypervisor.ts";
 import type { Machine } from "../machine/machine.ts";
 import { shadowControls } from "./controls.ts";
-import { type DirtyTracker, type LoggedTables, noTracker } from "./dirty/tracker.ts";
+import { type DirtyTracker, noTracker } from "./dirty/tracker.ts";
 import type { EngineFactory, ShadowInspect } from "./engine.ts";
 import { ACC_WRITE, createWalk, walkGuest, type WalkHost, type WalkRequest } from "./guest-walk.ts";
 import { createHostMemory, neighboursIn } from "./host-memory.ts";
+import { PcidRoots } from "./pcid-roots.ts";
 import { findPlace } from "./radix.ts";
-import { type ShadowTable, ShadowTables } from "./shadow/tables.ts";
+import { loggedShadow } from "./shadow/logged-shadow.ts";
+import type { ShadowTable } from "./shadow/shadow-table.ts";
+import { ShadowTables } from "./shadow/tables.ts";
 
 type PageFaultExit = Extract<VmExit, { reason: "page-fault" }>;
 
@@ -28,7 +31,10 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
   const memory = createHostMemory(machine);
   const walk = createWalk();
   const roots = new Map<number, ShadowTable>();
+  const pcidRoots = vcpus.map(() => new PcidRoots());
   let serving = vcpus[0]!.ledger;
+  /** Does the host act, not a vCPU that exited? */
+  let isHost = false;
   const tables = new ShadowTables({
     bytes,
     memory,
@@ -43,6 +49,8 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
     tables.flushNeeded = false;
     for (const vcpu of vcpus) vcpu.mmu.flushLinear();
     serving.remoteFlushes += vcpus.length - 1;
+    // A thread of the host's interrupts every vCPU, one that exited the others.
+    serving.remoteInterrupts += isHost ? vcpus.length : vcpus.length - 1;
   }
 
   /**
@@ -74,7 +82,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
   /** The guest stores into one of its tables: do it for the guest, then mirror what changed. */
   function emulate(exit: PageFaultExit, vcpu: VirtualCpu, gfn: Gfn): void {
     vcpu.emulateStore(exit, gfn);
-    tracker.wrote(gfn);
+    tracker.wrote(gfn, vcpu);
     const { store } = exit;
     if (store === null || store.kind === "data") return;
     vcpu.ledger.emulatedPteWrites += 1;
@@ -112,7 +120,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
     const host: WalkHost = {
       guest: memory,
       ledger: vcpu.ledger,
-      marked: (gfn) => tracker.wrote(gfn),
+      marked: (gfn) => tracker.wrote(gfn, vcpu),
     };
     if (!walkGuest(host, request, walk)) {
       vcpu.ledger.guestFaultsReflected += 1;
@@ -124,7 +132,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
         emulate(exit, vcpu, gfn);
         return "emulated";
       }
-      tracker.wrote(gfn);
+      tracker.wrote(gfn, vcpu);
       // CR0.WP is clear and the guest's entry read-only: shadow tables cannot say that, so store by store.
       if ((walk.access & ACC_WRITE) === 0) {
         vcpu.emulateStore(exit, gfn);
@@ -147,18 +155,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
     return false;
   }
 
-  const logged: LoggedTables = {
-    vcpus,
-    forEachMapped: (start, frames, visit) => tables.forEachMapped(start, frames, visit),
-    writeProtect: (gfn) => tables.writeProtect(gfn),
-    clearDirty: () => false,
-    splitHuge(start, frames) {
-      for (let gfn = start - (start % 512); gfn < start + frames; gfn += 512)
-        tables.dropHuge(gfn as Gfn);
-    },
-    flush: flushAlways,
-    setPml() {},
-  };
+  const logged = loggedShadow(vcpus, tables, flushAlways);
 
   function answer(exit: VmExit, vcpu: VirtualCpu): Resolution {
     switch (exit.reason) {
@@ -170,10 +167,12 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
       case "invpcid":
         vcpu.invalidatePcid(exit.type, exit.pcid, exit.vpn);
         return "resume";
-      case "cr3-write":
+      case "cr3-write": {
         loadRoot(vcpu);
-        if (!exit.cr3.keep) vcpu.mmu.flushContext(exit.cr3.pcid);
+        const isOtherRoot = pcidRoots[vcpu.id]!.load(exit.cr3);
+        if (!exit.cr3.keep || isOtherRoot) vcpu.mmu.flushContext(exit.cr3.pcid);
         return "resume";
+      }
       case "cr0-write":
       case "cr4-write":
         setControls(vcpu, exit.registers);
@@ -192,6 +191,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
   function unmap(start: Gfn, frames: number): void {
     for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) {
       const first = (gfn - (gfn % 512)) as Gfn;
+      tracker.unmapping(gfn);
       serving.neighboursUnmapped += tables.dropFrame(gfn) * neighboursIn(first, start, frames);
     }
     flushAlways();
@@ -200,6 +200,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
   function reclaim(start: Gfn, frames: number): void {
     tables.flushNeeded = true;
     for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) {
+      tracker.unmapping(gfn);
       tables.dropFrame(gfn);
       memory.reclaim(gfn);
       // What was a table reads as zeros now.
@@ -213,25 +214,30 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
   memory.attach({ unmap });
   return {
     memory,
-    boot(vcpu, _cr3, registers) {
+    boot(vcpu, cr3, registers) {
       setControls(vcpu, registers);
       loadRoot(vcpu);
+      pcidRoots[vcpu.id]!.load(cr3);
     },
     exit(exit, vcpu) {
       serving = vcpu.ledger;
       tracker.exited(vcpu);
       const resolution = answer(exit, vcpu);
+      tracker.entering(vcpu);
       flushIfNeeded();
       return resolution;
     },
     host(event) {
-      if (event.kind === "dirty-log-on") tracker.start(logged, event.start, event.frames);
+      isHost = true;
+      if (event.kind === "dirty-log-on") tracker.start(logged, event);
       else if (event.kind === "dirty-log-off") tracker.stop();
+      else if (event.kind === "dirty-log-clear") tracker.clear(event);
       else if (event.kind === "reclaim") reclaim(event.start, event.frames);
       else if (event.kind === "evict") memory.evict(event.start, event.frames);
       const report = event.kind === "dirty-log-get" ? tracker.collect() : [];
       serving.dirtyPagesReported += report.length;
       flushIfNeeded();
+      isHost = false;
       return report;
     },
     shadowEntry(vpn) {
@@ -246,4 +252,4 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
   };
 }
 
-export const shadow: EngineFactory = (machine) => createShadow(machine, noTracker());
+export const shadow: EngineFactory = (machine) => createShadow(machine, noTracker);

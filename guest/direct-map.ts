@@ -45,6 +45,11 @@ export class DirectMap {
     this.store(table, index, 0, 0);
   }
 
+  /** Writes to each frame from `from` until before `to`; what is in them stays. */
+  touch(from: number, to: number): void {
+    for (let gfn = from; gfn < to; gfn++) this.vcpu.write(this.page(gfn as Gfn));
+  }
+
   zero(gfn: Gfn): void {
     this.vcpu.ledger.pagesZeroed += 1;
     this.vcpu.zeroPage(this.page(gfn));

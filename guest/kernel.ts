@@ -43,6 +43,7 @@ export function bootKernel(boot: KernelBoot): OperatingSystem {
 
   vcpu.setPrivilege("supervisor");
   const map = new DirectMap(vcpu, layout.directMap);
+  if (options.usedMemory) map.touch(image.end, memory.frames);
   const contexts = new Contexts(vcpu, options);
   const entry = new KernelEntry(vcpu, contexts, layout);
   entry.run("boot");
@@ -64,6 +65,6 @@ export function bootKernel(boot: KernelBoot): OperatingSystem {
 
 /** A program cannot know how much memory the guest has: a range that is too long ends with memory. */
 function within(event: HostEvent, frames: number): HostEvent {
-  if (!("frames" in event)) return event;
+  if (!("start" in event)) return event;
   return { ...event, frames: Math.min(event.frames, frames - event.start) };
 }

@@ -17,6 +17,11 @@ export interface KernelOptions {
   readonly directMap: "4k" | "2m" | "1g";
   /** Reads of untouched anonymous memory share one frame of zeros until the first write. */
   readonly sharedZeroPage: boolean;
+  /**
+   * Every free frame was written before the first process starts, as in a machine that has been up: the host
+   * has backed all of it. Otherwise each frame's first use is a fault for the host to serve.
+   */
+  readonly usedMemory: boolean;
   /** Order in which physical memory is handed out. */
   readonly seed: number;
 }
@@ -29,5 +34,6 @@ export const kernelDefaults: KernelOptions = {
   thp: true,
   directMap: "2m",
   sharedZeroPage: true,
+  usedMemory: false,
   seed: 1,
 };

@@ -22,6 +22,8 @@ interface Level {
 export interface DataCache {
   /** Reads the line with this number (HPA / 64). */
   reference(line: number): LinePlace;
+  /** Every line is forgotten. */
+  reset(): void;
 }
 
 export function createDataCache({ l1, l2, llc }: NonNullable<Preset["dataCache"]>): DataCache {
@@ -62,6 +64,13 @@ export function createDataCache({ l1, l2, llc }: NonNullable<Preset["dataCache"]
         place = (place + 1) as LinePlace;
       }
       return place;
+    },
+    reset() {
+      now = 0;
+      for (const { lines, ages } of levels) {
+        lines.fill(0);
+        ages.fill(0);
+      }
     },
   };
 }

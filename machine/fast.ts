@@ -21,11 +21,10 @@ import { walkLengthMax as lengthMax } from "./counters.ts";
 import * as pte from "./entry.ts";
 import { createDataCache } from "./data-cache.ts";
 import type { NestedPaging, Registers } from "./exit.ts";
-import type { MmuFactory } from "./machine.ts";
-import { slotShift as arenaShift } from "./memory.ts";
+import { type PhysicalMemory, slotShift as arenaShift } from "./memory.ts";
 import * as unit from "./mmu.ts";
-import type { MmuRoot, WalkReference } from "./mmu.ts";
-import type { Geometry } from "./presets.ts";
+import type { Mmu, MmuRoot, WalkReference } from "./mmu.ts";
+import type { Geometry, Preset } from "./presets.ts";
 
 // An imported binding is a cell that V8 loads and checks at every use; a constant of this module is folded.
 const { A, D, EPT_A, EPT_D, G, P, PS, RESERVED_HIGH } = pte;
@@ -96,6 +95,8 @@ const FRAGMENTS_LIVE = 34;
 /** -1 once entries of two sizes cover one page (the guest did not flush): hints then serve 4 KiB pages only. */
 const OVERLAP = 35;
 const SMALL_LIVE = 36;
+/** Frames that exist: `PhysicalMemory.frames`, which changes when memory is reset. */
+const FRAMES = 37;
 
 /** Indices into the batch counters `c`. */
 const C_L1 = 0;
@@ -183,8 +184,14 @@ function allowTable(): Uint8Array {
   return table;
 }
 
-export const fastMmu: MmuFactory = (memory, preset) => {
-  const { words, slotOf, next, pfnOfSlot, frames } = memory;
+/** A unit that can serve another machine on the same memory, its code compiled and warm. */
+export interface ResettableMmu extends Mmu {
+  /** Power-on again: nothing cached, nothing counted. Reset the memory first. */
+  reset(): void;
+}
+
+export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu => {
+  const { words, slotOf, next, pfnOfSlot } = memory;
   const low = new Int32Array(unit.columnLength);
   const high = new Int32Array(unit.columnLength);
   const s = new Int32Array(40);
@@ -299,11 +306,35 @@ export const fastMmu: MmuFactory = (memory, preset) => {
   let pcid = 0;
   let vpid = 0;
   let nestedNow: NestedPaging | null = null;
-  s[EPOCH] = 1;
-  s[LEVELS] = 4;
-  s[WRITE_PROTECT] = 1 << 5;
-  s[PML] = -1;
-  s[PML_INDEX] = 511;
+
+  /** Everything that changes, as it was made: what `reset` goes back to. */
+  const state = [
+    [low, high, s, c, totals, lengths],
+    [l1Low, l1High, l1Mask, l1Guest, l1Frame, l1Allow, l1Raw, l1Age, hint],
+    [stLow, stHigh, stFrame, stRaw, stOrder, stGuest, fragments],
+    [stNext, stPrevious, stHead, stCount, stHint, bgLow, bgHigh, bgFrame, bgRaw, bgAge],
+    [pwLow, pwHigh, pwTable, pwFrame, pwRights, pwAge],
+    [npTag, npEpoch, npTable, npRights, npAge],
+    [ntTag, ntEpoch, ntOrder, ntFrame, ntFlags, ntNext, ntPrevious, ntHead, ntCount],
+    [refWord, refWhat],
+  ]
+    .flat()
+    .map((array) => ({ array, made: array.slice() }));
+
+  function powerOn(): void {
+    contexts.clear();
+    contextNext = 1;
+    pcid = 0;
+    vpid = 0;
+    nestedNow = null;
+    s[EPOCH] = 1;
+    s[LEVELS] = 4;
+    s[WRITE_PROTECT] = 1 << 5;
+    s[PML] = -1;
+    s[PML_INDEX] = 511;
+    s[FRAMES] = memory.frames;
+    rename();
+  }
 
   // --- Contexts: (VPID, PCID, EPTP) as a small number in the tag ---------------------------------------
 
@@ -349,7 +380,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
     s[SMALL_LIVE] = 0;
     nameContexts();
   }
-  rename();
+  powerOn();
 
   // --- Recency -----------------------------------------------------------------------------------------
 
@@ -580,7 +611,7 @@ export const fastMmu: MmuFactory = (memory, preset) => {
 
   /** Where the table in `pfn` starts, or -1. One that nobody wrote gets bytes (zeros), so that it has an address. */
   function tableAt(pfn: number): number {
-    if (pfn >>> 0 >= frames) {
+    if (pfn >>> 0 >= s[FRAMES]!) {
       outside(pfn);
       return -1;
     }
@@ -830,13 +861,13 @@ export const fastMmu: MmuFactory = (memory, preset) => {
       s[STOP_DURING] = 0;
       const pfn = nested(frame | (vLow & inPage), isStore !== 0 ? WRITE : kind & 2) | 0;
       if (pfn === -1) return 0;
-      if (pfn >>> 0 >= frames) return outside(pfn);
+      if (pfn >>> 0 >= s[FRAMES]!) return outside(pfn);
       if (s[N_ORDER]! < order) order = s[N_ORDER]!;
       frame = (pfn >>> order) << order;
       const flags = s[N_FLAGS]!;
       if ((flags & WRITE) === 0) raw &= ~RAW_STORE;
       if ((flags & FETCHING) === 0) raw &= ~RAW_NESTED_X;
-    } else if ((frame | (vLow & inPage)) >>> 0 >= frames) {
+    } else if ((frame | (vLow & inPage)) >>> 0 >= s[FRAMES]!) {
       return outside(frame | (vLow & inPage));
     }
     s[W_FRAME] = frame;
@@ -1687,6 +1718,11 @@ export const fastMmu: MmuFactory = (memory, preset) => {
         walkLengths[i] = walkLengths[i]! + lengths[i]!;
         lengths[i] = 0;
       }
+    },
+    reset() {
+      for (const { array, made } of state) array.set(made);
+      dataCache?.reset();
+      powerOn();
     },
     checksum: () => s[SUM]! >>> 0,
     lastWalk() {

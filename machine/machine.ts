@@ -3,7 +3,8 @@
  */
 import type { PagingLevels } from "./address.ts";
 import { addInto, createLedger, type Ledger, walkLengthMax } from "./counters.ts";
-import { PhysicalMemory } from "./memory.ts";
+import type { DirtyLogOptions } from "./dirty-log-options.ts";
+import { type MemorySize, PhysicalMemory } from "./memory.ts";
 import type { Mmu } from "./mmu.ts";
 import { identity, linear, type Placement, scatter } from "./placement.ts";
 import type { Pfn } from "./address.ts";
@@ -16,6 +17,8 @@ export type MmuFactory = (memory: PhysicalMemory, preset: Preset) => Mmu;
 export interface MachineOptions {
   readonly preset: Preset;
   readonly mmu: MmuFactory;
+  /** Where memory comes from; absent: made anew. */
+  readonly memory?: (size: MemorySize) => PhysicalMemory;
   /** Guest-physical frames of 4 KiB; rounded up to a power of two, at least 512. */
   readonly guestFrames: number;
   readonly vcpus: number;
@@ -28,6 +31,8 @@ export interface MachineOptions {
   readonly placement: "scatter" | { readonly linearFrom: number };
   /** Shadow pages that the hypervisor may keep; absent: its own policy decides. */
   readonly shadowPagesMax?: number;
+  /** How dirty logging works; what is absent, the engine's own policy decides. KVM's engines keep theirs. */
+  readonly dirtyLog?: Partial<DirtyLogOptions>;
   /** Frames that may hold bytes: see `PhysicalMemory`. */
   readonly slotsMax?: number;
 }
@@ -54,11 +59,12 @@ export class Machine {
       placement === "scatter"
         ? scatter(guestFrames, options.backing === "2m" ? 512 : 1, options.seed)
         : linear(offset as Pfn);
-    this.memory = new PhysicalMemory({
+    const size = {
       guestFrames: guestFrames + offset,
       tableFrames: tableFramesFor(guestFrames),
       ...(options.slotsMax === undefined ? {} : { slotsMax: options.slotsMax }),
-    });
+    };
+    this.memory = options.memory?.(size) ?? new PhysicalMemory(size);
     this.vcpus = Array.from({ length: options.vcpus }, (_, id) => {
       return new Vcpu({ id, mmu: options.mmu(this.memory, options.preset), memory: this.memory });
     });

@@ -11,6 +11,9 @@ import type { Pfn } from "./address.ts";
 import { assert } from "./assert.ts";
 import { highHalf, lowHalf } from "./entry.ts";
 
+/** Frames with bytes, where nobody asks for more or fewer: 256 MiB of tables. */
+const slotsUsual = 65_536;
+
 /** What a frame holds, kept outside memory: on a swap device, on a wire. */
 export interface FrameContents {
   /** Its bytes; null when it has none. */
@@ -47,8 +50,9 @@ export class PhysicalMemory {
   readonly next: Int32Array;
   /** Version stamp per frame (4 KiB); only checked runs advance it. */
   readonly stamps: Int32Array;
-  readonly guestFrames: number;
-  readonly frames: number;
+  /** Frames of the guest, and of guest and hypervisor together. Only `reset` changes them. */
+  guestFrames: number;
+  frames: number;
   private slotsUsed = 1;
   private tableCursor: number;
   private readonly freeTables: Pfn[] = [];
@@ -56,7 +60,7 @@ export class PhysicalMemory {
   /** Most hypervisor table frames in use at once. */
   tablesPeak = 0;
 
-  constructor({ guestFrames, tableFrames, slotsMax = 65_536 }: MemorySize) {
+  constructor({ guestFrames, tableFrames, slotsMax = slotsUsual }: MemorySize) {
     this.guestFrames = guestFrames;
     this.frames = guestFrames + tableFrames;
     this.slotOf = new Int32Array(this.frames);
@@ -66,6 +70,27 @@ export class PhysicalMemory {
     this.next = new Int32Array((slotsMax * wordsPerFrame) / 2);
     this.pfnOfSlot = new Int32Array(slotsMax);
     this.tableCursor = guestFrames;
+  }
+
+  /** Could this memory, emptied, serve as one of that size? */
+  holds({ guestFrames, tableFrames, slotsMax = slotsUsual }: MemorySize): boolean {
+    return guestFrames + tableFrames <= this.slotOf.length && slotsMax <= this.pfnOfSlot.length;
+  }
+
+  /** Power-on again, as memory of that size: zeros, no frame in use. */
+  reset(size: MemorySize): void {
+    assert(this.holds(size), `memory: ${size.guestFrames} frames do not fit into this one`);
+    this.slotOf.fill(0, 0, this.frames);
+    this.stamps.fill(0, 0, this.frames);
+    this.words.fill(0, 0, this.slotsUsed << slotShift);
+    this.next.fill(0, 0, this.slotsUsed << (slotShift - 1));
+    this.slotsUsed = 1;
+    this.guestFrames = size.guestFrames;
+    this.frames = size.guestFrames + size.tableFrames;
+    this.tableCursor = size.guestFrames;
+    this.freeTables.length = 0;
+    this.tablesInUse = 0;
+    this.tablesPeak = 0;
   }
 
   /** A zeroed frame for a hypervisor table. */

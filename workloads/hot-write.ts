@@ -57,6 +57,8 @@ export const hotWrite: Workload<HotWriteParams> & Labelled = {
       }
       guest.compute(accesses);
       guest.host({ kind: "dirty-log-get" });
+      // What a get has not armed, a clear does.
+      guest.host({ kind: "dirty-log-clear", ...allMemory });
     }
     guest.host({ kind: "dirty-log-off" });
   },

@@ -9,6 +9,7 @@ export const paramChoices = {
   pageSize: ["4k", "2m"],
   kpti: [0, 1],
   pcid: [0, 1],
+  usedMemory: [0, 1],
 } as const;
 
 /** "2m" asks for transparent 2 MiB pages. */
@@ -29,4 +30,12 @@ export type KernelSwitches = { readonly kpti: number; readonly pcid: number };
 
 export function switches({ kpti, pcid }: KernelSwitches): Partial<KernelOptions> {
   return { kpti: kpti === 1, pcid: pcid === 1 };
+}
+
+/** 0: the guest's memory is fresh, as in a new virtual machine. 1: all of it was in use before. */
+export type MemoryPast = { readonly usedMemory: number };
+
+/** For programs that take new frames while they are measured: whether the host has backed them decides. */
+export function switchesAndPast(params: KernelSwitches & MemoryPast): Partial<KernelOptions> {
+  return { ...switches(params), usedMemory: params.usedMemory === 1 };
 }

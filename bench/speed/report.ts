@@ -1,7 +1,7 @@
 /**
  * The whole speed run: every stream's time and equality, its ratio to C when C is at hand, every storm.
  */
-import { mmuFor } from "../mmu-instances.ts";
+import { ownMmu } from "../hardware.ts";
 import { buildYardstick, runYardstick } from "./c-program.ts";
 import { differing, measureStream } from "./measure.ts";
 import { measureStorm, type Storm, storms, type StormTime } from "./storms.ts";
@@ -36,9 +36,6 @@ export interface SpeedOptions {
   readonly onStep: (step: string) => void;
 }
 
-/** Large enough that every run gets its own copy of the unit's code. */
-const ownCode = 10_000_000;
-
 export async function measureSpeed({
   yardstick,
   pairs,
@@ -53,7 +50,7 @@ export async function measureSpeed({
   const timedStorms = [];
   for (const storm of storms) {
     onStep(`${storm.title}, ${storm.engine}`);
-    timedStorms.push({ storm, ...measureStorm(storm, await mmuFor(ownCode)) });
+    timedStorms.push({ storm, ...measureStorm(storm, await ownMmu()) });
   }
   return { streams, storms: timedStorms };
 }
@@ -68,7 +65,7 @@ async function measurePairs(
   const unequal = new Set<string>();
   let counters: YardstickCounters = {};
   for (let pair = 0; pair < pairs; pair++) {
-    const ours = await measureStream(stream, await mmuFor(ownCode));
+    const ours = await measureStream(stream, await ownMmu());
     const c = yardstick === null ? null : runYardstick(yardstick, stream);
     times.push(ours.nanosecondsPerAccess);
     if (c !== null) ratios.push(ours.nanosecondsPerAccess / c.nanosecondsPerAccess);

@@ -6,55 +6,27 @@
  *
  * Source: SDM vol. 3C 29.3.5 "Accessed and Dirty Flags for EPT".
  */
-import type { Gfn } from "../../machine/address.ts";
-import type { LoggedTables, TrackerFactory } from "./tracker.ts";
+import type { WriteDetector } from "./write-detector.ts";
 
-export const accessedDirtyTracker: TrackerFactory = () => {
-  let tables: LoggedTables | null = null;
-  let first = 0 as Gfn;
-  let frames = 0;
-  /** Pages whose leaf went with D set: no scan will find them. */
-  const unmapped = new Set<Gfn>();
-  const isLogged = (gfn: Gfn): boolean => tables !== null && gfn >= first && gfn < first + frames;
-
-  return {
-    start(logged, start, count) {
-      tables = logged;
-      first = start;
-      frames = count;
-      unmapped.clear();
-      logged.splitHuge(start, count);
-      logged.forEachMapped(start, count, (gfn) => logged.clearDirty(gfn));
-      logged.flush();
-    },
-    stop() {
-      tables = null;
-    },
-    collect() {
-      const report: Gfn[] = [];
-      if (tables === null) return report;
-      const logged = tables;
-      let scanned = 0;
-      logged.forEachMapped(first, frames, (gfn) => {
+export const accessedDirtyScan: WriteDetector = {
+  armsByProtection: false,
+  pagesPerExitMax: 1,
+  begin() {},
+  end() {},
+  arm: (tables, gfn) => tables.clearDirty(gfn),
+  harvest(tables, ranges, mark) {
+    let scanned = 0;
+    for (const range of ranges) {
+      tables.forEachSmall(range, (gfn) => {
         scanned += 1;
-        if (!logged.clearDirty(gfn)) return;
-        report.push(gfn);
-        unmapped.delete(gfn);
+        if (tables.isDirty(gfn)) mark(gfn, null);
       });
-      const isFlushDue = report.length > 0;
-      report.push(...unmapped);
-      report.sort((a, b) => a - b);
-      unmapped.clear();
-      const asker = logged.vcpus[0];
-      if (asker !== undefined) asker.ledger.dirtyScanEntries += scanned;
-      if (isFlushDue) logged.flush();
-      return report;
-    },
-    isLogged,
-    mayMapWritable: () => true,
-    wrote(gfn) {
-      if (isLogged(gfn)) unmapped.add(gfn);
-    },
-    exited() {},
-  };
+    }
+    const asker = tables.vcpus[0];
+    if (asker !== undefined) asker.ledger.dirtyScanEntries += scanned;
+  },
+  exited() {},
+  unmapping(tables, gfn, mark) {
+    if (tables.isDirty(gfn)) mark(gfn, null);
+  },
 };

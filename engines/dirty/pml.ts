@@ -4,69 +4,57 @@
  * Buys: at most one exit per 512 dirtied pages, and none when other exits drain the buffer first. Pays: D bits
  * must be cleared and flushed after each question, and a guest table that the walker marks is logged too.
  *
- * Source: SDM vol. 3C 29.3.6 "Page-Modification Logging"; KVM `vmx_flush_pml_buffer` (drains at every exit).
+ * Source: SDM vol. 3C 29.3.6 "Page-Modification Logging"; KVM `vmx_flush_pml_buffer` (drains at every exit),
+ * `kvm_arch_sync_dirty_log` (kicks every vCPU before the log is read).
  */
 import type { Gfn, Pfn } from "../../machine/address.ts";
 import { entriesPerTable } from "../../machine/address.ts";
 import { frameOf } from "../../machine/entry.ts";
 import type { VirtualCpu } from "../../machine/hypervisor.ts";
 import type { PhysicalMemory } from "../../machine/memory.ts";
-import type { DirtyTracker, LoggedTables } from "./tracker.ts";
+import type { Mark, WriteDetector } from "./write-detector.ts";
 
-export function pmlTracker(memory: PhysicalMemory): DirtyTracker {
-  let tables: LoggedTables | null = null;
-  let first = 0;
-  let end = 0;
-  const dirty = new Set<Gfn>();
+export function pageModificationLog(memory: PhysicalMemory): WriteDetector {
   const buffers = new Map<number, Pfn>();
+  let isOn = false;
 
-  /** Empties a vCPU's buffer into the set. Entries above the index are filled. */
-  function drain({ id, mmu, ledger }: VirtualCpu): void {
-    const buffer = buffers.get(id);
-    if (tables === null || buffer === undefined) return;
-    const index = mmu.pmlIndex();
+  /** Empties a vCPU's buffer. Entries above the index are filled, the highest is the oldest. */
+  function drain(vcpu: VirtualCpu, mark: Mark): void {
+    const buffer = buffers.get(vcpu.id);
+    if (!isOn || buffer === undefined) return;
+    const index = vcpu.mmu.pmlIndex();
     if (index === entriesPerTable - 1) return;
-    ledger.pmlDrains += 1;
-    for (let at = index + 1; at < entriesPerTable; at++) {
-      const gfn = frameOf(memory.readLow(buffer, at), memory.readHigh(buffer, at)) as Gfn;
-      if (gfn >= first && gfn < end) dirty.add(gfn);
+    vcpu.ledger.pmlDrains += 1;
+    for (let at = entriesPerTable - 1; at > index; at--) {
+      mark(frameOf(memory.readLow(buffer, at), memory.readHigh(buffer, at)) as Gfn, vcpu);
     }
-    mmu.resetPml();
+    vcpu.mmu.resetPml();
   }
 
   return {
-    start(logged, start, frames) {
-      tables = logged;
-      first = start;
-      end = start + frames;
-      dirty.clear();
-      logged.splitHuge(start, frames);
-      logged.forEachMapped(start, frames, (gfn) => logged.clearDirty(gfn));
-      for (const { id, mmu } of logged.vcpus) {
+    armsByProtection: false,
+    pagesPerExitMax: entriesPerTable,
+    begin(tables) {
+      isOn = true;
+      for (const { id, mmu } of tables.vcpus) {
         if (!buffers.has(id)) buffers.set(id, memory.allocateTable());
         mmu.resetPml();
       }
-      logged.setPml(buffers);
-      logged.flush();
+      tables.setPml(buffers);
     },
-    stop() {
-      if (tables === null) return;
-      for (const vcpu of tables.vcpus) drain(vcpu);
+    end(tables) {
       tables.setPml(null);
-      tables = null;
+      isOn = false;
     },
-    collect() {
-      if (tables === null) return [];
-      for (const vcpu of tables.vcpus) drain(vcpu);
-      const report = [...dirty].sort((a, b) => a - b);
-      dirty.clear();
-      for (const gfn of report) tables.clearDirty(gfn);
-      if (report.length > 0) tables.flush();
-      return report;
+    arm: (tables, gfn) => tables.clearDirty(gfn),
+    harvest(tables, _ranges, mark) {
+      for (const vcpu of tables.vcpus) {
+        vcpu.ledger.remoteInterrupts += 1;
+        drain(vcpu, mark);
+      }
     },
-    isLogged: (gfn) => tables !== null && gfn >= first && gfn < end,
-    mayMapWritable: () => true,
-    wrote() {},
     exited: drain,
+    // The buffer has it already: an entry outlives its leaf.
+    unmapping() {},
   };
 }

@@ -2,22 +2,33 @@
  * Dirty tracking: which guest pages were written since somebody last asked.
  *
  * A tracker is composed with an engine. The engine owns the tables and shows them through `LoggedTables`;
- * the tracker decides what to protect, clear and report. Reported frames are in ascending order.
+ * the tracker decides what to protect, clear and report. It is made of two parts (`compose.ts`): how a write
+ * is noticed (write protection, D bits, PML) and how it is kept until asked for (bitmap, ring).
  */
 import type { Gfn, Pfn } from "../../machine/address.ts";
+import type { DirtyLogOptions } from "../../machine/dirty-log-options.ts";
 import type { VirtualCpu } from "../../machine/hypervisor.ts";
+import type { FrameRange } from "./frame-ranges.ts";
 
 /** The tables of an engine, by guest frame, as far as a tracker may touch them. */
 export interface LoggedTables {
   readonly vcpus: readonly VirtualCpu[];
-  /** Calls `visit` for every 4 KiB frame in the range that some leaf maps. */
-  forEachMapped(start: Gfn, frames: number, visit: (gfn: Gfn) => void): void;
-  /** Takes write permission from every leaf that maps `gfn`. */
+  /** Calls `visit` for every frame in the range that some 4 KiB leaf maps. */
+  forEachSmall(range: FrameRange, visit: (gfn: Gfn) => void): void;
+  /** Takes write permission from every 4 KiB leaf that maps `gfn`. */
   writeProtect(gfn: Gfn): void;
-  /** Clears D in the leaf that maps `gfn`; true when it was set. */
-  clearDirty(gfn: Gfn): boolean;
+  /** Is D set in a 4 KiB leaf that maps `gfn`? */
+  isDirty(gfn: Gfn): boolean;
+  /** Clears D in the 4 KiB leaf that maps `gfn`. */
+  clearDirty(gfn: Gfn): void;
+  /** Does a 2 MiB leaf map `gfn`? */
+  isHuge(gfn: Gfn): boolean;
   /** Replaces 2 MiB leaves in the range by 4 KiB ones: a dirty page is then 4 KiB. */
-  splitHuge(start: Gfn, frames: number): void;
+  splitHuge(range: FrameRange): void;
+  /** Takes write permission from the 2 MiB leaves in the range. */
+  protectHuge(range: FrameRange): void;
+  /** Brings 2 MiB leaves back where the host's pages allow it. */
+  collapse(range: FrameRange, how: DirtyLogOptions["collapse"]): void;
   /** Makes every vCPU forget cached translations. */
   flush(): void;
   /** Gives silicon a page-modification log per vCPU, or takes it away. */
@@ -25,30 +36,38 @@ export interface LoggedTables {
 }
 
 export interface DirtyTracker {
-  /** Logging of [start, start + frames) begins; nothing is dirty yet. */
-  start(tables: LoggedTables, start: Gfn, frames: number): void;
+  /** Logging of the range begins, beside what is logged already. */
+  start(tables: LoggedTables, range: FrameRange): void;
+  /** Logging ends everywhere; what was not asked for is forgotten. */
   stop(): void;
-  /** The pages written since the last call (or the start), which are armed again. */
+  /** The pages written since they were last armed, ascending. */
   collect(): readonly Gfn[];
-  /** Is `gfn` in the log now? Then it is mapped by 4 KiB, or a dirty page would be 2 MiB. */
+  /** Arms again what was reported in the range, unless the report did so. */
+  clear(range: FrameRange): void;
+  /** Is `gfn` in the log now? Then a new leaf for it is 4 KiB, or a dirty page would be 2 MiB. */
   isLogged(gfn: Gfn): boolean;
   /** May a leaf for `gfn` be writable before its next write is seen? */
   mayMapWritable(gfn: Gfn): boolean;
-  /** The guest is about to write `gfn` through a leaf that was not writable. */
-  wrote(gfn: Gfn): void;
+  /** The hypervisor lets a write to `gfn` pass, or makes it: silicon need not tell any more. */
+  wrote(gfn: Gfn, vcpu: VirtualCpu): void;
+  /** The leaves that map `gfn` are about to go, and their D bits with them. */
+  unmapping(gfn: Gfn): void;
   /** Called at every VM exit of `vcpu`, before the exit is answered. */
   exited(vcpu: VirtualCpu): void;
+  /** Called when the exit is answered, before the guest runs on. */
+  entering(vcpu: VirtualCpu): void;
 }
 
-export type TrackerFactory = () => DirtyTracker;
-
 /** For engines without one: dirty-logging events change nothing and nothing is reported. */
-export const noTracker: TrackerFactory = () => ({
+export const noTracker: DirtyTracker = {
   start() {},
   stop() {},
   collect: () => [],
+  clear() {},
   isLogged: () => false,
   mayMapWritable: () => true,
   wrote() {},
+  unmapping() {},
   exited() {},
-});
+  entering() {},
+};

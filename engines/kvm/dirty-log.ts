@@ -1,47 +1,43 @@
 /**
- * The dirty log of a VM: which ranges are logged, and which frames were written since the last get.
+ * The dirty log of a VM as KVM's own engines keep it: ranges that are logged, frames written since the last get.
  *
  * Source: KVM_GET_DIRTY_LOG in the KVM API document.
  */
 import type { Gfn } from "../../machine/address.ts";
-
-export interface FrameRange {
-  readonly start: Gfn;
-  readonly frames: number;
-}
+import { type FrameRange, FrameRanges } from "../dirty/frame-ranges.ts";
+import { FrameSet } from "../dirty/frame-set.ts";
 
 export class DirtyLog {
-  private ranges: FrameRange[] = [];
-  private dirty = new Set<Gfn>();
+  private readonly ranges = new FrameRanges();
+  private readonly dirty: FrameSet;
+
+  constructor(guestFrames: number) {
+    this.dirty = new FrameSet(guestFrames);
+  }
 
   on(range: FrameRange): void {
-    this.ranges.push(range);
+    this.ranges.add(range);
   }
 
   /** Ends all logging; returns the ranges that were logged. */
   off(): readonly FrameRange[] {
-    const { ranges } = this;
-    this.ranges = [];
-    this.dirty = new Set();
-    return ranges;
+    this.dirty.clear();
+    return this.ranges.take();
   }
 
   covers(gfn: Gfn): boolean {
-    for (const { start, frames } of this.ranges) {
-      if (gfn >= start && gfn < start + frames) return true;
-    }
-    return false;
+    return this.ranges.covers(gfn);
   }
 
   /** Notes a write, if the frame is logged. */
   mark(gfn: Gfn): void {
-    if (this.ranges.length > 0 && this.covers(gfn)) this.dirty.add(gfn);
+    if (this.covers(gfn)) this.dirty.add(gfn);
   }
 
   /** The frames written since the last call, ascending. */
   take(): Gfn[] {
-    const frames = [...this.dirty].sort((a, b) => a - b);
-    this.dirty = new Set();
+    const frames = this.ranges.all().flatMap((range) => this.dirty.list(range));
+    this.dirty.clear();
     return frames;
   }
 }

@@ -8,11 +8,17 @@
  */
 import type { Gfn } from "../../machine/address.ts";
 import type { HostEvent } from "../../machine/exit.ts";
-import type { FrameRange } from "./dirty-log.ts";
+import type { FrameRange } from "../dirty/frame-ranges.ts";
 import { dropLeaf, dropMappings, protectMappings } from "./entries.ts";
 import { mostLevel } from "./fetch.ts";
 import { type MmuNotifier, neighboursIn } from "../host-memory.ts";
 import { flushRemote, type Vm } from "./vm.ts";
+
+/** The thread that asks runs no vCPU, so it interrupts all of them. */
+function flushFromOutside(vm: Vm): void {
+  flushRemote(vm);
+  vm.ledger.remoteInterrupts += 1;
+}
 
 const sizes = [1, 2, 3] as const;
 
@@ -30,7 +36,7 @@ function dirtyLogOn(vm: Vm, range: FrameRange): void {
       if (protectMappings(vm, gfn, level, "log")) isStale = true;
     }
   }
-  if (isStale) flushRemote(vm);
+  if (isStale) flushFromOutside(vm);
 }
 
 function dirtyLogGet(vm: Vm): readonly Gfn[] {
@@ -38,7 +44,7 @@ function dirtyLogGet(vm: Vm): readonly Gfn[] {
   vm.gauges.dirtyPagesReported += frames.length;
   let isStale = false;
   for (const gfn of frames) if (protectMappings(vm, gfn, 1, "log")) isStale = true;
-  if (isStale) flushRemote(vm);
+  if (isStale) flushFromOutside(vm);
   return frames;
 }
 
@@ -47,7 +53,7 @@ function dirtyLogOff(vm: Vm): void {
   for (const range of vm.dirtyLog.off()) {
     for (const gfn of pagesIn(range, 1)) if (dropCollapsible(vm, gfn)) isStale = true;
   }
-  if (isStale) flushRemote(vm);
+  if (isStale) flushFromOutside(vm);
 }
 
 /** Drops small entries that a large one could replace. */
@@ -76,7 +82,7 @@ function unmap(vm: Vm, range: FrameRange): void {
       isStale = true;
     }
   }
-  if (isStale) flushRemote(vm);
+  if (isStale) flushFromOutside(vm);
 }
 
 /** The engine's side of its host memory. */

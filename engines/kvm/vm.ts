@@ -69,7 +69,7 @@ export function createVm(machine: Machine, policy: ShadowPolicy, kind: "shadow" 
   const guest = createHostMemory(machine);
   const { frames } = guest;
   const { ledger } = machine.vcpus[0]!;
-  const dirtyLog = new DirtyLog();
+  const dirtyLog = new DirtyLog(frames);
   return {
     machine,
     memory: machine.memory,
@@ -96,6 +96,7 @@ export function createVm(machine: Machine, policy: ShadowPolicy, kind: "shadow" 
 /** Drops cached translations of every vCPU: what a change to entries owes them before they run again. */
 export function flushRemote(vm: Vm): void {
   vm.ledger.remoteFlushes += 1;
+  vm.ledger.remoteInterrupts += vm.states.length - 1;
   for (const { vcpu } of vm.states) {
     if (vm.isNested) vcpu.mmu.flushNested();
     else vcpu.mmu.flushLinear();

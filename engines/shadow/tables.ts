@@ -9,33 +9,11 @@
  * Source: Adams & Agesen 2006, section 2.3 "Traces"; SDM vol. 3C 33.3 "Memory Virtualization".
  */
 import type { Gfn, Pfn } from "../../machine/address.ts";
-import type { Ledger } from "../../machine/counters.ts";
 import { A, D, frameOf, highHalf, lowHalf, NX_HIGH, P, PS, U, W } from "../../machine/entry.ts";
-import type { PhysicalMemory } from "../../machine/memory.ts";
+import type { FrameRange } from "../dirty/frame-ranges.ts";
 import { hasReserved } from "../guest-walk.ts";
-import type { HostMemory } from "../host-memory.ts";
 import { FrameMap } from "./frame-map.ts";
-
-export interface ShadowTable {
-  readonly id: number;
-  /** The guest table mirrored; for a direct table, the first frame that it maps. */
-  readonly gfn: Gfn;
-  readonly level: number;
-  readonly isDirect: boolean;
-  readonly pfn: Pfn;
-  /** Entries that link here, packed as id * 512 + index. */
-  readonly parents: Set<number>;
-}
-
-export interface ShadowParts {
-  readonly bytes: PhysicalMemory;
-  readonly memory: HostMemory;
-  /** May a leaf for `gfn` be writable, as far as dirty tracking is concerned? */
-  readonly mayMapWritable: (gfn: Gfn) => boolean;
-  /** Must `gfn` be mapped by 4 KiB, as far as dirty tracking is concerned? */
-  readonly isLogged: (gfn: Gfn) => boolean;
-  readonly ledger: () => Ledger;
-}
+import { keyOf, type ShadowParts, type ShadowTable } from "./shadow-table.ts";
 
 export class ShadowTables {
   /** A writable mapping or a table went away: cached translations must go before the guest runs on. */
@@ -155,15 +133,7 @@ export class ShadowTables {
 
   /** Takes write permission from every leaf that maps `gfn`. */
   writeProtect(gfn: Gfn): void {
-    const { bytes } = this.parts;
-    for (const place of this.leaves.of(gfn)) {
-      const table = this.byId.get(Math.floor(place / 512))!;
-      const low = bytes.readLow(table.pfn, place % 512);
-      if ((low & W) === 0) continue;
-      bytes.write(table.pfn, place % 512, low & ~W, bytes.readHigh(table.pfn, place % 512));
-      this.parts.ledger().entriesWriteProtected += 1;
-      this.flushNeeded = true;
-    }
+    for (const place of this.leaves.of(gfn)) this.protect(place);
     // A 2 MiB leaf around a table would let stores through; it comes back in 4 KiB pieces.
     this.dropHuge((gfn - (gfn % 512)) as Gfn);
   }
@@ -173,6 +143,32 @@ export class ShadowTables {
       this.drop(this.byId.get(Math.floor(place / 512))!, place % 512);
       this.flushNeeded = true;
     }
+  }
+
+  /** Does some 2 MiB leaf map `gfn`? */
+  isHuge(gfn: Gfn): boolean {
+    return this.hugeLeaves.of((gfn - (gfn % 512)) as Gfn).length > 0;
+  }
+
+  /** Takes write permission from every 2 MiB leaf that maps frames from `first` on. */
+  protectHuge(first: Gfn): void {
+    for (const place of this.hugeLeaves.of(first)) this.protect(place);
+  }
+
+  /** The 4 KiB pieces of a large guest page go, so that a 2 MiB leaf may come back. */
+  dropDirect(first: Gfn): void {
+    const table = this.byKey.get(keyOf(first, 1, true));
+    if (table === undefined || this.parts.memory.orderOf(first) !== 9 || this.holdsTable(first))
+      return;
+    for (const parent of table.parents) {
+      const above = this.byId.get(Math.floor(parent / 512));
+      if (above !== undefined) this.drop(above, parent % 512);
+    }
+    for (let index = 0; index < 512; index++) this.drop(table, index);
+    this.byKey.delete(keyOf(first, 1, true));
+    this.forget(table);
+    this.parts.ledger().hugePagesCollapsed += 1;
+    this.flushNeeded = true;
   }
 
   /** The host took the frame: every leaf that maps it goes. Returns how many of them mapped its neighbours too. */
@@ -187,10 +183,21 @@ export class ShadowTables {
     return huge;
   }
 
-  forEachMapped(start: Gfn, frames: number, visit: (gfn: Gfn) => void): void {
+  /** Calls `visit` for every frame in the range that some 4 KiB leaf maps. */
+  forEachMapped({ start, frames }: FrameRange, visit: (gfn: Gfn) => void): void {
     for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) {
       if (this.leaves.of(gfn).length > 0) visit(gfn);
     }
+  }
+
+  private protect(place: number): void {
+    const { bytes } = this.parts;
+    const table = this.byId.get(Math.floor(place / 512))!;
+    const low = bytes.readLow(table.pfn, place % 512);
+    if ((low & W) === 0) return;
+    bytes.write(table.pfn, place % 512, low & ~W, bytes.readHigh(table.pfn, place % 512));
+    this.parts.ledger().entriesWriteProtected += 1;
+    this.flushNeeded = true;
   }
 
   private create(gfn: Gfn, level: number, isDirect: boolean): ShadowTable {
@@ -290,8 +297,4 @@ interface Leaf {
   readonly gfn: Gfn;
   readonly rights: number;
   readonly nx: number;
-}
-
-function keyOf(gfn: Gfn, level: number, isDirect: boolean): number {
-  return gfn * 16 + level * 2 + (isDirect ? 1 : 0);
 }

@@ -179,9 +179,9 @@ export class VmmuParser {
       return { kind };
     }
     const isNew = (kind === "dirty-log-clear" || kind === "evict") && version === 3;
-    if (!isNew && kind !== "dirty-log-on" && kind !== "reclaim") {
-      const [clear, evict] = version === 3 ? ["dirty-log-clear, ", ", evict"] : ["", ""];
-      const allowed = `dirty-log-on, dirty-log-get, ${clear}dirty-log-off, reclaim${evict}`;
+    if (kind !== "dirty-log-on" && kind !== "reclaim" && !isNew) {
+      const third = version === 3 ? ", dirty-log-clear, evict" : "";
+      const allowed = `dirty-log-on, dirty-log-get, dirty-log-off, reclaim${third}`;
       return tokens.fail("host event", kind, allowed);
     }
     tokens.exactly(4);

@@ -1,0 +1,115 @@
+/**
+ * Composes a dirty tracker from a way to notice writes, a record to keep them, and policies.
+ *
+ * What holds for every combination: a page whose write is in the record is open (its next write may pass
+ * unseen), every other page of the log is armed. Arming comes before the caller reads the page, so no write is
+ * lost.
+ */
+import type { Gfn } from "../../machine/address.ts";
+import type { DirtyLogOptions } from "../../machine/dirty-log-options.ts";
+import type { Machine } from "../../machine/machine.ts";
+import { dirtyBitmap } from "./bitmap.ts";
+import type { DirtyRecord } from "./dirty-record.ts";
+import { type FrameRange, FrameRanges } from "./frame-ranges.ts";
+import { dirtyRing } from "./ring.ts";
+import type { DirtyTracker, LoggedTables } from "./tracker.ts";
+import type { Mark, WriteDetector } from "./write-detector.ts";
+
+const defaults: DirtyLogOptions = {
+  armedBy: "get",
+  split: "first",
+  collapse: "next-fault",
+  ringEntries: null,
+};
+
+/** `own` is the engine's policy; what the machine's options say goes before it. */
+export function dirtyTracker(
+  machine: Machine,
+  detector: WriteDetector,
+  own: Partial<DirtyLogOptions> = {},
+): DirtyTracker {
+  const policy: DirtyLogOptions = { ...defaults, ...own, ...machine.options.dirtyLog };
+  const ranges = new FrameRanges();
+  const record = recordFor(machine, detector, policy);
+  let tables: LoggedTables | null = null;
+
+  const mark: Mark = (gfn, vcpu) => {
+    if (ranges.covers(gfn)) record.mark(gfn, vcpu);
+  };
+
+  /** Arms pages one by one; those that no leaf maps are armed by the rights of the leaf they get. */
+  function armAll(logged: LoggedTables, frames: readonly Gfn[]): void {
+    for (const gfn of frames) {
+      if (logged.isHuge(gfn))
+        protectOrSplit(logged, { start: (gfn - (gfn % 512)) as Gfn, frames: 512 });
+      if (!logged.isHuge(gfn)) detector.arm(logged, gfn);
+    }
+    if (frames.length > 0) logged.flush();
+  }
+
+  function protectOrSplit(logged: LoggedTables, range: FrameRange): void {
+    if (policy.split === "first") logged.splitHuge(range);
+    else logged.protectHuge(range);
+  }
+
+  return {
+    start(logged, range) {
+      if (tables === null) detector.begin(logged);
+      tables = logged;
+      const isSet = policy.armedBy === "clear-initially-set";
+      const pieces = ranges.add(range);
+      for (const piece of pieces) {
+        record.begin(piece, isSet ? "dirty" : "clean");
+        if (isSet) continue;
+        protectOrSplit(logged, piece);
+        logged.forEachSmall(piece, (gfn) => detector.arm(logged, gfn));
+      }
+      if (!isSet && pieces.length > 0) logged.flush();
+    },
+    stop() {
+      if (tables === null) return;
+      detector.end(tables);
+      for (const range of ranges.take()) tables.collapse(range, policy.collapse);
+      record.end();
+      tables = null;
+    },
+    collect() {
+      if (tables === null) return [];
+      detector.harvest(tables, ranges.all(), mark);
+      const reports: (readonly Gfn[])[] = [];
+      for (const range of ranges.all()) {
+        reports.push(record.report(range));
+        // A ring is reset by whoever reads it, whatever clears a bitmap.
+        if (policy.armedBy === "get" || policy.ringEntries !== null)
+          armAll(tables, record.close(range));
+      }
+      return reports.flat();
+    },
+    clear(range) {
+      if (tables === null) return;
+      for (const part of ranges.within(range)) armAll(tables, record.close(part));
+    },
+    isLogged: (gfn) => ranges.covers(gfn),
+    mayMapWritable: (gfn) =>
+      !detector.armsByProtection || !ranges.covers(gfn) || record.isOpen(gfn),
+    wrote: mark,
+    unmapping(gfn) {
+      if (tables !== null) detector.unmapping(tables, gfn, mark);
+    },
+    exited: (vcpu) => detector.exited(vcpu, mark),
+    entering(vcpu) {
+      if (tables === null || !record.isFull(vcpu.id)) return;
+      vcpu.ledger.dirtyRingFulls += 1;
+      for (const range of ranges.all()) armAll(tables, record.close(range));
+    },
+  };
+}
+
+function recordFor(
+  { guestFrames }: Machine,
+  { pagesPerExitMax }: WriteDetector,
+  { ringEntries }: DirtyLogOptions,
+): DirtyRecord {
+  if (ringEntries === null) return dirtyBitmap(guestFrames);
+  return dirtyRing({ guestFrames, entries: ringEntries, pagesPerExitMax });
+}

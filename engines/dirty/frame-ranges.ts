@@ -1,0 +1,65 @@
+/**
+ * The ranges of guest frames that a dirty log covers: memslots with logging on.
+ */
+import type { Gfn } from "../../machine/address.ts";
+
+export interface FrameRange {
+  readonly start: Gfn;
+  /** Number of 4 KiB frames. */
+  readonly frames: number;
+}
+
+export class FrameRanges {
+  private ranges: FrameRange[] = [];
+
+  /** Adds what nothing covers yet and returns that, so that ranges never overlap. */
+  add(range: FrameRange): readonly FrameRange[] {
+    let pieces: readonly FrameRange[] = [range];
+    for (const known of this.ranges) pieces = pieces.flatMap((piece) => without(piece, known));
+    this.ranges.push(...pieces);
+    this.ranges.sort((a, b) => a.start - b.start);
+    return pieces;
+  }
+
+  /** Forgets all ranges and returns them. */
+  take(): readonly FrameRange[] {
+    const { ranges } = this;
+    this.ranges = [];
+    return ranges;
+  }
+
+  /** In ascending order. */
+  all(): readonly FrameRange[] {
+    return this.ranges;
+  }
+
+  covers(gfn: Gfn): boolean {
+    for (const { start, frames } of this.ranges) {
+      if (gfn >= start && gfn < start + frames) return true;
+    }
+    return false;
+  }
+
+  /** The parts of `range` that are covered, in ascending order. */
+  within(range: FrameRange): readonly FrameRange[] {
+    return this.ranges
+      .map((known) => between(Math.max(known.start, range.start), endOfBoth(known, range)))
+      .filter(({ frames }) => frames > 0);
+  }
+}
+
+function endOfBoth(one: FrameRange, other: FrameRange): number {
+  return Math.min(one.start + one.frames, other.start + other.frames);
+}
+
+function between(start: number, end: number): FrameRange {
+  return { start: start as Gfn, frames: end - start };
+}
+
+function without(range: FrameRange, hole: FrameRange): FrameRange[] {
+  const end = range.start + range.frames;
+  const holeEnd = hole.start + hole.frames;
+  const before = between(range.start, Math.min(end, hole.start));
+  const after = between(Math.max(range.start, holeEnd), end);
+  return [before, after].filter(({ frames }) => frames > 0);
+}

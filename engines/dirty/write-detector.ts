@@ -1,0 +1,28 @@
+/**
+ * How a hypervisor notices that a page is written: one of the two parts of a dirty tracker.
+ */
+import type { Gfn } from "../../machine/address.ts";
+import type { VirtualCpu } from "../../machine/hypervisor.ts";
+import type { FrameRange } from "./frame-ranges.ts";
+import type { LoggedTables } from "./tracker.ts";
+
+/** `vcpu` is the one that wrote, or null where nothing tells. */
+export type Mark = (gfn: Gfn, vcpu: VirtualCpu | null) => void;
+
+export interface WriteDetector {
+  /** Must the leaf of an armed page be read-only? */
+  readonly armsByProtection: boolean;
+  /** Pages that one VM exit can bring in at most: what a ring keeps free. */
+  readonly pagesPerExitMax: number;
+  /** Logging begins somewhere, and nowhere before. */
+  begin(tables: LoggedTables): void;
+  end(tables: LoggedTables): void;
+  /** The next write to `gfn`, which a 4 KiB leaf maps, will be noticed. Whoever calls flushes. */
+  arm(tables: LoggedTables, gfn: Gfn): void;
+  /** Marks what silicon has noted and nobody has read yet. */
+  harvest(tables: LoggedTables, ranges: readonly FrameRange[], mark: Mark): void;
+  /** At every VM exit: marks what this vCPU's silicon has noted, where that is cheap. */
+  exited(vcpu: VirtualCpu, mark: Mark): void;
+  /** Marks `gfn` if only the leaf that is about to go knows of its write. */
+  unmapping(tables: LoggedTables, gfn: Gfn, mark: Mark): void;
+}

@@ -1,0 +1,39 @@
+/**
+ * Shadow tables as a dirty tracker sees them: several leaves may map a frame, found by the reverse map.
+ */
+import type { Gfn } from "../../machine/address.ts";
+import type { VirtualCpu } from "../../machine/hypervisor.ts";
+import type { FrameRange } from "../dirty/frame-ranges.ts";
+import type { LoggedTables } from "../dirty/tracker.ts";
+import type { ShadowTables } from "./tables.ts";
+
+/** `flush` drops what every vCPU has cached, now. */
+export function loggedShadow(
+  vcpus: readonly VirtualCpu[],
+  tables: ShadowTables,
+  flush: () => void,
+): LoggedTables {
+  return {
+    vcpus,
+    forEachSmall: (range, visit) => tables.forEachMapped(range, visit),
+    writeProtect: (gfn) => tables.writeProtect(gfn),
+    // Shadow leaves have D set from the start: silicon has nothing to note.
+    isDirty: () => false,
+    clearDirty() {},
+    isHuge: (gfn) => tables.isHuge(gfn),
+    // A large leaf that goes comes back in 4 KiB pieces, as long as its frames are logged.
+    splitHuge: (range) => eachHuge(range, (first) => tables.dropHuge(first)),
+    protectHuge: (range) => eachHuge(range, (first) => tables.protectHuge(first)),
+    collapse(range, how) {
+      // A shadow leaf is made by a fault and never before, so "at once" is the next fault too.
+      if (how !== "never") eachHuge(range, (first) => tables.dropDirect(first));
+    },
+    flush,
+    setPml() {},
+  };
+}
+
+/** Calls `visit` with the first frame of every 2 MiB that the range touches. */
+function eachHuge({ start, frames }: FrameRange, visit: (first: Gfn) => void): void {
+  for (let gfn = start - (start % 512); gfn < start + frames; gfn += 512) visit(gfn as Gfn);
+}
