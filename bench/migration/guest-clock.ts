@@ -26,7 +26,15 @@ export interface GuestWork {
   readonly accesses: number;
 }
 
-export class GuestClock {
+/** How far a guest is, for whoever acts beside it. */
+export interface ProgressClock {
+  readonly cyclesPerMs: number;
+  start(): void;
+  work(): GuestWork;
+  ledger(): Ledger;
+}
+
+export class GuestClock implements ProgressClock {
   readonly cyclesPerMs: number;
   private readonly parts: ClockParts;
   private readonly thread = createLedger();

@@ -6,8 +6,8 @@
  * the hypervisor for it changes an entry, and when the walker sets A or D in a table: all of these must
  * arrive, or the guest would go on with tables of the past.
  */
-import type { Pfn } from "../../machine/address.ts";
-import type { PhysicalMemory } from "../../machine/memory.ts";
+import type { Gfn, Pfn } from "../../machine/address.ts";
+import { type PhysicalMemory, vacated } from "../../machine/memory.ts";
 import type { HostFrames } from "../oracle/host-frames.ts";
 import { hex, OracleMismatch } from "../oracle/mismatch.ts";
 
@@ -25,16 +25,20 @@ const missing = -1;
 export class SourceMemory {
   readonly frames: HostFrames;
   private readonly memory: PhysicalMemory;
+  private readonly touch: (gfn: Gfn) => void;
 
-  constructor(memory: PhysicalMemory, frames: HostFrames) {
+  /** `touch` is how the host's own thread brings a page back that was swapped out. */
+  constructor(memory: PhysicalMemory, frames: HostFrames, touch: (gfn: Gfn) => void) {
     this.memory = memory;
     this.frames = frames;
+    this.touch = touch;
   }
 
   /** The frame as it is now, read from where the host keeps it. */
   read(gfn: number): PageContent {
     const pfn = this.frames.pfnOf[gfn] ?? -1;
     if (pfn < 0) return { version: 0, words: null };
+    if (this.memory.stamps[pfn] === vacated) this.touch(gfn as Gfn);
     return { version: this.memory.stamps[pfn] ?? 0, words: this.wordsOf(pfn as Pfn) };
   }
 

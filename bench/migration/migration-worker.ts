@@ -3,8 +3,7 @@
  */
 import { errorLine } from "../config-error.ts";
 import { presetCosts } from "../cost-file.ts";
-import { mmuFor } from "../mmu-instances.ts";
-import { pointWeight } from "../point.ts";
+import { hardwareFor } from "../hardware.ts";
 import type { PointOutcome, PointTask } from "../pool.ts";
 import { clockOf } from "./clocks.ts";
 import type { MigrationKey, MigrationResult } from "../result.ts";
@@ -22,9 +21,9 @@ export async function runTask({
   check,
 }: PointTask<MigrationTaskKey>): Promise<PointOutcome<MigrationResult>> {
   try {
-    const mmu = await mmuFor(pointWeight(key));
+    const hardware = await hardwareFor(preset);
     const cost = presetCosts()(pricedLike);
-    const options = { preset, mmu, check, cost, gigahertz: clockOf(cost.name) };
+    const options = { preset, ...hardware, check, cost, gigahertz: clockOf(cost.name) };
     return { kind: "finished", finished: runMigration(key, options) };
   } catch (error) {
     return { kind: "failed", message: errorLine(error) };

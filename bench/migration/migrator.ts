@@ -5,7 +5,7 @@
 import { assert } from "../../machine/assert.ts";
 import type { Ledger } from "../../machine/counters.ts";
 import type { Gfn } from "../../machine/address.ts";
-import type { GuestClock } from "./guest-clock.ts";
+import type { ProgressClock } from "./guest-clock.ts";
 import { PostCopy } from "./postcopy.ts";
 import { PreCopy, type SwitchOver } from "./precopy.ts";
 import type { Sender } from "./sender.ts";
@@ -26,7 +26,7 @@ export interface Moment {
 }
 
 export interface MigratorParts {
-  readonly clock: GuestClock;
+  readonly clock: ProgressClock;
   readonly sender: Sender;
   /** Turn of the measured program at which it starts. */
   readonly startTurn: number;

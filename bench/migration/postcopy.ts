@@ -9,7 +9,6 @@
  * migration/postcopy-ram.c; Linux userfaultfd.
  *
  * Model: the guest goes on in the same simulated machine, its mappings of pages that have come still warm.
- * Model: a page of zeros that nobody has ever touched is not waited for.
  */
 import type { Gfn } from "../../machine/address.ts";
 import type { PageContent } from "./guest-memory.ts";

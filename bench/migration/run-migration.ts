@@ -2,6 +2,7 @@
  * Runs one migration point: the program on bare metal, under the engine alone, and under the engine while it
  * is migrated. Everything follows from the key.
  */
+import type { Gfn } from "../../machine/address.ts";
 import { Prng } from "../../guest/prng.ts";
 import { assert } from "../../machine/assert.ts";
 import { Machine } from "../../machine/machine.ts";
@@ -23,7 +24,7 @@ import { GuestClock } from "./guest-clock.ts";
 import { DestinationMemory, SourceMemory } from "./guest-memory.ts";
 import { Link } from "./link.ts";
 import { Migrator, MigrationOver, type Moment } from "./migrator.ts";
-import { Sender } from "./sender.ts";
+import { Sender, takeAway } from "./sender.ts";
 import { type Activity, slicedGuest } from "./sliced-guest.ts";
 import { type Timeline, TimelineRecorder } from "./timeline.ts";
 
@@ -117,6 +118,7 @@ function migrate(key: MigrationKey, options: MigrationRunOptions, unmigrated: Ti
     gigahertz: options.gigahertz,
     computeCyclesPerAccess: computeCyclesPerAccess(key, unmigrated),
   });
+  const putInPlace = (gfn: Gfn) => clock.aside(() => hypervisor.memory.touch(gfn));
   const sender = new Sender({
     host: {
       frames: machine.guestFrames,
@@ -127,13 +129,11 @@ function migrate(key: MigrationKey, options: MigrationRunOptions, unmigrated: Ti
         return { reported: result, cycles };
       },
       takeAway(start, count) {
-        clock.onThread(() => hypervisor.host({ kind: "evict", start, frames: count }));
+        clock.onThread(() => takeAway(hypervisor, start, count));
       },
-      putInPlace(gfn) {
-        clock.aside(() => hypervisor.memory.touch(gfn));
-      },
+      putInPlace,
     },
-    source: new SourceMemory(machine.memory, frames),
+    source: new SourceMemory(machine.memory, frames, putInPlace),
     destination: new DestinationMemory(machine.guestFrames),
     link: new Link(settings.bandwidthBitsPerSecond),
     settings,

@@ -6,6 +6,7 @@
  */
 import type { Gfn } from "../../machine/address.ts";
 import type { HostEvent } from "../../machine/exit.ts";
+import type { Hypervisor } from "../../machine/hypervisor.ts";
 import { type DestinationMemory, isZeroPage, type SourceMemory } from "./guest-memory.ts";
 import { type Link, sentPageBytes, zeroMarkerBytes } from "./link.ts";
 import { PageSet } from "./page-set.ts";
@@ -39,6 +40,12 @@ export interface SenderParts {
   readonly destination: DestinationMemory;
   readonly link: Link;
   readonly settings: MigrationSettings;
+}
+
+/** Takes frames away, those that nobody has ever touched as well: a page that has not come cannot be made up. */
+export function takeAway(hypervisor: Hypervisor, start: Gfn, frames: number): void {
+  for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) hypervisor.memory.touch(gfn);
+  hypervisor.host({ kind: "evict", start, frames });
 }
 
 export class Sender {
