@@ -2,12 +2,12 @@
 import { writeFileSync } from "node:fs";
 import { Command } from "@commander-js/extra-typings";
 import { engineNames } from "../../bench/catalogue.ts";
-import { fuzz as runFuzz, fuzzPresets } from "../../bench/fuzz.ts";
+import { fuzz as runFuzz, type FuzzOptions, fuzzPresets } from "../../bench/fuzz.ts";
 import type { FuzzProgress, FuzzResult } from "../../bench/fuzz/hunt.ts";
 import {
   fuzzMigrations,
   migratableEngines,
-  type MigrationFuzzResult,
+  type MigrationFuzzOptions,
 } from "../../bench/migration/fuzz-migrations.ts";
 import { createProgress } from "../progress.ts";
 import { nameList, seedMax, wholeNumber } from "./options.ts";
@@ -64,9 +64,9 @@ Examples:
         progress.add({ count, weight: count, accesses: checked - seen.checked });
         seen = { ops: done, checked };
       };
-      const result: FuzzResult | MigrationFuzzResult = migrations
-        ? fuzzMigrations({ seed, ops, targets: pickBy(migratableEngines, isChosen), onProgress })
-        : runFuzz({
+      const { result, moved } = migrations
+        ? runMigrations({ seed, ops, targets: pickBy(migratableEngines, isChosen), onProgress })
+        : runGuests({
             seed,
             ops,
             engines: engineNames.filter(isChosen),
@@ -75,10 +75,6 @@ Examples:
           });
       progress.finish();
       const { failure, programs, checked } = result;
-      const moved =
-        "migrations" in result
-          ? `, ${result.migrations} migrations, ${result.pagesSent} pages sent`
-          : "";
       console.log(
         `seed ${seed}: ${programs} programs, ${result.ops} ops, ${checked} accesses checked${moved}`,
       );
@@ -88,6 +84,15 @@ Examples:
       console.log(`${out}: ${failure.ops} ops that fail again`);
       process.exitCode = 1;
     });
+
+function runGuests(options: FuzzOptions): { readonly result: FuzzResult; readonly moved: string } {
+  return { result: runFuzz(options), moved: "" };
+}
+
+function runMigrations(options: MigrationFuzzOptions): ReturnType<typeof runGuests> {
+  const result = fuzzMigrations(options);
+  return { result, moved: `, ${result.migrations} migrations, ${result.pagesSent} pages sent` };
+}
 
 function pickBy<T>(
   registry: Readonly<Record<string, T>>,
