@@ -2,20 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { expect, onTestFinished, test } from "vitest";
 import { presets } from "../machine/presets.ts";
+import { memoryInUse } from "./memory-in-use.ts";
 import { createLedger, type PointKey } from "./result.ts";
 import { runSweep } from "./run-sweep.ts";
-
-setFlagsFromString("--expose-gc");
-const collectGarbage = runInNewContext("gc") as () => void;
-
-function heapBytes(): number {
-  collectGarbage();
-  return process.memoryUsage().heapUsed;
-}
 
 // Measured: 2.8 KB a point, which is its result; a sweep of ten thousand points keeps 28 MB.
 const bytesPerPointMax = 4000;
@@ -54,7 +45,7 @@ test("a sweep of ten thousand points keeps its results and nothing else", async 
     onFailed: (message) => expect.unreachable(message),
     onFinished() {
       done += 1;
-      if (done % 2500 === 0) heap.push(heapBytes());
+      if (done % 2500 === 0) heap.push(memoryInUse().heapBytes);
     },
   });
   run.close();

@@ -5,6 +5,7 @@
  * decides a result: a point depends on its key alone, so the order and the number of threads cannot show.
  */
 import { Piscina } from "piscina";
+import { describeWorkloads, isRecorded } from "./catalogue.ts";
 import { codeUrl } from "./code-url.ts";
 import { errorLine, pick } from "./config-error.ts";
 import type { HostCost } from "./host-time.ts";
@@ -59,6 +60,10 @@ export async function runPoints<K extends PointKey = PointKey, F = Finished>(
   points: readonly K[],
   options: PoolOptions<F>,
 ): Promise<void> {
+  const used = new Set(points.map(({ workload }) => workload));
+  for (const [name, workload] of describeWorkloads()) {
+    if (used.has(name) && isRecorded(workload)) workload.share();
+  }
   for (let first = 0; first < points.length; first += pointsPerPool) {
     await runOnPool(points.slice(first, first + pointsPerPool), options);
   }

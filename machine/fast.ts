@@ -27,10 +27,10 @@ import type { Mmu, MmuRoot, WalkReference } from "./mmu.ts";
 import type { Geometry, Preset } from "./presets.ts";
 
 // An imported binding is a cell that V8 loads and checks at every use; a constant of this module is folded.
-const { A, D, EPT_A, EPT_D, G, P, PS, RESERVED_HIGH } = pte;
+const { A, D, EPT_A, EPT_D, EPT_R, EPT_W, EPT_X, G, P, PS, RESERVED_HIGH } = pte;
 const { PF_FETCH, PF_PRESENT, PF_RESERVED, PF_USER, PF_WRITE } = pte;
-const { HIGH_MASK, STOP_EPT_VIOLATION, STOP_NONE, STOP_OUTSIDE, STOP_PAGE_FAULT, STOP_PML_FULL } =
-  unit;
+const { HIGH_MASK, STORE } = unit;
+const { STOP_EPT_VIOLATION, STOP_NONE, STOP_OUTSIDE, STOP_PAGE_FAULT, STOP_PML_FULL } = unit;
 const slotShift = arenaShift;
 const walkLengthMax = lengthMax;
 
@@ -50,6 +50,17 @@ const R_X = 4;
 const RAW_STORE = 8;
 const RAW_NESTED_X = 16;
 const RAW_GLOBAL = 32;
+const RAW = 63;
+/** Tables of allowed kinds: those under CR0.WP come second. */
+const writeProtected = 64;
+
+/** A TLB entry's other half: raw rights, then the order of the page, then that of the guest's page. */
+const orderShift = 6;
+const guestShift = 11;
+const ORDER = 31;
+
+/** A walk cache's entry: rights, and whether the second dimension lets the table be written. */
+const TABLE_WRITABLE = 8;
 
 /** Kinds of access to guest-physical memory. */
 const READ = 0;
@@ -60,11 +71,11 @@ const FETCHING = 2;
 const CTX = 0;
 const CTX_GLOBAL = 1;
 const TICK = 2;
-const LEVELS = 3;
 const ROOT = 4;
 const NESTED = 5;
 const NESTED_ROOT = 6;
-const NESTED_LEVELS = 7;
+/** Bits of a gfn below its index into the root table. */
+const NESTED_SHIFT = 7;
 const NESTED_EPT = 8;
 const NESTED_AD = 9;
 const TABLE_ACCESS = 10;
@@ -79,24 +90,40 @@ const PML = 18;
 const PML_INDEX = 19;
 const LAST = 20;
 const SUM = 21;
+/** What a walk found: frame, and the other half of a TLB entry. */
 const W_FRAME = 22;
-const W_ORDER = 23;
-const W_RAW = 24;
+const W_META = 23;
+/** Not 0: the second dimension lets the table that the walk is in be written. */
+const W_TABLE = 24;
 const N_ORDER = 25;
 const N_FLAGS = 26;
 const EPOCH = 27;
 const REFS = 28;
 const GLOBALS_LIVE = 29;
-const LARGE_LIVE = 30;
-const LARGE_NESTED_LIVE = 31;
+/** Sizes of pages that TLBs hold since the last full flush: 1, 2, 4 for 4 KiB, 2 MiB, 1 GiB. */
+const SIZES = 30;
+/** The same of the nested TLB. */
+const NESTED_SIZES = 31;
 const TICK_PWC = 32;
-const W_GUEST = 33;
 const FRAGMENTS_LIVE = 34;
-/** -1 once entries of two sizes cover one page (the guest did not flush): hints then serve 4 KiB pages only. */
+/** 1 once entries of two sizes cover one page (the guest did not flush): hints then serve 4 KiB pages only. */
 const OVERLAP = 35;
-const SMALL_LIVE = 36;
+/** Order of all pages that TLBs hold, while they are of one size that has banks of its own; else -1. */
+const UNIFORM = 36;
+/** Bits of a page's number below its index into the root table. */
+const SHIFT = 37;
+/** The same for the nested TLB: 0, 9 or 18, or -1. */
+const NESTED_UNIFORM = 38;
+/** Bits that a nested entry above the leaves has when the walk need not look at it closely. */
+const NESTED_NEED = 39;
+/** Where the frame that `nested` found starts in the arena, or 0 when unknown. */
+const N_TABLE = 40;
+/** Bits of the gfn below its index into the table that `nestedWalk` is in. */
+const N_SHIFT = 41;
+const W_SHIFT = 42;
 /** Frames that exist: `PhysicalMemory.frames`, which changes when memory is reset. */
-const FRAMES = 37;
+const FRAMES = 43;
+const stateLength = 48;
 
 /** Indices into the batch counters `c`. */
 const C_L1 = 0;
@@ -124,6 +151,47 @@ const C_LINES = 26;
 const countersLength = 30;
 
 const referencesMax = 256;
+/** Buckets of the STLB's index. */
+const stBuckets = 16_384;
+/** Order of a nested TLB entry that holds nothing. */
+const unused = 255;
+
+/** Typed arrays that lie in one buffer. */
+interface Room {
+  int32(length: number): Int32Array;
+  int16(length: number): Int16Array;
+  uint8(length: number): Uint8Array;
+  /** Remembers what all arrays hold; the function returned brings that back. */
+  remember(): () => void;
+}
+
+function createRoom(bytes: number): Room {
+  const buffer = new ArrayBuffer(bytes);
+  let used = 0;
+  const take = (size: number): number => {
+    const at = used;
+    used += Math.ceil(size / 4) * 4;
+    return at;
+  };
+  return {
+    int32: (length) => new Int32Array(buffer, take(4 * length), length),
+    int16: (length) => new Int16Array(buffer, take(2 * length), length),
+    uint8: (length) => new Uint8Array(buffer, take(length), length),
+    remember() {
+      const all = new Uint8Array(buffer, 0, used);
+      const kept = all.slice();
+      return () => all.set(kept);
+    },
+  };
+}
+
+/** What all structures of a preset need at most, columns included. */
+function roomFor({ l1Data, l1Code, stlb, stlb1g, pwc, nestedPwc, nestedTlb }: Preset): number {
+  const all = [l1Data, l1Code, pwc, nestedPwc, { stlb, stlb1g, nestedTlb }];
+  const geometries: (Geometry | null)[] = all.flatMap((part) => Object.values(part));
+  const entries = geometries.reduce((sum, g) => sum + (g === null ? 0 : g.sets * g.ways), 0);
+  return 8 * unit.columnLength + 64 * entries + 0x2_0000;
+}
 
 /** Ring lists of recency: within a set, `next` leads from recent to old, `previous(head)` is the victim. */
 interface Rings {
@@ -132,12 +200,13 @@ interface Rings {
   readonly head: Int16Array;
 }
 
-function rings({ sets, ways }: Geometry): Rings {
-  const next = new Int16Array(sets * ways);
-  const previous = new Int16Array(sets * ways);
-  const head = new Int16Array(sets);
+/** Entries count from 1: 0 is none. */
+function rings(room: Room, { sets, ways }: Geometry): Rings {
+  const next = room.int16(sets * ways + 1);
+  const previous = room.int16(sets * ways + 1);
+  const head = room.int16(sets);
   for (let set = 0; set < sets; set++) {
-    const base = set * ways;
+    const base = 1 + set * ways;
     head[set] = base;
     for (let way = 0; way < ways; way++) {
       next[base + way] = base + ((way + 1) % ways);
@@ -148,10 +217,10 @@ function rings({ sets, ways }: Geometry): Rings {
 }
 
 /** Per level 2..5 of a walk cache: where its ways start, sets - 1, ways (0: there is none). */
-function levelGeometry(levels: Readonly<Record<2 | 3 | 4 | 5, Geometry | null>>) {
-  const base = new Int32Array(6);
-  const mask = new Int32Array(6);
-  const ways = new Int32Array(6);
+function levelGeometry(room: Room, levels: Readonly<Record<2 | 3 | 4 | 5, Geometry | null>>) {
+  const base = room.int32(6);
+  const mask = room.int32(6);
+  const ways = room.int32(6);
   let entries = 0;
   for (const level of [2, 3, 4, 5] as const) {
     const geometry = levels[level];
@@ -164,24 +233,33 @@ function levelGeometry(levels: Readonly<Record<2 | 3 | 4 | 5, Geometry | null>>)
   return { base, mask, ways, entries };
 }
 
-/** Which kinds of access an entry with these raw rights allows: bit (store << 2 | fetch << 1 | user). */
-function allowTable(): Uint8Array {
-  const table = new Uint8Array(64);
-  for (let raw = 0; raw < 32; raw++) {
-    for (const writeProtect of [0, 1]) {
-      let allowed = 1;
-      const user = (raw & R_U) !== 0;
-      const executable = (raw & R_X) !== 0 && (raw & RAW_NESTED_X) !== 0;
-      const store = (raw & RAW_STORE) !== 0;
-      if (user) allowed |= 2;
-      if (executable) allowed |= 4;
-      if (executable && user) allowed |= 8;
-      if (store && ((raw & R_W) !== 0 || writeProtect === 0)) allowed |= 16;
-      if (store && (raw & R_W) !== 0 && user) allowed |= 32;
-      table[raw | (writeProtect << 5)] = allowed;
-    }
+/**
+ * Which kinds of access an entry with these raw rights allows: bit (store << 2 | fetch << 1 | user), and under
+ * CR0.WP, 64 further on, the same; then which bits of the high column make an access one for the slow path.
+ */
+function allowTables(room: Room) {
+  const allow = room.uint8(128);
+  const deny = room.int32(128);
+  for (let at = 0; at < 128; at++) {
+    const user = (at & R_U) !== 0;
+    const executable = (at & R_X) !== 0 && (at & RAW_NESTED_X) !== 0;
+    const store = (at & RAW_STORE) !== 0;
+    const supervisorStore = store && ((at & R_W) !== 0 || at < writeProtected);
+    const userStore = store && (at & R_W) !== 0 && user;
+    let allowed = 1;
+    if (user) allowed |= 2;
+    if (executable) allowed |= 4;
+    if (executable && user) allowed |= 8;
+    if (supervisorStore) allowed |= 16;
+    if (userStore) allowed |= 32;
+    allow[at] = allowed;
+    // No mask can say "the supervisor stores, the user only loads" (CR0.WP clear): such stores are slow.
+    deny[at] =
+      (user ? 0 : unit.USER) |
+      (executable ? 0 : unit.FETCH) |
+      (supervisorStore && (userStore || !user) ? 0 : unit.STORE);
   }
-  return table;
+  return { allow, deny };
 }
 
 /** A unit that can serve another machine on the same memory, its code compiled and warm. */
@@ -192,13 +270,14 @@ export interface ResettableMmu extends Mmu {
 
 export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu => {
   const { words, slotOf, next, pfnOfSlot } = memory;
-  const low = new Int32Array(unit.columnLength);
-  const high = new Int32Array(unit.columnLength);
-  const s = new Int32Array(40);
-  const c = new Int32Array(countersLength);
+  const room = createRoom(roomFor(preset));
+  const low = room.int32(unit.columnLength);
+  const high = room.int32(unit.columnLength);
+  const s = room.int32(stateLength);
+  const c = room.int32(countersLength);
   const totals = new Float64Array(countersLength);
   const lengths = new Float64Array(walkLengthMax + 1);
-  const ALLOW = allowTable();
+  const { allow: ALLOW, deny: DENY } = allowTables(room);
 
   // L1: banks data 4k, 2m, 1g, then code 4k, 2m. Age stamps: a hit is one store.
   const banks = [
@@ -209,9 +288,9 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
     preset.l1Code["2m"],
   ];
   const bankOrder = Int32Array.from([0, 9, 18, 0, 9]);
-  const bankBase = new Int32Array(5);
-  const bankMask = new Int32Array(5);
-  const bankWays = new Int32Array(5);
+  const bankBase = room.int32(5);
+  const bankMask = room.int32(5);
+  const bankWays = room.int32(5);
   let l1Entries = 0;
   banks.forEach((bank, i) => {
     bankBase[i] = l1Entries;
@@ -220,20 +299,16 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
     bankWays[i] = bank.ways;
     l1Entries += bank.sets * bank.ways;
   });
-  const d4Mask = bankMask[0]!;
-  const d4Ways = bankWays[0]!;
-  const isPlain = d4Ways !== 0 && preset.stlb !== null;
-  const l1Low = new Int32Array(l1Entries + 1);
-  const l1High = new Int32Array(l1Entries + 1);
-  const l1Mask = new Int32Array(l1Entries + 1).fill(-1);
-  /** The guest page's mask: INVLPG drops all pieces of a large guest page, whichever it names. */
-  const l1Guest = new Int32Array(l1Entries + 1).fill(-1);
-  const l1Frame = new Int32Array(l1Entries + 1);
-  const l1Allow = new Uint8Array(l1Entries + 1);
-  const l1Raw = new Uint8Array(l1Entries + 1);
-  const l1Age = new Int32Array(l1Entries + 1);
+  // One length for all, so that one check of bounds does for all.
+  const l1Low = room.int32(l1Entries + 1);
+  const l1High = room.int32(l1Entries + 1);
+  const l1Mask = room.int32(l1Entries + 1).fill(-1);
+  const l1Frame = room.int32(l1Entries + 1);
+  const l1Deny = room.int32(l1Entries + 1);
+  const l1Meta = room.int32(l1Entries + 1);
+  const l1Age = room.int32(l1Entries + 1);
   // Way by hash of the VPN, data in the first half, code in the second. A wrong hint only costs a search.
-  const hint = new Int16Array(2048).fill(l1Entries);
+  const hint = room.int16(2048).fill(l1Entries);
 
   // STLB: entries of `stlb` (4k and 2m), then those of `stlb1g`.
   const stlb = preset.stlb ?? { sets: 1, ways: 1 };
@@ -244,22 +319,31 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
   const stEntries = stlb.sets * stlb.ways;
   const big = preset.stlb1g ?? { sets: 1, ways: 1 };
   const hasBig = preset.stlb1g !== null;
-  const stLow = new Int32Array(stEntries);
-  const stHigh = new Int32Array(stEntries);
-  const stFrame = new Int32Array(stEntries);
-  const stRaw = new Uint8Array(stEntries);
-  const stOrder = new Uint8Array(stEntries);
-  const stGuest = new Uint8Array(stEntries);
+  const stLow = room.int32(stEntries + 1);
+  const stHigh = room.int32(stEntries + 1);
+  const stFrame = room.int32(stEntries + 1);
+  const stMeta = room.int32(stEntries + 1);
   /** Large guest pages, by hash of their number, of which some piece was cached since the last full flush. */
-  const fragments = new Uint8Array(2048);
-  const { next: stNext, previous: stPrevious, head: stHead } = rings(stlb);
-  const stCount = new Uint16Array(16_384);
-  const stHint = new Int16Array(4096);
-  const bgLow = new Int32Array(big.sets * big.ways);
-  const bgHigh = new Int32Array(big.sets * big.ways);
-  const bgFrame = new Int32Array(big.sets * big.ways);
-  const bgRaw = new Uint8Array(big.sets * big.ways);
-  const bgAge = new Int32Array(big.sets * big.ways);
+  const fragments = room.uint8(2048);
+  const { next: stNext, previous: stPrevious, head: stHead } = rings(room, stlb);
+  // Entries by hash: the first of a bucket, and from each the next. 0 ends.
+  const stBucket = room.int16(stBuckets);
+  const stChain = room.int16(stEntries + 1);
+  const stSetBits = Math.log2(stlb.sets);
+  const bgLow = room.int32(big.sets * big.ways);
+  const bgHigh = room.int32(big.sets * big.ways);
+  const bgFrame = room.int32(big.sets * big.ways);
+  const bgRaw = room.uint8(big.sets * big.ways);
+  const bgAge = room.int32(big.sets * big.ways);
+
+  // Pages of one size, 4 KiB or 2 MiB, that L1 and STLB both hold: then nothing need be searched twice.
+  const d4Mask = bankMask[0]!;
+  const d4Ways = bankWays[0]!;
+  const d2Base = bankBase[1]!;
+  const d2Mask = bankMask[1]!;
+  const d2Ways = bankWays[1]!;
+  const isUniform4k = d4Ways !== 0 && hasStlb;
+  const isUniform2m = isUniform4k && d2Ways !== 0 && hasStlb2m;
 
   // Paging-structure caches of the guest dimension. Payload: where the next table starts, rights so far.
   const {
@@ -267,38 +351,40 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
     mask: pwMask,
     ways: pwWays,
     entries: pwEntries,
-  } = levelGeometry(preset.pwc);
-  const pwLow = new Int32Array(pwEntries);
-  const pwHigh = new Int32Array(pwEntries);
-  const pwTable = new Int32Array(pwEntries);
-  const pwFrame = new Int32Array(pwEntries);
-  const pwRights = new Uint8Array(pwEntries);
-  const pwAge = new Int32Array(pwEntries);
+  } = levelGeometry(room, preset.pwc);
+  const pwLow = room.int32(pwEntries);
+  const pwHigh = room.int32(pwEntries);
+  const pwTable = room.int32(pwEntries);
+  const pwFrame = room.int32(pwEntries);
+  const pwRights = room.uint8(pwEntries);
+  const pwAge = room.int32(pwEntries);
 
   // The nested dimension's: tagged by epoch, which INVEPT advances.
-  const nestedLevels = levelGeometry(preset.nestedPwc);
+  const nestedLevels = levelGeometry(room, preset.nestedPwc);
   const { base: npBase, mask: npMask, ways: npWays, entries: npEntries } = nestedLevels;
-  const npTag = new Int32Array(npEntries);
-  const npEpoch = new Int32Array(npEntries);
-  const npTable = new Int32Array(npEntries);
-  const npRights = new Uint8Array(npEntries);
-  const npAge = new Int32Array(npEntries);
+  const hasNestedPwc = npEntries !== 0;
+  const npTag = room.int32(npEntries);
+  const npEpoch = room.int32(npEntries);
+  const npTable = room.int32(npEntries);
+  const npRights = room.uint8(npEntries);
+  const npAge = room.int32(npEntries);
   const ntlb = preset.nestedTlb ?? { sets: 1, ways: 1 };
   const hasNtlb = preset.nestedTlb !== null;
   const ntMask = ntlb.sets - 1;
   const ntWays = ntlb.ways;
   const ntEntries = ntlb.sets * ntlb.ways;
-  const ntTag = new Int32Array(ntEntries);
-  const ntEpoch = new Int32Array(ntEntries);
-  const ntOrder = new Uint8Array(ntEntries);
-  const ntFrame = new Int32Array(ntEntries);
-  const ntFlags = new Uint8Array(ntEntries);
-  const { next: ntNext, previous: ntPrevious, head: ntHead } = rings(ntlb);
-  const ntCount = new Uint16Array(1024);
+  const ntTag = room.int32(ntEntries + 1);
+  const ntOrder = room.uint8(ntEntries + 1).fill(unused);
+  const ntFrame = room.int32(ntEntries + 1);
+  const ntTable = room.int32(ntEntries + 1);
+  const ntFlags = room.uint8(ntEntries + 1);
+  const { next: ntNext, previous: ntPrevious, head: ntHead } = rings(room, ntlb);
+  const ntBucket = room.int16(256);
+  const ntChain = room.int16(ntEntries + 1);
 
-  // Every reference of the last walk: the arena word, and dimension << 3 | level.
-  const refWord = new Int32Array(referencesMax);
-  const refWhat = new Uint8Array(referencesMax);
+  // Every reference of the last walk: the arena word, and dimension << 6 | bits below the entry's index.
+  const refWord = room.int32(referencesMax);
+  const refWhat = room.uint8(referencesMax);
   const dataCache = preset.dataCache === null ? null : createDataCache(preset.dataCache);
 
   const contexts = new Map<number, number>();
@@ -307,19 +393,8 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
   let vpid = 0;
   let nestedNow: NestedPaging | null = null;
 
-  /** Everything that changes, as it was made: what `reset` goes back to. */
-  const state = [
-    [low, high, s, c, totals, lengths],
-    [l1Low, l1High, l1Mask, l1Guest, l1Frame, l1Allow, l1Raw, l1Age, hint],
-    [stLow, stHigh, stFrame, stRaw, stOrder, stGuest, fragments],
-    [stNext, stPrevious, stHead, stCount, stHint, bgLow, bgHigh, bgFrame, bgRaw, bgAge],
-    [pwLow, pwHigh, pwTable, pwFrame, pwRights, pwAge],
-    [npTag, npEpoch, npTable, npRights, npAge],
-    [ntTag, ntEpoch, ntOrder, ntFrame, ntFlags, ntNext, ntPrevious, ntHead, ntCount],
-    [refWord, refWhat],
-  ]
-    .flat()
-    .map((array) => ({ array, made: array.slice() }));
+  /** Everything in the room goes back to what it is now, when nothing has happened yet. */
+  const restore = room.remember();
 
   function powerOn(): void {
     contexts.clear();
@@ -328,8 +403,8 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
     vpid = 0;
     nestedNow = null;
     s[EPOCH] = 1;
-    s[LEVELS] = 4;
-    s[WRITE_PROTECT] = 1 << 5;
+    s[SHIFT] = 27;
+    s[WRITE_PROTECT] = writeProtected;
     s[PML] = -1;
     s[PML_INDEX] = 511;
     s[FRAMES] = memory.frames;
@@ -353,7 +428,7 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
   function forget(): void {
     for (const array of [l1High, stHigh, bgHigh, pwHigh]) array.fill(0);
     for (const array of [l1Age, bgAge, pwAge]) array.fill(0);
-    stCount.fill(0);
+    stBucket.fill(0);
     contexts.clear();
     contextNext = 1;
     s[GLOBALS_LIVE] = 0;
@@ -373,14 +448,26 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
   function rename(): void {
     contexts.clear();
     s[GLOBALS_LIVE] = 0;
-    s[LARGE_LIVE] = 0;
+    s[SIZES] = 0;
+    s[UNIFORM] = isUniform4k ? 0 : -1;
     if (s[FRAGMENTS_LIVE] !== 0) fragments.fill(0);
     s[FRAGMENTS_LIVE] = 0;
     s[OVERLAP] = 0;
-    s[SMALL_LIVE] = 0;
     nameContexts();
   }
   powerOn();
+
+  /** A page of `order` comes into the TLBs. */
+  function noteSize(order: number): void {
+    const sizes = s[SIZES]! | (order === 0 ? 1 : order === 9 ? 2 : 4);
+    if (sizes === s[SIZES]) return;
+    s[SIZES] = sizes;
+    s[UNIFORM] = sizes === 1 && isUniform4k ? 0 : sizes === 2 && isUniform2m ? 9 : -1;
+  }
+
+  function hasLarge(): boolean {
+    return s[SIZES]! > 1;
+  }
 
   // --- Recency -----------------------------------------------------------------------------------------
 
@@ -438,11 +525,9 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
     order.forEach((way, rank) => (age[way] = age[way] === 0 ? 0 : rank + 1));
   }
 
-  /** x86-64: address bits that the machine lacks, PS where no page is, address bits below a large page. */
-  function isReserved(level: number, e: number, h: number): boolean {
-    if ((h & RESERVED_HIGH) !== 0) return true;
-    if ((e & PS) === 0 || level === 1) return false;
-    return (e & (level === 2 ? 0x1f_e000 : level === 3 ? 0x3fff_e000 : -1)) !== 0;
+  /** An entry with PS: address bits below a large page, or PS where no page is. */
+  function isReserved(shift: number, e: number): boolean {
+    return (e & (shift === 9 ? 0x1f_e000 : shift === 18 ? 0x3fff_e000 : -1)) !== 0;
   }
 
   // --- Nested dimension: gfn to pfn --------------------------------------------------------------------
@@ -455,37 +540,44 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
   }
 
   function findNested(gfn: number): number {
-    if (ntCount[(gfn ^ (gfn >>> 10)) & 1023] !== 0) {
-      const v = findNestedOf(gfn, 0) | 0;
-      if (v >= 0) return v;
+    const sizes = s[NESTED_SIZES]!;
+    for (let order = 0; order <= 18; order += 9) {
+      if ((sizes & (1 << (order / 9))) === 0) continue;
+      const v = findNestedOf(gfn, order) | 0;
+      if (v !== 0) return v;
     }
-    if (s[LARGE_NESTED_LIVE] === 0) return -1;
-    const v = findNestedOf(gfn, 9) | 0;
-    return v >= 0 ? v : findNestedOf(gfn, 18) | 0;
+    return 0;
   }
 
   function findNestedOf(gfn: number, order: number): number {
-    const epoch = s[EPOCH]!;
-    const tag = (gfn >>> order) << order;
-    const base = ((gfn >>> order) & ntMask) * ntWays;
-    for (let v = base, end = base + ntWays; v < end; v++) {
-      if (ntTag[v] === tag && ntEpoch[v] === epoch && ntOrder[v] === order) return v;
-    }
-    return -1;
+    const key = gfn >>> order;
+    const tag = key << order;
+    let v = ntBucket[(key ^ (key >>> 8)) & 255]!;
+    while (v !== 0 && (ntTag[v] !== tag || ntOrder[v] !== order)) v = ntChain[v]!;
+    return v;
   }
 
   /** Frame behind `gfn` for an access of `kind`, or -1 with the stop filled in. */
   function nested(gfn: number, kind: number): number {
-    let v = -1;
+    let v = 0;
     if (hasNtlb) {
-      v = findNested(gfn) | 0;
-      if (v >= 0 && (kind === READ || (ntFlags[v]! & kind) !== 0)) {
+      const order = s[NESTED_UNIFORM]!;
+      if (order >= 0) {
+        const key = gfn >>> order;
+        const tag = key << order;
+        v = ntBucket[(key ^ (key >>> 8)) & 255]!;
+        while (v !== 0 && ntTag[v] !== tag) v = ntChain[v]!;
+      } else {
+        v = findNested(gfn) | 0;
+      }
+      if (v !== 0 && (kind === READ || (ntFlags[v]! & kind) !== 0)) {
         c[C_NTLB_HIT] = (c[C_NTLB_HIT]! + 1) | 0;
-        const order = ntOrder[v]!;
-        touchNested(v, (gfn >>> order) & ntMask);
-        s[N_ORDER] = order;
+        const own = ntOrder[v]!;
+        touchNested(v, (gfn >>> own) & ntMask);
+        s[N_ORDER] = own;
         s[N_FLAGS] = ntFlags[v]!;
-        return (ntFrame[v]! + (gfn & ((1 << order) - 1))) | 0;
+        s[N_TABLE] = ntTable[v]!;
+        return (ntFrame[v]! + (gfn & ((1 << own) - 1))) | 0;
       }
     }
     c[C_NTLB_MISS] = (c[C_NTLB_MISS]! + 1) | 0;
@@ -494,119 +586,157 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
     return pfn;
   }
 
+  /** Where the guest's table at `gfn` starts, or -1 with the stop filled in. */
+  function nestedTable(gfn: number): number {
+    const pfn = nested(gfn, s[TABLE_ACCESS]!) | 0;
+    if (pfn === -1) return -1;
+    const table = s[N_TABLE]!;
+    return table !== 0 ? table : tableAt(pfn) | 0;
+  }
+
   function fillNested(found: number, gfn: number, pfn: number): void {
     const order = s[N_ORDER]!;
-    const tag = (gfn >>> order) << order;
-    const set = (gfn >>> order) & ntMask;
+    const key = gfn >>> order;
+    const set = key & ntMask;
     let v = found;
-    if (v >= 0 && ntOrder[v] !== order) {
+    if (v !== 0 && ntOrder[v] !== order) {
       // Found as a page of another size; it may be there already as one of this size.
       dropNested(v);
       v = findNestedOf(gfn, order) | 0;
     }
-    if (v < 0) {
+    if (v === 0) {
       v = ntPrevious[ntHead[set]!]!;
-      dropNestedCount(v);
-      ntTag[v] = tag;
-      ntEpoch[v] = s[EPOCH]!;
+      unchainNested(v);
+      ntTag[v] = key << order;
       ntOrder[v] = order;
-      const hash = (tag ^ (tag >>> 10)) & 1023;
-      ntCount[hash] = ntCount[hash]! + 1;
-      if (order !== 0) s[LARGE_NESTED_LIVE] = 1;
+      const bucket = (key ^ (key >>> 8)) & 255;
+      ntChain[v] = ntBucket[bucket]!;
+      ntBucket[bucket] = v;
+      const sizes = s[NESTED_SIZES]! | (1 << (order / 9));
+      if (sizes !== s[NESTED_SIZES]) {
+        s[NESTED_SIZES] = sizes;
+        s[NESTED_UNIFORM] = sizes === 1 ? 0 : sizes === 2 ? 9 : sizes === 4 ? 18 : -1;
+      }
     }
     ntFrame[v] = pfn - (gfn & ((1 << order) - 1));
+    ntTable[v] = s[N_TABLE]!;
     ntFlags[v] = s[N_FLAGS]!;
     touchNested(v, set);
   }
 
-  function dropNestedCount(v: number): void {
-    if (ntEpoch[v] === 0) return;
-    const tag = ntTag[v]!;
-    const hash = (tag ^ (tag >>> 10)) & 1023;
-    ntCount[hash] = ntCount[hash]! - 1;
+  function unchainNested(v: number): void {
+    if (ntOrder[v] === unused) return;
+    const key = ntTag[v]! >>> ntOrder[v]!;
+    const bucket = (key ^ (key >>> 8)) & 255;
+    let at = ntBucket[bucket]!;
+    if (at === v) {
+      ntBucket[bucket] = ntChain[v]!;
+      return;
+    }
+    while (ntChain[at] !== v) at = ntChain[at]!;
+    ntChain[at] = ntChain[v]!;
   }
 
   /** An invalid way becomes its set's next victim. */
   function dropNested(v: number): void {
-    dropNestedCount(v);
-    ntEpoch[v] = 0;
-    const set = (v / ntWays) | 0;
+    unchainNested(v);
+    ntOrder[v] = unused;
+    const set = ((v - 1) / ntWays) | 0;
     touchNested(v, set);
     ntHead[set] = ntNext[v]!;
   }
 
   function nestedWalk(gfn: number, kind: number): number {
     const ept = s[NESTED_EPT]!;
-    const ad = s[NESTED_AD]!;
-    const accessed = ad === 0 ? 0 : ept !== 0 ? EPT_A : A;
-    let level = s[NESTED_LEVELS]!;
+    const need = s[NESTED_NEED]!;
+    let shift = s[NESTED_SHIFT]!;
     let table = s[NESTED_ROOT]!;
     let rights = 7;
-    for (let l = 2, top = level; l <= top; l++) {
-      const ways = npWays[l]!;
-      if (ways === 0) continue;
-      const tag = l === 5 ? 0 : gfn >>> (9 * (l - 1));
-      const base = npBase[l]! + (tag & npMask[l]!) * ways;
-      let v = base;
-      const end = base + ways;
-      while (v < end && (npTag[v] !== tag || npEpoch[v] !== s[EPOCH])) v++;
-      if (v === end) continue;
-      npAge[v] = s[TICK_PWC] = (s[TICK_PWC]! + 1) | 0;
-      c[C_NPWC + l - 2] = c[C_NPWC + l - 2]! + 1;
-      table = npTable[v]!;
-      rights = npRights[v]!;
-      level = l - 1;
-      break;
+    if (hasNestedPwc) {
+      const v = findNestedPwc(gfn) | 0;
+      if (v >= 0) {
+        table = npTable[v]!;
+        rights = npRights[v]!;
+        shift = s[N_SHIFT]!;
+      }
     }
     let refs = s[REFS]!;
-    const refs0 = refs;
     for (;;) {
-      const i = table | (level === 5 ? 0 : ((gfn >>> (9 * (level - 1))) & 511) << 1);
+      const i = table | (shift > 27 ? 0 : ((gfn >>> shift) & 511) << 1);
       const e = words[i]!;
       refWord[refs] = i;
-      refWhat[refs] = 8 | level;
+      refWhat[refs] = 64 | shift;
       refs = (refs + 1) | 0;
-      // Both formats as R, W, X in bits 0, 1, 2. AMD treats nested accesses as user accesses.
-      const own =
-        ept !== 0 ? e & 7 : (e & 5) === 5 ? 1 | (e & 2) | ((~words[i + 1]! >>> 29) & 4) : 0;
-      rights &= own;
-      const isLeaf = level === 1 || ((e & PS) !== 0 && level <= 3);
-      if (own === 0 || (isLeaf && (rights & (1 << kind)) === 0)) {
+      if (shift === 0 || ((e & PS) !== 0 && shift <= 18)) {
         s[REFS] = refs;
-        c[C_REF_NESTED] = (c[C_REF_NESTED]! + refs - refs0) | 0;
-        return violation(gfn, kind);
+        s[N_SHIFT] = shift;
+        return nestedLeaf(gfn, kind, i, rights) | 0;
       }
-      if (isLeaf) {
-        let entry = e;
-        const need = ad === 0 ? 0 : accessed | (kind === WRITE ? (ept !== 0 ? EPT_D : D) : 0);
-        if ((e & need) !== need) entry = setNestedBits(i, e, need, gfn) | 0;
-        s[REFS] = refs;
-        c[C_REF_NESTED] = (c[C_REF_NESTED]! + refs - refs0) | 0;
-        if (entry === 0) return -1;
-        const storable =
-          ad === 0 || (entry & (ept !== 0 ? EPT_D : D)) !== 0 ? (rights >>> 1) & 1 : 0;
-        const order = 9 * (level - 1);
-        s[N_ORDER] = order;
-        s[N_FLAGS] = storable | ((rights >>> 1) & 2);
-        const inPage = (1 << order) - 1;
-        return (((e >>> 12) | (words[i + 1]! << 20)) & ~inPage) | (gfn & inPage) | 0;
-      }
-      if ((e & accessed) !== accessed) {
-        words[i] = e | accessed;
-        c[C_A] = c[C_A]! + 1;
+      if ((e & need) !== need || ept === 0) {
+        const own = ept !== 0 ? e & 7 : nptRights(e, words[i + 1]!);
+        if (own === 0) {
+          s[REFS] = refs;
+          return violation(gfn, kind);
+        }
+        rights &= own;
+        const accessed = s[NESTED_AD] === 0 ? 0 : ept !== 0 ? EPT_A : A;
+        if ((e & accessed) !== accessed) {
+          words[i] = e | accessed;
+          c[C_A] = c[C_A]! + 1;
+        }
       }
       table = next[i >>> 1]!;
       if (table === 0) {
         table = link(i) | 0;
         if (table === -1) {
           s[REFS] = refs;
-          c[C_REF_NESTED] = (c[C_REF_NESTED]! + refs - refs0) | 0;
           return -1;
         }
       }
-      if (npWays[level] !== 0) fillNestedPwc(level, gfn, table, rights);
-      level = (level - 1) | 0;
+      if (hasNestedPwc) fillNestedPwc(shift, gfn, table, rights);
+      shift = (shift - 9) | 0;
     }
+  }
+
+  /** As EPT's bits 0, 1, 2. AMD treats nested accesses as user accesses. */
+  function nptRights(e: number, h: number): number {
+    return (e & 5) === 5 ? 1 | (e & 2) | ((~h >>> 29) & 4) : 0;
+  }
+
+  /** The nested leaf is at `i`: rights, A and D, and the frame. */
+  function nestedLeaf(gfn: number, kind: number, i: number, above: number): number {
+    const ept = s[NESTED_EPT]!;
+    const ad = s[NESTED_AD]!;
+    let e = words[i]!;
+    const rights = above & (ept !== 0 ? e & 7 : nptRights(e, words[i + 1]!));
+    if ((rights & (1 << kind)) === 0) return violation(gfn, kind);
+    let storable = (rights >>> 1) & 1;
+    if (ad !== 0) {
+      const dirty = ept !== 0 ? EPT_D : D;
+      const wanted = (ept !== 0 ? EPT_A : A) | (kind === WRITE ? dirty : 0);
+      if ((e & wanted) !== wanted) {
+        e = setNestedBits(i, e, wanted, gfn) | 0;
+        if (e === 0) return -1;
+      }
+      if ((e & dirty) === 0) storable = 0;
+    }
+    const order = s[N_SHIFT]!;
+    s[N_ORDER] = order;
+    s[N_FLAGS] = storable | ((rights >>> 1) & 2);
+    const frame = (e >>> 12) | (words[i + 1]! << 20);
+    if (order !== 0) {
+      s[N_TABLE] = 0;
+      const inPage = (1 << order) - 1;
+      return (frame & ~inPage) | (gfn & inPage) | 0;
+    }
+    // Of a guest table it pays to know where it starts; of data nobody asks.
+    let table = 0;
+    if (s[STOP_DURING] !== 0) {
+      table = next[i >>> 1]!;
+      if (table === 0 && frame >>> 0 < s[FRAMES]!) table = link(i) | 0;
+    }
+    s[N_TABLE] = table;
+    return frame;
   }
 
   /** Where the table in `pfn` starts, or -1. One that nobody wrote gets bytes (zeros), so that it has an address. */
@@ -647,16 +777,33 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
     return e | need;
   }
 
-  function fillNestedPwc(level: number, gfn: number, table: number, rights: number): void {
-    const tag = level === 5 ? 0 : gfn >>> (9 * (level - 1));
+  /** The lowest table of the nested dimension that is known for `gfn`, or -1; `s[N_SHIFT]` says which. */
+  function findNestedPwc(gfn: number): number {
+    const top = s[NESTED_SHIFT]!;
+    for (let l = 2, shift = 9; shift <= top; l++, shift += 9) {
+      const ways = npWays[l]!;
+      if (ways === 0) continue;
+      const tag = shift > 27 ? 0 : gfn >>> shift;
+      const base = npBase[l]! + (tag & npMask[l]!) * ways;
+      for (let v = base, end = base + ways; v < end; v++) {
+        if (npTag[v] !== tag || npEpoch[v] !== s[EPOCH]) continue;
+        npAge[v] = s[TICK_PWC] = (s[TICK_PWC]! + 1) | 0;
+        c[C_NPWC + l - 2] = c[C_NPWC + l - 2]! + 1;
+        s[N_SHIFT] = shift - 9;
+        return v;
+      }
+    }
+    return -1;
+  }
+
+  function fillNestedPwc(shift: number, gfn: number, table: number, rights: number): void {
+    const level = (shift / 9 + 1) | 0;
     const ways = npWays[level]!;
+    if (ways === 0) return;
+    const tag = shift > 27 ? 0 : gfn >>> shift;
     const base = npBase[level]! + (tag & npMask[level]!) * ways;
     let victim = base;
-    for (let v = base, end = base + ways; v < end; v++) {
-      if (npTag[v] === tag && npEpoch[v] === s[EPOCH]) {
-        victim = v;
-        break;
-      }
+    for (let v = base + 1, end = base + ways; v < end; v++) {
       if (npAge[v]! < npAge[victim]!) victim = v;
     }
     npTag[victim] = tag;
@@ -675,62 +822,56 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
     return 0;
   }
 
-  /** Tag of the walk-cache entry at `level` for a page: low half. */
-  function prefixLow(level: number, vLow: number, vHigh: number): number {
-    const shift = 9 * (level - 1);
+  /** Tag of a walk-cache entry for a page, of which the entry's level leaves out the lowest `shift` bits: low half. */
+  function prefixLow(shift: number, vLow: number, vHigh: number): number {
     return shift < 32 ? (vLow >>> shift) | (vHigh << (32 - shift)) : vHigh >>> (shift - 32);
   }
 
-  function prefixHigh(level: number, vHigh: number): number {
-    const shift = 9 * (level - 1);
+  function prefixHigh(shift: number, vHigh: number): number {
     return shift < 32 ? vHigh >>> shift : 0;
   }
 
-  function fillPwc(
-    level: number,
-    vLow: number,
-    vHigh: number,
-    table: number,
-    frame: number,
-    rights: number,
-  ): void {
-    const tag = prefixLow(level, vLow, vHigh) | 0;
-    const tagHigh = s[CTX]! | prefixHigh(level, vHigh);
+  /** `tag` is the page's prefix at `level`, which no walk-cache entry has: a walk has looked. */
+  function fillPwc(level: number, tag: number, tagHigh: number, rights: number): number {
     const ways = pwWays[level]!;
-    const base = pwBase[level]! + (tag & pwMask[level]!) * ways;
+    const base = (pwBase[level]! + Math.imul(tag & pwMask[level]!, ways)) | 0;
     let victim = base;
     let age = pwAge[base]!;
-    for (let v = base, end = base + ways; v < end; v++) {
-      if (pwLow[v] === tag && pwHigh[v] === tagHigh) {
-        victim = v;
-        break;
-      }
+    for (let v = (base + 1) | 0, end = (base + ways) | 0; v < end; v = (v + 1) | 0) {
       const older = (pwAge[v]! - age) >> 31;
       age = (age + ((pwAge[v]! - age) & older)) | 0;
       victim = (victim & ~older) | (v & older);
     }
     pwLow[victim] = tag;
     pwHigh[victim] = tagHigh;
-    pwTable[victim] = table;
-    pwFrame[victim] = frame;
     pwRights[victim] = rights;
     pwAge[victim] = s[TICK_PWC] = (s[TICK_PWC]! + 1) | 0;
+    return victim;
   }
 
-  /** Sets `bits` (A, D) in a guest entry. False when the write to its table is refused by the second dimension. */
-  function setGuestBits(i: number, e: number, bits: number, tableGfn: number): boolean {
-    if (s[NESTED] !== 0 && s[TABLE_ACCESS] === READ && nested(tableGfn, WRITE) === -1) return false;
+  /**
+   * Sets `bits` (A, D) in a guest entry. Silicon knows from the translation of the entry's table, which it has just
+   * used, whether it may write there: 0 with the violation filled in when it may not.
+   */
+  function setGuestBits(i: number, e: number, bits: number, table: number): number {
+    const isWritable = s[NESTED] === 0 || s[TABLE_ACCESS] === WRITE || s[W_TABLE] !== 0;
+    if (!isWritable) {
+      violation(table, WRITE);
+      return 0;
+    }
     if ((bits & A & ~e) !== 0) c[C_A] = c[C_A]! + 1;
     if ((bits & D & ~e) !== 0) c[C_D] = c[C_D]! + 1;
     words[i] = e | bits;
-    return true;
+    return 1;
   }
 
   function walk(vLow: number, vHigh: number, kind: number): number {
     s[REFS] = 0;
-    const outcome = walkLevels(vLow, vHigh, kind) | 0;
-    c[C_WALKS] = (c[C_WALKS]! + 1) | 0;
+    const guest = c[C_REF_GUEST]!;
+    const outcome = descend(vLow, vHigh, kind) | 0;
     const refs = s[REFS];
+    c[C_WALKS] = (c[C_WALKS]! + 1) | 0;
+    c[C_REF_NESTED] = (c[C_REF_NESTED]! + refs - c[C_REF_GUEST]! + guest) | 0;
     const bin = refs > walkLengthMax ? walkLengthMax : refs;
     lengths[bin] = lengths[bin]! + 1;
     if (dataCache !== null) readLines(refs);
@@ -747,81 +888,89 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
     }
   }
 
-  /** One loop over the levels, one nested call per table: the whole two-dimensional walk. */
-  function walkLevels(vLow: number, vHigh: number, kind: number): number {
-    const isNested = s[NESTED] !== 0;
-    const tableAccess = s[TABLE_ACCESS]!;
-    const top = s[LEVELS]!;
-    let level = top;
-    let table = -1;
-    let tableFrame = 0;
-    let rights = 7;
-    s[STOP_DURING] = 1;
-    for (let l = 2; l <= top; l++) {
+  /** The lowest walk-cache entry for the page, or -1; `s[W_SHIFT]` then says which table it leads to. */
+  function findPwc(vLow: number, vHigh: number): number {
+    const context = s[CTX]!;
+    for (
+      let l = 2, shift = 9, top = s[SHIFT]!;
+      shift <= top;
+      l = (l + 1) | 0, shift = (shift + 9) | 0
+    ) {
       const ways = pwWays[l]!;
       if (ways === 0) continue;
-      const tag = prefixLow(l, vLow, vHigh) | 0;
-      const tagHigh = s[CTX]! | prefixHigh(l, vHigh);
-      let v = (pwBase[l]! + (tag & pwMask[l]!) * ways) | 0;
+      const tag = prefixLow(shift, vLow, vHigh) | 0;
+      const tagHigh = context | prefixHigh(shift, vHigh);
+      let v = (pwBase[l]! + Math.imul(tag & pwMask[l]!, ways)) | 0;
       const end = (v + ways) | 0;
       while (v < end && (pwLow[v] !== tag || pwHigh[v] !== tagHigh)) v = (v + 1) | 0;
       if (v === end) continue;
       pwAge[v] = s[TICK_PWC] = (s[TICK_PWC]! + 1) | 0;
       c[C_PWC + l - 2] = (c[C_PWC + l - 2]! + 1) | 0;
-      table = pwTable[v]!;
-      tableFrame = pwFrame[v]!;
-      rights = pwRights[v]!;
-      level = (l - 1) | 0;
-      break;
+      s[W_SHIFT] = (shift - 9) | 0;
+      return v;
     }
-    if (table === -1) {
-      tableFrame = s[ROOT]!;
-      if (isNested) {
-        const pfn = nested(tableFrame, tableAccess) | 0;
-        if (pfn === -1) return 0;
-        table = tableAt(pfn) | 0;
-      } else {
-        table = tableAt(tableFrame) | 0;
-      }
+    return -1;
+  }
+
+  /** One loop over the levels, one nested call per table: the whole two-dimensional walk. */
+  function descend(vLow: number, vHigh: number, kind: number): number {
+    const isNested = s[NESTED] !== 0;
+    let shift = s[SHIFT]!;
+    let table = -1;
+    let frame = s[ROOT]!;
+    let rights = 7;
+    s[STOP_DURING] = 1;
+    const cached = findPwc(vLow, vHigh) | 0;
+    if (cached >= 0) {
+      table = pwTable[cached]!;
+      frame = pwFrame[cached]!;
+      rights = pwRights[cached]!;
+      s[W_TABLE] = rights & TABLE_WRITABLE;
+      shift = s[W_SHIFT]!;
+    } else {
+      table = (isNested ? nestedTable(frame) : tableAt(frame)) | 0;
       if (table === -1) return 0;
+      s[W_TABLE] = s[N_FLAGS]! & WRITE;
     }
-    let e = 0;
-    let h = 0;
-    let i = 0;
     for (;;) {
-      const at = 9 * (level - 1);
-      const index = at < 27 ? vLow >>> at : at === 27 ? (vLow >>> 27) | (vHigh << 5) : vHigh >>> 4;
-      i = table | ((index & 511) << 1);
-      e = words[i]!;
-      h = words[i + 1]!;
+      const index =
+        shift < 27 ? vLow >>> shift : shift === 27 ? (vLow >>> 27) | (vHigh << 5) : vHigh >>> 4;
+      const i = table | ((index & 511) << 1);
+      const e = words[i]!;
+      const h = words[i + 1]!;
       const refs = s[REFS]!;
       refWord[refs] = i;
-      refWhat[refs] = level;
+      refWhat[refs] = shift;
       s[REFS] = (refs + 1) | 0;
       c[C_REF_GUEST] = (c[C_REF_GUEST]! + 1) | 0;
       if ((e & P) === 0) return pageFault(kind, 0);
       if ((h & RESERVED_HIGH) !== 0) return pageFault(kind, PF_PRESENT | PF_RESERVED);
       rights &= ((e >>> 1) & 3) | ((~h >>> 29) & 4);
-      if (level === 1) break;
+      if (shift === 0) return leaf(vLow, kind, shift, i, rights, frame) | 0;
       if ((e & PS) !== 0) {
-        if (isReserved(level, e, h)) return pageFault(kind, PF_PRESENT | PF_RESERVED);
-        break;
+        if (isReserved(shift, e)) return pageFault(kind, PF_PRESENT | PF_RESERVED);
+        return leaf(vLow, kind, shift, i, rights, frame) | 0;
       }
-      if ((e & A) === 0 && !setGuestBits(i, e, A, tableFrame)) return 0;
-      tableFrame = (e >>> 12) | (h << 20);
+      if ((e & A) === 0 && setGuestBits(i, e, A, frame) === 0) return 0;
+      frame = (e >>> 12) | (h << 20);
       if (isNested) {
-        const pfn = nested(tableFrame, tableAccess) | 0;
-        if (pfn === -1) return 0;
-        table = tableAt(pfn) | 0;
+        table = nestedTable(frame) | 0;
+        s[W_TABLE] = s[N_FLAGS]! & WRITE;
       } else {
         table = next[i >>> 1]!;
         if (table === 0) table = link(i) | 0;
       }
       if (table === -1) return 0;
-      if (pwWays[level] !== 0) fillPwc(level, vLow, vHigh, table, tableFrame, rights);
-      level = (level - 1) | 0;
+      const level = (shift / 9 + 1) | 0;
+      if (pwWays[level] !== 0) {
+        const tag = prefixLow(shift, vLow, vHigh) | 0;
+        const known: number = rights | (s[W_TABLE] !== 0 ? TABLE_WRITABLE : 0);
+        const v = fillPwc(level, tag, s[CTX]! | prefixHigh(shift, vHigh), known) | 0;
+        pwTable[v] = table;
+        pwFrame[v] = frame;
+      }
+      shift = (shift - 9) | 0;
     }
-    return finish(vLow, kind, level, i, rights, tableFrame) | 0;
   }
 
   function outside(frame: number): number {
@@ -831,13 +980,13 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
   }
 
   /** The leaf entry is at `i`: rights, A and D, and the page itself in the second dimension. */
-  function finish(
+  function leaf(
     vLow: number,
     kind: number,
-    level: number,
+    order: number,
     i: number,
     rights: number,
-    tableFrame: number,
+    table: number,
   ): number {
     let e = words[i]!;
     const isStore = kind >>> 2;
@@ -848,31 +997,30 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
     if (denied) return pageFault(kind, PF_PRESENT);
     const need = A | (isStore << 6);
     if ((e & need) !== need) {
-      if (!setGuestBits(i, e, need, tableFrame)) return 0;
+      if (setGuestBits(i, e, need, table) === 0) return 0;
       e |= need;
     }
-    let order = 9 * (level - 1);
-    s[W_GUEST] = order;
     const inPage = (1 << order) - 1;
-    let frame = ((e >>> 12) | (words[i + 1]! << 20)) & ~inPage;
-    let raw = rights | ((e & D) !== 0 ? RAW_STORE : 0) | RAW_NESTED_X;
+    const frame = ((e >>> 12) | (words[i + 1]! << 20)) & ~inPage;
+    // D is bit 6: the right to store without a walk is bit 3.
+    let raw = (rights & 7) | ((e >>> 3) & RAW_STORE) | RAW_NESTED_X;
     if ((e & G) !== 0 && s[GLOBAL_PAGES] !== 0) raw |= RAW_GLOBAL;
     if (s[NESTED] !== 0) {
       s[STOP_DURING] = 0;
       const pfn = nested(frame | (vLow & inPage), isStore !== 0 ? WRITE : kind & 2) | 0;
       if (pfn === -1) return 0;
       if (pfn >>> 0 >= s[FRAMES]!) return outside(pfn);
-      if (s[N_ORDER]! < order) order = s[N_ORDER]!;
-      frame = (pfn >>> order) << order;
       const flags = s[N_FLAGS]!;
       if ((flags & WRITE) === 0) raw &= ~RAW_STORE;
       if ((flags & FETCHING) === 0) raw &= ~RAW_NESTED_X;
-    } else if ((frame | (vLow & inPage)) >>> 0 >= s[FRAMES]!) {
-      return outside(frame | (vLow & inPage));
+      const own = s[N_ORDER]! < order ? s[N_ORDER]! : order;
+      s[W_FRAME] = (pfn >>> own) << own;
+      s[W_META] = raw | (own << orderShift) | (order << guestShift);
+      return 1;
     }
+    if ((frame | (vLow & inPage)) >>> 0 >= s[FRAMES]!) return outside(frame | (vLow & inPage));
     s[W_FRAME] = frame;
-    s[W_ORDER] = order;
-    s[W_RAW] = raw;
+    s[W_META] = raw | (order << orderShift) | (order << guestShift);
     return 1;
   }
 
@@ -884,7 +1032,7 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
       const ways = bankWays[b]!;
       if (ways === 0) continue;
       const order = bankOrder[b]!;
-      if (order !== 0 && s[LARGE_LIVE] === 0) break;
+      if (order !== 0 && !hasLarge()) break;
       const tag = (vLow >>> order) << order;
       const base = (bankBase[b]! + ((vLow >>> order) & bankMask[b]!) * ways) | 0;
       for (let w = base, end = (base + ways) | 0; w < end; w = (w + 1) | 0) {
@@ -897,8 +1045,12 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
     return -1;
   }
 
-  function allowOf(raw: number): number {
-    return ALLOW[(raw & 31) | s[WRITE_PROTECT]!]!;
+  function allows(meta: number, kind: number): boolean {
+    return ((ALLOW[(meta & RAW) | s[WRITE_PROTECT]!]! >>> kind) & 1) !== 0;
+  }
+
+  function orderOf(meta: number): number {
+    return (meta >>> orderShift) & ORDER;
   }
 
   /** The bank for a page of `order`: its own or that of the next smaller size; below the port's first if none. */
@@ -920,15 +1072,10 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
     }
   }
 
-  /** Enters a page of `order` (or the fragment that a bank can hold) and returns its way, or -1. */
-  function fillL1(
-    vLow: number,
-    vHigh: number,
-    code: number,
-    order: number,
-    frame: number,
-    raw: number,
-  ): number {
+  /** Enters what a walk or the STLB gave (or the fragment that a bank can hold) and returns its way, or -1. */
+  function fillL1(vLow: number, vHigh: number, code: number): number {
+    const meta = s[W_META]!;
+    const order = orderOf(meta);
     const b = bankFor(code, order);
     const first = code === 0 ? 0 : 3;
     if (b < first) return -1;
@@ -936,7 +1083,7 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
     const ways = bankWays[b]!;
     const tag = (vLow >>> own) << own;
     const base = (bankBase[b]! + ((vLow >>> own) & bankMask[b]!) * ways) | 0;
-    if ((raw & RAW_GLOBAL) !== 0) {
+    if ((meta & RAW_GLOBAL) !== 0) {
       for (let v = base; v < base + ways; v++) {
         if (l1Low[v] === tag && isReplaced(l1High[v]!, vHigh)) dropL1(v);
       }
@@ -949,19 +1096,19 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
       w = (w & ~older) | (v & older);
     }
     l1Low[w] = tag;
-    l1High[w] = contextOf(raw) | vHigh;
+    l1High[w] = contextOf(meta) | vHigh;
     l1Mask[w] = -1 << own;
-    l1Guest[w] = -1 << s[W_GUEST]!;
-    if (own !== s[W_GUEST]) noteFragment(vLow);
+    noteFragment(vLow, meta, own);
     // The fragment's first frame: the page's, plus what lies between the two.
-    l1Frame[w] = frame + (tag & ((1 << order) - 1));
-    l1Raw[w] = raw;
-    l1Allow[w] = allowOf(raw);
-    if (own === 0) s[SMALL_LIVE] = 1;
-    else s[LARGE_LIVE] = 1;
-    const isMixed = s[LARGE_LIVE] !== 0 && (s[SMALL_LIVE] !== 0 || own === 18);
-    if (isMixed && (own !== 0 || (raw & RAW_GLOBAL) !== 0)) markOverlap(w, first);
-    if ((raw & RAW_GLOBAL) !== 0) s[GLOBALS_LIVE] = 1;
+    l1Frame[w] = s[W_FRAME]! + (tag & ((1 << order) - 1));
+    l1Meta[w] = meta;
+    l1Deny[w] = DENY[(meta & RAW) | s[WRITE_PROTECT]!]!;
+    noteSize(own);
+    const sizes = s[SIZES]!;
+    if (sizes > 2 && sizes !== 4 && (own !== 0 || (meta & RAW_GLOBAL) !== 0)) {
+      markOverlap(w, first);
+    }
+    if ((meta & RAW_GLOBAL) !== 0) s[GLOBALS_LIVE] = 1;
     return w;
   }
 
@@ -972,9 +1119,15 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
       for (let v = bankBase[b]!; v < end; v++) {
         const mask = l1Mask[v]! & l1Mask[w]!;
         if (l1Mask[v] === l1Mask[w] || l1High[v] === 0) continue;
-        if (((l1Low[v]! ^ l1Low[w]!) & mask) === 0) s[OVERLAP] = -1;
+        if (((l1Low[v]! ^ l1Low[w]!) & mask) === 0) hintSmallOnly();
       }
     }
+  }
+
+  /** Every way belongs to pages of one size, so no hint leads to a large page from here on. */
+  function hintSmallOnly(): void {
+    s[OVERLAP] = 1;
+    hint.fill(l1Entries);
   }
 
   /** A global entry replaces those of single PCIDs: no lookup may find two entries. */
@@ -987,88 +1140,83 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
     return false;
   }
 
-  function stHash(tag: number, order: number): number {
-    const key = order === 0 ? tag : tag >>> 9;
-    return (key ^ (key >>> 14)) & 16_383;
+  function bucketOf(key: number): number {
+    return (key ^ ((key >>> 14) << stSetBits)) & (stBuckets - 1);
   }
 
   function findStlb(vLow: number, tagHigh: number): number {
-    const hash = (vLow ^ (vLow >>> 14)) & 16_383;
-    const globalHigh = s[CTX_GLOBAL]! | (tagHigh & VPN_HIGH);
-    if (stCount[hash] !== 0) {
-      const likely = stHint[hash & 4095]!;
-      if (stLow[likely] === vLow && stHigh[likely] === tagHigh && stOrder[likely] === 0)
-        return likely;
-      const v = scanStlb(vLow, tagHigh, globalHigh, 0) | 0;
-      if (v >= 0) {
-        stHint[hash & 4095] = v;
-        return v;
-      }
+    const sizes = s[SIZES]!;
+    if ((sizes & 1) !== 0) {
+      const v = findStlbOf(vLow, tagHigh, 0) | 0;
+      if (v !== 0) return v;
     }
-    if (s[LARGE_LIVE] !== 0) {
-      const tag = (vLow >>> 9) << 9;
-      if (stCount[stHash(tag, 9)] !== 0) return scanStlb(tag, tagHigh, globalHigh, 9) | 0;
-    }
-    return -1;
+    return sizes > 1 ? findStlbOf((vLow >>> 9) << 9, tagHigh, 9) | 0 : 0;
   }
 
-  function scanStlb(tag: number, tagHigh: number, globalHigh: number, order: number): number {
-    const base = ((tag >>> order) & stMask) * stWays;
-    for (let v = base, end = base + stWays; v < end; v++) {
-      if (stLow[v] === tag && stOrder[v] === order) {
+  function findStlbOf(tag: number, tagHigh: number, order: number): number {
+    const globalHigh = s[CTX_GLOBAL]! | (tagHigh & VPN_HIGH);
+    let v = stBucket[bucketOf(tag >>> order)]!;
+    while (v !== 0) {
+      if (stLow[v] === tag && orderOf(stMeta[v]!) === order) {
         const h = stHigh[v]!;
-        if (h === tagHigh || h === globalHigh) return v;
+        if (h === tagHigh || h === globalHigh) break;
       }
+      v = stChain[v]!;
     }
-    return -1;
+    return v;
   }
 
   function fillStlb(vLow: number, vHigh: number): void {
-    const order = s[W_ORDER]!;
+    const meta = s[W_META]!;
+    const order = orderOf(meta);
     if (order === 18) {
       if (hasBig) fillBig(vLow, vHigh);
       return;
     }
     if (!hasStlb || (order === 9 && !hasStlb2m)) return;
-    const tag = (vLow >>> order) << order;
-    const set = (vLow >>> order) & stMask;
-    const raw = s[W_RAW]!;
-    if ((raw & RAW_GLOBAL) !== 0) dropReplaced(tag, vHigh, order, -1);
+    const key = vLow >>> order;
+    const tag = key << order;
+    const set = key & stMask;
+    if ((meta & RAW_GLOBAL) !== 0) dropReplaced(tag, vHigh, order, 0);
     const v = stPrevious[stHead[set]!]!;
-    uncountStlb(v);
-    const hash = stHash(tag, order);
-    stCount[hash] = stCount[hash]! + 1;
+    unchainStlb(v);
+    const bucket = bucketOf(key);
+    stChain[v] = stBucket[bucket]!;
+    stBucket[bucket] = v;
     stLow[v] = tag;
-    stHigh[v] = contextOf(raw) | vHigh;
+    stHigh[v] = contextOf(meta) | vHigh;
     stFrame[v] = s[W_FRAME]!;
-    stRaw[v] = raw;
-    stOrder[v] = order;
-    stGuest[v] = s[W_GUEST]!;
-    if (order !== s[W_GUEST]) noteFragment(vLow);
-    if (order === 0) stHint[hash & 4095] = v;
-    else s[LARGE_LIVE] = 1;
-    if ((raw & RAW_GLOBAL) !== 0) s[GLOBALS_LIVE] = 1;
+    stMeta[v] = meta;
+    noteFragment(vLow, meta, order);
+    noteSize(order);
+    if ((meta & RAW_GLOBAL) !== 0) s[GLOBALS_LIVE] = 1;
     stHead[set] = v;
   }
 
   function dropReplaced(tag: number, vHigh: number, order: number, except: number): void {
-    const base = ((tag >>> order) & stMask) * stWays;
+    const base = 1 + ((tag >>> order) & stMask) * stWays;
     for (let v = base; v < base + stWays; v++) {
-      if (v === except || stLow[v] !== tag || stOrder[v] !== order) continue;
+      if (v === except || stLow[v] !== tag || orderOf(stMeta[v]!) !== order) continue;
       if (isReplaced(stHigh[v]!, vHigh)) dropStlb(v);
     }
   }
 
-  function uncountStlb(v: number): void {
+  function unchainStlb(v: number): void {
     if (stHigh[v] === 0) return;
-    const hash = stHash(stLow[v]!, stOrder[v]!);
-    stCount[hash] = stCount[hash]! - 1;
+    const bucket = bucketOf(stLow[v]! >>> orderOf(stMeta[v]!));
+    let at = stBucket[bucket]!;
+    if (at === v) {
+      stBucket[bucket] = stChain[v]!;
+      return;
+    }
+    while (stChain[at] !== v) at = stChain[at]!;
+    stChain[at] = stChain[v]!;
   }
 
   function dropStlb(v: number): void {
-    uncountStlb(v);
+    unchainStlb(v);
     stHigh[v] = 0;
-    const set = (v / stWays) | 0;
+    const set = ((v - 1) / stWays) | 0;
     touchStlb(v, set);
     stHead[set] = stNext[v]!;
   }
@@ -1085,7 +1233,7 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
 
   function fillBig(vLow: number, vHigh: number): void {
     const base = ((vLow >>> 18) & (big.sets - 1)) * big.ways;
-    const raw = s[W_RAW]!;
+    const raw = s[W_META]! & RAW;
     if ((raw & RAW_GLOBAL) !== 0) dropReplacedBig(vLow, vHigh, -1);
     let v = base;
     for (let w = base; w < base + big.ways; w++) if (bgAge[w]! < bgAge[v]!) v = w;
@@ -1094,21 +1242,19 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
     bgFrame[v] = s[W_FRAME]!;
     bgRaw[v] = raw;
     bgAge[v] = s[TICK_PWC] = (s[TICK_PWC]! + 1) | 0;
-    s[LARGE_LIVE] = 1;
+    noteSize(18);
     if ((raw & RAW_GLOBAL) !== 0) s[GLOBALS_LIVE] = 1;
   }
 
   /** Looks below L1 and fills the walk's result `s[W_*]`, from the STLB or by walking. 0 when stopped. */
   function missL1(vLow: number, vHigh: number, tagHigh: number, kind: number): number {
-    const v = hasStlb ? findStlb(vLow, tagHigh) | 0 : -1;
-    if (v >= 0) {
-      const order = stOrder[v]!;
-      touchStlb(v, (vLow >>> order) & stMask);
-      if (((allowOf(stRaw[v]!) >>> kind) & 1) !== 0) {
+    const v = hasStlb ? findStlb(vLow, tagHigh) | 0 : 0;
+    if (v !== 0) {
+      const meta = stMeta[v]!;
+      touchStlb(v, (vLow >>> orderOf(meta)) & stMask);
+      if (allows(meta, kind)) {
         s[W_FRAME] = stFrame[v]!;
-        s[W_ORDER] = order;
-        s[W_GUEST] = stGuest[v]!;
-        s[W_RAW] = stRaw[v]!;
+        s[W_META] = meta;
       } else {
         if (walk(vLow, vHigh, kind) === 0) return 0;
         c[C_ASSIST] = (c[C_ASSIST]! + 1) | 0;
@@ -1117,14 +1263,12 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
       c[C_STLB] = (c[C_STLB]! + 1) | 0;
       return 1;
     }
-    const g = hasBig && s[LARGE_LIVE] !== 0 ? findBig(vLow, tagHigh) | 0 : -1;
+    const g = hasBig && hasLarge() ? findBig(vLow, tagHigh) | 0 : -1;
     if (g >= 0) {
       bgAge[g] = s[TICK_PWC] = (s[TICK_PWC]! + 1) | 0;
-      if (((allowOf(bgRaw[g]!) >>> kind) & 1) !== 0) {
+      if (allows(bgRaw[g]!, kind)) {
         s[W_FRAME] = bgFrame[g]!;
-        s[W_ORDER] = 18;
-        s[W_GUEST] = 18;
-        s[W_RAW] = bgRaw[g]!;
+        s[W_META] = bgRaw[g]! | (18 << orderShift) | (18 << guestShift);
       } else {
         if (walk(vLow, vHigh, kind) === 0) return 0;
         c[C_ASSIST] = c[C_ASSIST]! + 1;
@@ -1145,7 +1289,7 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
 
   /** A walk replaced what entry `v` says; a page of another size takes another entry. */
   function updateStlb(v: number, vLow: number, vHigh: number): void {
-    if (stOrder[v] === s[W_ORDER]) {
+    if (orderOf(stMeta[v]!) === orderOf(s[W_META]!)) {
       setStlb(v, vHigh);
     } else {
       dropStlb(v);
@@ -1155,33 +1299,31 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
 
   /** As `fillStlb`, where the page may be there already: it was found as a page of another size. */
   function refillStlb(vLow: number, vHigh: number): void {
-    const order = s[W_ORDER]!;
+    const order = orderOf(s[W_META]!);
     const tagHigh = s[CTX]! | vHigh;
     if (order === 18) {
       const g = hasBig ? findBig(vLow, tagHigh) | 0 : -1;
       if (g >= 0) dropBig(g);
     } else if (hasStlb) {
-      const tag = (vLow >>> order) << order;
-      const v = scanStlb(tag, tagHigh, s[CTX_GLOBAL]! | vHigh, order) | 0;
-      if (v >= 0) dropStlb(v);
+      const v = findStlbOf((vLow >>> order) << order, tagHigh, order) | 0;
+      if (v !== 0) dropStlb(v);
     }
     fillStlb(vLow, vHigh);
   }
 
   /** The walk's result for an entry that keeps its page; G may have changed. */
   function setStlb(v: number, vHigh: number): void {
-    const raw = s[W_RAW]!;
-    if ((raw & RAW_GLOBAL) !== 0) dropReplaced(stLow[v]!, vHigh, stOrder[v]!, v);
-    stHigh[v] = contextOf(raw) | vHigh;
+    const meta = s[W_META]!;
+    if ((meta & RAW_GLOBAL) !== 0) dropReplaced(stLow[v]!, vHigh, orderOf(meta), v);
+    stHigh[v] = contextOf(meta) | vHigh;
     stFrame[v] = s[W_FRAME]!;
-    stRaw[v] = raw;
-    stGuest[v] = s[W_GUEST]!;
-    if (stOrder[v] !== s[W_GUEST]) noteFragment(stLow[v]!);
-    if ((raw & RAW_GLOBAL) !== 0) s[GLOBALS_LIVE] = 1;
+    stMeta[v] = meta;
+    noteFragment(stLow[v]!, meta, orderOf(meta));
+    if ((meta & RAW_GLOBAL) !== 0) s[GLOBALS_LIVE] = 1;
   }
 
   function updateBig(g: number, vLow: number, vHigh: number): void {
-    if (s[W_ORDER] === 18) {
+    if (orderOf(s[W_META]!) === 18) {
       setBig(g, vHigh);
     } else {
       dropBig(g);
@@ -1190,7 +1332,7 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
   }
 
   function setBig(g: number, vHigh: number): void {
-    const raw = s[W_RAW]!;
+    const raw = s[W_META]! & RAW;
     if ((raw & RAW_GLOBAL) !== 0) dropReplacedBig(bgLow[g]!, vHigh, g);
     bgHigh[g] = contextOf(raw) | vHigh;
     bgFrame[g] = s[W_FRAME]!;
@@ -1211,101 +1353,91 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
   }
 
   /**
-   * Data accesses while only 4 KiB pages of single contexts are cached: L1, STLB and walk in one function, so
-   * that nothing is searched twice. Gives what the general path below gives (STLB hits: 60 to 25 ns under load).
+   * Data accesses while all cached pages are of one size: L1, STLB and walk in one function, so that nothing is
+   * searched twice. Gives what the general path below gives (STLB hits: 60 to 25 ns under load).
    * Returns the L1 way used, -1 when the general path must take over, -2 when stopped.
    */
-  function plain(vLow: number, vHigh: number, tagHigh: number, kind: number): number {
-    const base = Math.imul(vLow & d4Mask, d4Ways);
-    const end = (base + d4Ways) | 0;
-    let victim = base;
+  function uniform(vLow: number, vHigh: number, kind: number, order: number): number {
+    const tagHigh = s[CTX]! | vHigh;
+    const globalHigh = s[CTX_GLOBAL]! | vHigh;
+    const key = vLow >>> order;
+    const tag = key << order;
+    const ways = order === 0 ? d4Ways : d2Ways;
+    const base =
+      (order === 0 ? Math.imul(key & d4Mask, d4Ways) : d2Base + Math.imul(key & d2Mask, d2Ways)) |
+      0;
+    const end = (base + ways) | 0;
+    let w = base;
     let age = 0x7fff_ffff;
-    for (let w = base; w < end; w = (w + 1) | 0) {
-      if (l1Low[w] === vLow && l1High[w] === tagHigh) {
-        if (((l1Allow[w]! >>> kind) & 1) === 0) return -1;
+    for (let way = base; way < end; way = (way + 1) | 0) {
+      if (l1Low[way] === tag && (l1High[way] === tagHigh || l1High[way] === globalHigh)) {
+        if (!allows(l1Meta[way]!, kind)) return -1;
         c[C_L1] = (c[C_L1]! + 1) | 0;
-        s[LAST] = s[W_FRAME] = l1Frame[w]!;
-        return w;
+        s[W_FRAME] = l1Frame[way]!;
+        return way;
       }
-      const older = (l1Age[w]! - age) >> 31;
-      age = (age + ((l1Age[w]! - age) & older)) | 0;
-      victim = (victim & ~older) | (w & older);
+      const older = (l1Age[way]! - age) >> 31;
+      age = (age + ((l1Age[way]! - age) & older)) | 0;
+      w = (w & ~older) | (way & older);
     }
-    const set = vLow & stMask;
-    const hash = (vLow ^ (vLow >>> 14)) & 16_383;
-    let v = -1;
-    if (stCount[hash] !== 0) {
-      v = stHint[hash & 4095]!;
-      if (stLow[v] !== vLow || stHigh[v] !== tagHigh) v = scanStlb(vLow, tagHigh, tagHigh, 0) | 0;
+    const set = key & stMask;
+    const bucket = bucketOf(key);
+    let v = stBucket[bucket]!;
+    while (v !== 0) {
+      if (stLow[v] === tag && (stHigh[v] === tagHigh || stHigh[v] === globalHigh)) break;
+      v = stChain[v]!;
     }
-    let raw = 0;
-    let frame = 0;
-    let guest = 0;
-    if (v >= 0) {
-      raw = stRaw[v]!;
-      if (((ALLOW[(raw & 31) | s[WRITE_PROTECT]!]! >>> kind) & 1) === 0) return -1;
-      frame = stFrame[v]!;
-      guest = stGuest[v]!;
+    let meta = 0;
+    if (v !== 0) {
+      meta = stMeta[v]!;
+      if ((meta & RAW_GLOBAL) !== 0 || !allows(meta, kind)) return -1;
       touchStlb(v, set);
       c[C_STLB] = (c[C_STLB]! + 1) | 0;
+      s[W_FRAME] = stFrame[v]!;
     } else {
       if (walk(vLow, vHigh, kind) === 0) return -2;
       c[C_MISS] = (c[C_MISS]! + 1) | 0;
-      raw = s[W_RAW]!;
-      if (s[W_ORDER] !== 0 || (raw & RAW_GLOBAL) !== 0) {
+      meta = s[W_META]!;
+      if (orderOf(meta) !== order || (meta & RAW_GLOBAL) !== 0) {
         fillStlb(vLow, vHigh);
-        s[LAST] = s[W_FRAME]! + (vLow & ((1 << s[W_ORDER]!) - 1));
-        return fillWalked(vLow, vHigh, 0) | 0;
+        return fillL1(vLow, vHigh, 0) | 0;
       }
-      frame = s[W_FRAME]!;
-      guest = s[W_GUEST]!;
       v = stPrevious[stHead[set]!]!;
-      uncountStlb(v);
-      stCount[hash] = stCount[hash]! + 1;
-      stLow[v] = vLow;
+      unchainStlb(v);
+      stChain[v] = stBucket[bucket]!;
+      stBucket[bucket] = v;
+      stLow[v] = tag;
       stHigh[v] = tagHigh;
-      stFrame[v] = frame;
-      stRaw[v] = raw;
-      stOrder[v] = 0;
-      stGuest[v] = guest;
+      stFrame[v] = s[W_FRAME]!;
+      stMeta[v] = meta;
       stHead[set] = v;
-      if (guest !== 0) noteFragment(vLow);
+      noteFragment(vLow, meta, order);
+      if (s[SIZES] === 0) noteSize(order);
     }
-    stHint[hash & 4095] = v;
-    s[SMALL_LIVE] = 1;
-    s[LAST] = s[W_FRAME] = frame;
-    l1Low[victim] = vLow;
-    l1High[victim] = tagHigh;
-    l1Frame[victim] = frame;
-    l1Guest[victim] = -1 << guest;
-    l1Raw[victim] = raw;
-    l1Allow[victim] = ALLOW[(raw & 31) | s[WRITE_PROTECT]!]!;
-    return victim;
-  }
-
-  /** Enters the walk's result into L1; -1 when no bank holds such a page. */
-  function fillWalked(vLow: number, vHigh: number, code: number): number {
-    return fillL1(vLow, vHigh, code, s[W_ORDER]!, s[W_FRAME]!, s[W_RAW]!) | 0;
+    l1Frame[w] = s[W_FRAME]!;
+    l1Low[w] = tag;
+    l1High[w] = tagHigh;
+    l1Mask[w] = -1 << order;
+    l1Meta[w] = meta;
+    l1Deny[w] = DENY[(meta & RAW) | s[WRITE_PROTECT]!]!;
+    return w;
   }
 
   /** Every page size and port, global entries, rights that a cached entry lacks. Returns as `slow` does. */
-  function general(vLow: number, vHigh: number, tagHigh: number, hw: number): number {
-    const code = (hw >>> 30) & 1;
-    const kind = hw >>> 29;
+  function general(vLow: number, vHigh: number, code: number, kind: number): number {
+    const tagHigh = s[CTX]! | vHigh;
     const w = findL1(vLow, tagHigh, code) | 0;
     if (w < 0) {
       if (missL1(vLow, vHigh, tagHigh, kind) === 0) return -2;
-      s[LAST] = s[W_FRAME]! + (vLow & ((1 << s[W_ORDER]!) - 1));
-      return fillWalked(vLow, vHigh, code) | 0;
+      return fillL1(vLow, vHigh, code) | 0;
     }
-    if (((l1Allow[w]! >>> kind) & 1) === 0) {
+    if (!allows(l1Meta[w]!, kind)) {
       if (walk(vLow, vHigh, kind) === 0) return -2;
       c[C_ASSIST] = (c[C_ASSIST]! + 1) | 0;
       c[C_L1] = (c[C_L1]! + 1) | 0;
       return updateL1(w, vLow, vHigh, tagHigh, code) | 0;
     }
     c[C_L1] = (c[C_L1]! + 1) | 0;
-    s[LAST] = l1Frame[w]! + (vLow & ~l1Mask[w]!);
     s[W_FRAME] = l1Frame[w]!;
     return w;
   }
@@ -1314,35 +1446,34 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
   function slow(lo: number, hw: number): number {
     const vLow = (lo >>> 12) | (hw << 20);
     const vHigh = (hw & HIGH_MASK) >>> 12;
-    const tagHigh = s[CTX]! | vHigh;
     const code = (hw >>> 30) & 1;
     const kind = hw >>> 29;
+    const order = s[UNIFORM]!;
     let w = -1;
-    if (code === 0 && isPlain && (s[LARGE_LIVE]! | s[GLOBALS_LIVE]!) === 0) {
-      w = plain(vLow, vHigh, tagHigh, kind) | 0;
-      if (w === -2) return -2;
-    }
-    if (w < 0) {
-      w = general(vLow, vHigh, tagHigh, hw) | 0;
-      if (w === -2) return -2;
-    }
-    if (w >= 0) {
+    if ((code | (order >>> 31)) === 0) w = uniform(vLow, vHigh, kind, order) | 0;
+    if (w === -1) w = general(vLow, vHigh, code, kind) | 0;
+    if (w === -2) return -2;
+    if (w === -1) {
+      s[LAST] = s[W_FRAME]! + (vLow & ((1 << orderOf(s[W_META]!)) - 1));
+    } else {
       l1Age[w] = s[TICK] = (s[TICK]! + 1) | 0;
-      hint[((vLow ^ (vLow >>> 10)) & 1023) | (code << 10)] = w;
+      if (s[OVERLAP] === 0 || l1Mask[w] === -1) {
+        const key = vLow >>> hintShift();
+        hint[((key ^ (key >>> 10)) & 1023) | (code << 10)] = w;
+      }
     }
     s[SUM] = (s[SUM]! + s[W_FRAME]!) | 0;
     return w;
   }
 
   function updateL1(w: number, vLow: number, vHigh: number, tagHigh: number, code: number): number {
-    const v = hasStlb ? findStlb(vLow, tagHigh) | 0 : -1;
-    const raw = s[W_RAW]!;
-    const order = s[W_ORDER]!;
-    if (v >= 0) {
-      if (stOrder[v] === order) setStlb(v, vHigh);
+    const order = orderOf(s[W_META]!);
+    const v = hasStlb ? findStlb(vLow, tagHigh) | 0 : 0;
+    if (v !== 0) {
+      if (orderOf(stMeta[v]!) === order) setStlb(v, vHigh);
       else dropStlb(v);
     }
-    const g = v < 0 && hasBig && s[LARGE_LIVE] !== 0 ? findBig(vLow, tagHigh) | 0 : -1;
+    const g = v === 0 && hasBig && hasLarge() ? findBig(vLow, tagHigh) | 0 : -1;
     if (g >= 0) {
       if (order === 18) setBig(g, vHigh);
       else dropBig(g);
@@ -1350,17 +1481,21 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
     dropL1(w);
     // The page may be there already, as a page of the size that the walk found.
     dropDuplicate(bankFor(code, order), vLow, tagHigh);
-    s[LAST] = s[W_FRAME]! + (vLow & ((1 << order) - 1));
-    return fillL1(vLow, vHigh, code, order, s[W_FRAME]!, raw) | 0;
+    return fillL1(vLow, vHigh, code) | 0;
   }
 
   // --- The loop ----------------------------------------------------------------------------------------
+
+  /** Hints go by numbers of large pages while there are no others. */
+  function hintShift(): number {
+    return s[UNIFORM] === 9 ? 9 : 0;
+  }
 
   function run(from: number, to: number): number {
     rerank();
     const context = s[CTX]!;
     const globals = s[CTX_GLOBAL]!;
-    let overlap = s[OVERLAP]!;
+    let shift = hintShift();
     let tick = s[TICK]!;
     let sum = s[SUM]!;
     let hits = 0;
@@ -1376,26 +1511,26 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
         const hw = high[k]!;
         const vLow = (lo >>> 12) | (hw << 20);
         const vHigh = (hw & HIGH_MASK) >>> 12;
-        const w = hint[((vLow ^ (vLow >>> 10)) & 1023) | ((hw >>> 20) & 1024)]!;
+        const key = vLow >>> shift;
+        const w = hint[((key ^ (key >>> 10)) & 1023) | ((hw >>> 20) & 1024)]!;
         const mask = l1Mask[w]!;
-        if ((((l1Low[w]! ^ vLow) & mask) | (~mask & overlap)) !== 0) break;
+        if (((l1Low[w]! ^ vLow) & mask) !== 0) break;
         const tag = l1High[w]!;
         if (tag !== (context | vHigh) && tag !== (globals | vHigh)) break;
-        const allow = l1Allow[w]!;
-        if (((allow >>> (hw >>> 29)) & 1) === 0) break;
+        const deny = l1Deny[w]!;
+        if ((hw & deny) !== 0) break;
         tick = (tick + 1) | 0;
         l1Age[w] = tick;
-        // Further accesses to the same page by the same port are hits that change no recency.
+        // Further accesses of the port to the same page, by the same privilege, are hits that change no recency;
+        // where stores may not be, they end the run.
         const k0 = k;
         const byteMask = mask << 12;
-        const deny = ~allow;
+        const kindMask = 0x61ff_ffff | (deny & STORE);
         stores = (stores + (hw >>> 31)) | 0;
         k = (k + 1) | 0;
         while (k < to) {
           const hx = high[k]!;
-          const differs =
-            ((low[k]! ^ lo) & byteMask) | ((hx ^ hw) & 0x41ff_ffff) | ((deny >>> (hx >>> 29)) & 1);
-          if (differs !== 0) break;
+          if ((((low[k]! ^ lo) & byteMask) | ((hx ^ hw) & kindMask)) !== 0) break;
           stores = (stores + (hx >>> 31)) | 0;
           k = (k + 1) | 0;
         }
@@ -1411,9 +1546,9 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
       const done = slow(low[k]!, high[k]!) | 0;
       tick = s[TICK]!;
       sum = s[SUM]!;
-      overlap = s[OVERLAP]!;
+      shift = hintShift();
       if (done === -2) break;
-      lastWay = -1;
+      lastWay = done;
       stores = (stores + (high[k]! >>> 31)) | 0;
       fetches = (fetches + ((high[k]! >>> 30) & 1)) | 0;
       k = (k + 1) | 0;
@@ -1448,10 +1583,12 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
     l1Age[w] = 0;
   }
 
-  /** A large guest page is cached in pieces: remembered by hash, for `dropPage`. */
-  function noteFragment(vLow: number): void {
+  /** A large guest page that is cached in pieces is remembered by hash, for `dropPage`. */
+  function noteFragment(vLow: number, meta: number, order: number): void {
+    const guest = meta >>> guestShift;
+    if (guest === order) return;
     s[FRAGMENTS_LIVE] = 1;
-    fragments[fragmentHash(vLow, s[W_GUEST]!)] = 1;
+    fragments[fragmentHash(vLow, guest)] = 1;
   }
 
   function fragmentHash(vLow: number, guestOrder: number): number {
@@ -1478,11 +1615,11 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
   /** Every entry is looked at: pieces lie anywhere. */
   function dropPieces(vLow: number, highA: number, highB: number): void {
     for (let w = 0; w < l1Entries; w++) {
-      const covers = ((l1Low[w]! ^ vLow) & l1Guest[w]!) === 0;
+      const covers = ((l1Low[w]! ^ vLow) & (-1 << (l1Meta[w]! >>> guestShift))) === 0;
       if (covers && (l1High[w] === highA || l1High[w] === highB)) dropL1(w);
     }
-    for (let v = 0; hasStlb && v < stEntries; v++) {
-      const covers = ((stLow[v]! ^ vLow) & (-1 << stGuest[v]!)) === 0;
+    for (let v = 1; hasStlb && v <= stEntries; v++) {
+      const covers = ((stLow[v]! ^ vLow) & (-1 << (stMeta[v]! >>> guestShift))) === 0;
       if (covers && (stHigh[v] === highA || stHigh[v] === highB)) dropStlb(v);
     }
   }
@@ -1497,12 +1634,16 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
         if (l1Low[w] === tag && (l1High[w] === highA || l1High[w] === highB)) dropL1(w);
       }
     }
-    for (let order = 0; hasStlb && order <= 9; order += 9) {
+    if (!hasStlb) return;
+    for (let order = 0; order <= 9; order += 9) {
       const tag = (vLow >>> order) << order;
-      const base = ((vLow >>> order) & stMask) * stWays;
-      for (let v = base, end = base + stWays; v < end; v++) {
-        if (stLow[v] !== tag || stOrder[v] !== order) continue;
-        if (stHigh[v] === highA || stHigh[v] === highB) dropStlb(v);
+      let v = stBucket[bucketOf(vLow >>> order)]!;
+      while (v !== 0) {
+        const after = stChain[v]!;
+        if (stLow[v] === tag && orderOf(stMeta[v]!) === order) {
+          if (stHigh[v] === highA || stHigh[v] === highB) dropStlb(v);
+        }
+        v = after;
       }
     }
   }
@@ -1521,7 +1662,7 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
   /** Drops what is tagged by `matches`; used where renaming would disturb the order of other entries. */
   function dropContexts(matches: (context: number) => boolean): void {
     for (let w = 0; w < l1Entries; w++) if (matches(l1High[w]! & contextMask)) dropL1(w);
-    for (let v = 0; v < stEntries; v++) {
+    for (let v = 1; v <= stEntries; v++) {
       if (stHigh[v] !== 0 && matches(stHigh[v]! & contextMask)) dropStlb(v);
     }
     for (let v = 0; v < bgHigh.length; v++) {
@@ -1547,7 +1688,10 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
 
   function dropNestedAll(): void {
     s[EPOCH] = s[EPOCH]! + 1;
-    s[LARGE_NESTED_LIVE] = 0;
+    s[NESTED_SIZES] = 0;
+    s[NESTED_UNIFORM] = 0;
+    ntBucket.fill(0);
+    ntOrder.fill(unused);
   }
 
   function count(index: number): void {
@@ -1561,8 +1705,9 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
     for (let level = 2; level <= 5; level++) {
       const ways = pwWays[level]!;
       if (ways === 0) continue;
-      const tag = prefixLow(level, vLow, vHigh) | 0;
-      const tagHigh = s[CTX]! | prefixHigh(level, vHigh);
+      const shift = 9 * (level - 1);
+      const tag = prefixLow(shift, vLow, vHigh) | 0;
+      const tagHigh = s[CTX]! | prefixHigh(shift, vHigh);
       const base = pwBase[level]! + (tag & pwMask[level]!) * ways;
       for (let v = base; v < base + ways; v++) {
         if (pwLow[v] !== tag || pwHigh[v] !== tagHigh) continue;
@@ -1586,21 +1731,22 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
 
     configure(to: NestedPaging | null, registers: Registers, ofVpid: number) {
       const changed =
-        s[LEVELS] !== registers.levels ||
+        s[SHIFT] !== 9 * (registers.levels - 1) ||
         to?.root !== nestedNow?.root ||
         to?.levels !== nestedNow?.levels ||
         to?.format !== nestedNow?.format;
       nestedNow = to;
-      s[LEVELS] = registers.levels;
-      s[WRITE_PROTECT] = registers.writeProtect ? 1 << 5 : 0;
+      s[SHIFT] = 9 * (registers.levels - 1);
+      s[WRITE_PROTECT] = registers.writeProtect ? writeProtected : 0;
       s[GLOBAL_PAGES] = registers.globalPages ? 1 : 0;
-      for (let w = 0; w < l1Entries; w++) l1Allow[w] = allowOf(l1Raw[w]!);
+      for (let w = 0; w < l1Entries; w++) l1Deny[w] = DENY[(l1Meta[w]! & RAW) | s[WRITE_PROTECT]]!;
       s[NESTED] = to === null ? 0 : 1;
       if (to !== null) {
         s[NESTED_ROOT] = memory.slot(to.root) << slotShift;
-        s[NESTED_LEVELS] = to.levels;
+        s[NESTED_SHIFT] = 9 * (to.levels - 1);
         s[NESTED_EPT] = to.format === "ept" ? 1 : 0;
         s[NESTED_AD] = to.accessedDirty || to.format === "npt" ? 1 : 0;
+        s[NESTED_NEED] = EPT_R | EPT_W | EPT_X | (to.accessedDirty ? EPT_A : 0);
         s[TABLE_ACCESS] = s[NESTED_AD] !== 0 ? WRITE : READ;
       }
       vpid = ofVpid;
@@ -1662,7 +1808,7 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
     invalidateViolation(gfn, vpn) {
       invalidateFault(vpn);
       const g = gfn | 0;
-      if (hasNtlb) for (let v = findNested(g); v >= 0; v = findNested(g)) dropNested(v);
+      if (hasNtlb) for (let v = findNested(g); v !== 0; v = findNested(g)) dropNested(v);
       for (let level = 2; level <= 5; level++) {
         const tag = level === 5 ? 0 : g >>> (9 * (level - 1));
         const ways = npWays[level]!;
@@ -1720,7 +1866,9 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
       }
     },
     reset() {
-      for (const { array, made } of state) array.set(made);
+      restore();
+      totals.fill(0);
+      lengths.fill(0);
       dataCache?.reset();
       powerOn();
     },
@@ -1730,8 +1878,8 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
       for (let n = 0; n < s[REFS]!; n++) {
         const word = refWord[n]!;
         references.push({
-          dimension: refWhat[n]! >= 8 ? "nested" : "guest",
-          level: refWhat[n]! & 7,
+          dimension: refWhat[n]! >= 64 ? "nested" : "guest",
+          level: (refWhat[n]! & 63) / 9 + 1,
           pfn: pfnOfSlot[word >>> slotShift]! as Pfn,
           index: (word >>> 1) & 511,
           low: words[word]!,

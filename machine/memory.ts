@@ -11,7 +11,7 @@ import type { Pfn } from "./address.ts";
 import { assert } from "./assert.ts";
 import { highHalf, lowHalf } from "./entry.ts";
 
-/** Frames with bytes, where nobody asks for more or fewer: 256 MiB of tables. */
+/** Frames with bytes, where nobody asks for more or fewer and the guest is not a large one: 256 MiB of tables. */
 const slotsUsual = 65_536;
 
 /** What a frame holds, kept outside memory: on a swap device, on a wire. */
@@ -37,6 +37,14 @@ export interface MemorySize {
   readonly slotsMax?: number;
 }
 
+/**
+ * Enough for a guest that maps every frame: as many leaf tables as 1 in 512, as many above an address space with
+ * holes, and the hypervisor's twice that. 64 GiB take 327 680 slots (2 GiB of address space with `next`).
+ */
+function slotsFor(guestFrames: number): number {
+  return Math.max(slotsUsual, Math.ceil((guestFrames * 5) / 256));
+}
+
 export class PhysicalMemory {
   /** The arena: entry e of slot s is `words[(s << 10) | (e << 1)]` (low) and the next word (high). */
   readonly words: Int32Array;
@@ -60,7 +68,7 @@ export class PhysicalMemory {
   /** Most hypervisor table frames in use at once. */
   tablesPeak = 0;
 
-  constructor({ guestFrames, tableFrames, slotsMax = slotsUsual }: MemorySize) {
+  constructor({ guestFrames, tableFrames, slotsMax = slotsFor(guestFrames) }: MemorySize) {
     this.guestFrames = guestFrames;
     this.frames = guestFrames + tableFrames;
     this.slotOf = new Int32Array(this.frames);
@@ -73,7 +81,7 @@ export class PhysicalMemory {
   }
 
   /** Could this memory, emptied, serve as one of that size? */
-  holds({ guestFrames, tableFrames, slotsMax = slotsUsual }: MemorySize): boolean {
+  holds({ guestFrames, tableFrames, slotsMax = slotsFor(guestFrames) }: MemorySize): boolean {
     return guestFrames + tableFrames <= this.slotOf.length && slotsMax <= this.pfnOfSlot.length;
   }
 
@@ -158,7 +166,8 @@ export class PhysicalMemory {
     const word = (this.slot(pfn) << slotShift) | (index << 1);
     this.words[word] = low;
     this.words[word | 1] = high;
-    this.next[word >>> 1] = 0;
+    // Most entries are leaves and never have a pointer beside them: a store of 0 would commit their memory.
+    if (this.next[word >>> 1] !== 0) this.next[word >>> 1] = 0;
   }
 
   /** Changes flags of an entry that has bytes: its frame stays, so what is known of it in `next` does too. */
@@ -208,6 +217,11 @@ export class PhysicalMemory {
     this.zero(pfn);
     if (words !== null) this.words.set(words, this.slot(pfn) << slotShift);
     this.stamps[pfn] = stamp;
+  }
+
+  /** Bytes of all frames that have any. */
+  get bytesInUse(): number {
+    return (this.slotsUsed - 1) * 4096;
   }
 
   /** Bytes of hypervisor tables, at their peak. */

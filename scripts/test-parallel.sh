@@ -1,17 +1,14 @@
 #!/usr/bin/env bash
 # `submit --engine parallel` over ssh to two hosts, which are this machine under two names with an sshd of the
 # test's own, and one host that refuses: its shards move on, and the merged files are, byte for byte, those of
-# a single run. Needs root to install Debian's parallel and openssh-server where they are missing.
+# a single run. Needs root, for sshd and to install Debian's parallel and openssh-server where they are missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-export PATH="$PWD/node_modules/.bin:$PATH"
+# shellcheck source=scripts/test-outside.sh
+. scripts/test-outside.sh
 
-if ! command -v parallel ssh /usr/sbin/sshd >/dev/null; then
-  [ "$(id -u)" = 0 ] || { echo "test:parallel: needs root to install parallel and sshd" >&2; exit 1; }
-  export DEBIAN_FRONTEND=noninteractive
-  apt-get update -qq
-  apt-get install -qq --yes --no-install-recommends parallel openssh-client openssh-server >/dev/null
-fi
+[ "$(id -u)" = 0 ] || { echo "test:parallel: needs root, for an sshd of its own" >&2; exit 1; }
+need test:parallel "parallel ssh ssh-keygen sshd" parallel openssh-client openssh-server
 
 folder="$(mktemp -d)"
 finish() {
@@ -21,10 +18,11 @@ finish() {
 trap finish EXIT
 
 # --- Hosts: one and two are here, three refuses ---
+read -r port closed < <(free_ports 2)
 ssh-keygen -q -t ed25519 -N "" -f "$folder/host"
 ssh-keygen -q -t ed25519 -N "" -f "$folder/user"
 cat >"$folder/sshd_config" <<CONFIGURATION
-Port 16822
+Port $port
 ListenAddress 127.0.0.1
 HostKey $folder/host
 PidFile $folder/sshd.pid
@@ -44,18 +42,20 @@ Host *
   StrictHostKeyChecking no
   LogLevel ERROR
 Host one two
-  Port 16822
+  Port $port
 Host three
-  Port 1
+  Port $closed
 CONFIGURATION
 mkdir -p /run/sshd
-/usr/sbin/sshd -f "$folder/sshd_config" -E "$folder/sshd.log"
+# sshd starts itself anew for each connection, so it wants to be called by its path.
+"$(command -v sshd)" -f "$folder/sshd_config" -E "$folder/sshd.log" ||
+  { cat "$folder/sshd.log"; echo "test:parallel: sshd does not start" >&2; exit 1; }
 export PARALLEL_SSH="ssh -F $folder/ssh_config"
 
 out="$folder/out"
 node scripts/shadewalk.ts bench reference --quiet --out "$folder/single" >/dev/null
-node scripts/shadewalk.ts submit reference --engine parallel --sshlogin one,two,three --shards 6 \
-  --workers 1 --out "$out" >"$folder/submit.log" 2>&1 ||
+timeout 300 node scripts/shadewalk.ts submit reference --engine parallel --sshlogin one,two,three \
+  --shards 6 --workers 1 --out "$out" >"$folder/submit.log" 2>&1 ||
   { cat "$folder/submit.log" "$folder/sshd.log"; exit 1; }
 for file in points.csv walks.csv manifest.json charts/slowdown.vl.json; do
   cmp "$folder/single/$file" "$out/$file"

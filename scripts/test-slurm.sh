@@ -2,10 +2,15 @@
 # `submit --engine slurm` on a real Slurm of two nodes, started by hand on this machine: a task killed with
 # SIGKILL starts again, a cancelled one is what the next submission runs, a killed node's task moves to the
 # other node, and the merged files are, byte for byte, those of a single run. About two minutes.
-# Needs root; installs Debian's slurmctld, slurmd, slurm-client and munge where they are missing.
+# Needs root, for Slurm's daemons and to install Debian's packages where they are missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-export PATH="$PWD/node_modules/.bin:$PATH"
+# shellcheck source=scripts/test-outside.sh
+. scripts/test-outside.sh
+
+[ "$(id -u)" = 0 ] || { echo "test:slurm: needs root, for daemons that start tasks" >&2; exit 1; }
+need test:slurm "sbatch sinfo squeue scancel scontrol slurmctld slurmd munged mungekey" \
+  slurmctld slurmd slurm-client munge
 
 fail() {
   echo "test:slurm: $1" >&2
@@ -15,36 +20,46 @@ fail() {
   exit 1
 }
 
-if ! command -v sbatch slurmctld slurmd munged >/dev/null; then
-  [ "$(id -u)" = 0 ] || { echo "test:slurm: needs root to install Slurm" >&2; exit 1; }
-  export DEBIAN_FRONTEND=noninteractive
-  apt-get update -qq
-  apt-get install -qq --yes --no-install-recommends slurmctld slurmd slurm-client munge >/dev/null
-fi
-
 folder="$(mktemp -d)"
 chmod 755 "$folder"
-daemons=()
+export SLURM_CONF="$folder/slurm.conf"
+# Whatever was started from here on has this configuration around it, daemons and orphans included.
 finish() {
-  for process in "${daemons[@]}" $(processes_of n1) $(processes_of n2); do
-    kill -9 "$process" 2>/dev/null || true
+  local left
+  for _ in 1 2 3; do
+    left="$(processes_with "SLURM_CONF=$SLURM_CONF")"
+    # shellcheck disable=SC2086
+    [ -z "$left" ] || kill -9 $left 2>/dev/null || true
   done
-  wait 2>/dev/null
+  wait 2>/dev/null || true
   rm -rf "$folder"
-}
-
-# Whatever Slurm started on a node of ours has the node's name and this configuration around it.
-processes_of() {
-  for environment in /proc/[0-9]*/environ; do
-    { tr '\0' '\n' <"$environment"; } 2>/dev/null | grep --quiet --fixed-strings "SLURMD_NODENAME=$1" &&
-      { tr '\0' '\n' <"$environment"; } 2>/dev/null | grep --quiet "SLURM_CONF=$folder" &&
-      basename "$(dirname "$environment")"
-  done || true
 }
 trap finish EXIT
 
+# Processes that have this line in their environment.
+processes_with() {
+  env --unset=SLURM_CONF grep --files-with-matches --no-messages --null-data \
+    --fixed-strings --line-regexp "$1" /proc/[0-9]*/environ | cut -d / -f 3 || true
+}
+
+# Slurm gives the tasks of a node its name.
+processes_of() {
+  comm -12 <(processes_with "SLURMD_NODENAME=$1" | sort) <(processes_with "SLURM_CONF=$SLURM_CONF" | sort)
+}
+
+wait_until() {
+  local deadline=$((SECONDS + 180))
+  until eval "$2"; do
+    [ "$SECONDS" -lt "$deadline" ] || fail "waited three minutes in vain until $1"
+    sleep 0.1
+  done
+}
+
 # --- Two nodes on one machine: fake names, own ports, own munge ---
-host="$(hostname -s)"
+# Not `hostname -s`, which asks the resolver; a machine need not know its own name.
+host="$(uname -n)"
+host="${host%%.*}"
+read -r control_port first_port second_port < <(free_ports 3)
 mkdir "$folder/munge" "$folder/state" "$folder/spool.n1" "$folder/spool.n2"
 cat >"$folder/slurm.conf" <<CONFIGURATION
 ClusterName=shadewalk
@@ -54,7 +69,7 @@ SlurmdUser=root
 AuthType=auth/munge
 # A task that starts again waits until its old credential has expired, two minutes otherwise.
 AuthInfo=socket=$folder/munge/socket,cred_expire=5
-SlurmctldPort=16817
+SlurmctldPort=$control_port
 SlurmdTimeout=10
 ReturnToService=2
 StateSaveLocation=$folder/state
@@ -70,36 +85,27 @@ SelectTypeParameters=CR_Core
 SlurmdParameters=config_overrides
 # Microseconds: the scheduler looks ten times a second.
 SchedulerParameters=sched_min_interval=100000
+# Seconds for which finished jobs can be asked about, on a slow machine too.
+MinJobAge=3600
 JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
 MpiDefault=none
-NodeName=n1 NodeHostname=$host NodeAddr=127.0.0.1 Port=16818 CPUs=1
-NodeName=n2 NodeHostname=$host NodeAddr=127.0.0.1 Port=16819 CPUs=1
+NodeName=n1 NodeHostname=$host NodeAddr=127.0.0.1 Port=$first_port CPUs=1
+NodeName=n2 NodeHostname=$host NodeAddr=127.0.0.1 Port=$second_port CPUs=1
 PartitionName=main Nodes=n1,n2 Default=YES MaxTime=INFINITE State=UP
 CONFIGURATION
-export SLURM_CONF="$folder/slurm.conf"
 
 mungekey --create --keyfile="$folder/munge/key"
 munged --foreground --force --socket="$folder/munge/socket" --key-file="$folder/munge/key" \
-  --pid-file="$folder/munge/pid" --seed-file="$folder/munge/seed" 2>"$folder/munge.log" &
-daemons+=($!)
-until [ -S "$folder/munge/socket" ]; do sleep 0.1; done
+  --pid-file="$folder/munge/pid" --seed-file="$folder/munge/seed" >"$folder/munge.log" 2>&1 &
+wait_until "munge listens" '[ -S "$folder/munge/socket" ]'
 slurmctld -D >/dev/null 2>&1 &
-daemons+=($!)
 slurmd -D -N n1 >/dev/null 2>&1 &
-daemons+=($!)
 slurmd -D -N n2 >/dev/null 2>&1 &
 second_node=$!
-daemons+=($second_node)
+# Bash need not report their end.
+disown -a
 
-wait_until() {
-  local tries
-  for ((tries = 0; tries < 600; tries++)); do
-    if eval "$2"; then return; fi
-    sleep 0.1
-  done
-  fail "waited a minute in vain until $1"
-}
 wait_until "both nodes are idle" '[ "$(sinfo --noheader --format=%t-%D 2>/dev/null)" = idle-2 ]'
 
 # --- A sweep of five parts, some seconds each ---
@@ -111,9 +117,10 @@ seeds: [1, 2, 3, 4, 5, 6]
 workloads: [{ workload: uniform, params: [{ pages: 4096, accesses: 2000000 }] }]
 SWEEP
 out="$folder/out"
-shadewalk() { node scripts/shadewalk.ts "$@"; }
-submit() { shadewalk submit "$folder/sweep.yaml" --engine slurm --shards 5 --wait --out "$out"; }
-shadewalk bench "$folder/sweep.yaml" --quiet --out "$folder/single" >/dev/null
+submit() {
+  timeout 400 node scripts/shadewalk.ts submit "$folder/sweep.yaml" --engine slurm --shards 5 --wait --out "$out"
+}
+node scripts/shadewalk.ts bench "$folder/sweep.yaml" --quiet --out "$folder/single" >/dev/null
 
 task_on() { processes_of "$1" | while read -r id; do
   grep --quiet --text shardx <(tr '\0' 'x' <"/proc/$id/cmdline" 2>/dev/null) && echo "$id"
@@ -140,7 +147,7 @@ second=$!
 wait_until "the part runs on the second node" '[ -n "$(task_on n2)" ]'
 # As a power cut would: the daemon, and the task's keeper before the task, so that nobody reports its death.
 tasks="$(processes_of n2)"
-keepers="$(ps --no-headers -o ppid= -p "${tasks//$'\n'/,}" | grep --invert-match --line-regexp ' *1')"
+keepers="$(for task in $tasks; do sed -n 's/^PPid:\t//p' "/proc/$task/status"; done | grep --invert-match --line-regexp 1)"
 # shellcheck disable=SC2086
 kill -9 "$second_node" $keepers $tasks 2>/dev/null || true
 scontrol update nodename=n1 state=resume

@@ -33,6 +33,7 @@ import { Scenario } from "./plain-scenario.ts";
 const noBanks = { "4k": null, "2m": null, "1g": null };
 const differentialPresets: readonly Preset[] = [
   presets.textbook,
+  presets.yardstick,
   tinyPreset,
   { ...tinyPreset, l1Data: { ...noBanks, "4k": { sets: 4, ways: 3 } }, stlb1g: null },
   { ...tinyPreset, l1Data: { ...noBanks, "2m": { sets: 2, ways: 1 } }, nestedTlb: null },

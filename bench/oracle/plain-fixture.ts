@@ -159,6 +159,12 @@ export class TestMachine {
     return this.memory.readLow(pfn, index);
   }
 
+  /** Frame of the guest's table of 4 KiB leaves for the page. */
+  guestTable(vpn: number): number {
+    const { pfn, index } = entryAt(this.memory, this.guest, vpn, 2);
+    return frameOf(this.memory.readLow(pfn, index), this.memory.readHigh(pfn, index));
+  }
+
   nestedLow(gfn: number, level = 1): number {
     const { pfn, index } = entryAt(this.memory, this.nestedTree!, gfn, level);
     return this.memory.readLow(pfn, index);

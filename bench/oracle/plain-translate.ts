@@ -130,7 +130,7 @@ export class PlainTranslator {
     if (this.nested !== null) {
       const entry = this.nestedTranslate(frame, kind, false);
       if (isStop(entry)) return entry;
-      const place = this.existing(frame, pfnIn(entry, frame));
+      const place = this.existing(frame, pfnIn(entry, frame), entry.write);
       return isStop(place) ? place : { ...entry, pfn: place.pfn };
     }
     if (frame >= this.memory.frames) return outside(frame);
@@ -155,11 +155,11 @@ export class PlainTranslator {
         (!user || rights.user) &&
         (kind !== "write" || rights.write || (!user && !registers.writeProtect)) &&
         (kind !== "fetch" || rights.execute),
-      beforeMark: (table) => {
+      beforeMark: ({ frame: gfn, isWritable }) => {
         // Reading the table needed no more than a read right; setting a bit is a write to it.
-        if (nested === null || tablesAreWritten) return null;
-        const written = this.nestedTranslate(table.frame, "write", true);
-        return isStop(written) ? written : null;
+        if (isWritable) return null;
+        const reason = stops.STOP_EPT_VIOLATION;
+        return { reason, error: 0, gfn, kind: "write", duringWalk: true };
       },
       refuse: (cause, { kind, user }) => {
         const present = cause === "absent" ? 0 : bits.PF_PRESENT;
@@ -181,7 +181,7 @@ export class PlainTranslator {
       context: noContext,
       pwc: this.nestedPwc,
       accessedDirty: setsAccessedDirty(nested),
-      locate: (frame) => this.existing(frame, frame),
+      locate: (frame) => this.existing(frame, frame, true),
       isReserved: () => false,
       permits: (rights, { kind }) => rights[kind === "fetch" ? "execute" : kind],
       beforeMark: (_table, setsDirty, { page }) => (setsDirty ? this.logModification(page) : null),
@@ -192,14 +192,14 @@ export class PlainTranslator {
   }
 
   private tableAt(frame: number, kind: Kind): Table | Stop {
-    if (this.nested === null) return this.existing(frame, frame);
+    if (this.nested === null) return this.existing(frame, frame, true);
     const entry = this.nestedTranslate(frame, kind, true);
-    return isStop(entry) ? entry : this.existing(frame, pfnIn(entry, frame));
+    return isStop(entry) ? entry : this.existing(frame, pfnIn(entry, frame), entry.write);
   }
 
   /** `frame` lies at `pfn`, if the machine has such a frame. */
-  private existing(frame: number, pfn: number): Table | Stop {
-    return pfn >= this.memory.frames ? outside(pfn) : { frame, pfn: pfn as Pfn };
+  private existing(frame: number, pfn: number, isWritable: boolean): Table | Stop {
+    return pfn >= this.memory.frames ? outside(pfn) : { frame, pfn: pfn as Pfn, isWritable };
   }
 
   /** The nested dimension: from `gfn` to the page around it, by nested TLB or nested walk. */

@@ -40,6 +40,8 @@ export interface Rights {
 export interface Table {
   readonly frame: number;
   readonly pfn: Pfn;
+  /** Did the translation by which the walk came here allow writes? */
+  readonly isWritable: boolean;
 }
 
 /** A walk cache's entry: the table below the cached entry, and the rights down to it. */

@@ -14,6 +14,7 @@ const places = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/goog
 const flags = [
   "--no-sandbox",
   "--disable-gpu",
+  "--disable-quic",
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
@@ -23,7 +24,9 @@ const flags = [
 export function startBrowser(): Promise<Browser> {
   const executablePath = places.find((place) => existsSync(place));
   if (executablePath === undefined) {
-    throw new Error(`no Chromium: none of ${places.join(", ")}; try \`apt-get install chromium\``);
+    throw new Error(
+      `no Chromium: none of ${places.join(", ")}; \`npm run test:page\` as root on Debian installs it`,
+    );
   }
   return chromium.launch({ executablePath, args: flags });
 }

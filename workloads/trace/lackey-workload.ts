@@ -2,10 +2,12 @@
  * A recorded program as a workload like any other: a file that ships with the repository, decoded once.
  *
  * Memory: 8 bytes an access stay as long as the process runs (16 MB for two million), so that a sweep does
- * not decode a fixture for every point. A trace of any length streams through `replayLackey` instead.
+ * not decode a fixture for every point. They lie in shared memory: once a process, however many threads it
+ * has. A trace of any length streams through `replayLackey` instead.
  */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { getEnvironmentData, setEnvironmentData } from "node:worker_threads";
 import { zstdDecompressSync } from "node:zlib";
 import { footprintFrames } from "../../guest/footprint.ts";
 import type { KernelSwitches, MemoryPast, PageSize } from "../options.ts";
@@ -35,8 +37,10 @@ export interface RecordedWorkload extends Workload<LackeyParams> {
   readonly label: string;
   /** The trace, for whoever hashes a run's inputs. */
   readonly file: string;
-  /** The decoded trace; decoded at the first call. */
+  /** The decoded trace; decoded at the first call, unless the thread that started this one shares its own. */
   trace(): LackeyTrace;
+  /** Threads started from now on play this thread's decoded trace. */
+  share(): void;
 }
 
 /** 2 MiB pages for what a first touch maps: its unit may hold one page of the program only. */
@@ -45,12 +49,15 @@ const framesPerTouch: Record<PageSize, number> = { "4k": 2, "2m": 64 };
 export function recordedWorkload({ title, summary, path, accesses }: Recording): RecordedWorkload {
   const file = fileURLToPath(new URL(path, import.meta.url));
   let decoded: LackeyTrace | null = null;
-  const trace = () => (decoded ??= decodeLackey(zstdDecompressSync(readFileSync(file)), path));
+  const decode = () => decodeLackey(zstdDecompressSync(readFileSync(file)), path);
+  const shared = () => getEnvironmentData(path) as LackeyTrace | undefined;
+  const trace = () => (decoded ??= shared() ?? decode());
   return {
     title,
     summary,
     file,
     trace,
+    share: () => setEnvironmentData(path, trace()),
     // Every recording that ships was made with system calls; a test holds it to that.
     label: lackeyLabel(1),
     defaults: { accesses, pageSize: "4k", kpti: 0, pcid: 1, usedMemory: 0 },
