@@ -155,8 +155,12 @@ export interface MigrationOutcome {
   /** Post-copy: pages that the guest had to wait for, and how long it waited for all of them. */
   readonly pagesPulled: number;
   readonly pullWaitMs: number;
-  /** Pages that the program dirtied anew per second, while the log was read. */
+  /** Pages that the log reported, in all and per second of the running guest. */
+  readonly pagesDirtied: number;
   readonly dirtyPagesPerSecond: number;
+  /** Cycles of the guest during the migration, and of the same work without one. */
+  readonly guestCycles: number;
+  readonly unmigratedCycles: number;
   /** Time of the running guest during the migration over the same work without one, and on bare metal. */
   readonly guestSlowdown: number;
   readonly nativeSlowdown: number;

@@ -15,7 +15,7 @@ export interface MigrationsToRun {
   /** Watch every access with the oracle. */
   readonly check: boolean;
   readonly signal: AbortSignal;
-  onFinished(result: MigrationResult): void;
+  readonly onFinished: (result: MigrationResult) => void;
 }
 
 /** Throws when one fails: a lost write is no result. Returns what is finished when `signal` stops it. */
