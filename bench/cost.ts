@@ -6,7 +6,10 @@
  * slowdown would have no denominator.
  *
  * Model: prices add up. An out-of-order core hides part of a walk or a miss behind other work, so the sum is
- * an upper bound; it is one for `native` as well.
+ * an upper bound; it is one for `native` as well. Bias: for shadow, because no core hides an exit.
+ *
+ * Model: what an exit does to the data caches is one number per exit reason, wherever the hypervisor went.
+ * Bias: unknown.
  */
 import {
   type CounterName,
@@ -150,7 +153,7 @@ export function totalCycles(cycles: Cycles): number {
 
 /**
  * Model: the data caches count references of both dimensions together, so both pay the mean; host entries,
- * which miss more often, are priced too low by it and guest entries too high.
+ * which miss more often, are priced too low by it and guest entries too high. Bias: for EPT.
  */
 function cyclesPerReference(counts: Readonly<Ledger>, { walk }: CostModel): number {
   const located = [

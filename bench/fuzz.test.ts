@@ -70,6 +70,13 @@ test("programs reach what they are for: faults, stale translations, five levels,
     "copy-page cpuid fetch host invlpg invpcid privilege read read-cr3 store vcpu write " +
       "write-cr0 write-cr3 write-cr4 zero-page",
   );
+  for (const isOrderly of [true, false]) {
+    const chosen = drawn.filter((program) => program.isOrderly === isOrderly);
+    const host = chosen.flatMap(({ groups }) => groups.flat().filter((op) => op.op === "host"));
+    expect([...new Set(host.map(({ event }) => event.kind))].toSorted()).toEqual(
+      expect.arrayContaining(["dirty-log-clear", "dirty-log-get", "dirty-log-off", "dirty-log-on"]),
+    );
+  }
   expect(new Set(drawn.map(({ header }) => header.registers.levels))).toEqual(new Set([4, 5]));
   expect(new Set(drawn.map(({ header }) => header.vcpus))).toEqual(new Set([1, 2, 3]));
   const verdicts = drawn.map((program) => runProgram(program, target("native")));

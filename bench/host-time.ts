@@ -26,6 +26,19 @@ export function timed<T>(work: () => T): HostCost & { readonly value: T } {
   };
 }
 
+/** The same for work that waits; the share of a processor is all threads'. */
+export async function timedAsync<T>(work: () => Promise<T>): Promise<HostCost & { value: T }> {
+  const start = performance.now();
+  const before = process.cpuUsage();
+  const value = await work();
+  const { user, system } = process.cpuUsage(before);
+  return {
+    value,
+    hostMilliseconds: performance.now() - start,
+    processorMilliseconds: (user + system) / 1000,
+  };
+}
+
 export interface HostPoint extends HostCost {
   readonly id: number;
 }

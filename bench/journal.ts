@@ -7,7 +7,6 @@
 import {
   closeSync,
   existsSync,
-  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -17,6 +16,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { EnvironmentError, errorLine } from "./config-error.ts";
+import { makeFolder } from "./make-folder.ts";
 import type { Finished } from "./pool.ts";
 
 const defaultName = "journal.jsonl";
@@ -64,7 +64,7 @@ export function openJournal(options: JournalOptions): Journal {
 function startFile(folder: string, path: string, text: string): number {
   const partial = `${path}.partial`;
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     writeFileSync(partial, text);
     renameSync(partial, path);
     return openSync(path, "a");

@@ -7,7 +7,7 @@
  * scaled so that they add up to what perf measured.
  *
  * Model: the switch itself and what it does to caches are outside perf's two tracepoints, so they stay the
- * base file's; guest work and walks as well.
+ * base file's; guest work and walks as well. Bias: unknown, as the base file's machine is not yours.
  */
 import { parseDocument } from "yaml";
 import { ConfigError } from "./config-error.ts";
@@ -37,11 +37,12 @@ export interface ImportedCost {
 /** Names of Intel's reasons, and of AMD's in lower case. */
 const causesOf: Readonly<Record<string, readonly ExitCause[]>> = {
   // Model: perf does not tell #PF from other exceptions; under shadow paging nearly all are #PF.
+  // Bias: none.
   EXCEPTION_NMI: ["PageFault"],
   "PF excp": ["PageFault"],
   EPT_VIOLATION: ["EptViolation"],
   npf: ["EptViolation"],
-  // Model: one mean for all control registers.
+  // Model: one mean for all control registers. Bias: unknown; CR3 writes are nearly all of them.
   CR_ACCESS: ["Cr3Write", "Cr3Read", "Cr0Write", "Cr4Write"],
   write_cr3: ["Cr3Write"],
   read_cr3: ["Cr3Read"],

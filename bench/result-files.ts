@@ -6,12 +6,13 @@
  */
 import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { type CastingContext, stringify } from "csv-stringify";
 import { assert } from "../machine/assert.ts";
+import { makeFolder } from "./make-folder.ts";
 import { type CostChooser, resultRows } from "./price-rows.ts";
 import {
   type Cell,
@@ -60,7 +61,7 @@ export async function writeResults(options: ResultsToWrite): Promise<ResultRows>
     costs: [...new Set(rows.points.map(({ cost }) => cost))].toSorted(),
     ...manifest,
   };
-  await mkdir(folder, { recursive: true });
+  makeFolder(folder);
   await replaceFiles(folder, {
     "points.csv": (path) => writePoints(path, rows.points),
     "walks.csv": (path) => writeCsv(path, walkColumns, rows.walks.map(walkRecord)),
@@ -75,7 +76,7 @@ export async function writePointsFile(
   name: string,
   rows: readonly PointRow[],
 ): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  makeFolder(folder);
   await replaceFiles(folder, { [name]: (path) => writePoints(path, rows) });
 }
 

@@ -10,7 +10,6 @@ import {
   existsSync,
   fsyncSync,
   globSync,
-  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -20,6 +19,7 @@ import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import { EnvironmentError, errorLine } from "./config-error.ts";
+import { makeFolder } from "./make-folder.ts";
 import type { Finished } from "./pool.ts";
 
 const headerSchema = z.strictObject({
@@ -74,7 +74,7 @@ export function writeShard(
   // Two machines may compute one shard when one of them was taken for dead: neither sees the other's half.
   const partial = join(dirname(path), `.${basename(path)}.${hostname()}-${process.pid}.partial`);
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     const file = openSync(partial, "w");
     writeFileSync(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
     fsyncSync(file);

@@ -6,9 +6,10 @@
  * submission starts only what is missing, and the three launchers leave the same bytes.
  */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { EnvironmentError, errorLine } from "./config-error.ts";
+import { makeFolder } from "./make-folder.ts";
 
 export interface Submission {
   /** Absolute folder for results, on every machine the same. */
@@ -65,7 +66,7 @@ function start(command: readonly string[], cwd: string, stdout: "inherit" | "pip
 /** Folder of scripts and logs. */
 export function submitFolder(out: string): string {
   const folder = join(out, "submit");
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   return folder;
 }
 

@@ -60,8 +60,8 @@ export function createNested(
   /** The vCPU whose exit is being answered; null while the host acts. */
   let serving: VirtualCpu | null = null;
 
-  /** Sets flags of a present leaf. */
-  function addFlags({ table, index }: EntryPlace, flags: number): void {
+  function allowWrite(gfn: Gfn, { table, index }: EntryPlace): void {
+    const flags = tracker.isLogged(gfn) ? W | known : W;
     bytes.write(table, index, bytes.readLow(table, index) | flags, bytes.readHigh(table, index));
   }
 
@@ -72,7 +72,7 @@ export function createNested(
     const isWritable = isWrite || tracker.mayMapWritable(gfn);
     const flags = isWritable ? leafFlags : leafFlags & ~W;
     vcpu.ledger.entriesFilled += 1;
-    if (memory.orderOf(gfn) === 9 && !isLogged) {
+    if (memory.orderOf(gfn) === 9 && !tracker.needsSmall(gfn)) {
       const first = gfn - (gfn % 512);
       const place = makePlace(tree, first, 2);
       // A split 2 MiB page has a table there already and is filled page by page.
@@ -93,11 +93,11 @@ export function createNested(
     const isMapped = (bytes.readLow(place.table, place.index) & allRights) !== 0;
     if (isWrite) tracker.wrote(gfn, vcpu);
     if (!isMapped) map(gfn, isWrite, vcpu);
-    else if (tracker.isLogged(gfn)) {
+    else if (place.level === 2 && tracker.needsSmall(gfn)) {
       // The log protects a large leaf as a whole: its first write makes small ones of it.
       tables.splitHuge({ start: gfn, frames: 1 });
-      addFlags(findPlace(tree, gfn), W | known);
-    } else addFlags(place, W);
+      allowWrite(gfn, findPlace(tree, gfn));
+    } else allowWrite(gfn, place);
     vcpu.ledger.faultsFixed += 1;
   }
 

@@ -7,7 +7,7 @@
  *
  * Source: KVM `gfn_to_pfn`, Documentation/virt/kvm/locking.rst on mmu notifiers; Linux mm/vmscan.c, mm/memory.c.
  */
-import type { Gfn, Pfn, Vpn } from "../machine/address.ts";
+import { type Gfn, indexAt, type Pfn, type Vpn } from "../machine/address.ts";
 import { assert } from "../machine/assert.ts";
 import { A, D, frameOf, P, PS, U, W } from "../machine/entry.ts";
 import type { GuestMemory } from "../machine/hypervisor.ts";
@@ -58,12 +58,31 @@ export function createHostMemory(machine: Machine): HostMemory {
   const hvaOf = (gfn: Gfn): number => slotHva + gfn;
   const ledger = machine.vcpus[0]?.ledger;
 
+  /** Tables of 2 MiB entries by gigabyte of guest memory: such a table, once there, stays. */
+  const middles: Pfn[] = [];
+
+  function middleOf(gfn: Gfn): Pfn | -1 {
+    const gigabyte = Math.floor(gfn / 512 ** 2);
+    const known = middles[gigabyte];
+    if (known !== undefined) return known;
+    if (findPlace(tree, hvaOf(gfn)).level > 2) return -1;
+    const { table } = makePlace(tree, hvaOf(gfn), 2);
+    middles[gigabyte] = table;
+    return table;
+  }
+
+  /** Every read of a guest table asks this, so it starts two levels from the leaf (a quarter of a trapped store). */
   function pfnOf(gfn: Gfn): Pfn | -1 {
-    const place = findPlace(tree, hvaOf(gfn));
-    const low = memory.readLow(place.table, place.index);
-    if ((low & P) === 0) return -1;
-    const frame = frameOf(low, memory.readHigh(place.table, place.index));
-    return (place.level === 1 ? frame : frame + (gfn % 512)) as Pfn;
+    const middle = middleOf(gfn);
+    if (middle === -1) return -1;
+    const above = indexAt(hvaOf(gfn), 2);
+    const link = memory.readLow(middle, above);
+    if ((link & P) === 0) return -1;
+    const frame = frameOf(link, memory.readHigh(middle, above));
+    if ((link & PS) !== 0) return (frame + (gfn % 512)) as Pfn;
+    const index = indexAt(hvaOf(gfn), 1);
+    const low = memory.readLow(frame as Pfn, index);
+    return (low & P) === 0 ? -1 : (frameOf(low, memory.readHigh(frame as Pfn, index)) as Pfn);
   }
 
   /** Model: a page comes back to the frame that it left, so that placement stays a function of its number. */

@@ -39,7 +39,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
     bytes,
     memory,
     mayMapWritable: (gfn) => tracker.mayMapWritable(gfn),
-    isLogged: (gfn) => tracker.isLogged(gfn),
+    needsSmall: (gfn) => tracker.needsSmall(gfn),
     ledger: () => serving,
   });
 

@@ -5,7 +5,7 @@
  * user-mode tables of KPTI can share the entry area and nothing else. User programs stay below 47 bits
  * in both modes, as Linux keeps them unless they ask for more.
  *
- * Model: with 5 levels Linux puts entry area and text under the last PML5E; here they stay apart.
+ * Model: with 5 levels Linux puts entry area and text under the last PML5E; here they stay apart. Bias: none.
  *
  * Source: Linux Documentation/arch/x86/x86_64/mm.rst.
  */

@@ -2,7 +2,7 @@
  * The page cache: one frame per page of each file, shared by all who map it, never given back.
  *
  * Model: there is no disk. A page that is not cached is filled with zeros through the direct map, in place
- * of the device's DMA.
+ * of the device's DMA. Bias: none, the stores are the same under every scheme.
  */
 import type { Gfn } from "../machine/address.ts";
 import type { DirectMap } from "./direct-map.ts";

@@ -10,7 +10,7 @@ import { stackEnd, stackPages } from "./layout.ts";
 
 export interface Process {
   readonly pid: Pid;
-  /** Kernel stack. Model: one frame, the one on top of the four that gets used. */
+  /** Kernel stack. Model: one frame, the one on top of the four that gets used. Bias: none. */
   readonly stack: Gfn;
   space: AddressSpace;
 }

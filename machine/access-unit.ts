@@ -205,10 +205,10 @@ export class AccessUnit {
     switch (mmu.stopReason()) {
       case STOP_PAGE_FAULT: {
         const error = mmu.stopError();
-        const fault = { vpn, offset, error };
         mmu.invalidateFault(vpn);
-        if (!this.controls.exitOnPageFault) return this.deliver(fault, index);
-        return this.resolve(this.vmExit({ reason: "page-fault", ...fault, store }), fault, index);
+        if (!this.controls.exitOnPageFault) return this.deliver({ vpn, offset, error }, index);
+        const exit: VmExit = { reason: "page-fault", vpn, offset, error, store };
+        return this.resolve(this.vmExit(exit), { vpn, offset, error }, index);
       }
       case STOP_EPT_VIOLATION: {
         const gfn = mmu.stopGfn();

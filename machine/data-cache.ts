@@ -4,7 +4,7 @@
  * Three levels with true LRU; a line read is brought into every level. Counts only; prices come later.
  *
  * Model: only walk references use the caches. A program's own data would evict table lines, so walks come
- * out cheaper than they are, most of all walks with many references.
+ * out cheaper than they are, most of all walks with many references. Bias: for EPT.
  */
 import type { DataCacheLevel, Preset } from "./presets.ts";
 

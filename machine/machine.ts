@@ -1,5 +1,8 @@
 /**
  * One simulated computer: physical memory and vCPUs of one preset, before any hypervisor or guest.
+ *
+ * Model: vCPUs take turns in lock step, so they never wait for the hypervisor's lock. Bias: for shadow, whose
+ * faults of all vCPUs would queue for it.
  */
 import type { PagingLevels } from "./address.ts";
 import { addInto, createLedger, type Ledger, walkLengthMax } from "./counters.ts";

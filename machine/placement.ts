@@ -2,6 +2,9 @@
  * Where a guest frame lies in host memory: a function of its number and the seed, never of fault order.
  *
  * So every scheme sees the same frames, and two runs with one seed are comparable reference by reference.
+ *
+ * Model: all memory is equally far away, there are no nodes. Bias: for EPT, whose longer walks would wait
+ * longer for tables on another node.
  */
 import type { Gfn, Pfn } from "./address.ts";
 

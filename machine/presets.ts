@@ -4,7 +4,12 @@
  * `null` switches a structure off. Entries = sets x ways; sets are powers of two.
  */
 
-/** One set-associative structure with true LRU. */
+/**
+ * One set-associative structure with true LRU.
+ *
+ * Model: real ones hash their index and replace by approximations of LRU that nobody publishes. Bias: unknown,
+ * the same in every scheme.
+ */
 export interface Geometry {
   readonly sets: number;
   readonly ways: number;

@@ -6,6 +6,12 @@
  * its own.
  *
  * Source: SDM vol. 3A 4.10 "Caching Translation Information", vol. 2 (INVLPG, INVPCID, MOV to CR3).
+ *
+ * Model: no interrupts, no devices, no SMEP and SMAP. Bias: for shadow, because under kernel isolation each
+ * interrupt would be two more CR3 writes; exits for devices cost all schemes the same.
+ *
+ * Model: nothing runs ahead of a fault or a branch, so no walk is made in vain or ahead of its need. Bias:
+ * for shadow, because speculative walks hide latency of later ones, which EPT has more of.
  */
 import type { Gfn, Pfn, Vpn } from "./address.ts";
 import { AccessUnit } from "./access-unit.ts";

@@ -7,6 +7,7 @@
  *
  * Model: a run counts software work by kind, not by exit. Each kind is spread evenly over the exits that do
  * such work: handlers over all, emulation and host faults over faults, work on tables over memory exits.
+ * Bias: none, sums are exact.
  */
 import { type CycleCategory, type ExitCause, exitCauses, type PointRow } from "../bench/result.ts";
 import { arrange } from "./cases.ts";

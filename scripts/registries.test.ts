@@ -44,13 +44,11 @@ interface Addition {
 const additions: readonly Addition[] = [
   {
     registry: registries.engines.path,
-    file: "engines/fake-engine.ts",
-    source: `import type { EngineFactory } from "./engine.ts";
-import { native } from "./native.ts";
-export const fakeEngine: EngineFactory = (machine) => native(machine);
-`,
-    importLine: 'import { fakeEngine } from "./fake-engine.ts";',
-    entryLine: '  "fake-engine": fakeEngine,',
+    file: "engines/ept-around.ts",
+    // The page that teaches it is followed to the letter.
+    source: firstBlock(readFileSync(join(repository, "docs/add-a-scheme.md"), "utf8"), "ts"),
+    importLine: 'import { eptAround } from "./ept-around.ts";',
+    entryLine: '  "ept-around": eptAround,',
   },
   {
     registry: registries.workloads.path,
@@ -87,6 +85,13 @@ export const fakeChart: Chart = { spec: (setting) => slowdown.spec(setting) };
   },
 ];
 
+/** The first fenced block of a language. */
+function firstBlock(markdown: string, language: string): string {
+  const [, code] = new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, "ms").exec(markdown) ?? [];
+  if (code === undefined) throw new Error(`docs/add-a-scheme.md: no ${language} block`);
+  return code;
+}
+
 /** The registry with an import more and, at the end of its object, an entry more. */
 function withAddition(text: string, { importLine, entryLine }: Addition): string {
   const end = text.search(/^\}(?: as const)? satisfies /m);
@@ -112,29 +117,31 @@ test("an engine, a workload and a chart are one file and one registry line each"
     cwd: copy,
     encoding: "utf8",
   });
-  const complaints = types.stdout.split("\n").filter((line) => /fake-|index\.ts/.test(line));
+  const complaints = types.stdout
+    .split("\n")
+    .filter((line) => /fake-|ept-around|index\.ts/.test(line));
   expect(complaints).toEqual([]);
 
   const { stdout } = await runCommand(["list"], { root: copy });
-  for (const name of ["fake-engine", "fake-workload", "fake-chart"]) expect(stdout).toContain(name);
+  for (const name of ["ept-around", "fake-workload", "fake-chart"]) expect(stdout).toContain(name);
 
   const sweep = join(copy, "sweep.yaml");
   writeFileSync(
     sweep,
     "title: t\nengines: [native, ept]\npresets: [textbook]\nseeds: [1]\nworkloads:\n" +
-      "  - { workload: fake-workload, engines: [native, ept, fake-engine] }\n",
+      "  - { workload: fake-workload, engines: [native, ept, ept-around] }\n",
   );
   const out = join(copy, "out");
   const bench = await runCommand(["bench", sweep, "--out", out, "--quiet"], { root: copy });
   expect(bench.stderr).toBe("");
   expect(bench.stdout).toContain("fake-workload");
-  expect(readFileSync(join(out, "points.csv"), "utf8")).toContain("fake-engine,fake-workload");
-  expect(readFileSync(join(out, "charts/fake-chart.vl.json"), "utf8")).toContain("fake-engine");
+  expect(readFileSync(join(out, "points.csv"), "utf8")).toContain("ept-around,fake-workload");
+  expect(readFileSync(join(out, "charts/fake-chart.vl.json"), "utf8")).toContain("ept-around");
 
   // The default sweep takes what the registries gain, without a word about it.
   const { points } = await defaultPoints();
   const ran = new Set(points.map(({ engine, workload }) => `${engine} ${workload}`));
-  for (const engine of [...registries.engines.names, "fake-engine"]) {
+  for (const engine of [...registries.engines.names, "ept-around"]) {
     for (const workload of [...registries.workloads.names, "fake-workload"]) {
       expect(ran).toContain(`${engine} ${workload}`);
     }

@@ -41,6 +41,7 @@ const mistakes: [string, string[], number, string[]][] = [
   ["no workers", ["bench", "--workers", "0"], 2, ['--workers "0"', "from 1 to 256"]],
   ["a sweep that does not exist", ["bench", "defualt"], 2, ["Did you mean default?", "quick"]],
   ["a filter that names nothing", ["bench", "--engines", "ept,x"], 2, ['--engines "x"']],
+  ["a filter that the sweep has not", ["bench", "quick", "--engines", "xen"], 2, ["no engine xen"]],
   [
     "an unknown engine in a sweep",
     ["bench", file("e.yaml", sweep.replace("ept", "ep") + small)],
@@ -64,6 +65,13 @@ const mistakes: [string, string[], number, string[]][] = [
     ["bench", "quick", "--out", file("plain", "") + "/out"],
     1,
     ["output folder", "plain/out", "cannot be written"],
+  ],
+  // Seen hanging: mkdir with `recursive`, for ever.
+  [
+    "an output folder where none can be made",
+    ["bench", "quick", "--out", "/proc/none/out"],
+    1,
+    ["output folder", "/proc/none/out", "cannot be written"],
   ],
   [
     "a cost of NaN",

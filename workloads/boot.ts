@@ -6,7 +6,7 @@
  * entries into the kernel, each two CR3 writes, outnumber everything else that shadow paging traps.
  *
  * Model: no devices, timers or interrupts; four system calls per page fault is an assumption, not a
- * measurement.
+ * measurement. Bias: for shadow, because under KPTI each interrupt would be two more CR3 writes.
  */
 import type { Vpn } from "../machine/address.ts";
 import { type Guest, imageDataVpn, imageVpn, type Pid } from "../guest/guest.ts";

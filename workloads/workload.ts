@@ -1,5 +1,8 @@
 /**
  * The contract of a workload: a guest program, seeded, the same calls under every engine.
+ *
+ * Model: what a program computes between its accesses is one number of cycles per op, mostly assumed. Bias: both
+ * slowdowns shrink as it grows, who wins does not depend on it; the answer shows 0.3, 1 and 3 times of it.
  */
 import type { Guest } from "../guest/guest.ts";
 import type { KernelOptions } from "../guest/options.ts";

@@ -5,8 +5,10 @@
  * happens there is set apart, for it takes a core of its own and not the guest's time.
  *
  * Model: the guest never waits for that thread, as it would for KVM's MMU lock while pages are write-protected
- * or scanned: the slowdown by trackers that do much at a question is too low.
- * Model: programs report their computation in lumps; it is spread evenly over their accesses.
+ * or scanned. Bias: for shadow, whose faults need the lock most often.
+ *
+ * Model: programs report their computation in lumps; it is spread evenly over their accesses. Bias: none, the
+ * program is the same under every engine.
  */
 import { addInto, createLedger, type Ledger, subtract } from "../../machine/counters.ts";
 import type { Machine } from "../../machine/machine.ts";

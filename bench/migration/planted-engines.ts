@@ -16,7 +16,7 @@ export const planted: Readonly<Record<string, EngineFactory>> = {
     const detector: WriteDetector = {
       ...writeProtection,
       arm: (tables, gfn) => (wasAsked ? undefined : writeProtection.arm(tables, gfn)),
-      harvest: () => {
+      sync: () => {
         wasAsked = true;
       },
     };
@@ -31,7 +31,7 @@ export const planted: Readonly<Record<string, EngineFactory>> = {
   "PML drops what is in the buffer at a question": (machine) => {
     const detector: WriteDetector = {
       ...pageModificationLog(machine.memory),
-      harvest({ vcpus }) {
+      sync({ vcpus }) {
         for (const { mmu } of vcpus) mmu.resetPml();
       },
     };

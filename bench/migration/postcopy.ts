@@ -9,6 +9,7 @@
  * migration/postcopy-ram.c; Linux userfaultfd.
  *
  * Model: the guest goes on in the same simulated machine, its mappings of pages that have come still warm.
+ * Bias: for shadow, which would have to build its tables anew at the destination.
  */
 import type { Gfn } from "../../machine/address.ts";
 import type { PageContent } from "./guest-memory.ts";

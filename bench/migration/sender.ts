@@ -1,8 +1,8 @@
 /**
  * The sending end: pages that are still to send, the wire they go over, and what has arrived.
  *
- * Model: a page is read when the guest's turn ends in which the wire came to it, up to some 10 microseconds
- * late: the order of a possible run, on the side of more work per turn.
+ * Model: a page is read when the guest's turn ends in which the wire came to it, some 10 microseconds late.
+ * Bias: none, for it is the order of a possible run.
  */
 import type { Gfn } from "../../machine/address.ts";
 import type { HostEvent } from "../../machine/exit.ts";

@@ -4,6 +4,7 @@
  * The guest is the fuzzer's (`bench/fuzz/guest-image.ts`): a direct map of all memory, user pages in spaces of
  * their own. Faults abandon the access, so a test says itself what its guest does about them.
  */
+import type { DirtyLogOptions } from "../../machine/dirty-log-options.ts";
 import { type Gfn, indexAt, type PagingLevels, type Pfn, type Vpn } from "../../machine/address.ts";
 import { highHalf, lowHalf } from "../../machine/entry.ts";
 import type { Registers } from "../../machine/exit.ts";
@@ -28,6 +29,7 @@ export interface CheckedGuestOptions {
   readonly backing?: "4k" | "2m";
   readonly pcid?: boolean;
   readonly globalKernel?: boolean;
+  readonly dirtyLog?: Partial<DirtyLogOptions>;
 }
 
 export interface CheckedGuest {
@@ -65,6 +67,7 @@ export function checkedGuest(options: CheckedGuestOptions = {}): CheckedGuest {
     nestedLevels: 4,
     placement: "scatter",
     slotsMax: 1536,
+    dirtyLog: options.dirtyLog ?? {},
   });
   const made = engines[engine](machine);
   const hypervisor = plant === undefined ? made : plant(made, machine);

@@ -7,8 +7,7 @@
 import type { HostEvent } from "../../machine/exit.ts";
 
 export class DirtyModel {
-  private first = 0;
-  private end = 0;
+  private readonly ranges: { readonly first: number; readonly end: number }[] = [];
   private readonly written = new Set<number>();
   /** What the last get reported. */
   private reported: ReadonlySet<number> = new Set();
@@ -17,16 +16,14 @@ export class DirtyModel {
   private lost: number | undefined;
 
   stored(gfn: number): void {
-    if (gfn >= this.first && gfn < this.end) this.written.add(gfn);
+    if (this.ranges.some(({ first, end }) => gfn >= first && gfn < end)) this.written.add(gfn);
   }
 
   /** Returns a written frame that the log lost, if there is one. */
   acted(event: HostEvent, reported: readonly number[]): number | undefined {
     switch (event.kind) {
       case "dirty-log-on":
-        this.first = event.start;
-        this.end = event.start + event.frames;
-        this.written.clear();
+        this.ranges.push({ first: event.start, end: event.start + event.frames });
         return undefined;
       case "dirty-log-get": {
         this.reported = new Set(reported);
@@ -43,7 +40,7 @@ export class DirtyModel {
         }
         return undefined;
       case "dirty-log-off":
-        this.end = this.first;
+        this.ranges.length = 0;
         this.written.clear();
         return undefined;
       case "reclaim":

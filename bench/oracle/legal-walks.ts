@@ -141,7 +141,8 @@ export class LegalWalks {
     if (!registers.globalPages) return;
     const global: Window = {
       pageSince: (order) => log.globalPageSince(vpn, order),
-      // Model: which PCID cached the upper levels of a global translation is not told apart; this allows more.
+      // Model: which PCID cached the upper levels of a global translation is not told apart; this allows
+      // more. Bias: none, the oracle decides no result.
       structuresSince: () => log.globalStructuresSince,
       onlyGlobals: true,
     };

@@ -4,8 +4,9 @@
  * The table that it writes has one line per claim, then one per row that feeds a price, cannot be expressed
  * or is only recalled. Same build, same bytes.
  */
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { stringify } from "csv-stringify/sync";
+import { makeFolder } from "../make-folder.ts";
 import { replaceFiles } from "../result-files.ts";
 import { type Claim, idsOf, isMet, type PublishedRows, valueOf } from "./claim.ts";
 import { claims as allClaims } from "./claims/index.ts";
@@ -44,7 +45,7 @@ export async function validatePublished(options: PublishedOptions): Promise<Publ
   const { out, progress } = options;
   const facts = readPublishedFacts();
   const compared = compareClaims(allClaims, facts, progress);
-  await mkdir(out, { recursive: true });
+  makeFolder(out);
   const text = publishedCsv(compared, facts);
   await replaceFiles(out, { "published.csv": (path) => writeFile(path, text) });
   const roles = rolesOf(facts.values(), allClaims);

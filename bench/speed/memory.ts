@@ -1,5 +1,5 @@
 /**
- * Memory of the simulator: it must not grow with operations, and only with the tables that a guest has.
+ * Memory of the simulator: it must not grow with operations, and with a guest's memory only by its tables.
  */
 import type { Vpn } from "../../machine/address.ts";
 import { Machine, type MmuFactory } from "../../machine/machine.ts";
@@ -22,42 +22,27 @@ function boot(engine: string, guestFrames: number, mmu: MmuFactory) {
   return { guest, machine };
 }
 
-export interface Growth {
-  readonly engine: string;
-  /** What one operation is. */
-  readonly operation: string;
-  readonly operations: number;
-  /** After a tenth, a half and all of them. */
-  readonly samples: readonly MemoryInUse[];
-}
-
-export interface Endurance {
-  readonly engine: string;
-  readonly operation: keyof typeof rounds;
-  readonly operations: number;
-}
-
-/** Pages of the working set: 64 MiB, beyond every TLB. */
-const pages = 16_384;
+/** 64 MiB of data, beyond every TLB. */
+const dataPages = 16_384;
 /** Pages that one round of churn maps, writes and unmaps. */
 const churnPages = 64;
+const accessesPerRound = 65_536;
 
-/** Returns a function that performs some operations and says how many. */
-const rounds = {
-  "random access": (guest: Guest) => {
-    const base = workingSet(guest, pages, "4k");
+/** Each returns a function that performs some operations and says how many. */
+const operations = {
+  accesses(guest: Guest) {
+    const base = workingSet(guest, dataPages, "4k");
     const prng = new Prng(1);
     return () => {
-      const count = 65_536;
-      for (let i = 0; i < count; i++) {
-        const vpn = (base + prng.below(pages)) as Vpn;
+      for (let i = 0; i < accessesPerRound; i++) {
+        const vpn = (base + prng.below(dataPages)) as Vpn;
         if (prng.chance(30)) guest.write(vpn);
         else guest.read(vpn);
       }
-      return count;
+      return accessesPerRound;
     };
   },
-  "page mapped and unmapped": (guest: Guest) => () => {
+  "pages mapped and unmapped": (guest: Guest) => () => {
     const base = guest.map(churnPages, onDemand("4k"));
     for (let i = 0; i < churnPages; i++) guest.write((base + i) as Vpn);
     guest.unmap(base, churnPages);
@@ -65,64 +50,82 @@ const rounds = {
   },
 };
 
-/** Runs that many operations and looks at the memory on the way. */
-export function measureGrowth(
-  { engine, operation, operations }: Endurance,
-  mmu: MmuFactory,
-): Growth {
-  const { guest, machine } = boot(engine, 4 * pages, mmu);
-  const round = rounds[operation](guest);
+export interface Endurance {
+  readonly engine: string;
+  readonly operation: keyof typeof operations;
+  readonly count: number;
+}
+
+export interface Growth extends Endurance {
+  /** After a tenth, a half and all of the operations. */
+  readonly samples: readonly MemoryInUse[];
+}
+
+/** Performs that many operations, or a few more, and looks at the memory on the way. */
+export function measureGrowth({ engine, operation, count }: Endurance, mmu: MmuFactory): Growth {
+  const { guest, machine } = boot(engine, 4 * dataPages, mmu);
+  const round = operations[operation](guest);
   const samples: MemoryInUse[] = [];
   let done = 0;
   for (const part of [0.1, 0.5, 1]) {
-    while (done < operations * part) done += round();
+    while (done < count * part) done += round();
     machine.snapshot();
     samples.push(memoryInUse());
   }
-  return { engine, operation, operations: done, samples };
+  return { engine, operation, count: done, samples };
 }
 
-export interface Footprint {
-  readonly guestBytes: number;
-  /** 4 KiB pages that the program touched. */
+export interface Extent {
+  readonly engine: string;
+  /** 4 KiB frames of the guest. */
+  readonly guestFrames: number;
+  /** One page in so many is touched: 1 for all of them, 512 for one in each 2 MiB. */
+  readonly stride: number;
+}
+
+export interface Footprint extends Extent {
+  /** Pages that the program touched. */
   readonly pages: number;
-  /** Bytes of guest tables and nested tables. */
+  /** Bytes of all tables that they took: the guest's, nested or shadow tables, the host's own. */
   readonly tableBytes: number;
-  /** Bytes of the pointers beside their entries, host pages in which there are any. */
+  /** Bytes of host pages in which there are pointers beside table entries. */
   readonly pointerBytes: number;
   /** By how much the process grew. */
   readonly residentBytes: number;
 }
 
-const hostPageWords = 1024;
-
-/** Touches one page in `stride` of all memory that a guest of so many frames has to give, under `ept`. */
-export function measureFootprint(
-  { guestFrames, stride }: { readonly guestFrames: number; readonly stride: number },
-  mmu: MmuFactory,
-): Footprint {
+/** Touches one page in `stride` of nearly all memory that a guest has to give. */
+export function measureFootprint(extent: Extent, mmu: MmuFactory): Footprint {
+  const { engine, guestFrames, stride } = extent;
   const before = memoryInUse().residentBytes;
-  const { guest, machine } = boot("ept", guestFrames, mmu);
+  const { guest, machine } = boot(engine, guestFrames, mmu);
   const { memory } = machine;
-  const bytesOfKernel = memory.bytesInUse;
-  // Room for tables and kernel: one frame in sixteen.
-  const span = guestFrames - guestFrames / 16;
+  const kernelBytes = memory.bytesInUse;
+  // The rest is for tables and kernel.
+  const span = (guestFrames / 16) * 15;
   const base = guest.map(span, onDemand("4k"));
-  let touched = 0;
-  for (let page = 0; page < span; page += stride) {
-    guest.write((base + page) as Vpn);
-    touched += 1;
-  }
+  for (let page = 0; page < span; page += stride) guest.write((base + page) as Vpn);
   machine.snapshot();
-  let pointerPages = 0;
-  for (let at = 0; at * 8 < memory.bytesInUse + 4096; at += hostPageWords) {
-    if (memory.next.subarray(at, at + hostPageWords).some((word) => word !== 0)) pointerPages += 1;
-  }
+  const { residentBytes } = memoryInUse();
+  // One pointer beside each entry of 8 bytes; slot 0 is nobody's.
+  const pointers = memory.next.subarray(0, (memory.bytesInUse + 4096) / 8);
   return {
-    guestBytes: guestFrames * 4096,
-    pages: touched,
-    tableBytes: memory.bytesInUse - bytesOfKernel,
-    pointerBytes: pointerPages * hostPageWords * 4,
-    residentBytes: memoryInUse().residentBytes - before,
+    ...extent,
+    pages: Math.ceil(span / stride),
+    tableBytes: memory.bytesInUse - kernelBytes,
+    pointerBytes: committedBytes(pointers),
+    residentBytes: residentBytes - before,
   };
+}
+
+const wordsPerHostPage = 1024;
+
+/** Bytes of the host pages in which a column has anything but zeros. */
+function committedBytes(column: Int32Array): number {
+  let bytes = 0;
+  for (let at = 0; at < column.length; at += wordsPerHostPage) {
+    const page = column.subarray(at, at + wordsPerHostPage);
+    if (page.some((word) => word !== 0)) bytes += page.byteLength;
+  }
+  return bytes;
 }

@@ -9,19 +9,66 @@ import type { Experiment } from "./experiment.ts";
 import { findingsOf } from "./findings.ts";
 import { type Account, players } from "./players.ts";
 import { repricedRow } from "./repriced-row.ts";
+import type { WhyPoint } from "./plan.ts";
 import { type NamedFinding, runWhy } from "./run-why.ts";
 import { shadowOrEpt } from "./topics/shadow-or-ept.ts";
 
 const { experiments } = shadowOrEpt;
 
-/** As `shadewalk why` runs them, but for a coarser map of fewer processors. */
-const tested: Readonly<Record<string, Experiment>> = {
-  ...experiments,
-  frontier: frontierOn(
-    { missesPermille: [1, 30, 900], updatesPerMillion: [300, 3000, 30_000] },
-    allGenerations.filter(({ cost }) => cost === "p4-vtx" || cost === "skylake-sp"),
-  ),
+/** Programs so small that every direction just holds: numbers differ from the answer's, claims must not. */
+const small: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  gups: { pages: 4096, updateOps: 5000 },
+  zipf: { pages: 4096, accesses: 10_000 },
+  btree: { leaves: 4096, lookups: 1000 },
+  "key-value": { pages: 1024, requests: 400 },
+  boot: { services: 2 },
+  compile: { jobs: 1, imagePages: 64, headerPages: 64, heapPages: 96 },
+  forkwait: { forks: 8 },
+  "cow-snapshot": { pages: 256, requests: 600 },
+  "mmap-churn": { churnOps: 20 },
+  "mprotect-gc": { pages: 128, accesses: 1000 },
+  "context-switch": { switches: 200 },
+  syscalls: { calls: 200 },
+  "hot-write": { pages: 1024, accesses: 2000 },
+  uniform: { pages: 8192, accesses: 5000 },
+  "trace:sqlite3": { accesses: 20_000 },
+  "trace:perl": { accesses: 20_000 },
+  "trace:cc1": { accesses: 20_000 },
 };
+
+/** Only what the experiment fixes shrinks, and only downwards; large pages must outreach the TLB in number. */
+function shrunk(point: WhyPoint): WhyPoint {
+  const less = small[point.workload] ?? {};
+  const params = Object.entries(point.params ?? {}).map(([name, value]) => {
+    const most = name === "pages" && point.backing === "2m" ? undefined : less[name];
+    return [name, most === undefined ? value : Math.min(most, Number(value))] as const;
+  });
+  return { ...point, params: Object.fromEntries(params) };
+}
+
+function onSmallPrograms({ title, points, read }: Experiment): Experiment {
+  return {
+    title,
+    points: points.map(shrunk),
+    read: ({ row, native, costFor }) =>
+      read({
+        row: (point) => row(shrunk(point)),
+        native: (point) => native(shrunk(point)),
+        costFor,
+      }),
+  };
+}
+
+/** As `shadewalk why` runs them, but for smaller programs and a coarser map of fewer processors. */
+const tested: Readonly<Record<string, Experiment>> = Object.fromEntries(
+  Object.entries({
+    ...experiments,
+    frontier: frontierOn(
+      { missesPermille: [1, 30, 900], updatesPerMillion: [300, 3000, 30_000] },
+      allGenerations.filter(({ cost }) => cost === "p4-vtx" || cost === "skylake-sp"),
+    ),
+  }).map(([name, experiment]) => [name, onSmallPrograms(experiment)]),
+);
 
 const folder = () => mkdtempSync(join(tmpdir(), "why-"));
 
@@ -38,7 +85,7 @@ describe("the answer", () => {
   let findings: readonly NamedFinding[] = [];
   let rows: ResultRows = { points: [], walks: [] };
   beforeAll(async () => {
-    ({ findings, rows } = await answer(tested, 2, folder()));
+    ({ findings, rows } = await answer(tested, 1, folder()));
   }, 300_000);
 
   it.each(Object.keys(tested))("%s: every direction of its claim holds", (name) => {
@@ -56,7 +103,9 @@ describe("the answer", () => {
         const { counters, cost } = account({ counters: row.counters, cost: usual(row.key.preset) });
         return { ...repricedRow({ ...row, counters }, cost), slowdown: row.slowdown };
       });
-      const { checks } = experiments[name].read(findingsOf({ points, walks: [] }, usual));
+      const { checks } = onSmallPrograms(experiments[name]).read(
+        findingsOf({ points, walks: [] }, usual),
+      );
       return checks.filter(({ holds }) => !holds).length;
     };
     const { dimension, exitPrice } = players;
@@ -113,12 +162,12 @@ describe("runWhy", () => {
         figures: [],
       }),
     };
-    const [one, three] = [folder(), folder()];
+    const [one, two] = [folder(), folder()];
     const first = await answer({ few }, 1, one);
-    const second = await answer({ few }, 3, three);
+    const second = await answer({ few }, 2, two);
     expect(JSON.stringify(second.findings)).toBe(JSON.stringify(first.findings));
     for (const file of ["points.csv", "walks.csv", "manifest.json"]) {
-      expect(readFileSync(join(three, file), "utf8")).toBe(readFileSync(join(one, file), "utf8"));
+      expect(readFileSync(join(two, file), "utf8")).toBe(readFileSync(join(one, file), "utf8"));
     }
   }, 120_000);
 

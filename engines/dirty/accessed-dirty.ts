@@ -14,7 +14,8 @@ export const accessedDirtyScan: WriteDetector = {
   begin() {},
   end() {},
   arm: (tables, gfn) => tables.clearDirty(gfn),
-  harvest(tables, ranges, mark) {
+  sync() {},
+  scan(tables, ranges, mark) {
     let scanned = 0;
     for (const range of ranges) {
       tables.forEachSmall(range, (gfn) => {

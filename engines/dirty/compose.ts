@@ -40,8 +40,7 @@ export function dirtyTracker(
   /** Arms pages one by one; those that no leaf maps are armed by the rights of the leaf they get. */
   function armAll(logged: LoggedTables, frames: readonly Gfn[]): void {
     for (const gfn of frames) {
-      if (logged.isHuge(gfn))
-        protectOrSplit(logged, { start: (gfn - (gfn % 512)) as Gfn, frames: 512 });
+      if (logged.isHuge(gfn)) protectOrSplit(logged, hugeAround(gfn));
       if (!logged.isHuge(gfn)) detector.arm(logged, gfn);
     }
     if (frames.length > 0) logged.flush();
@@ -54,7 +53,9 @@ export function dirtyTracker(
 
   return {
     start(logged, range) {
+      // What silicon noted of the range before it was logged is not this log's.
       if (tables === null) detector.begin(logged);
+      else detector.sync(logged, mark);
       tables = logged;
       const isSet = policy.armedBy === "clear-initially-set";
       const pieces = ranges.add(range);
@@ -75,7 +76,8 @@ export function dirtyTracker(
     },
     collect() {
       if (tables === null) return [];
-      detector.harvest(tables, ranges.all(), mark);
+      detector.sync(tables, mark);
+      detector.scan(tables, ranges.all(), mark);
       const reports: (readonly Gfn[])[] = [];
       for (const range of ranges.all()) {
         reports.push(record.report(range));
@@ -87,9 +89,12 @@ export function dirtyTracker(
     },
     clear(range) {
       if (tables === null) return;
+      // A write that silicon noted before must not look like one after (KVM `kvm_clear_dirty_log_protect`).
+      detector.sync(tables, mark);
       for (const part of ranges.within(range)) armAll(tables, record.close(part));
     },
     isLogged: (gfn) => ranges.covers(gfn),
+    needsSmall: (gfn) => ranges.touches(hugeAround(gfn)),
     mayMapWritable: (gfn) =>
       !detector.armsByProtection || !ranges.covers(gfn) || record.isOpen(gfn),
     wrote: mark,
@@ -112,4 +117,9 @@ function recordFor(
 ): DirtyRecord {
   if (ringEntries === null) return dirtyBitmap(guestFrames);
   return dirtyRing({ guestFrames, entries: ringEntries, pagesPerExitMax });
+}
+
+/** The 2 MiB that `gfn` is in. */
+function hugeAround(gfn: Gfn): FrameRange {
+  return { start: (gfn - (gfn % 512)) as Gfn, frames: 512 };
 }

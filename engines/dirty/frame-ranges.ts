@@ -40,6 +40,11 @@ export class FrameRanges {
     return false;
   }
 
+  /** Is any frame of `range` covered? */
+  touches(range: FrameRange): boolean {
+    return this.within(range).length > 0;
+  }
+
   /** The parts of `range` that are covered, in ascending order. */
   within(range: FrameRange): readonly FrameRange[] {
     return this.ranges

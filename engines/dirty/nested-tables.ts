@@ -84,7 +84,10 @@ export function nestedTables({ tree, memory, dirtyBit, hugeFlags, ledger }: Nest
     },
     protectHuge({ start, frames }) {
       forEachLeaf(tree, start, frames, (place) => {
-        if (place.level === 2) protect(place);
+        if (place.level !== 2) return;
+        protect(place);
+        // Its pieces inherit D, and would all look written.
+        take(place, dirtyBit);
       });
     },
     collapse({ start, frames }, how) {

@@ -47,12 +47,13 @@ export function pageModificationLog(memory: PhysicalMemory): WriteDetector {
       isOn = false;
     },
     arm: (tables, gfn) => tables.clearDirty(gfn),
-    harvest(tables, _ranges, mark) {
+    sync(tables, mark) {
       for (const vcpu of tables.vcpus) {
         vcpu.ledger.remoteInterrupts += 1;
         drain(vcpu, mark);
       }
     },
+    scan() {},
     exited: drain,
     // The buffer has it already: an entry outlives its leaf.
     unmapping() {},

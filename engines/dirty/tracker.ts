@@ -44,8 +44,9 @@ export interface DirtyTracker {
   collect(): readonly Gfn[];
   /** Arms again what was reported in the range, unless the report did so. */
   clear(range: FrameRange): void;
-  /** Is `gfn` in the log now? Then a new leaf for it is 4 KiB, or a dirty page would be 2 MiB. */
   isLogged(gfn: Gfn): boolean;
+  /** Is any frame of the 2 MiB around `gfn` in the log? Then its leaves are 4 KiB, or a dirty page would be 2 MiB. */
+  needsSmall(gfn: Gfn): boolean;
   /** May a leaf for `gfn` be writable before its next write is seen? */
   mayMapWritable(gfn: Gfn): boolean;
   /** The hypervisor lets a write to `gfn` pass, or makes it: silicon need not tell any more. */
@@ -65,6 +66,7 @@ export const noTracker: DirtyTracker = {
   collect: () => [],
   clear() {},
   isLogged: () => false,
+  needsSmall: () => false,
   mayMapWritable: () => true,
   wrote() {},
   unmapping() {},

@@ -19,8 +19,10 @@ export interface WriteDetector {
   end(tables: LoggedTables): void;
   /** The next write to `gfn`, which a 4 KiB leaf maps, will be noticed. Whoever calls flushes. */
   arm(tables: LoggedTables, gfn: Gfn): void;
-  /** Marks what silicon has noted and nobody has read yet. */
-  harvest(tables: LoggedTables, ranges: readonly FrameRange[], mark: Mark): void;
+  /** Marks what silicon has noted by itself, on every vCPU: what a clear must not leave for later. */
+  sync(tables: LoggedTables, mark: Mark): void;
+  /** Marks what only the tables say. */
+  scan(tables: LoggedTables, ranges: readonly FrameRange[], mark: Mark): void;
   /** At every VM exit: marks what this vCPU's silicon has noted, where that is cheap. */
   exited(vcpu: VirtualCpu, mark: Mark): void;
   /** Marks `gfn` if only the leaf that is about to go knows of its write. */

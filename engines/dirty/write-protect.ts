@@ -15,7 +15,8 @@ export const writeProtection: WriteDetector = {
   end() {},
   arm: (tables, gfn) => tables.writeProtect(gfn),
   // The hypervisor saw every write itself, and its record outlives the leaf.
-  harvest() {},
+  sync() {},
+  scan() {},
   exited() {},
   unmapping() {},
 };

@@ -22,8 +22,8 @@ export interface ShadowParts {
   readonly memory: HostMemory;
   /** May a leaf for `gfn` be writable, as far as dirty tracking is concerned? */
   readonly mayMapWritable: (gfn: Gfn) => boolean;
-  /** Must `gfn` be mapped by 4 KiB, as far as dirty tracking is concerned? */
-  readonly isLogged: (gfn: Gfn) => boolean;
+  /** Must the 2 MiB around `gfn` be mapped by 4 KiB, as far as dirty tracking is concerned? */
+  readonly needsSmall: (gfn: Gfn) => boolean;
   readonly ledger: () => Ledger;
 }
 

@@ -247,10 +247,10 @@ export class ShadowTables {
 
   /** A large guest page: one leaf if the host's page is as large and holds no table, else a direct table. */
   private setLarge(table: ShadowTable, index: number, { gfn, rights, nx }: Leaf): void {
-    const { bytes, memory, isLogged, ledger } = this.parts;
+    const { bytes, memory, needsSmall, ledger } = this.parts;
     const pfn = memory.touch(gfn);
     const fits = table.level === 2 && memory.orderOf(gfn) === 9;
-    if (fits && !isLogged(gfn) && !this.holdsTable(gfn)) {
+    if (fits && !needsSmall(gfn) && !this.holdsTable(gfn)) {
       this.drop(table, index);
       bytes.write(table.pfn, index, lowHalf(pfn, rights | PS), highHalf(pfn, nx));
       this.hugeLeaves.add(gfn, table.id * 512 + index);

@@ -17,7 +17,7 @@ const aboveColour = "#0072b2";
 /** Ratios beyond these look alike. */
 const strongest = 2;
 const mapSize = 250;
-const discPixels = 15;
+const discPixels = 19;
 
 export function frontier({ title, remarks, winners, maps }: Frontier): TopLevelSpec {
   const names = maps[0]?.programs.map(({ name }) => name) ?? [];
@@ -144,7 +144,7 @@ function programLayers(
   return [
     {
       data,
-      mark: { type: "circle", size: 190, opacity: 1, stroke: "white", strokeWidth: 1.5 },
+      mark: { type: "circle", size: 240, opacity: 1, stroke: "white", strokeWidth: 1.5 },
       encoding: {
         ...place,
         color: { field: "colour", type: "nominal", scale: null },

@@ -8,9 +8,19 @@ import { pickMetric, scoreCase } from "../score.ts";
 import { geometricMean } from "../statistics.ts";
 import { html, type Html } from "./html.ts";
 
-/** One table per setting: an engine a line, the fastest first. */
+/** One table per setting: an engine a line, the fastest first. The first setting stands open, the others are folded. */
 export function summaryHtml(rows: ResultRows): Html {
-  return html`${arrange(rows).map(settingHtml)}`;
+  const [first, ...others] = arrange(rows);
+  if (first === undefined) return html``;
+  return html`<h3>${first.title}</h3>
+    ${settingHtml(first)}
+    ${others.map(
+      (setting) =>
+        html`<details>
+          <summary>${setting.title}</summary>
+          ${settingHtml(setting)}
+        </details>`,
+    )}`;
 }
 
 interface Standing {
@@ -29,13 +39,14 @@ function settingHtml(setting: Setting): Html {
   const metric = pickMetric(setting.cases);
   const unit = metric === "slowdown" ? "slowdown over native" : "cycles per access";
   const ahead = second === undefined || second.ran !== first.ran ? null : second.mean / first.mean;
-  return html`<h3>${setting.title}</h3>
-    <p class="claim">
-      <strong>${first.engine}</strong> has the lowest ${unit} on average over
-      ${setting.cases.length} programs:
-      ${short(first.mean)}${
-        ahead === null ? "" : `, ${lead(ahead)} ahead of ${second?.engine ?? ""}`
-      }.
+  const [one] = setting.cases;
+  const programs =
+    setting.cases.length === 1 && one !== undefined
+      ? `in ${one.label}`
+      : `on average over ${setting.cases.length} programs`;
+  return html`<p class="claim">
+      <strong>${first.engine}</strong> has the lowest ${unit} ${programs}:
+      ${short(first.mean)}${ahead === null ? "" : aheadText(ahead, second?.engine ?? "")}.
     </p>
     <div class="scroll" tabindex="0" role="region" aria-label="Standings, ${setting.title}">
       <table>
@@ -63,6 +74,11 @@ function settingHtml(setting: Setting): Html {
       </table>
     </div>
     <p class="quiet">${unit}, medians over seeds; a draw counts for both.</p>`;
+}
+
+/** Two that differ by less than a reader would see are level. */
+function aheadText(ahead: number, engine: string): string {
+  return ahead < 1.0005 ? `, level with ${engine}` : `, ${lead(ahead)} ahead of ${engine}`;
 }
 
 /** Engines that ran every case come first, then by mean. */

@@ -1,6 +1,7 @@
 /** The registry of commands: a new one is its file and a line here. */
 import { bench } from "./bench.ts";
 import { cost } from "./cost.ts";
+import { dirtyLog } from "./dirty-log.ts";
 import { fuzz } from "./fuzz.ts";
 import { lab } from "./lab.ts";
 import { list } from "./list.ts";
@@ -27,6 +28,7 @@ export const commands = [
   run,
   walk,
   trace,
+  dirtyLog,
   migrate,
   fuzz,
   price,

@@ -4,8 +4,9 @@ import { Command } from "@commander-js/extra-typings";
 import { EnvironmentError } from "../../bench/config-error.ts";
 import { measureSpeed, type SpeedReport } from "../../bench/speed/report.ts";
 import { argumentsOf } from "../../bench/speed/yardstick.ts";
-import { type GridColumn, gridLines } from "../../report/text-grid.ts";
 import { wholeNumber } from "./options.ts";
+import { memory, steadiness, traces } from "./speed-beside.ts";
+import { speedTable as table } from "./speed-table.ts";
 
 export const speed = () =>
   new Command("speed")
@@ -22,6 +23,7 @@ program printed (bench/speed/expected.json); a difference is an error, exit code
 
 Examples:
   npm run speed
+  npm run speed -- memory
   npm run speed -- --yardstick ../yardstick --pairs 5`,
     )
     .action(async ({ yardstick, pairs, json, quiet }) => {
@@ -38,7 +40,10 @@ Examples:
           `speed: ${wrong.length} streams count otherwise than the C program`,
         );
       }
-    });
+    })
+    .addCommand(memory())
+    .addCommand(steadiness())
+    .addCommand(traces());
 
 function streamTable({ streams }: SpeedReport): string {
   return table({
@@ -56,24 +61,25 @@ function streamTable({ streams }: SpeedReport): string {
   });
 }
 
+type StormRow = SpeedReport["storms"][number];
+
 function stormTable({ storms }: SpeedReport): string {
   return table({
     storm: storms.map(({ storm }) => storm.title),
     engine: storms.map(({ storm }) => storm.engine),
     events: storms.map(({ events }) => String(events)),
-    "ns/event": storms.map((row) => row.nanosecondsPerEvent.toFixed(0)),
+    "ns/event": storms.map((row) => row.nanosecondsPerEvent.toPrecision(3)),
     "k events/s": storms.map((row) => (1e6 / row.nanosecondsPerEvent).toFixed(0)),
+    "over native": storms.map((row) => overNative(row, storms)),
   });
 }
 
-const words = new Set(["regime", "stream", "storm", "engine", "counters"]);
-
-/** Columns by header; words to the left, numbers to the right. */
-function table(columns: Readonly<Record<string, readonly string[]>>): string {
-  const grid = Object.entries(columns).map(([header, cells]): GridColumn => ({
-    align: words.has(header) ? "left" : "right",
-    header: [header],
-    cells: cells.map((text) => [{ text, style: "plain" }]),
-  }));
-  return gridLines(grid, false).join("\n");
+/** Time over that of the same thing on bare metal, where there is a row of it. */
+function overNative(row: StormRow, storms: readonly StormRow[]): string {
+  const native = storms.find(
+    ({ storm }) => storm.engine === "native" && storm.title === row.storm.title,
+  );
+  return native === undefined
+    ? "-"
+    : (row.nanosecondsPerEvent / native.nanosecondsPerEvent).toFixed(2);
 }

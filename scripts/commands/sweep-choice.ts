@@ -58,8 +58,28 @@ export function chooseSweep(name: string, choice: SweepChoice): ChosenSweep {
   const { engines, workloads, seeds, cost } = choice;
   const sweep = readSweep(name, catalogue, { seeds });
   const points = filterPoints(sweep.sweep.points, { engines, workloads });
+  assertPresent(name, "engine", engines, new Set(sweep.sweep.points.map(({ engine }) => engine)));
+  assertPresent(
+    name,
+    "workload",
+    workloads,
+    new Set(sweep.sweep.points.map(({ workload }) => workload)),
+  );
   if (points.length === 0) throw new ConfigError(`sweep ${name}: the filters leave no point`);
   // A cost file that cannot be read is better known before the run than after it.
   if (cost !== undefined) fixedCost(cost);
   return { sweep, points };
+}
+
+/** A filter that names what the sweep has not would leave a hole in the table without a word. */
+function assertPresent(
+  sweep: string,
+  what: "engine" | "workload",
+  asked: readonly string[] = [],
+  present: ReadonlySet<string>,
+): void {
+  const absent = asked.find((name) => !present.has(name));
+  if (absent === undefined) return;
+  const names = [...present].join(", ");
+  throw new ConfigError(`sweep ${sweep}: has no ${what} ${absent}. It has: ${names}`);
 }

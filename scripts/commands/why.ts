@@ -39,7 +39,7 @@ Every number printed is counted by this run. A claim that the run does not bear 
 
 Topics and their experiments:
 ${Object.entries(topics)
-  .map(([name, topic]) => `  ${name}: ${experimentNames(topic).join(", ")}`)
+  .map(([name, topic]) => `  ${name}:\n    ${experimentNames(topic).join(", ")}`)
   .join("\n")}
 
 Examples:

@@ -165,7 +165,10 @@ interface Remap {
   readonly now: number;
 }
 
-/** Model: a moved mapping is filled anew on demand; Linux moves its entries. */
+/**
+ * Model: a moved mapping is filled anew on demand; Linux moves its entries. Bias: for EPT, because the faults
+ * that refill it exit under shadow paging.
+ */
 function moved({ old, oldBytes, bytes, now }: Remap): LackeyEvent[] {
   if (now !== old) {
     return [

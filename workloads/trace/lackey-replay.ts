@@ -2,7 +2,7 @@
  * Replays a lackey trace through the guest's system calls and accesses.
  *
  * Model: the log has no context switch, no fork, no interrupt and nothing that its kernel did, so page
- * tables change less often than they did in the recorded run. That flatters shadow paging.
+ * tables change less often than they did in the recorded run. Bias: for shadow.
  */
 import type { Guest, MapOptions } from "../../guest/guest.ts";
 import type { PageSize } from "../options.ts";
@@ -144,7 +144,7 @@ function playEvent(guest: Guest, event: LackeyEvent, pageSize: PageSize): void {
 /**
  * Model: everything is executable, because a later mprotect cannot make it so; translation caches do not
  * care. A store that the log's rights forbid goes to a signal handler, as in programs that protect pages
- * on purpose.
+ * on purpose. Bias: none.
  */
 function mapOptions(event: LackeyEvent & { kind: "map" }, pages: PageSize): MapOptions {
   const { file } = event;

@@ -99,6 +99,11 @@ export class LackeyParser {
     this.plan.end();
   }
 
+  /** Lines so far. */
+  get lines(): number {
+    return this.line;
+  }
+
   take(): AccessChunk[] {
     return this.plan.take();
   }

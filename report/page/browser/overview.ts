@@ -34,6 +34,11 @@ const sideWidthMax = 430;
 const rowHeight = 22;
 const widthMin = 300;
 const heightMax = 520;
+/** Room for programs' names beside a view; longer ones are cut, and tooltips have them whole. */
+const labelLimits = { wide: 260, narrow: 120 };
+/** Width of a legend entry: its letters, its symbol and the gap. */
+const legendLetter = 7;
+const legendSymbol = 30;
 
 /** `engines` are all of the setting, shown or not, so that a colour stays with its engine. */
 export function overview(
@@ -50,6 +55,13 @@ export function overview(
       .flatMap(({ engine, points }) => valuesOf(label, engine, points)),
   );
   if (values.length === 0) return null;
+  const isNarrow = width < 760;
+  const labelLimit = isNarrow ? labelLimits.narrow : labelLimits.wide;
+  const labelRoom = Math.min(labelLimit, 12 + 6.4 * Math.max(...cases.map(({ length }) => length)));
+  // Views below each other are aligned at their axes, views side by side share the width.
+  const side = isNarrow
+    ? width - 60 - labelRoom
+    : Math.min(sideWidthMax, (width - 100 - labelRoom) / 2);
   const colours = engineColours(engines);
   const byEngine = { field: "engine", type: "nominal", scale: { domain: shown } } as const;
   const title = "engine (click to pick)";
@@ -61,15 +73,10 @@ export function overview(
         domain: shown,
         range: shown.map((engine) => colours[engines.indexOf(engine)] ?? ""),
       },
-      legend: { orient: "top", columns: shown.length },
+      legend: { orient: "top", columns: legendColumns(shown, isNarrow ? side : width) },
     },
     shape: { ...byEngine, title },
   } satisfies Channels;
-  const labelRoom = 12 + 6.4 * Math.max(...cases.map(({ length }) => length));
-  const isNarrow = width < 760;
-  // Views below each other are aligned at their axes, views side by side share the width.
-  const shared = (width - 100 - Math.min(260, labelRoom)) / 2;
-  const side = isNarrow ? width - 40 - Math.min(200, labelRoom) : Math.min(sideWidthMax, shared);
   // Room for every engine's mark, unless that makes a tower of many programs.
   const step = Math.max(rowHeight, Math.min(8 + 9 * shown.length, heightMax / cases.length));
   const views: Views = [
@@ -81,7 +88,7 @@ export function overview(
     {
       width: side,
       height: cases.length * step,
-      ...effects(channels, { cases, values, labelLimit: isNarrow ? 200 : 260 }),
+      ...effects(channels, { cases, values, labelLimit }),
     },
   ];
   return {
@@ -98,6 +105,12 @@ export function overview(
     spacing: 30,
     ...(isNarrow ? { vconcat: views } : { hconcat: views }),
   };
+}
+
+/** The legend stands above the first view's field and must not be wider. */
+function legendColumns(names: readonly string[], room: number): number {
+  const entry = legendSymbol + legendLetter * Math.max(...names.map(({ length }) => length));
+  return Math.max(1, Math.min(names.length, Math.floor(room / entry)));
 }
 
 /** How often an engine walks and exits. */

@@ -1,0 +1,57 @@
+/**
+ * For tests: exactly what a dirty log reports, from the writes and the host's events alone.
+ *
+ * `DirtyModel` is what the oracle holds every run to, a lower bound; this is the same said exactly, for a log
+ * whose policy is known. One Set, no ranges cleverly kept: whatever is slow and plain.
+ */
+import type { DirtyLogOptions } from "../../machine/dirty-log-options.ts";
+import type { HostEvent } from "../../machine/exit.ts";
+
+export class DirtyExpectation {
+  private readonly armedBy: DirtyLogOptions["armedBy"];
+  private readonly logged = new Set<number>();
+  private readonly dirty = new Set<number>();
+  private readonly reported = new Set<number>();
+
+  constructor(armedBy: DirtyLogOptions["armedBy"]) {
+    this.armedBy = armedBy;
+  }
+
+  wrote(gfn: number): void {
+    if (this.logged.has(gfn)) this.dirty.add(gfn);
+  }
+
+  /** What the event reports. */
+  answer(event: HostEvent): ReadonlySet<number> {
+    switch (event.kind) {
+      case "dirty-log-on":
+        for (const gfn of framesOf(event)) {
+          if (!this.logged.has(gfn) && this.armedBy === "clear-initially-set") this.dirty.add(gfn);
+          this.logged.add(gfn);
+        }
+        break;
+      case "dirty-log-off":
+        for (const set of [this.logged, this.dirty, this.reported]) set.clear();
+        break;
+      case "dirty-log-get": {
+        const report = new Set(this.dirty);
+        if (this.armedBy === "get") this.dirty.clear();
+        else for (const gfn of report) this.reported.add(gfn);
+        return report;
+      }
+      case "dirty-log-clear":
+        for (const gfn of framesOf(event)) if (this.reported.delete(gfn)) this.dirty.delete(gfn);
+        break;
+      case "reclaim":
+      case "evict":
+      case "vcpu-run":
+        // What the host does to frames leaves the log alone.
+        break;
+    }
+    return new Set();
+  }
+}
+
+function* framesOf({ start, frames }: { start: number; frames: number }): Generator<number> {
+  for (let gfn = start; gfn < start + frames; gfn++) yield gfn;
+}
