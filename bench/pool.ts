@@ -23,19 +23,19 @@ export interface Finished {
 }
 
 /** What goes to a worker. */
-export interface PointTask {
-  readonly key: PointKey;
+export interface PointTask<K extends PointKey = PointKey> {
+  readonly key: K;
   /** The machine that the key's preset names. */
   readonly preset: Preset;
   readonly check: boolean;
 }
 
 /** What comes back: errors as text, because a thread boundary drops an error's class. */
-export type PointOutcome =
-  | { readonly kind: "finished"; readonly finished: Finished }
+export type PointOutcome<F = Finished> =
+  | { readonly kind: "finished"; readonly finished: F }
   | { readonly kind: "failed"; readonly message: string };
 
-export interface PoolOptions {
+export interface PoolOptions<F = Finished> {
   readonly machines: Sweep["machines"];
   readonly workers: number;
   readonly check: boolean;
@@ -45,7 +45,7 @@ export interface PoolOptions {
   readonly task?: URL | undefined;
   /** Heap of a worker; one that needs more dies alone. */
   readonly heapMegabytes?: number | undefined;
-  onFinished(finished: Finished): void;
+  onFinished(finished: F): void;
   /** One line: which point failed and why. */
   onFailed(message: string, key: PointKey): void;
 }
@@ -56,7 +56,10 @@ const pointWorker = new URL("./point-worker.ts", import.meta.url);
 const pointsPerPool = 1000;
 
 /** Resolves when every point has finished or failed, or when `signal` stopped the sweep. */
-export async function runPoints(points: readonly PointKey[], options: PoolOptions): Promise<void> {
+export async function runPoints<K extends PointKey = PointKey, F = Finished>(
+  points: readonly K[],
+  options: PoolOptions<F>,
+): Promise<void> {
   const used = new Set(points.map(({ workload }) => workload));
   for (const [name, workload] of describeWorkloads()) {
     if (used.has(name) && isRecorded(workload)) workload.share();
@@ -66,11 +69,14 @@ export async function runPoints(points: readonly PointKey[], options: PoolOption
   }
 }
 
-async function runOnPool(points: readonly PointKey[], options: PoolOptions): Promise<void> {
+async function runOnPool<K extends PointKey, F>(
+  points: readonly K[],
+  options: PoolOptions<F>,
+): Promise<void> {
   const { machines, workers, check, signal, task = pointWorker, heapMegabytes = 2048 } = options;
   if (signal.aborted) return;
   const threads = Math.min(workers, points.length);
-  const pool = new Piscina<PointTask, PointOutcome>({
+  const pool = new Piscina<PointTask<K>, PointOutcome<F>>({
     filename: codeUrl(task).href,
     minThreads: threads,
     maxThreads: threads,
@@ -95,11 +101,11 @@ async function runOnPool(points: readonly PointKey[], options: PoolOptions): Pro
   }
 }
 
-async function runTask(
-  pool: Piscina<PointTask, PointOutcome>,
-  task: PointTask,
+async function runTask<K extends PointKey, F>(
+  pool: Piscina<PointTask<K>, PointOutcome<F>>,
+  task: PointTask<K>,
   signal: AbortSignal,
-): Promise<PointOutcome> {
+): Promise<PointOutcome<F>> {
   try {
     return await pool.run(task, { signal, name: "runTask" });
   } catch (error) {

@@ -6,6 +6,8 @@
  * are not part of a `PointResult` but of the `PointRow` made from it.
  */
 import { counterNames, type CounterName, type Ledger } from "../machine/counters.ts";
+import type { Round } from "./migration/rounds.ts";
+import type { MigrationSettings } from "./migration/settings.ts";
 
 export { counterNames, createLedger, type CounterName, type Ledger } from "../machine/counters.ts";
 
@@ -129,3 +131,57 @@ export interface ResultRows {
 export const baselineEngine = "native";
 
 export type { Bars, Finding, Frontier, Sentence, Waterfall } from "./why/answer.ts";
+
+/** A point whose guest is migrated while its program runs. */
+export interface MigrationKey extends PointKey {
+  readonly migration: MigrationSettings;
+}
+
+/** `forced`: the program ended while the rule still said no, and was stopped for it. */
+export type Verdict = "converged" | "forced" | "moved";
+
+export interface MigrationOutcome {
+  readonly verdict: Verdict;
+  /** Passes over the dirty pages while the guest ran. */
+  readonly rounds: number;
+  readonly pagesSent: number;
+  readonly pagesResent: number;
+  readonly zeroPages: number;
+  readonly bytes: number;
+  /** The guest stood still for so long. */
+  readonly downtimeMs: number;
+  /** From the first page to the last. */
+  readonly totalMs: number;
+  /** Post-copy: pages that the guest had to wait for, and how long it waited for all of them. */
+  readonly pagesPulled: number;
+  readonly pullWaitMs: number;
+  /** Pages that the log reported, in all and per second of the running guest. */
+  readonly pagesDirtied: number;
+  readonly dirtyPagesPerSecond: number;
+  /** Cycles of the guest during the migration, and of the same work without one. */
+  readonly guestCycles: number;
+  readonly unmigratedCycles: number;
+  /** Time of the running guest during the migration over the same work without one, and on bare metal. */
+  readonly guestSlowdown: number;
+  readonly nativeSlowdown: number;
+  /** The same without what throttling and waiting for pages took: what the tracker costs the guest. */
+  readonly trackerSlowdown: number;
+  readonly throttlePercent: number;
+  /** Cycles of the host's thread in the dirty log. */
+  readonly trackerCycles: number;
+  /** Frames compared at the end: all of the guest's. None was lost, or the run had stopped with an error. */
+  readonly framesChecked: number;
+}
+
+export interface MigrationResult {
+  readonly key: MigrationKey;
+  readonly outcome: MigrationOutcome;
+  /** VM exits of the guest from the migration's start to its end. */
+  readonly exits: Readonly<Record<ExitCounter, number>>;
+  readonly rounds: readonly Readonly<Round>[];
+  /** Name of the cost file, and the clock that turned cycles into time. */
+  readonly cost: string;
+  readonly gigahertz: number;
+  /** Accesses of all three runs, for progress. */
+  readonly accesses: number;
+}

@@ -79,6 +79,7 @@ export interface GuestBoot extends RunOptions {
 
 export interface BootedGuest {
   readonly guest: Guest;
+  readonly hypervisor: Hypervisor;
   readonly oracle: Oracle | null;
   /** Ends the measured region. */
   readonly finish: (about: Pick<PointResult, "computeCyclesPerOp" | "label">) => PointResult;
@@ -106,6 +107,7 @@ export function bootGuest(key: PointKey, boot: GuestBoot): BootedGuest {
   });
   return {
     guest,
+    hypervisor,
     oracle,
     finish(about) {
       assert(setup !== null, `workload ${key.workload}: it never says where its set-up ends`);

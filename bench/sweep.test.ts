@@ -277,7 +277,7 @@ const mistakes: [what: string, text: string, complaint: string][] = [
   [
     "nothing to run",
     `${head}${one}exclude: [{ workload: uniform }]\n`,
-    "s.yaml: exclude leaves no point to run",
+    "s.yaml:6: exclude: leaves no point to run",
   ],
   ["text that is not YAML", "title: [\n", "s.yaml:2: not YAML: "],
   ["a list", "- 1\n", "s.yaml:1: Invalid input: expected object, received array"],

@@ -5,7 +5,7 @@
  * point's id is its place in that fixed order, so it does not depend on filters, workers or timing.
  */
 import type { Preset } from "../machine/presets.ts";
-import { ConfigError, unknownText } from "./config-error.ts";
+import { unknownText } from "./config-error.ts";
 import { levelsOf } from "./levels.ts";
 import { changedPreset } from "./machines.ts";
 import { fullParams, paramProblem, type ParamValues, sizeProblem } from "./params.ts";
@@ -45,9 +45,17 @@ export function parseSweep(
   text: string,
   file: string,
   catalogue: Catalogue,
+  options: SweepOptions = {},
+): Sweep {
+  return sweepOf(parseYamlFile(text, file, sweepSchema), catalogue, options);
+}
+
+/** The points of a file whose shape is checked already; it may say more than a sweep does. */
+export function sweepOf(
+  yaml: YamlFile<SweepFile>,
+  catalogue: Catalogue,
   { seeds: replaced }: SweepOptions = {},
 ): Sweep {
-  const yaml = parseYamlFile(text, file, sweepSchema);
   const { title, exclude } = yaml.value;
   const machines = machinesOf(yaml, catalogue);
   checkNames(yaml, catalogue, Object.keys(machines));
@@ -66,7 +74,7 @@ export function parseSweep(
       }
     }
   }
-  if (points.length === 0) throw new ConfigError(`${file}: exclude leaves no point to run`);
+  if (points.length === 0) throw yaml.complain(["exclude"], "leaves no point to run");
   return { title, declared: yaml.value, machines, points };
 }
 

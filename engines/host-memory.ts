@@ -92,6 +92,7 @@ export function createHostMemory(machine: Machine): HostMemory {
     memory.fill(pfn, contents);
     const place = makePlace(tree, hvaOf(gfn), 1);
     memory.writeEntry(place.table, place.index, pfn, hostFlags);
+    host.onReturn?.(gfn);
     return pfn;
   }
 
@@ -140,8 +141,9 @@ export function createHostMemory(machine: Machine): HostMemory {
     if (ledger !== undefined) ledger.hostSwapOuts += 1;
   }
 
-  return {
+  const host: HostMemory = {
     frames: guestFrames,
+    onReturn: null,
     attach(engine) {
       assert(notifier === null, "host memory: two engines map it");
       notifier = engine;
@@ -179,6 +181,7 @@ export function createHostMemory(machine: Machine): HostMemory {
       memory.write(touch(gfn), index, low, high);
     },
   };
+  return host;
 }
 
 /** Frames of the 2 MiB page at `first` that do not lie in [start, start + frames). */

@@ -12,6 +12,7 @@ export const native: EngineFactory = ({ memory, guestFrames }) => {
   return {
     memory: {
       frames: guestFrames,
+      onReturn: null,
       touch: pfnOf,
       readLow: (gfn, index) => memory.readLow(pfnOf(gfn), index),
       readHigh: (gfn, index) => memory.readHigh(pfnOf(gfn), index),

@@ -58,6 +58,7 @@ export function testGuest(options: Partial<KernelOptions> = {}, guestFrames = 81
   const hypervisor: Hypervisor = {
     memory: {
       frames: machine.guestFrames,
+      onReturn: null,
       touch: pfnOf,
       readLow: (gfn, index) => memory.readLow(pfnOf(gfn), index),
       readHigh: (gfn, index) => memory.readHigh(pfnOf(gfn), index),

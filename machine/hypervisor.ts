@@ -27,6 +27,8 @@ export interface GuestMemory {
   write(gfn: Gfn, index: number, low: number, high: number): void;
   /** Number of guest frames: gfn is valid below it. */
   readonly frames: number;
+  /** Told of each frame that a touch has just brought back from where the host had put it (userfaultfd). */
+  onReturn: ((gfn: Gfn) => void) | null;
 }
 
 /** A vCPU as its hypervisor sees it: the VMCS, the cached translations, the guest's registers. */

@@ -22,7 +22,7 @@ export interface FrameContents {
 }
 
 /** Stamp of a frame whose contents are elsewhere: no page has this version, so whoever still uses it is found out. */
-const vacated = -1;
+export const vacated = -1;
 
 /** int32 words per 4 KiB frame, and log2 of it: `slot << 10` is the arena index of a frame's first word. */
 const wordsPerFrame = 1024;

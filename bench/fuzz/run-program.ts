@@ -90,13 +90,13 @@ export function runProgram(program: Program, target: Target): Verdict {
 }
 
 /** A guest that leads outside memory made its own mistake; anything else thrown is ours. */
-function problemOf(error: unknown): string | null {
+export function problemOf(error: unknown): string | null {
   if (error instanceof OutsideMemory || error instanceof TraceError) return null;
   return error instanceof Error ? error.message : String(error);
 }
 
 /** Ops as columns, as a decoded trace has them. */
-function chunkOf(ops: readonly TraceOp[]): OpChunk {
+export function chunkOf(ops: readonly TraceOp[]): OpChunk {
   const chunk = new OpChunk(ops.length);
   for (const [i, op] of ops.entries()) {
     chunk.line[i] = i + 1;

@@ -79,4 +79,9 @@ export class HostFrames {
   holdsLatest(gfn: number, pfn: Pfn): boolean {
     return this.versions[gfn] === this.memory.stamps[pfn];
   }
+
+  /** The version of the page's data that the guest wrote last; 0 for a page of zeros. */
+  latest(gfn: number): number {
+    return this.versions[gfn]!;
+  }
 }

@@ -80,10 +80,11 @@ export class Oracle implements Observer {
   faults = 0;
   /** Of `checked`, those that only a cached value explains: 0 for a guest that flushes as it should. */
   stale = 0;
+  /** Where every guest frame must lie and what it must hold. */
+  readonly frames: HostFrames;
   private readonly machine: Machine;
   private readonly engine: string;
   private readonly history = new EntryHistory();
-  private readonly frames: HostFrames;
   private readonly walks: LegalWalks;
   private readonly logs: InvalidationLog[];
   private readonly dirty = new DirtyModel();

@@ -1,11 +1,14 @@
 /**
  * The registry of topics: a new one is its file in `topics/` and a line here. The first is the default.
  */
+import type { MigrationTopic } from "./migration/experiment.ts";
 import type { Topic } from "./topic.ts";
+import { migration } from "./topics/migration.ts";
 import { shadowOrEpt } from "./topics/shadow-or-ept.ts";
 
-export const topics: Readonly<Record<string, Topic>> = {
+export const topics: Readonly<Record<string, Topic | MigrationTopic>> = {
   "shadow-or-ept": shadowOrEpt,
+  migration,
 };
 
 export const defaultTopic = "shadow-or-ept";

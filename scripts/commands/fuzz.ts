@@ -2,7 +2,13 @@
 import { writeFileSync } from "node:fs";
 import { Command } from "@commander-js/extra-typings";
 import { engineNames } from "../../bench/catalogue.ts";
-import { fuzz as runFuzz, fuzzPresets } from "../../bench/fuzz.ts";
+import { fuzz as runFuzz, type FuzzOptions, fuzzPresets } from "../../bench/fuzz.ts";
+import type { FuzzProgress, FuzzResult } from "../../bench/fuzz/hunt.ts";
+import {
+  fuzzMigrations,
+  migratableEngines,
+  type MigrationFuzzOptions,
+} from "../../bench/migration/fuzz-migrations.ts";
 import { createProgress } from "../progress.ts";
 import { nameList, seedMax, wholeNumber } from "./options.ts";
 
@@ -26,6 +32,7 @@ export const fuzz = () =>
       "processors to draw from, separated by commas",
       nameList("--presets", Object.keys(fuzzPresets)),
     )
+    .option("--migrations", "migrate each guest from a random point on; see `migrate`", false)
     .option("-o, --out <file>", "where a failure's trace goes", "fuzz-failure.trace")
     .option("-q, --quiet", "no progress on stderr", false)
     .addHelpText(
@@ -35,10 +42,14 @@ Guests misbehave: missing flushes, stores into live and freed tables, aliased ta
 pages, cleared A/D bits, reused PCIDs. A failure is shrunk to a short vmmu-trace 3 that replays:
   npx shadewalk run --trace fuzz-failure.trace --engine NAME --check
 
-Example:
-  npx shadewalk fuzz --seed 7 --ops 1000000`,
+With --migrations each guest moves over a random link by pre-copy or post-copy, under every engine that has a
+host, and every frame is compared at the end; its processors are made up for fuzzing.
+
+Examples:
+  npx shadewalk fuzz --seed 7 --ops 1000000
+  npx shadewalk fuzz --migrations --engines ept-pml,ept-wp`,
     )
-    .action(({ seed, ops, engines, presets, out, quiet }) => {
+    .action(({ seed, ops, engines, presets, migrations, out, quiet }) => {
       const progress = createProgress({
         unit: "ops",
         count: ops,
@@ -47,22 +58,25 @@ Example:
         stream: process.stderr,
       });
       let seen = { ops: 0, checked: 0 };
-      const result = runFuzz({
-        seed,
-        ops,
-        engines: engineNames.filter((name) => engines?.includes(name) ?? true),
-        presets: presets ?? Object.keys(fuzzPresets),
-        onProgress(now) {
-          const { ops: done, checked } = now;
-          const count = done - seen.ops;
-          progress.add({ count, weight: count, accesses: checked - seen.checked });
-          seen = { ops: done, checked };
-        },
-      });
+      const isChosen = (name: string) => engines?.includes(name) ?? true;
+      const onProgress = ({ ops: done, checked }: FuzzProgress) => {
+        const count = done - seen.ops;
+        progress.add({ count, weight: count, accesses: checked - seen.checked });
+        seen = { ops: done, checked };
+      };
+      const { result, moved } = migrations
+        ? runMigrations({ seed, ops, targets: pickBy(migratableEngines, isChosen), onProgress })
+        : runGuests({
+            seed,
+            ops,
+            engines: engineNames.filter(isChosen),
+            presets: presets ?? Object.keys(fuzzPresets),
+            onProgress,
+          });
       progress.finish();
       const { failure, programs, checked } = result;
       console.log(
-        `seed ${seed}: ${programs} programs, ${result.ops} ops, ${checked} accesses checked`,
+        `seed ${seed}: ${programs} programs, ${result.ops} ops, ${checked} accesses checked${moved}`,
       );
       if (failure === null) return;
       writeFileSync(out, failure.trace);
@@ -70,3 +84,19 @@ Example:
       console.log(`${out}: ${failure.ops} ops that fail again`);
       process.exitCode = 1;
     });
+
+function runGuests(options: FuzzOptions): { readonly result: FuzzResult; readonly moved: string } {
+  return { result: runFuzz(options), moved: "" };
+}
+
+function runMigrations(options: MigrationFuzzOptions): ReturnType<typeof runGuests> {
+  const result = fuzzMigrations(options);
+  return { result, moved: `, ${result.migrations} migrations, ${result.pagesSent} pages sent` };
+}
+
+function pickBy<T>(
+  registry: Readonly<Record<string, T>>,
+  isChosen: (name: string) => boolean,
+): Record<string, T> {
+  return Object.fromEntries(Object.entries(registry).filter(([name]) => isChosen(name)));
+}

@@ -5,6 +5,7 @@ import { dirtyLog } from "./dirty-log.ts";
 import { fuzz } from "./fuzz.ts";
 import { lab } from "./lab.ts";
 import { list } from "./list.ts";
+import { migrate } from "./migrate.ts";
 import { merge } from "./merge.ts";
 import { price } from "./price.ts";
 import { report } from "./report.ts";
@@ -28,6 +29,7 @@ export const commands = [
   walk,
   trace,
   dirtyLog,
+  migrate,
   fuzz,
   price,
   cost,

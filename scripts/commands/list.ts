@@ -2,6 +2,7 @@
 import { Command } from "@commander-js/extra-typings";
 import { catalogue, describeWorkloads } from "../../bench/catalogue.ts";
 import { costPresets } from "../../bench/cost-file.ts";
+import { migrationSweepNames } from "../../bench/migration/migration-sweep.ts";
 import { sweepNames } from "../../bench/sweep-files.ts";
 import { charts } from "../../report/charts/index.ts";
 
@@ -30,6 +31,7 @@ export const list = () =>
       );
       section("Cost files", costPresets);
       section("Sweeps", sweepNames());
+      section("Sweeps of migrations", migrationSweepNames());
       section("Charts", Object.keys(charts));
     });
 

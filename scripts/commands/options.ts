@@ -1,7 +1,7 @@
 /**
  * Readers of option values that several commands share. Each throws a one-line `ConfigError`.
  */
-import { ConfigError, quote, unknownName } from "../../bench/config-error.ts";
+import { ConfigError, errorLine, quote, unknownName } from "../../bench/config-error.ts";
 
 /** A whole number from `min` to `max`. */
 export function wholeNumber(option: string, min: number, max: number): (text: string) => number {
@@ -10,6 +10,17 @@ export function wholeNumber(option: string, min: number, max: number): (text: st
     const isGood = text.trim() !== "" && Number.isInteger(value) && value >= min && value <= max;
     if (isGood) return value;
     throw new ConfigError(`${option} ${quote(text)}: must be a whole number from ${min} to ${max}`);
+  };
+}
+
+/** A number with a unit; `read` complains about what it cannot read. */
+export function quantity(option: string, read: (text: string) => number): (text: string) => number {
+  return (text) => {
+    try {
+      return read(text);
+    } catch (error) {
+      throw new ConfigError(`${option} ${errorLine(error)}`);
+    }
   };
 }
 

@@ -4,8 +4,7 @@ import { Command } from "@commander-js/extra-typings";
 import { pick } from "../../bench/config-error.ts";
 import { pointWeight } from "../../bench/point.ts";
 import { defaultTopic, topicFolder, topics } from "../../bench/why/index.ts";
-import type { Topic } from "../../bench/why/topic.ts";
-import { planOf, runWhy } from "../../bench/why/run-why.ts";
+import { experimentNames, prepareTopic } from "../../bench/why/prepare-topic.ts";
 import { writeAnswer } from "../../bench/why/write-answer.ts";
 import { answerCharts, answerMarkdown, answerText } from "../../report/answer.ts";
 import { drawCharts } from "../../report/render.ts";
@@ -40,49 +39,45 @@ Every number printed is counted by this run. A claim that the run does not bear 
 
 Topics and their experiments:
 ${Object.entries(topics)
-  .map(([name, { experiments }]) => `  ${name}:\n    ${Object.keys(experiments).join(", ")}`)
+  .map(([name, topic]) => `  ${name}:\n    ${experimentNames(topic).join(", ")}`)
   .join("\n")}
 
 Examples:
   npx shadewalk why
-  npx shadewalk why --only frontier,ablation --out /tmp/why`,
+  npx shadewalk why --only frontier,ablation --out /tmp/why
+  npx shadewalk why --topic migration`,
     )
     .action(async ({ topic, workers, quiet, ...options }) => {
-      const { title, experiments } = pick(topics, topic, "--topic");
+      const chosen = pick(topics, topic, "--topic");
       const out = options.out ?? topicFolder(topic);
-      const chosen = chosenOf(experiments, options.only);
-      const { points } = planOf(chosen);
+      const prepared = prepareTopic(chosen, chosenNames(experimentNames(chosen), options.only));
       const abort = new AbortController();
       process.once("SIGINT", () => abort.abort());
       const progress = createProgress({
         unit: "points",
-        count: points.length,
-        weight: points.reduce((sum, key) => sum + pointWeight(key), 0),
+        count: prepared.points,
+        weight: prepared.weight,
         quiet,
         stream: process.stderr,
       });
-      const { findings, rows } = await runWhy({
-        experiments: chosen,
+      const { findings, rows, files } = await prepared.run({
         out,
         workers,
         signal: abort.signal,
-        onFinished({ result: { key, regions } }) {
-          const accesses = regions.setup.ledger.accesses + regions.measured.ledger.accesses;
+        onFinished(key, accesses) {
           progress.add({ count: 1, weight: pointWeight(key), accesses });
         },
       });
       progress.finish();
-      const files = await writeAnswer(out, findings, answerMarkdown(title, findings));
+      const texts = await writeAnswer(out, findings, answerMarkdown(chosen.title, findings));
       const pictures = await drawCharts(out, answerCharts(findings, rows));
       console.log(answerText(findings, process.stdout.columns || 120));
-      const tables = [...files, "points.csv", "walks.csv", "manifest.json"];
+      const tables = [...texts, ...files];
       console.log(`\n${out}/: ${tables.join(", ")}, ${pictures.length} chart files`);
       if (findings.some(({ checks }) => checks.some(({ holds }) => !holds))) process.exitCode = 1;
     });
 
 /** All experiments of a topic, or those that `--only` names. */
-function chosenOf(experiments: Topic["experiments"], only: string | undefined) {
-  if (only === undefined) return experiments;
-  const wanted = nameList("--only", Object.keys(experiments))(only);
-  return Object.fromEntries(Object.entries(experiments).filter(([name]) => wanted.includes(name)));
+function chosenNames(names: readonly string[], only: string | undefined): readonly string[] {
+  return only === undefined ? names : nameList("--only", names)(only);
 }

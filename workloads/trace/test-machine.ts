@@ -52,6 +52,7 @@ export function bareMetal(machine: Machine, controls: Partial<Controls> = {}): B
     exits,
     memory: {
       frames: machine.guestFrames,
+      onReturn: null,
       touch: pfnOf,
       readLow: (gfn, index) => memory.readLow(pfnOf(gfn), index),
       readHigh: (gfn, index) => memory.readHigh(pfnOf(gfn), index),

@@ -283,7 +283,7 @@ export async function readVmmu(
 export interface DecodedTrace {
   readonly file: string;
   readonly header: TraceHeader;
-  readonly chunks: readonly OpChunk[];
+  readonly chunks: Iterable<OpChunk>;
 }
 
 export function decodeVmmu(bytes: Uint8Array, file: string): DecodedTrace {

@@ -1,0 +1,125 @@
+/**
+ * One random guest, migrated from a random point of it on over a random link, every access under the oracle.
+ *
+ * Time is the guest's ops here, so that a link of a few pages per op meets every kind of work half done.
+ */
+import type { PagingLevels } from "../../machine/address.ts";
+import { createLedger } from "../../machine/counters.ts";
+import { Machine } from "../../machine/machine.ts";
+import { type OpChunk } from "../../workloads/trace/ops.ts";
+import { replayDecoded } from "../../workloads/trace/replay.ts";
+import type { OpGroup, Program } from "../fuzz/program.ts";
+import { chunkOf, problemOf, type Target } from "../fuzz/run-program.ts";
+import { attachOracle } from "../oracle/oracle.ts";
+import { fastMmu } from "../../machine/fast.ts";
+import type { Verdict } from "../result.ts";
+import { DestinationMemory, SourceMemory } from "./guest-memory.ts";
+import { Link } from "./link.ts";
+import { Migrator, MigrationOver } from "./migrator.ts";
+import { Sender, takeAway } from "./sender.ts";
+import type { MigrationSettings } from "./settings.ts";
+
+/** When the migration starts, in groups of ops, and how it is done; "ms" are ops. */
+export interface FuzzedMigration {
+  readonly startGroup: number;
+  readonly settings: MigrationSettings;
+}
+
+export interface MigrationVerdict {
+  /** Null when the guest ended itself before anything could be compared. */
+  readonly verdict: Verdict | null;
+  readonly pagesSent: number;
+  readonly pagesPulled: number;
+  readonly checked: number;
+  readonly problem: string | null;
+}
+
+export function runMigrated(
+  program: Program,
+  target: Target,
+  { startGroup, settings }: FuzzedMigration,
+): MigrationVerdict {
+  const machine = machineOf(program, target);
+  const hypervisor = target.factory(machine);
+  const oracle = attachOracle(machine, hypervisor, target);
+  let ops = 0;
+  const clock = {
+    cyclesPerMs: 1,
+    start() {},
+    work: () => ({ cycles: ops, accesses: ops }),
+    ledger: createLedger,
+  };
+  const sender = new Sender({
+    host: {
+      frames: machine.guestFrames,
+      engine: target.engine,
+      cyclesPerMs: 1,
+      act: (event) => ({ reported: hypervisor.host(event), cycles: 0 }),
+      takeAway: (start, frames) => takeAway(hypervisor, start, frames),
+      putInPlace: (gfn) => hypervisor.memory.touch(gfn),
+    },
+    source: new SourceMemory(machine.memory, oracle.frames, (gfn) => hypervisor.memory.touch(gfn)),
+    destination: new DestinationMemory(machine.guestFrames),
+    link: new Link(settings.bandwidthBitsPerSecond),
+    settings,
+  });
+  const migrator = new Migrator({ clock, sender, startTurn: startGroup });
+  hypervisor.memory.onReturn = (gfn) => migrator.returned(gfn);
+  migrator.measured();
+
+  function* chunks(): Generator<OpChunk> {
+    for (const group of program.groups) {
+      const own = group.filter(isGuests);
+      yield chunkOf(own);
+      ops += own.length;
+      for (const op of own) {
+        if (op.op !== "host" || op.event.kind !== "reclaim") continue;
+        migrator.reclaimed(op.event.start, op.event.frames);
+      }
+      migrator.turn();
+    }
+    migrator.programEnded();
+  }
+  let problem: string | null = null;
+  try {
+    replayDecoded({
+      machine,
+      hypervisor,
+      source: { file: "fuzz", header: program.header, chunks: chunks() },
+      onPhase: () => undefined,
+      options: { fetchEachOp: false },
+    });
+  } catch (error) {
+    if (!(error instanceof MigrationOver)) problem = problemOf(error);
+  }
+  return {
+    verdict: migrator.end === null ? null : (migrator.switchOver?.verdict ?? null),
+    pagesSent: sender.log.rounds.reduce((sum, { pagesSent }) => sum + pagesSent, 0),
+    pagesPulled: migrator.postcopy.pagesPulled,
+    checked: oracle.checked,
+    problem,
+  };
+}
+
+/** There is one dirty log, and the migration has it. */
+function isGuests(op: OpGroup[number]): boolean {
+  return op.op !== "host" || !op.event.kind.startsWith("dirty-log");
+}
+
+function machineOf(
+  { header }: Program,
+  { preset, nestedLevels, mmu }: Target & { readonly nestedLevels: PagingLevels },
+): Machine {
+  return new Machine({
+    preset,
+    mmu: mmu ?? fastMmu,
+    guestFrames: header.memoryFrames,
+    vcpus: header.vcpus,
+    seed: 1,
+    backing: header.backing,
+    nestedLevels,
+    placement: "scatter",
+    slotsMax: 1536,
+    ...(header.shadowPagesMax === null ? {} : { shadowPagesMax: header.shadowPagesMax }),
+  });
+}

@@ -1,0 +1,70 @@
+/**
+ * Versions of data without judgement: every store makes a new version of the frame that it reaches.
+ *
+ * What the oracle does for its own checks, alone: a run that compares contents (a migration) needs the
+ * versions, not the legality of every access. A frame that the host took away and gave back elsewhere is
+ * recognized by a walk of the guest's tables at its first store.
+ */
+import type { Pfn, Vpn } from "../../machine/address.ts";
+import { assert } from "../../machine/assert.ts";
+import type { PendingStore } from "../../machine/exit.ts";
+import type { Machine } from "../../machine/machine.ts";
+import { STORE } from "../../machine/mmu.ts";
+import type { EmulatedStore, Observer } from "../../machine/observer.ts";
+import { EntryHistory } from "./entry-history.ts";
+import { HostFrames } from "./host-frames.ts";
+import { InvalidationLog } from "./invalidation-log.ts";
+import { LegalWalks } from "./legal-walks.ts";
+
+/** Watches the stores of every vCPU of a virtualized `machine` from now on. */
+export function attachStamper(machine: Machine): Stamper {
+  const stamper = new Stamper(machine);
+  for (const vcpu of machine.vcpus) vcpu.observer = stamper;
+  return stamper;
+}
+
+export class Stamper implements Observer {
+  readonly frames: HostFrames;
+  private readonly machine: Machine;
+  private readonly walks: LegalWalks;
+  private readonly log = new InvalidationLog();
+
+  constructor(machine: Machine) {
+    this.machine = machine;
+    this.frames = new HostFrames(machine.memory, machine.guestFrames, machine.placement);
+    this.walks = new LegalWalks(machine.memory, this.frames, new EntryHistory());
+  }
+
+  access(cpu: number, vpn: Vpn, high: number, pfn: Pfn): void {
+    if ((high & STORE) === 0) return;
+    const owner = this.frames.owner(pfn);
+    this.frames.advance(owner >= 0 ? owner : this.recognize(cpu, vpn, high, pfn), pfn);
+  }
+
+  emulated(_cpu: number, { gfn, pfn }: EmulatedStore): void {
+    this.frames.isAt(gfn, pfn);
+    this.frames.advance(gfn, pfn);
+  }
+
+  storing(_cpu: number, pfn: Pfn, store: PendingStore): void {
+    if (store.kind === "page") this.frames.zeroed(this.frames.owner(pfn));
+  }
+
+  copied(_cpu: number, to: Pfn, from: Pfn): void {
+    this.frames.copied(this.frames.owner(to), this.frames.owner(from));
+  }
+
+  guestFault(): void {}
+
+  invalidated(): void {}
+
+  private recognize(cpu: number, vpn: Vpn, high: number, pfn: Pfn): number {
+    const { cr3, registers } = this.machine.vcpus[cpu]!;
+    const outcome = this.walks.now({ log: this.log, cr3, registers, vpn, high });
+    assert(
+      outcome.kind === "page" && this.frames.isAt(outcome.gfn, pfn),
+      `stamper: a store at vpn ${vpn} reached frame ${pfn}, which is nobody's`,
+    );
+    return outcome.gfn;
+  }
+}

@@ -1,0 +1,164 @@
+/** `shadewalk migrate`: moves a running guest to another host, and says what that took. */
+import { availableParallelism } from "node:os";
+import { Command } from "@commander-js/extra-typings";
+import { catalogue } from "../../bench/catalogue.ts";
+import { ConfigError, pick } from "../../bench/config-error.ts";
+import { hashFile } from "../../bench/result-files.ts";
+import { levelPairNames, levelsOf } from "../../bench/levels.ts";
+import { engineProblem, loggingEngines } from "../../bench/migration/engines.ts";
+import { migrationTables, writeMigrations } from "../../bench/migration/migration-files.ts";
+import { migrationSweepNames, readMigrationSweep } from "../../bench/migration/migration-sweep.ts";
+import { runMigrations } from "../../bench/migration/run-migrations.ts";
+import { fullSettings } from "../../bench/migration/settings-schema.ts";
+import { migrationModes } from "../../bench/migration/settings.ts";
+import { bitsPerSecond, milliseconds } from "../../bench/migration/units.ts";
+import { readParams } from "../../bench/params.ts";
+import { pointWeight } from "../../bench/point.ts";
+import type { MigrationKey } from "../../bench/result.ts";
+import type { SweepMachine } from "../../bench/sweep.ts";
+import { migrationCharts } from "../../report/charts/migration-charts.ts";
+import { migrationText } from "../../report/migration-table.ts";
+import { drawCharts } from "../../report/render.ts";
+import { createProgress } from "../progress.ts";
+import { nameList, oneOf, quantity, seedMax, wholeNumber } from "./options.ts";
+
+const percent = (option: string, max = 99) => wholeNumber(option, 0, max);
+
+const createCommand = () =>
+  new Command("migrate")
+    .description("Migrate a running guest to another host: pre-copy or post-copy over a link.")
+    .option(
+      "-e, --engine <names>",
+      "translation schemes, separated by commas",
+      nameList("--engine", Object.keys(catalogue.engines)),
+      ["ept-pml"],
+    )
+    .option("-w, --workload <name>", "guest program", "hot-write")
+    .option("-p, --param <name=value...>", "parameters of the workload, defaults for the rest")
+    .option("--preset <name>", "processor", "skylake-sp")
+    .option("--backing <size>", "host page size, 4k or 2m", oneOf("--backing", ["4k", "2m"]), "4k")
+    .option(
+      "--levels <pair>",
+      `guest-on-nested table levels: ${levelPairNames.join(", ")}`,
+      oneOf("--levels", levelPairNames),
+      "4-on-4",
+    )
+    .option("-s, --seed <n>", "decides every random choice", wholeNumber("--seed", 0, seedMax), 1)
+    .option("--mode <mode>", "precopy or postcopy", oneOf("--mode", migrationModes), "precopy")
+    .option("--bandwidth <rate>", "of the link", quantity("--bandwidth", bitsPerSecond), 10e9)
+    .option("--downtime <time>", "limit for pre-copy's stop", quantity("--downtime", milliseconds))
+    .option(
+      "--bandwidth-window <time>",
+      "how long the link is measured before the limit means anything",
+      quantity("--bandwidth-window", milliseconds),
+    )
+    .option("--auto-converge", "slow the guest down while it dirties faster than is sent", false)
+    .option("--throttle-initial <percent>", "first step", percent("--throttle-initial"))
+    .option("--throttle-increment <percent>", "further steps", percent("--throttle-increment"))
+    .option("--throttle-max <percent>", "last step", percent("--throttle-max"))
+    .option(
+      "--throttle-period <time>",
+      "between two looks at the dirty rate",
+      quantity("--throttle-period", milliseconds),
+    )
+    .option("--no-zero-pages", "send pages of zeros in full")
+    .option(
+      "--postcopy-after <rounds>",
+      "post-copy: rounds of pre-copy before the guest moves",
+      wholeNumber("--postcopy-after", 0, 1000),
+    )
+    .option(
+      "--round-trip <time>",
+      "post-copy: request to answer, beside the page itself",
+      quantity("--round-trip", milliseconds),
+    )
+    .option("--start <percent>", "of the program, before the migration", percent("--start", 100))
+    .option("--check", "check every access against the oracle", false)
+    .option("--sweep <name>", "a declared sweep instead: a shipped name or a YAML file")
+    .option(
+      "--workers <n>",
+      "worker threads; results do not depend on it",
+      wholeNumber("--workers", 1, 256),
+      Math.max(1, availableParallelism()),
+    )
+    .option("-o, --out <folder>", "write tables and charts there")
+    .option("-q, --quiet", "no progress on stderr", false)
+    .addHelpText("after", helpText);
+
+const helpText = `
+Simulated time is the guest's priced cycles at the clock of the preset; what the link has sent follows from it.
+At the end every frame's data version and bytes are compared at both ends: a lost write is an error that names
+the frame. The rule to stop and all defaults are QEMU's: downtime 300ms, bandwidth window 100ms, throttle 20 %
+first, 10 % more, 99 % at most, a look every 1s.
+
+Engines with a dirty log, which pre-copy needs: ${loggingEngines.join(", ")}
+Sweeps: ${migrationSweepNames().join(", ")}
+
+Examples:
+  npx shadewalk migrate --engine ept-pml -w key-value --bandwidth 10Gbit --downtime 300ms
+  npx shadewalk migrate --engine ept-pml,ept-wp -w hot-write --bandwidth 40Gbit --downtime 1ms --bandwidth-window 0ms
+  npx shadewalk migrate -w hot-write --auto-converge --throttle-period 1ms --out /tmp/migration
+  npx shadewalk migrate --sweep migration --out results/migration`;
+
+type MigrateOptions = ReturnType<ReturnType<typeof createCommand>["opts"]>;
+
+interface Asked {
+  readonly points: readonly MigrationKey[];
+  readonly machines: Readonly<Record<string, SweepMachine>>;
+  readonly config: unknown;
+  /** Files that were read. */
+  readonly files: readonly (readonly [name: string, path: string])[];
+}
+
+export const migrate = () =>
+  createCommand().action(async (options) => {
+    const { workers, check, quiet, out, sweep } = options;
+    const { points, machines, config, files } =
+      sweep === undefined ? askedOf(options) : sweepOf(sweep);
+    const abort = new AbortController();
+    process.once("SIGINT", () => abort.abort());
+    const progress = createProgress({
+      unit: "migrations",
+      count: points.length,
+      weight: points.reduce((sum, key) => sum + pointWeight(key), 0),
+      quiet,
+      stream: process.stderr,
+    });
+    const results = await runMigrations({
+      points,
+      machines,
+      workers,
+      check,
+      signal: abort.signal,
+      onFinished: ({ key, accesses }) =>
+        progress.add({ count: 1, weight: pointWeight(key), accesses }),
+    });
+    progress.finish();
+    if (results.length < points.length) throw new ConfigError("migrate: interrupted");
+    console.log(migrationText(results, process.stdout.columns || 160));
+    if (out === undefined) return;
+    const inputs = await Promise.all(files.map(([name, path]) => hashFile(name, path)));
+    await writeMigrations({ folder: out, results, config, inputs });
+    const pictures = await drawCharts(out, migrationCharts(results));
+    console.log(`\n${out}/: ${migrationTables.join(", ")}, ${pictures.length} chart files`);
+  });
+
+function sweepOf(nameOrPath: string): Asked {
+  const { name, path, points, machines, declared } = readMigrationSweep(nameOrPath, catalogue);
+  return { points, machines, config: declared, files: [[`sweep ${name}`, path]] };
+}
+
+function askedOf(options: MigrateOptions): Asked {
+  const { engine: engines, workload, param = [], preset, backing, levels, seed } = options;
+  const source = pick(catalogue.workloads, workload, "workload");
+  const params = readParams(source, param);
+  const migration = fullSettings(options);
+  const points = engines.map((engine, id): MigrationKey => {
+    const problem = engineProblem(engine, migration);
+    if (problem !== undefined) throw new ConfigError(`--engine ${problem}`);
+    const host = { preset, backing, ...levelsOf(levels), seed };
+    return { id, engine, workload, params, ...host, migration };
+  });
+  const like = { preset: pick(catalogue.presets, preset, "preset"), like: preset };
+  return { points, machines: { [preset]: like }, config: { engines, migration }, files: [] };
+}
