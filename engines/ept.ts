@@ -7,7 +7,7 @@
  * Source: SDM vol. 3C 29.3 "The Extended Page Table Mechanism (EPT)"; KVM `kvm_tdp_page_fault`.
  */
 import type { Gfn } from "../machine/address.ts";
-import { D, EPT_D, PS, W } from "../machine/entry.ts";
+import { A, D, EPT_A, EPT_D, PS, W } from "../machine/entry.ts";
 import type { Controls, HostEvent, NestedPaging, VmExit } from "../machine/exit.ts";
 import type { Hypervisor, VirtualCpu } from "../machine/hypervisor.ts";
 import type { Machine } from "../machine/machine.ts";
@@ -15,8 +15,16 @@ import { nestedControls } from "./controls.ts";
 import type { DirtyTracker, LoggedTables } from "./dirty/tracker.ts";
 import { noTracker } from "./dirty/tracker.ts";
 import type { EngineFactory } from "./engine.ts";
-import { createHostMemory, neighboursIn } from "./host-memory.ts";
-import { findPlace, forEachLeaf, makePlace, type RadixTree, splitLeaf } from "./radix.ts";
+import { createHostMemory } from "./host-memory.ts";
+import { neighboursIn } from "./host/notifier.ts";
+import {
+  findPlace,
+  forEachLeaf,
+  makePlace,
+  type RadixTree,
+  splitLeaf,
+  takeAccessed,
+} from "./radix.ts";
 
 /** Read, write, execute in EPT; present, write, user in NPT: the same three bits. */
 const allRights = 7;
@@ -45,6 +53,7 @@ export function createNested(
   const nested: NestedPaging = { root: tree.root, levels: tree.levels, format, accessedDirty };
   const controls = nestedControls(nested, options.preset.vpid);
   const leafFlags = format === "ept" ? allRights | writeBack : allRights;
+  const accessedBit = format === "ept" ? EPT_A : A;
   const dirtyBit = format === "ept" ? EPT_D : D;
 
   function setFlags(gfn: Gfn, change: (low: number) => number): boolean {
@@ -60,7 +69,7 @@ export function createNested(
   function map(gfn: Gfn, isWrite: boolean, vcpu: VirtualCpu): void {
     const pfn = memory.touch(gfn);
     const isWritable = isWrite || tracker.mayMapWritable(gfn);
-    const flags = isWritable ? leafFlags : leafFlags & ~W;
+    const flags = isWritable && memory.isWritable(gfn) ? leafFlags : leafFlags & ~W;
     vcpu.ledger.entriesFilled += 1;
     if (memory.orderOf(gfn) === 9 && !tracker.isLogged(gfn)) {
       const first = gfn - (gfn % 512);
@@ -79,6 +88,7 @@ export function createNested(
     const { gfn } = exit;
     const isWrite = exit.access === "write";
     memory.check(gfn, exit.vpn);
+    if (isWrite) memory.makeWritable(gfn);
     const { table, index } = findPlace(tree, gfn);
     const isMapped = (bytes.readLow(table, index) & allRights) !== 0;
     if (isWrite) tracker.wrote(gfn);
@@ -137,6 +147,16 @@ export function createNested(
     flush();
   }
 
+  /** Without A bits the leaf goes, and its next use exits: what KVM's access tracking does. */
+  function age(gfn: Gfn): boolean {
+    const place = findPlace(tree, gfn);
+    if ((bytes.readLow(place.table, place.index) & allRights) === 0) return false;
+    if (accessedDirty) return takeAccessed(bytes, [place], accessedBit);
+    bytes.write(place.table, place.index, 0, 0);
+    firstLedger().entriesDropped += 1;
+    return true;
+  }
+
   function reclaim(start: Gfn, frames: number): void {
     for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) {
       const found = findPlace(tree, gfn);
@@ -150,7 +170,7 @@ export function createNested(
     flush();
   }
 
-  memory.attach({ unmap });
+  memory.attach({ unmap, age, flush });
   return {
     memory,
     boot(vcpu, cr3) {
@@ -158,6 +178,7 @@ export function createNested(
       vcpu.setHardwareRoot(cr3.root, cr3.pcid);
     },
     exit(exit, vcpu) {
+      memory.balance();
       tracker.exited(vcpu);
       if (exit.reason === "ept-violation") violation(exit, vcpu);
       return "resume";
@@ -174,7 +195,11 @@ export function createNested(
           reclaim(event.start, event.frames);
           return [];
         case "evict":
-          memory.evict(event.start, event.frames);
+        case "snapshot":
+        case "snapshot-drop":
+        case "merge":
+        case "memory-limit":
+          memory.answer(event);
           return [];
         case "vcpu-run":
           return [];

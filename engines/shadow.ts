@@ -9,7 +9,7 @@
  */
 import type { Gfn, Pfn, Vpn } from "../machine/address.ts";
 import { indexAt } from "../machine/address.ts";
-import { frameOf, P, PF_FETCH, PF_USER, PF_WRITE } from "../machine/entry.ts";
+import { A, frameOf, P, PF_FETCH, PF_USER, PF_WRITE } from "../machine/entry.ts";
 import type { Registers, Resolution, VmExit } from "../machine/exit.ts";
 import type { Hypervisor, VirtualCpu } from "../machine/hypervisor.ts";
 import type { Machine } from "../machine/machine.ts";
@@ -17,9 +17,11 @@ import { shadowControls } from "./controls.ts";
 import { type DirtyTracker, type LoggedTables, noTracker } from "./dirty/tracker.ts";
 import type { EngineFactory, ShadowInspect } from "./engine.ts";
 import { ACC_WRITE, createWalk, walkGuest, type WalkHost, type WalkRequest } from "./guest-walk.ts";
-import { createHostMemory, neighboursIn } from "./host-memory.ts";
-import { findPlace } from "./radix.ts";
-import { type ShadowTable, ShadowTables } from "./shadow/tables.ts";
+import { createHostMemory, isMemoryEvent } from "./host-memory.ts";
+import { neighboursIn } from "./host/notifier.ts";
+import { findPlace, takeAccessed } from "./radix.ts";
+import type { ShadowTable } from "./shadow/parts.ts";
+import { ShadowTables } from "./shadow/tables.ts";
 
 type PageFaultExit = Extract<VmExit, { reason: "page-fault" }>;
 
@@ -120,6 +122,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
     }
     const { gfn } = walk;
     if (exit.store !== null) {
+      memory.makeWritable(gfn);
       if (tables.isTable(gfn) && isTableStill(exit, gfn)) {
         emulate(exit, vcpu, gfn);
         return "emulated";
@@ -189,6 +192,10 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
     }
   }
 
+  function age(gfn: Gfn): boolean {
+    return takeAccessed(bytes, tables.leavesOf(gfn), A);
+  }
+
   function unmap(start: Gfn, frames: number): void {
     for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) {
       const first = (gfn - (gfn % 512)) as Gfn;
@@ -210,7 +217,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
     }
   }
 
-  memory.attach({ unmap });
+  memory.attach({ unmap, age, flush: flushAlways });
   return {
     memory,
     boot(vcpu, _cr3, registers) {
@@ -219,6 +226,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
     },
     exit(exit, vcpu) {
       serving = vcpu.ledger;
+      memory.balance();
       tracker.exited(vcpu);
       const resolution = answer(exit, vcpu);
       flushIfNeeded();
@@ -228,7 +236,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
       if (event.kind === "dirty-log-on") tracker.start(logged, event.start, event.frames);
       else if (event.kind === "dirty-log-off") tracker.stop();
       else if (event.kind === "reclaim") reclaim(event.start, event.frames);
-      else if (event.kind === "evict") memory.evict(event.start, event.frames);
+      else if (isMemoryEvent(event)) memory.answer(event);
       const report = event.kind === "dirty-log-get" ? tracker.collect() : [];
       serving.dirtyPagesReported += report.length;
       flushIfNeeded();

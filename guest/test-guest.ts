@@ -59,6 +59,7 @@ export function testGuest(options: Partial<KernelOptions> = {}, guestFrames = 81
     memory: {
       frames: machine.guestFrames,
       touch: pfnOf,
+      touchForWrite: pfnOf,
       readLow: (gfn, index) => memory.readLow(pfnOf(gfn), index),
       readHigh: (gfn, index) => memory.readHigh(pfnOf(gfn), index),
       write: (gfn, index, low, high) => memory.write(pfnOf(gfn), index, low, high),

@@ -83,6 +83,11 @@ export const counterNames = [
   "hostFaults",
   "hostMajorFaults",
   "hostSwapOuts",
+  "framesShared",
+  "sharesBroken",
+  "sharesReused",
+  "framesScanned",
+  "framesMerged",
   "remoteFlushes",
   "pmlAppends",
   "pmlDrains",
@@ -109,6 +114,8 @@ export const counterNames = [
   "shadowPagesUnsyncNow",
   "leafEntries4kNow",
   "leafEntries2mNow",
+  "framesSavedNow",
+  "framesSavedPeak",
 ] as const;
 
 export type CounterName = (typeof counterNames)[number];
@@ -119,6 +126,8 @@ const gauges: ReadonlySet<CounterName> = new Set<CounterName>([
   "shadowPagesUnsyncNow",
   "leafEntries4kNow",
   "leafEntries2mNow",
+  "framesSavedNow",
+  "framesSavedPeak",
 ]);
 
 export function createLedger(): Ledger {

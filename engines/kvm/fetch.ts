@@ -30,6 +30,8 @@ export function fetch(vm: Vm, request: FetchRequest): LeafOutcome {
   const { vpn, walk } = request;
   let page = request.root;
   while (page.key.level > walk.level) page = indirectChild(vm, page, request);
+  // How large the host's page is, its first touch decides.
+  const pfn = vm.guest.touch(walk.gfn);
   const level = mappingLevel(vm, walk.gfn, walk.level);
   page.floods = 0;
   while (page.key.level > level) {
@@ -39,7 +41,8 @@ export function fetch(vm: Vm, request: FetchRequest): LeafOutcome {
   const base = largeBase(walk.gfn, level);
   const wish = {
     gfn: base,
-    pfn: pfnOf(vm, walk.gfn, level),
+    // First host frame of the mapping; large host pages are contiguous.
+    pfn: (pfn - (walk.gfn % 512 ** (level - 1))) as Pfn,
     access: walk.access,
     cause: "fault",
   } as const;
@@ -51,12 +54,6 @@ export function fetch(vm: Vm, request: FetchRequest): LeafOutcome {
 
 function largeBase(gfn: Gfn, level: number): Gfn {
   return (gfn - (gfn % 512 ** (level - 1))) as Gfn;
-}
-
-/** First host frame of the mapping; large host pages are contiguous. */
-function pfnOf(vm: Vm, gfn: Gfn, level: number): Pfn {
-  const pfn = vm.guest.touch(gfn);
-  return (pfn - (gfn % 512 ** (level - 1))) as Pfn;
 }
 
 /** How large the frame may be mapped, given the guest's own page size. */

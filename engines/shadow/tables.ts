@@ -9,33 +9,10 @@
  * Source: Adams & Agesen 2006, section 2.3 "Traces"; SDM vol. 3C 33.3 "Memory Virtualization".
  */
 import type { Gfn, Pfn } from "../../machine/address.ts";
-import type { Ledger } from "../../machine/counters.ts";
 import { A, D, frameOf, highHalf, lowHalf, NX_HIGH, P, PS, U, W } from "../../machine/entry.ts";
-import type { PhysicalMemory } from "../../machine/memory.ts";
 import { hasReserved } from "../guest-walk.ts";
-import type { HostMemory } from "../host-memory.ts";
 import { FrameMap } from "./frame-map.ts";
-
-export interface ShadowTable {
-  readonly id: number;
-  /** The guest table mirrored; for a direct table, the first frame that it maps. */
-  readonly gfn: Gfn;
-  readonly level: number;
-  readonly isDirect: boolean;
-  readonly pfn: Pfn;
-  /** Entries that link here, packed as id * 512 + index. */
-  readonly parents: Set<number>;
-}
-
-export interface ShadowParts {
-  readonly bytes: PhysicalMemory;
-  readonly memory: HostMemory;
-  /** May a leaf for `gfn` be writable, as far as dirty tracking is concerned? */
-  readonly mayMapWritable: (gfn: Gfn) => boolean;
-  /** Must `gfn` be mapped by 4 KiB, as far as dirty tracking is concerned? */
-  readonly isLogged: (gfn: Gfn) => boolean;
-  readonly ledger: () => Ledger;
-}
+import type { ShadowParts, ShadowTable } from "./parts.ts";
 
 export class ShadowTables {
   /** A writable mapping or a table went away: cached translations must go before the guest runs on. */
@@ -187,6 +164,14 @@ export class ShadowTables {
     return huge;
   }
 
+  /** Every leaf that maps the frame, of either size. */
+  leavesOf(gfn: Gfn): { readonly table: Pfn; readonly index: number }[] {
+    const first = (gfn - (gfn % 512)) as Gfn;
+    return [...this.leaves.of(gfn), ...this.hugeLeaves.of(first)].map((place) => {
+      return { table: this.byId.get(Math.floor(place / 512))!.pfn, index: place % 512 };
+    });
+  }
+
   forEachMapped(start: Gfn, frames: number, visit: (gfn: Gfn) => void): void {
     for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) {
       if (this.leaves.of(gfn).length > 0) visit(gfn);
@@ -225,8 +210,8 @@ export class ShadowTables {
 
   private setLeaf(table: ShadowTable, index: number, { gfn, rights, nx }: Leaf): void {
     const { bytes, memory, mayMapWritable, ledger } = this.parts;
-    const isReadOnly = this.isTable(gfn) || !mayMapWritable(gfn);
     const pfn = memory.touch(gfn);
+    const isReadOnly = this.isTable(gfn) || !mayMapWritable(gfn) || !memory.isWritable(gfn);
     this.drop(table, index);
     bytes.write(
       table.pfn,
@@ -245,7 +230,8 @@ export class ShadowTables {
     const fits = table.level === 2 && memory.orderOf(gfn) === 9;
     if (fits && !isLogged(gfn) && !this.holdsTable(gfn)) {
       this.drop(table, index);
-      bytes.write(table.pfn, index, lowHalf(pfn, rights | PS), highHalf(pfn, nx));
+      const allowed = memory.isWritable(gfn) ? rights : rights & ~W;
+      bytes.write(table.pfn, index, lowHalf(pfn, allowed | PS), highHalf(pfn, nx));
       this.hugeLeaves.add(gfn, table.id * 512 + index);
       ledger().entriesFilled += 1;
       return;

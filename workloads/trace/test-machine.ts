@@ -53,6 +53,7 @@ export function bareMetal(machine: Machine, controls: Partial<Controls> = {}): B
     memory: {
       frames: machine.guestFrames,
       touch: pfnOf,
+      touchForWrite: pfnOf,
       readLow: (gfn, index) => memory.readLow(pfnOf(gfn), index),
       readHigh: (gfn, index) => memory.readHigh(pfnOf(gfn), index),
       write(gfn, index, low, high) {
