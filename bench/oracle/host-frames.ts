@@ -86,6 +86,11 @@ export class HostFrames {
     return this.claims.count(pfn) > 1;
   }
 
+  /** Stores from now on make versions after this one. */
+  diverge(version: number): void {
+    this.lastVersion = version;
+  }
+
   /** The memory of another guest as it is now is this one's too: a clone. The host says where its pages lie. */
   inherit(other: HostFrames): void {
     this.versions.set(other.versions);

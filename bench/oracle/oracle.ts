@@ -65,6 +65,12 @@ export function attachOracle(
   machine.hostObserver = oracle.sharing;
   // Bare metal has no host: what one would do to a guest does not happen.
   if (options.native) return oracle;
+  followHost(oracle, hypervisor);
+  return oracle;
+}
+
+/** The oracle hears of what this hypervisor is asked to do. */
+export function followHost(oracle: Oracle, hypervisor: Hypervisor): void {
   const host = hypervisor.host.bind(hypervisor);
   hypervisor.host = (event) => {
     oracle.hostActs(event);
@@ -72,7 +78,6 @@ export function attachOracle(
     oracle.hostActed(event, reported);
     return reported;
   };
-  return oracle;
 }
 
 export class Oracle implements Observer {
