@@ -151,7 +151,7 @@ export class AccessUnit {
     this.ledger.emulatedStores += 1;
     this.ledger.accesses += 1;
     this.ledger.stores += 1;
-    const pfn = this.hypervisor.memory.touch(gfn);
+    const pfn = this.hypervisor.memory.touchForWrite(gfn);
     this.observer?.emulated(this.id, { vpn: exit.vpn, high: this.stoppedHigh, gfn, pfn });
     this.completeStore(pfn);
   }
