@@ -2,8 +2,9 @@
  * Rows of `shadewalk share` for a terminal: a table per scenario, engines below each other.
  */
 import { scenarios } from "../bench/sharing/index.ts";
+import type { SharingAnswer } from "../bench/sharing/answers.ts";
 import type { ShareRow } from "../bench/sharing/share.ts";
-import { gridLines } from "../report/text-grid.ts";
+import { gridLines, wrapWords } from "../report/text-grid.ts";
 
 interface Column {
   readonly header: readonly string[];
@@ -66,4 +67,18 @@ function whole(count: number): string {
 
 function mebibytes(frames: number): string {
   return (frames / 256).toFixed(1);
+}
+
+/** Claims one below the other, each with its number, its directions and where to look. */
+export function answersText(answers: readonly SharingAnswer[]): string {
+  return answers
+    .flatMap(({ title, claim, number, evidence, checks }) => [
+      title,
+      ...wrapWords(claim.join(""), 100),
+      ...wrapWords(number.join(""), 100).map((line) => `  ${line}`),
+      ...checks.map(({ direction, holds }) => `  ${holds ? "holds" : "FAILS"}: ${direction}`),
+      `  ${evidence.join("")}`,
+      "",
+    ])
+    .join("\n");
 }

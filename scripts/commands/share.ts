@@ -6,7 +6,8 @@ import { pick } from "../../bench/config-error.ts";
 import { levelPairNames, levelsOf } from "../../bench/levels.ts";
 import { readParams } from "../../bench/params.ts";
 import { scenarioNames, share as runShare } from "../../bench/sharing/share.ts";
-import { shareText } from "../share-text.ts";
+import { sharingAnswers } from "../../bench/sharing/answers.ts";
+import { answersText, shareText } from "../share-text.ts";
 import { nameList, oneOf, seedMax, wholeNumber } from "./options.ts";
 
 const engineDefaults = ["shadow", "shadow-lazy", "ept"];
@@ -54,6 +55,7 @@ export const share = () =>
     )
     .option("-s, --seed <n>", "decides every random choice", wholeNumber("--seed", 0, seedMax), 1)
     .option("--check", "oracles on every guest: translations, contents, isolation", false)
+    .option("--answers", "print what sharing costs as claims with numbers, nothing else", false)
     .option("--csv", "print comma-separated values", false)
     .addHelpText(
       "after",
@@ -70,18 +72,27 @@ key-value server has ${serverParams.join(", ")}.
 
 Examples:
   npx shadewalk share
+  npx shadewalk share --answers
   npx shadewalk share snapshot --backing 2m --engines shadow,ept,ept-wp
   npx shadewalk share overcommit --limit 50 --check
   npx shadewalk share clone --guests 8 --csv > clones.csv`,
     )
     .action(async (chosen, options) => {
+      if (options.answers) {
+        console.log(answersText(await sharingAnswers()));
+        return;
+      }
       const read = nameList("scenarios", scenarioNames);
       const scenarios = chosen === "all" ? scenarioNames : (read(chosen) as typeof scenarioNames);
       const { workload, param, every, limit, levels, csv, ...rest } = options;
       const source = pick(catalogue.workloads, workload, "workload");
       const words = param ?? (workload === "key-value" ? serverParams : []);
       const rows = await runShare({
-        ...rest,
+        engines: rest.engines,
+        preset: rest.preset,
+        backing: rest.backing,
+        seed: rest.seed,
+        check: rest.check,
         ...levelsOf(levels),
         scenarios,
         workload,
