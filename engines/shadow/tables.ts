@@ -239,12 +239,8 @@ export class ShadowTables {
     const isKnown = this.leaves.frameAt(place) === gfn;
     if (isKnown) ledger().entriesDropped += 1;
     else this.drop(table, index);
-    bytes.write(
-      table.pfn,
-      index,
-      lowHalf(pfn, isReadOnly ? rights & ~W : rights),
-      highHalf(pfn, nx),
-    );
+    const low = lowHalf(pfn, isReadOnly ? rights & ~W : rights);
+    bytes.write(table.pfn, index, low, highHalf(pfn, nx));
     if (!isKnown) this.leaves.add(gfn, place);
     ledger().entriesFilled += 1;
   }
