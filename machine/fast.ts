@@ -1689,7 +1689,7 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
               metas[v] = meta;
               heads[set] = v;
               if (meta >>> guestShift !== order) noteFragment(vLow, meta, order);
-              if (state[SIZES] === 0 || order !== 0) noteSize(order, vLow >>> 9);
+              if ((state[SIZES]! & 1) === 0 || order !== 0) noteSize(order, vLow >>> 9);
               l1Frames[w] = state[W_FRAME]!;
               tagsLow[w] = tag;
               tagsHigh[w] = tagHigh;
