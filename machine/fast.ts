@@ -13,10 +13,10 @@
  *   the buffer at each access, and of one it need not twice (L1 hit 14.1 to 12.4 ns);
  * - a hint table finds the L1 way without a search, checked by tag, so it changes nothing (11.8 to 3.9 ns);
  * - chains by hash lead to the one STLB or nested TLB entry, or prove that there is none; recency is a ring;
- *   rights are one mask per way; L1's victim is found without a branch (STLB hit, over C: 1.9 to 1.0);
+ *   rights are one mask per way; L1's victim is found without a branch (STLB hit, over C: 1.9 to 1.1);
  * - `PhysicalMemory.next` saves a dependent load per nested reference (81 to 65 ns per 2D walk), beside the leaf
  *   of a guest table too;
- * - a walk is two functions, the nested one with its TLB (2M nested, over C: 2.1 to 1.2 with the chains above);
+ * - a walk is two functions, the nested one with its TLB (2M nested, over C: 4.1 to 1.5 with the chains);
  * - pages of one size go by one search, as do 4 KiB pages where no large page was cached (native uniform 2x);
  * - a full flush renames the context instead of clearing arrays: stale entries are older than any fresh one,
  *   so true LRU evicts them first and no counter can tell the difference.
