@@ -82,6 +82,9 @@ export const events = {
     fault: { counters: ["hostFaults"], category: "host" },
     majorFault: { counters: ["hostMajorFaults"], category: "host" },
     swapOut: { counters: ["hostSwapOuts"], category: "host" },
+    frameShared: { counters: ["framesShared"], category: "host" },
+    shareBroken: { counters: ["sharesBroken"], category: "host" },
+    shareReused: { counters: ["sharesReused"], category: "host" },
   },
 } as const satisfies Record<string, Record<string, Event>>;
 

@@ -112,6 +112,8 @@ export function bootGuest(key: PointKey, boot: GuestBoot): BootedGuest {
     finish(about) {
       assert(setup !== null, `workload ${key.workload}: it never says where its set-up ends`);
       const end = machine.snapshot();
+      oracle?.sharing.checkTables();
+      oracle?.sharing.checkSnapshot();
       const regions = {
         setup: regionBetween(null, setup),
         measured: regionBetween(setup, end),

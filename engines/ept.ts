@@ -7,7 +7,7 @@
  * Source: SDM vol. 3C 29.3 "The Extended Page Table Mechanism (EPT)"; KVM `kvm_tdp_page_fault`.
  */
 import type { Gfn } from "../machine/address.ts";
-import { D, EPT_D, PS, W } from "../machine/entry.ts";
+import { A, D, EPT_A, EPT_D, PS, W } from "../machine/entry.ts";
 import type { Controls, HostEvent, NestedPaging, VmExit } from "../machine/exit.ts";
 import type { Hypervisor, VirtualCpu } from "../machine/hypervisor.ts";
 import type { Machine } from "../machine/machine.ts";
@@ -16,7 +16,8 @@ import type { DirtyTracker, LoggedTables } from "./dirty/tracker.ts";
 import { nestedTables } from "./dirty/nested-tables.ts";
 import { noTracker } from "./dirty/tracker.ts";
 import type { EngineFactory } from "./engine.ts";
-import { createHostMemory, neighboursIn } from "./host-memory.ts";
+import { createHostMemory, isMemoryEvent } from "./host-memory.ts";
+import { neighboursIn } from "./host/notifier.ts";
 import {
   type EntryPlace,
   findPlace,
@@ -24,6 +25,7 @@ import {
   makePlace,
   type RadixTree,
   splitLeaf,
+  takeAccessed,
 } from "./radix.ts";
 
 /** Read, write, execute in EPT; present, write, user in NPT: the same three bits. */
@@ -53,6 +55,7 @@ export function createNested(
   const nested: NestedPaging = { root: tree.root, levels: tree.levels, format, accessedDirty };
   const controls = nestedControls(nested, options.preset.vpid);
   const leafFlags = format === "ept" ? allRights | writeBack : allRights;
+  const accessedBit = format === "ept" ? EPT_A : A;
   const dirtyBit = format === "ept" ? EPT_D : D;
   /** D in a leaf whose write the log knows: silicon need not tell it again (KVM `make_spte` sets it too). */
   const known = accessedDirty ? dirtyBit : 0;
@@ -70,7 +73,7 @@ export function createNested(
     const pfn = memory.touch(gfn);
     const isLogged = tracker.isLogged(gfn);
     const isWritable = isWrite || tracker.mayMapWritable(gfn);
-    const flags = isWritable ? leafFlags : leafFlags & ~W;
+    const flags = isWritable && memory.isWritable(gfn) ? leafFlags : leafFlags & ~W;
     vcpu.ledger.entriesFilled += 1;
     if (memory.orderOf(gfn) === 9 && !tracker.needsSmall(gfn)) {
       const first = gfn - (gfn % 512);
@@ -89,6 +92,7 @@ export function createNested(
     const { gfn } = exit;
     const isWrite = exit.access === "write";
     memory.check(gfn, exit.vpn);
+    if (isWrite) memory.makeWritable(gfn);
     const place = findPlace(tree, gfn);
     const isMapped = (bytes.readLow(place.table, place.index) & allRights) !== 0;
     if (isWrite) tracker.wrote(gfn, vcpu);
@@ -134,6 +138,16 @@ export function createNested(
     flush();
   }
 
+  /** Without A bits the leaf goes, and its next use exits: what KVM's access tracking does. */
+  function age(gfn: Gfn): boolean {
+    const place = findPlace(tree, gfn);
+    if ((bytes.readLow(place.table, place.index) & allRights) === 0) return false;
+    if (accessedDirty) return takeAccessed(bytes, [place], accessedBit);
+    bytes.write(place.table, place.index, 0, 0);
+    ledger().entriesDropped += 1;
+    return true;
+  }
+
   function reclaim(start: Gfn, frames: number): void {
     for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) {
       tracker.unmapping(gfn);
@@ -149,6 +163,10 @@ export function createNested(
   }
 
   function host(event: HostEvent): readonly Gfn[] {
+    if (isMemoryEvent(event)) {
+      memory.answer(event);
+      return [];
+    }
     switch (event.kind) {
       case "dirty-log-on":
         tracker.start(tables, event);
@@ -162,9 +180,6 @@ export function createNested(
       case "reclaim":
         reclaim(event.start, event.frames);
         return [];
-      case "evict":
-        memory.evict(event.start, event.frames);
-        return [];
       case "vcpu-run":
         return [];
       case "dirty-log-get": {
@@ -175,7 +190,7 @@ export function createNested(
     }
   }
 
-  memory.attach({ unmap });
+  memory.attach({ unmap, age, flush });
   return {
     memory,
     boot(vcpu, cr3) {
@@ -183,6 +198,7 @@ export function createNested(
       vcpu.setHardwareRoot(cr3.root, cr3.pcid);
     },
     exit(exit, vcpu) {
+      memory.balance();
       serving = vcpu;
       tracker.exited(vcpu);
       if (exit.reason === "ept-violation") violation(exit, vcpu);

@@ -1,170 +1,246 @@
 /**
  * Guest memory on its way through a type-2 hypervisor: GPA, memslot, HVA, host page table, HPA.
  *
- * The host's own table is bytes in host memory like every other. A page's first touch takes a host fault,
- * which places it where `Machine.placement` says, 4 KiB or 2 MiB at a time. A frame that the host takes away
- * comes back elsewhere, at the next touch; one that it swaps out comes back with its contents, by a major fault.
+ * A page's first touch takes a host fault, which places it where `Machine.placement` says, 4 KiB or 2 MiB at a
+ * time. A frame that the host takes away comes back elsewhere, at the next touch; one that it swaps out comes
+ * back with its contents, by a major fault. Pages may share a frame: with a snapshot, a clone, each other. Then
+ * the host's table maps them read-only, engines map them so too, and `makeWritable` breaks the share.
  *
- * Source: KVM `gfn_to_pfn`, Documentation/virt/kvm/locking.rst on mmu notifiers; Linux mm/vmscan.c, mm/memory.c.
+ * Source: KVM `__gfn_to_pfn_memslot` (write faults get the page for writing, read faults map what the host's
+ * entry allows), `kvm_mmu_notifier_invalidate_range_start`; Linux mm/memory.c.
  */
-import { type Gfn, indexAt, type Pfn, type Vpn } from "../machine/address.ts";
+import type { Gfn, Pfn, Vpn } from "../machine/address.ts";
 import { assert } from "../machine/assert.ts";
-import { A, D, frameOf, P, PS, U, W } from "../machine/entry.ts";
-import type { GuestMemory } from "../machine/hypervisor.ts";
+import type { HostEvent } from "../machine/exit.ts";
+import type { GuestMemory, Hypervisor } from "../machine/hypervisor.ts";
 import type { Machine } from "../machine/machine.ts";
-import type { FrameContents } from "../machine/memory.ts";
 import { OutsideMemory } from "../machine/outside-memory.ts";
-import { type EntryPlace, findPlace, makePlace, type RadixTree, splitLeaf } from "./radix.ts";
+import { createMerger, type Mergeable } from "./host/merger.ts";
+import type { MmuNotifier } from "./host/notifier.ts";
+import { framesOf, releasePages, sharePages, type SharedPages } from "./host/shared.ts";
+import { Swap } from "./host/swap.ts";
+import { HostTable } from "./host/table.ts";
 
-/** A page on the swap device, and the frame that it left. */
-interface Swapped {
-  readonly pfn: Pfn;
-  readonly contents: FrameContents;
+/** What the host does to the pages themselves, whatever engine maps them. */
+const memoryEvents = ["evict", "snapshot", "snapshot-drop", "merge", "memory-limit"] as const;
+
+export type MemoryEvent = Extract<HostEvent, { readonly kind: (typeof memoryEvents)[number] }>;
+
+export function isMemoryEvent(event: HostEvent): event is MemoryEvent {
+  return (memoryEvents as readonly string[]).includes(event.kind);
 }
 
-/** Host-virtual page at which the VMM maps the guest's one memslot: 0x7f0000000000. */
-const slotHva = 0x7_f000_0000;
-
-const hostFlags = P | W | U | A | D;
-
-/** What the host tells an engine before it changes what lies behind guest frames (Linux: an mmu notifier). */
-export interface MmuNotifier {
-  /** Every mapping of these frames goes, and whatever a vCPU has cached of it. */
-  unmap(start: Gfn, frames: number): void;
-}
-
-export interface HostMemory extends GuestMemory {
+export interface HostMemory extends GuestMemory, Mergeable {
   /** The engine that maps this memory; once, before anything is mapped. */
   attach(notifier: MmuNotifier): void;
-  /** The frame behind `gfn`, or -1 when it was never touched. */
+  /** The frame behind `gfn`, or -1 when it was never touched or is swapped out. */
   pfnOf(gfn: Gfn): Pfn | -1;
   /** Size of the host page behind `gfn`: 0 is 4 KiB or nothing yet, 9 is 2 MiB. Touch first. */
   orderOf(gfn: Gfn): 0 | 9;
+  /** May `gfn`, once touched, be mapped writable? Not while it shares its frame. */
+  isWritable(gfn: Gfn): boolean;
+  /** Somebody is about to store: a shared page gets a frame of its own, with the same contents. */
+  makeWritable(gfn: Gfn): void;
   /** The host takes the frame away; its contents are lost. */
   reclaim(gfn: Gfn): void;
-  /** The host swaps the frames out: unmapped everywhere, contents kept. */
-  evict(start: Gfn, frames: number): void;
   /** Throws `OutsideMemory` when the guest has no such frame. `vpn` is the access, for the message. */
   check(gfn: Gfn, vpn: Vpn): void;
+  /** Called at every VM exit before it is answered: what memory pressure asks for is done. */
+  balance(): void;
+  answer(event: MemoryEvent): void;
+
+  /** A hold on all pages, for a clone's `adopt`. */
+  share(): SharedPages;
+  /** Starts with the pages of another guest. Only while nothing is backed. */
+  adopt(pages: SharedPages): void;
+}
+
+/** The memory behind an engine's guest; null on bare metal, where nothing is behind it. */
+export function hostMemoryOf({ memory }: Hypervisor): HostMemory | null {
+  return "adopt" in memory ? (memory as HostMemory) : null;
 }
 
 export function createHostMemory(machine: Machine): HostMemory {
   const { memory, guestFrames, placement } = machine;
+  const [first] = machine.vcpus;
+  assert(first !== undefined, "host memory: a machine without a vCPU");
+  const { ledger } = first;
   const isHuge = machine.options.backing === "2m";
-  const tree: RadixTree = { memory, root: memory.allocateTable(), levels: 4 };
+  const table = new HostTable(memory);
   const reclaimed = new Set<Gfn>();
-  const swapped = new Map<Gfn, Swapped>();
-  let notifier: MmuNotifier | null = null;
-  const hvaOf = (gfn: Gfn): number => slotHva + gfn;
-  const ledger = machine.vcpus[0]?.ledger;
-
-  /** Tables of 2 MiB entries by gigabyte of guest memory: such a table, once there, stays. */
-  const middles: Pfn[] = [];
-
-  function middleOf(gfn: Gfn): Pfn | -1 {
-    const gigabyte = Math.floor(gfn / 512 ** 2);
-    const known = middles[gigabyte];
-    if (known !== undefined) return known;
-    if (findPlace(tree, hvaOf(gfn)).level > 2) return -1;
-    const { table } = makePlace(tree, hvaOf(gfn), 2);
-    middles[gigabyte] = table;
-    return table;
-  }
-
-  /** Every read of a guest table asks this, so it starts two levels from the leaf (a quarter of a trapped store). */
-  function pfnOf(gfn: Gfn): Pfn | -1 {
-    const middle = middleOf(gfn);
-    if (middle === -1) return -1;
-    const above = indexAt(hvaOf(gfn), 2);
-    const link = memory.readLow(middle, above);
-    if ((link & P) === 0) return -1;
-    const frame = frameOf(link, memory.readHigh(middle, above));
-    if ((link & PS) !== 0) return (frame + (gfn % 512)) as Pfn;
-    const index = indexAt(hvaOf(gfn), 1);
-    const low = memory.readLow(frame as Pfn, index);
-    return (low & P) === 0 ? -1 : (frameOf(low, memory.readHigh(frame as Pfn, index)) as Pfn);
-  }
-
-  /** Model: a page comes back to the frame that it left, so that placement stays a function of its number. */
-  function swapIn(gfn: Gfn, { pfn, contents }: Swapped): Pfn {
-    if (ledger !== undefined) ledger.hostMajorFaults += 1;
-    swapped.delete(gfn);
-    memory.fill(pfn, contents);
-    const place = makePlace(tree, hvaOf(gfn), 1);
-    memory.writeEntry(place.table, place.index, pfn, hostFlags);
-    host.onReturn?.(gfn);
-    return pfn;
-  }
+  const merger = createMerger(memory);
+  let engine: MmuNotifier | null = null;
+  let snapshot: SharedPages | null = null;
+  const notifier = (): MmuNotifier => {
+    assert(engine !== null, "host memory: changes before an engine is attached");
+    return engine;
+  };
+  const swap = new Swap({
+    memory,
+    table,
+    frames: guestFrames,
+    ledger,
+    notifier,
+    unshare: copyAway,
+    onReturn: (gfn) => host.onReturn?.(gfn),
+  });
 
   function hostFault(gfn: Gfn): Pfn {
-    const away = swapped.get(gfn);
-    if (away !== undefined) return swapIn(gfn, away);
-    if (ledger !== undefined) ledger.hostFaults += 1;
+    if (swap.has(gfn)) return swap.in(gfn);
+    ledger.hostFaults += 1;
     if (isHuge && !reclaimed.has(gfn)) {
-      const first = (gfn - (gfn % 512)) as Gfn;
-      const place = makePlace(tree, hvaOf(first), 2);
-      memory.writeEntry(place.table, place.index, placement(first), hostFlags | PS);
+      const base = (gfn - (gfn % 512)) as Gfn;
+      table.mapLarge(base, placement(base), "read-write");
+      swap.came(base, 512);
       return placement(gfn);
     }
     // A reclaimed page left its place; what comes back is another frame, of zeros.
     const pfn = reclaimed.has(gfn) ? memory.allocateSpare() : placement(gfn);
-    const place = makePlace(tree, hvaOf(gfn), 1);
-    memory.writeEntry(place.table, place.index, pfn, hostFlags);
+    table.map(gfn, pfn, "read-write");
+    swap.came(gfn, 1);
     return pfn;
   }
 
   function touch(gfn: Gfn): Pfn {
-    const pfn = pfnOf(gfn);
+    const pfn = table.pfnOf(gfn);
     return pfn === -1 ? hostFault(gfn) : pfn;
   }
 
   /** The frame behind `gfn` for the hypervisor's own reads; -1 when the page was never touched: it reads as zeros. */
   function readable(gfn: Gfn): Pfn | -1 {
-    const pfn = pfnOf(gfn);
-    return pfn === -1 && swapped.has(gfn) ? hostFault(gfn) : pfn;
+    const pfn = table.pfnOf(gfn);
+    return pfn === -1 && swap.has(gfn) ? hostFault(gfn) : pfn;
   }
 
-  /** The entry of `gfn` alone: a large host page is split, so that one of its pages can go. */
-  function ownEntry(gfn: Gfn): EntryPlace {
-    const place = findPlace(tree, hvaOf(gfn));
-    if (place.level === 1) return place;
-    splitLeaf(tree, place);
-    return findPlace(tree, hvaOf(gfn));
+  function makeWritable(gfn: Gfn): void {
+    const pfn = touch(gfn);
+    if (table.isWritable(gfn)) return;
+    if (isUnshared(gfn, pfn)) {
+      // The others are gone: no copy, and what is mapped stays right.
+      table.setRights(gfn, "read-write");
+      ledger.sharesReused += 1;
+      return;
+    }
+    notifier().unmap(gfn, 1);
+    table.split(gfn);
+    if (!memory.isShared(pfn)) {
+      table.setRights(gfn, "read-write");
+      return;
+    }
+    copyAway(gfn, pfn);
+    ledger.sharesBroken += 1;
   }
 
-  function evict(gfn: Gfn): void {
-    const pfn = pfnOf(gfn);
-    if (pfn === -1) return;
-    const { table, index } = ownEntry(gfn);
-    memory.write(table, index, 0, 0);
-    swapped.set(gfn, { pfn, contents: memory.vacate(pfn) });
-    if (ledger !== undefined) ledger.hostSwapOuts += 1;
+  /** Does nobody else use any frame of the host page around `gfn`? */
+  function isUnshared(gfn: Gfn, pfn: Pfn): boolean {
+    if (table.orderOf(gfn) === 0) return !memory.isShared(pfn);
+    const base = pfn - (gfn % 512);
+    for (let i = 0; i < 512; i++) if (memory.isShared((base + i) as Pfn)) return false;
+    return true;
+  }
+
+  function copyAway(gfn: Gfn, from: Pfn): Pfn {
+    const to = memory.allocateSpare();
+    memory.copy(to, from);
+    memory.release(from);
+    table.map(gfn, to, "read-write");
+    machine.hostObserver?.moved(gfn, to);
+    return to;
+  }
+
+  function takeSnapshot(start: Gfn, frames: number): void {
+    dropSnapshot();
+    notifier().unmap(start, frames);
+    const pages = sharePages({ memory, table }, start, frames);
+    snapshot = { pages, swapped: [...swap.entries()], lost: [] };
+    ledger.framesShared += pages.reduce((sum, page) => sum + page.pages, 0);
+    machine.hostObserver?.snapshotTaken(framesOf(snapshot));
+  }
+
+  function dropSnapshot(): void {
+    if (snapshot === null) return;
+    machine.hostObserver?.snapshotDropped();
+    releasePages(memory, snapshot);
+    snapshot = null;
   }
 
   const host: HostMemory = {
     frames: guestFrames,
     onReturn: null,
-    attach(engine) {
-      assert(notifier === null, "host memory: two engines map it");
-      notifier = engine;
+    counted: ledger,
+    attach(notified) {
+      assert(engine === null, "host memory: two engines map it");
+      engine = notified;
     },
     touch,
-    pfnOf,
-    orderOf(gfn) {
-      const { table, index } = findPlace(tree, hvaOf(gfn));
-      return (memory.readLow(table, index) & PS) !== 0 ? 9 : 0;
+    makeWritable,
+    touchForWrite(gfn) {
+      makeWritable(gfn);
+      return touch(gfn);
     },
+    pfnOf: (gfn) => table.pfnOf(gfn),
+    orderOf: (gfn) => table.orderOf(gfn),
+    isWritable: (gfn) => table.isWritable(gfn),
+    balance: () => swap.balance(),
     reclaim(gfn) {
-      if (swapped.delete(gfn)) reclaimed.add(gfn);
-      if (pfnOf(gfn) === -1) return;
-      const { table, index } = ownEntry(gfn);
-      memory.write(table, index, 0, 0);
+      if (swap.drop(gfn)) reclaimed.add(gfn);
+      const pfn = table.pfnOf(gfn);
+      if (pfn === -1) return;
+      table.unmap(gfn);
+      memory.release(pfn);
+      swap.went(gfn);
       reclaimed.add(gfn);
     },
-    evict(start, frames) {
-      assert(notifier !== null, "host memory: evicts before an engine is attached");
-      notifier.unmap(start, frames);
-      for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) evict(gfn);
+    answer(event) {
+      if (event.kind === "evict") swap.out(event.start, event.frames);
+      else if (event.kind === "snapshot") takeSnapshot(event.start, event.frames);
+      else if (event.kind === "snapshot-drop") dropSnapshot();
+      else if (event.kind === "merge") merger.pass([this]);
+      else swap.setLimit(event.frames);
+    },
+    forEachBacked(visit) {
+      table.forEach(0 as Gfn, guestFrames, (gfn, pfn, pages) => {
+        for (let i = 0; i < pages; i++) visit((gfn + i) as Gfn, (pfn + i) as Pfn);
+      });
+    },
+    protect(gfn) {
+      if (!table.isWritable(gfn)) return;
+      notifier().unmap(gfn, 1);
+      table.split(gfn);
+      table.setRights(gfn, "read");
+    },
+    join(gfn, pfn) {
+      notifier().unmap(gfn, 1);
+      table.split(gfn);
+      const from = table.pfnOf(gfn);
+      assert(from !== -1, `host memory: gfn ${gfn} joins a frame before it has one`);
+      memory.share(pfn);
+      table.map(gfn, pfn, "read");
+      machine.hostObserver?.moved(gfn, pfn);
+      memory.release(from);
+    },
+    share() {
+      notifier().unmap(0 as Gfn, guestFrames);
+      const pages = sharePages({ memory, table }, 0 as Gfn, guestFrames);
+      ledger.framesShared += pages.reduce((sum, page) => sum + page.pages, 0);
+      return { pages, swapped: [...swap.entries()], lost: [...reclaimed] };
+    },
+    adopt({ pages, swapped, lost }) {
+      for (const gfn of lost) reclaimed.add(gfn);
+      for (const { gfn, pfn, pages: count } of pages) {
+        if (count === 1) table.map(gfn, pfn, "read");
+        else table.mapLarge(gfn, pfn, "read");
+        swap.came(gfn, count);
+        for (let i = 0; i < count; i++) {
+          machine.hostObserver?.moved((gfn + i) as Gfn, (pfn + i) as Pfn);
+        }
+      }
+      for (const [gfn, contents] of swapped) {
+        const pfn = memory.allocateSpare();
+        memory.fill(pfn, contents);
+        machine.hostObserver?.moved(gfn, pfn);
+        swap.put(gfn, { pfn, contents: memory.vacate(pfn) });
+      }
     },
     check(gfn, vpn) {
       if (gfn < 0 || gfn >= guestFrames) throw new OutsideMemory(vpn, gfn, guestFrames);
@@ -178,13 +254,9 @@ export function createHostMemory(machine: Machine): HostMemory {
       return pfn === -1 ? 0 : memory.readHigh(pfn, index);
     },
     write(gfn, index, low, high) {
+      makeWritable(gfn);
       memory.write(touch(gfn), index, low, high);
     },
   };
   return host;
-}
-
-/** Frames of the 2 MiB page at `first` that do not lie in [start, start + frames). */
-export function neighboursIn(first: number, start: number, frames: number): number {
-  return 512 - (Math.min(start + frames, first + 512) - Math.max(start, first));
 }

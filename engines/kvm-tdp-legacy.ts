@@ -60,8 +60,10 @@ export const kvmTdpLegacy: EngineFactory = (machine) => {
 
     exit(exit, vcpu) {
       vm.ledger = vcpu.ledger;
+      vm.guest.balance();
       if (exit.reason !== "ept-violation") return "resume";
       vm.guest.check(exit.gfn, exit.vpn);
+      if (exit.access === "write") vm.guest.makeWritable(exit.gfn);
       if (!fixQuickly(vm, root!, exit)) map(vm, root!, exit.gfn);
       return "resume";
     },

@@ -13,8 +13,9 @@ import type { Hypervisor, VirtualCpu } from "../machine/hypervisor.ts";
 import type { Machine } from "../machine/machine.ts";
 import { nestedControls } from "./controls.ts";
 import type { EngineFactory } from "./engine.ts";
-import { createHostMemory, neighboursIn } from "./host-memory.ts";
+import { createHostMemory, isMemoryEvent } from "./host-memory.ts";
 import type { FrameRange } from "./dirty/frame-ranges.ts";
+import { neighboursIn } from "./host/notifier.ts";
 import { DirtyLog } from "./kvm/dirty-log.ts";
 import { MMU_WRITABLE } from "./kvm/entries.ts";
 import {
@@ -24,6 +25,7 @@ import {
   makePlace,
   type RadixTree,
   splitLeaf,
+  takeAccessed,
 } from "./radix.ts";
 
 const leafFlags = P | W | U | A | D | MMU_WRITABLE;
@@ -43,7 +45,11 @@ class NestedTables {
     this.log = new DirtyLog(machine.guestFrames);
     this.ledger = machine.vcpus[0]!.ledger;
     this.memory = createHostMemory(machine);
-    this.memory.attach({ unmap: (start, frames) => this.unmap({ start, frames }) });
+    this.memory.attach({
+      unmap: (start, frames) => this.unmap({ start, frames }),
+      age: (gfn) => takeAccessed(this.bytes, [findPlace(this.tree, gfn)], A),
+      flush: () => this.flush(),
+    });
     this.tree = {
       memory: this.bytes,
       root: this.bytes.allocateTable(),
@@ -56,6 +62,7 @@ class NestedTables {
     const { gfn } = exit;
     const isWrite = exit.access === "write";
     this.memory.check(gfn, exit.vpn);
+    if (isWrite) this.memory.makeWritable(gfn);
     const place = findPlace(this.tree, gfn);
     const low = this.low(place);
     if ((low & P) === 0) {
@@ -74,20 +81,22 @@ class NestedTables {
   /** Maps writable whatever the access was, so in a logged range a read counts as a write. */
   private map(gfn: Gfn): void {
     const pfn = this.memory.touch(gfn);
+    const isWritable = this.memory.isWritable(gfn);
+    const flags = isWritable ? leafFlags : leafFlags & ~(W | MMU_WRITABLE);
     const isLarge = this.memory.orderOf(gfn) === 9 && !this.log.covers(gfn);
     const level = isLarge ? 2 : 1;
     const place = makePlace(this.tree, gfn, level);
     this.ledger.entriesFilled += 1;
     if (isLarge && (this.low(place) & P) === 0) {
       const first = pfn - (gfn % 512);
-      this.bytes.writeEntry(place.table, place.index, first, leafFlags | PS);
+      this.bytes.writeEntry(place.table, place.index, first, flags | PS);
       this.ledger.leafEntries2mNow += 1;
       return;
     }
     const leaf = isLarge ? makePlace(this.tree, gfn, 1) : place;
-    this.bytes.writeEntry(leaf.table, leaf.index, pfn, leafFlags);
+    this.bytes.writeEntry(leaf.table, leaf.index, pfn, flags);
     this.ledger.leafEntries4kNow += 1;
-    this.log.mark(gfn);
+    if (isWritable) this.log.mark(gfn);
   }
 
   dirtyLogOn(range: FrameRange): void {
@@ -207,6 +216,7 @@ export const kvmTdp: EngineFactory = (machine): Hypervisor => {
       vcpu.setHardwareRoot(cr3.root, cr3.pcid);
     },
     exit(exit, vcpu) {
+      tables.memory.balance();
       if (exit.reason === "ept-violation") tables.fault(exit, vcpu);
       return "resume";
     },
@@ -215,7 +225,7 @@ export const kvmTdp: EngineFactory = (machine): Hypervisor => {
       else if (event.kind === "dirty-log-get") return tables.dirtyLogGet();
       else if (event.kind === "dirty-log-off") tables.dirtyLogOff();
       else if (event.kind === "reclaim") tables.reclaim(event);
-      else if (event.kind === "evict") tables.memory.evict(event.start, event.frames);
+      else if (isMemoryEvent(event)) tables.memory.answer(event);
       return [];
     },
   };

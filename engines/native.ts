@@ -14,6 +14,7 @@ export const native: EngineFactory = ({ memory, guestFrames }) => {
       frames: guestFrames,
       onReturn: null,
       touch: pfnOf,
+      touchForWrite: pfnOf,
       readLow: (gfn, index) => memory.readLow(pfnOf(gfn), index),
       readHigh: (gfn, index) => memory.readHigh(pfnOf(gfn), index),
       write: (gfn, index, low, high) => memory.write(pfnOf(gfn), index, low, high),

@@ -86,6 +86,22 @@ export function splitLeaf({ memory }: RadixTree, place: EntryPlace): void {
   memory.writeEntry(place.table, place.index, child, linkFlags);
 }
 
+/** Clears the A bit in these entries; true when it was set in one. A flush is due before it is asked again. */
+export function takeAccessed(
+  memory: PhysicalMemory,
+  places: Iterable<Pick<EntryPlace, "table" | "index">>,
+  accessedBit: number,
+): boolean {
+  let isYoung = false;
+  for (const { table, index } of places) {
+    const low = memory.readLow(table, index);
+    if ((low & accessedBit) === 0) continue;
+    memory.setLow(table, index, low & ~accessedBit);
+    isYoung = true;
+  }
+  return isYoung;
+}
+
 /** Frees every table below the root and clears the root. */
 export function emptyTree({ memory, root, levels }: RadixTree): void {
   freeBelow(memory, root, levels);

@@ -50,6 +50,7 @@ export function createShadowLazy(policy: ShadowPolicy): EngineFactory {
       exit(exit, vcpu) {
         const state = vm.states[vcpu.id]!;
         serve(vm, state);
+        vm.guest.balance();
         // Requests of other vCPUs are normally served when this one is scheduled; at the latest now.
         if (state.freeRoots || state.root === null) enterGuest(vm, state);
         if (exit.reason === "cr3-write" && pcidRoots[vcpu.id]!.load(exit.cr3)) {

@@ -34,7 +34,7 @@ import {
   type WalkHost,
   type WalkRequest,
 } from "./guest-walk.ts";
-import { createHostMemory } from "./host-memory.ts";
+import { createHostMemory, isMemoryEvent } from "./host-memory.ts";
 import { emptyTree, findPlace, forEachLeaf, makePlace, type RadixTree } from "./radix.ts";
 
 /** One vCPU's shadow: a tree by VPN, and which 2 MiB regions hold fragments of larger guest pages. */
@@ -124,8 +124,8 @@ export const shadowVtlb: EngineFactory = (machine) => {
       // CR0.WP is clear: the supervisor may store, but nobody else may use this entry.
       access = (access | ACC_WRITE) & ~ACC_USER;
     }
-    const flags =
-      P | A | D | ((access & ACC_WRITE) !== 0 ? W : 0) | ((access & ACC_USER) !== 0 ? U : 0);
+    const isWritable = (access & ACC_WRITE) !== 0 && memory.isWritable(walk.gfn);
+    const flags = P | A | D | (isWritable ? W : 0) | ((access & ACC_USER) !== 0 ? U : 0);
     const nx = (access & ACC_EXEC) === 0 ? NX_HIGH : 0;
     const { table, index } = makePlace(tlb.tree, vpn, 1);
     bytes.write(table, index, lowHalf(pfn, flags), highHalf(pfn, nx));
@@ -151,6 +151,7 @@ export const shadowVtlb: EngineFactory = (machine) => {
       return { inject: walk.error };
     }
     vcpu.ledger.hiddenFaults += 1;
+    if (exit.store !== null) memory.makeWritable(walk.gfn);
     fill(vcpu, request);
     return "resume";
   }
@@ -170,7 +171,12 @@ export const shadowVtlb: EngineFactory = (machine) => {
     vcpu.setControls(shadowControls(walkMode, options.preset.vpid));
   }
 
-  memory.attach({ unmap });
+  memory.attach({
+    unmap,
+    // Nothing finds the entries of a frame, so nobody knows when it was used.
+    age: () => false,
+    flush: () => undefined,
+  });
   return {
     memory,
     boot(vcpu, _cr3, registers) {
@@ -178,6 +184,7 @@ export const shadowVtlb: EngineFactory = (machine) => {
       loadRoot(vcpu);
     },
     exit(exit, vcpu) {
+      memory.balance();
       switch (exit.reason) {
         case "page-fault":
           return pageFault(exit, vcpu);
@@ -203,12 +210,13 @@ export const shadowVtlb: EngineFactory = (machine) => {
       }
     },
     host(event) {
-      if (event.kind === "evict") memory.evict(event.start, event.frames);
       if (event.kind === "reclaim") {
         for (let gfn = event.start; gfn < event.start + event.frames; gfn = (gfn + 1) as Gfn) {
           memory.reclaim(gfn);
         }
         for (const vcpu of vcpus) empty(vcpu);
+      } else if (isMemoryEvent(event)) {
+        memory.answer(event);
       }
       return [];
     },

@@ -9,7 +9,7 @@
  */
 import type { Gfn, Pfn, Vpn } from "../machine/address.ts";
 import { indexAt } from "../machine/address.ts";
-import { frameOf, P, PF_FETCH, PF_USER, PF_WRITE } from "../machine/entry.ts";
+import { A, frameOf, P, PF_FETCH, PF_USER, PF_WRITE } from "../machine/entry.ts";
 import type { Registers, Resolution, VmExit } from "../machine/exit.ts";
 import type { Hypervisor, VirtualCpu } from "../machine/hypervisor.ts";
 import type { Machine } from "../machine/machine.ts";
@@ -17,9 +17,10 @@ import { shadowControls } from "./controls.ts";
 import { type DirtyTracker, noTracker } from "./dirty/tracker.ts";
 import type { EngineFactory, ShadowInspect } from "./engine.ts";
 import { ACC_WRITE, createWalk, walkGuest, type WalkHost, type WalkRequest } from "./guest-walk.ts";
-import { createHostMemory, neighboursIn } from "./host-memory.ts";
+import { createHostMemory, isMemoryEvent } from "./host-memory.ts";
+import { neighboursIn } from "./host/notifier.ts";
 import { PcidRoots } from "./pcid-roots.ts";
-import { findPlace } from "./radix.ts";
+import { findPlace, takeAccessed } from "./radix.ts";
 import { loggedShadow } from "./shadow/logged-shadow.ts";
 import type { ShadowTable } from "./shadow/shadow-table.ts";
 import { ShadowTables } from "./shadow/tables.ts";
@@ -128,6 +129,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
     }
     const { gfn } = walk;
     if (exit.store !== null) {
+      memory.makeWritable(gfn);
       if (tables.isTable(gfn) && isTableStill(exit, gfn)) {
         emulate(exit, vcpu, gfn);
         return "emulated";
@@ -188,6 +190,10 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
     }
   }
 
+  function age(gfn: Gfn): boolean {
+    return takeAccessed(bytes, tables.leavesOf(gfn), A);
+  }
+
   function unmap(start: Gfn, frames: number): void {
     for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) {
       const first = (gfn - (gfn % 512)) as Gfn;
@@ -211,7 +217,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
     }
   }
 
-  memory.attach({ unmap });
+  memory.attach({ unmap, age, flush: flushAlways });
   return {
     memory,
     boot(vcpu, cr3, registers) {
@@ -221,6 +227,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
     },
     exit(exit, vcpu) {
       serving = vcpu.ledger;
+      memory.balance();
       tracker.exited(vcpu);
       const resolution = answer(exit, vcpu);
       tracker.entering(vcpu);
@@ -233,7 +240,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
       else if (event.kind === "dirty-log-off") tracker.stop();
       else if (event.kind === "dirty-log-clear") tracker.clear(event);
       else if (event.kind === "reclaim") reclaim(event.start, event.frames);
-      else if (event.kind === "evict") memory.evict(event.start, event.frames);
+      else if (isMemoryEvent(event)) memory.answer(event);
       const report = event.kind === "dirty-log-get" ? tracker.collect() : [];
       serving.dirtyPagesReported += report.length;
       flushIfNeeded();

@@ -60,6 +60,7 @@ export function testGuest(options: Partial<KernelOptions> = {}, guestFrames = 81
       frames: machine.guestFrames,
       onReturn: null,
       touch: pfnOf,
+      touchForWrite: pfnOf,
       readLow: (gfn, index) => memory.readLow(pfnOf(gfn), index),
       readHigh: (gfn, index) => memory.readHigh(pfnOf(gfn), index),
       write: (gfn, index, low, high) => memory.write(pfnOf(gfn), index, low, high),

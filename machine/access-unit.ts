@@ -151,7 +151,7 @@ export class AccessUnit {
     this.ledger.emulatedStores += 1;
     this.ledger.accesses += 1;
     this.ledger.stores += 1;
-    const pfn = this.hypervisor.memory.touch(gfn);
+    const pfn = this.hypervisor.memory.touchForWrite(gfn);
     this.observer?.emulated(this.id, { vpn: exit.vpn, high: this.stoppedHigh, gfn, pfn });
     this.completeStore(pfn);
   }
@@ -207,8 +207,8 @@ export class AccessUnit {
         const error = mmu.stopError();
         mmu.invalidateFault(vpn);
         if (!this.controls.exitOnPageFault) return this.deliver({ vpn, offset, error }, index);
-        const exit: VmExit = { reason: "page-fault", vpn, offset, error, store };
-        return this.resolve(this.vmExit(exit), { vpn, offset, error }, index);
+        const exit = { reason: "page-fault", vpn, offset, error, store } as const;
+        return this.resolve(this.vmExit(exit), exit, index);
       }
       case STOP_EPT_VIOLATION: {
         const gfn = mmu.stopGfn();
@@ -232,7 +232,8 @@ export class AccessUnit {
       this.exitsHere = 0;
       return index + 1;
     }
-    return this.deliver({ ...fault, error: resolution.inject }, index);
+    const { vpn, offset } = fault;
+    return this.deliver({ vpn, offset, error: resolution.inject }, index);
   }
 
   private deliver(fault: PageFault, index: number): number {

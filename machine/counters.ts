@@ -84,6 +84,11 @@ export const counterNames = [
   "hostFaults",
   "hostMajorFaults",
   "hostSwapOuts",
+  "framesShared",
+  "sharesBroken",
+  "sharesReused",
+  "framesScanned",
+  "framesMerged",
   "remoteFlushes",
   // Processors that run a vCPU, interrupted to flush or to empty their log.
   "remoteInterrupts",
@@ -116,6 +121,8 @@ export const counterNames = [
   "shadowPagesUnsyncNow",
   "leafEntries4kNow",
   "leafEntries2mNow",
+  "framesSavedNow",
+  "framesSavedPeak",
 ] as const;
 
 export type CounterName = (typeof counterNames)[number];
@@ -126,6 +133,8 @@ const gauges: ReadonlySet<CounterName> = new Set<CounterName>([
   "shadowPagesUnsyncNow",
   "leafEntries4kNow",
   "leafEntries2mNow",
+  "framesSavedNow",
+  "framesSavedPeak",
 ]);
 
 export function createLedger(): Ledger {

@@ -156,5 +156,12 @@ export type HostEvent =
   | { readonly kind: "reclaim"; readonly start: Gfn; readonly frames: number }
   /** Frames swapped out: their mappings dropped, their contents kept; the next touch of each brings them back. */
   | { readonly kind: "evict"; readonly start: Gfn; readonly frames: number }
+  /** The contents of the frames as they are now are kept, by copy-on-write; the snapshot before is dropped. */
+  | { readonly kind: "snapshot"; readonly start: Gfn; readonly frames: number }
+  | { readonly kind: "snapshot-drop" }
+  /** One pass of the same-page merger over the whole guest. */
+  | { readonly kind: "merge" }
+  /** The guest may keep this many frames in host memory; the rest is swapped out. */
+  | { readonly kind: "memory-limit"; readonly frames: number }
   /** In lock step: this vCPU enters the guest again after another one ran; what was asked of it meanwhile is done now. */
   | { readonly kind: "vcpu-run"; readonly vcpu: number };

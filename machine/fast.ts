@@ -1109,12 +1109,12 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
     const highs = l1High;
     const globalHigh = state[CTX_GLOBAL]! | (tagHigh & VPN_HIGH);
     for (let b = code === 0 ? 0 : 3, last = code === 0 ? 3 : 5; b < last; b++) {
-      const count = ways[b]!;
+      const own = ways[b]!;
       const order = orders[b]!;
       if (order !== 0 && !hasLarge()) break;
       const tag = (vLow >>> order) << order;
-      const base = (bases[b]! + ((vLow >>> order) & masks[b]!) * count) | 0;
-      for (let w = base, end = (base + count) | 0; w < end; w = (w + 1) | 0) {
+      const base = (bases[b]! + ((vLow >>> order) & masks[b]!) * own) | 0;
+      for (let w = base, end = (base + own) | 0; w < end; w = (w + 1) | 0) {
         if (lows[w] === tag) {
           const h = highs[w]!;
           if (h === tagHigh || h === globalHigh) return w;
@@ -1725,7 +1725,7 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
     counts[C_STORES] = (counts[C_STORES]! + stores) | 0;
     counts[C_FETCHES] = (counts[C_FETCHES]! + fetches) | 0;
     // No other counter grows faster than these, at most 64 references per access, a batch at a time.
-    if (Math.max(counts[C_L1]!, counts[C_REF_GUEST]!, counts[C_REF_NESTED]!) > 0x3fff_0000) spill();
+    if (Math.max(counts[C_L1], counts[C_REF_GUEST]!, counts[C_REF_NESTED]!) > 0x3fff_0000) spill();
     return k;
   }
 

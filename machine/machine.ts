@@ -9,6 +9,7 @@ import { addInto, createLedger, type Ledger, walkLengthMax } from "./counters.ts
 import type { DirtyLogOptions } from "./dirty-log-options.ts";
 import { type MemorySize, PhysicalMemory } from "./memory.ts";
 import type { Mmu } from "./mmu.ts";
+import type { HostObserver } from "./observer.ts";
 import { identity, linear, type Placement, scatter } from "./placement.ts";
 import type { Pfn } from "./address.ts";
 import type { Preset } from "./presets.ts";
@@ -38,6 +39,40 @@ export interface MachineOptions {
   readonly dirtyLog?: Partial<DirtyLogOptions>;
   /** Frames that may hold bytes: see `PhysicalMemory`. */
   readonly slotsMax?: number;
+  /** The memory of a host that other machines' guests live in too; absent: one of its own. */
+  readonly host?: HostRoom;
+}
+
+/**
+ * A guest's place in a computer that it shares: `Machine` is then the part of it that this guest gets.
+ * Model: every vCPU has a core of its own, so guests share memory, never a TLB. Bias: both.
+ */
+export interface HostRoom {
+  readonly memory: PhysicalMemory;
+  /** First of the frames that are this guest's, as many as it has. */
+  readonly firstFrame: number;
+  /** VPID of its first vCPU. */
+  readonly firstVpid: number;
+}
+
+/** Rooms for `guests` guests of equal size in one memory. */
+export function shareHost(
+  guests: number,
+  options: Pick<MachineOptions, "guestFrames" | "vcpus" | "slotsMax">,
+): HostRoom[] {
+  const frames = roundedFrames(options.guestFrames);
+  const memory = new PhysicalMemory({
+    guestFrames: guests * frames,
+    tableFrames: guests * tableFramesFor(frames),
+    ...(options.slotsMax === undefined ? {} : { slotsMax: guests * options.slotsMax }),
+  });
+  return Array.from({ length: guests }, (_, i) => {
+    return { memory, firstFrame: i * frames, firstVpid: 1 + i * options.vcpus };
+  });
+}
+
+function roundedFrames(guestFrames: number): number {
+  return 2 ** Math.ceil(Math.log2(Math.max(512, guestFrames)));
 }
 
 /** Host frames for hypervisor tables: twice what tables of a fully mapped guest need, and a floor. */
@@ -52,31 +87,33 @@ export class Machine {
   /** Where the host puts guest frames. Bare metal uses `identity` instead. */
   readonly placement: Placement;
   readonly identity = identity;
+  /** Guest-physical frames: gfn is valid below it. */
+  readonly guestFrames: number;
+  /** Told when the host moves pages; null when nobody checks. */
+  hostObserver: HostObserver | null = null;
 
   constructor(options: MachineOptions) {
     this.options = options;
-    const guestFrames = 2 ** Math.ceil(Math.log2(Math.max(512, options.guestFrames)));
-    const { placement } = options;
+    const guestFrames = roundedFrames(options.guestFrames);
+    const { placement, host } = options;
+    this.guestFrames = guestFrames;
     const offset = placement === "scatter" ? 0 : placement.linearFrom;
+    const scattered = scatter(guestFrames, options.backing === "2m" ? 512 : 1, options.seed);
+    const firstFrame = host?.firstFrame ?? 0;
     this.placement =
       placement === "scatter"
-        ? scatter(guestFrames, options.backing === "2m" ? 512 : 1, options.seed)
-        : linear(offset as Pfn);
+        ? (gfn) => (scattered(gfn) + firstFrame) as Pfn
+        : linear((firstFrame + offset) as Pfn);
     const size = {
       guestFrames: guestFrames + offset,
       tableFrames: tableFramesFor(guestFrames),
       ...(options.slotsMax === undefined ? {} : { slotsMax: options.slotsMax }),
     };
-    this.memory = options.memory?.(size) ?? new PhysicalMemory(size);
+    this.memory = host?.memory ?? options.memory?.(size) ?? new PhysicalMemory(size);
     this.vcpus = Array.from({ length: options.vcpus }, (_, id) => {
-      return new Vcpu({ id, mmu: options.mmu(this.memory, options.preset), memory: this.memory });
+      const mmu = options.mmu(this.memory, options.preset);
+      return new Vcpu({ id, vpid: (host?.firstVpid ?? 1) + id, mmu, memory: this.memory });
     });
-  }
-
-  /** Guest-physical frames: gfn is valid below it. */
-  get guestFrames(): number {
-    const { placement } = this.options;
-    return this.memory.guestFrames - (placement === "scatter" ? 0 : placement.linearFrom);
   }
 
   /** Counts so far over all vCPUs, everything drained. */
@@ -89,6 +126,8 @@ export class Machine {
       for (let i = 0; i <= walkLengthMax; i++) walkLengths[i]! += part.walkLengths[i]!;
     }
     ledger.tableBytesPeak = this.memory.tableBytesPeak;
+    ledger.framesSavedNow = this.memory.framesSaved;
+    ledger.framesSavedPeak = this.memory.framesSavedPeak;
     return { ledger, walkLengths };
   }
 }

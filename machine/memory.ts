@@ -58,13 +58,21 @@ export class PhysicalMemory {
   readonly next: Int32Array;
   /** Version stamp per frame (4 KiB); only checked runs advance it. */
   readonly stamps: Int32Array;
+  /** Users of a frame beyond the first. The host counts them; silicon knows nothing of it. */
+  private readonly sharers = new Map<Pfn, number>();
   /** Frames of the guest, and of guest and hypervisor together. Only `reset` changes them. */
   guestFrames: number;
   frames: number;
+  /** Stands for what happens between two resets: what others know of the memory, they know of this. */
+  life: object = {};
   private slotsUsed = 1;
   private tableCursor: number;
   private readonly freeTables: Pfn[] = [];
+  private readonly freeSpares: Pfn[] = [];
   private tablesInUse = 0;
+  /** Frames that it would take now, and took at most, if nobody shared any. */
+  framesSaved = 0;
+  framesSavedPeak = 0;
   /** Most hypervisor table frames in use at once. */
   tablesPeak = 0;
 
@@ -97,6 +105,8 @@ export class PhysicalMemory {
     this.frames = size.guestFrames + size.tableFrames;
     this.tableCursor = size.guestFrames;
     this.freeTables.length = 0;
+    this.sharers.clear();
+    this.life = {};
     this.tablesInUse = 0;
     this.tablesPeak = 0;
   }
@@ -121,6 +131,11 @@ export class PhysicalMemory {
 
   /** A frame outside guest order, for a guest page whose first frame the host took away. */
   allocateSpare(): Pfn {
+    const reused = this.freeSpares.pop();
+    if (reused !== undefined) {
+      this.zero(reused);
+      return reused;
+    }
     assert(this.tableCursor < this.frames, "memory: no spare frame left");
     const pfn = this.tableCursor as Pfn;
     this.tableCursor += 1;
@@ -131,6 +146,30 @@ export class PhysicalMemory {
     assert(pfn >= this.guestFrames, `memory: frame ${pfn} is the guest's, not a table`);
     this.tablesInUse -= 1;
     this.freeTables.push(pfn);
+  }
+
+  isShared(pfn: Pfn): boolean {
+    return this.sharers.has(pfn);
+  }
+
+  /** One more user of the frame. */
+  share(pfn: Pfn): void {
+    this.sharers.set(pfn, (this.sharers.get(pfn) ?? 0) + 1);
+    this.framesSaved += 1;
+    if (this.framesSaved > this.framesSavedPeak) this.framesSavedPeak = this.framesSaved;
+  }
+
+  /** One user less; without any the frame is free, unless it is a guest page's own place. */
+  release(pfn: Pfn): void {
+    const others = this.sharers.get(pfn) ?? 0;
+    if (others > 0) {
+      if (others === 1) this.sharers.delete(pfn);
+      else this.sharers.set(pfn, others - 1);
+      this.framesSaved -= 1;
+    } else if (pfn >= this.guestFrames) {
+      this.stamps[pfn] = vacated;
+      this.freeSpares.push(pfn);
+    }
   }
 
   /** The slot of `pfn`, given bytes now if it has none. */
@@ -203,13 +242,26 @@ export class PhysicalMemory {
     this.stamps[to] = stamp;
   }
 
+  contentsOf(pfn: Pfn): FrameContents {
+    const slot = this.slotOf[pfn]!;
+    const stamp = this.stamps[pfn]!;
+    if (slot === 0) return { words: null, stamp };
+    return { words: this.words.slice(slot << slotShift, (slot + 1) << slotShift), stamp };
+  }
+
   /** Takes the contents out. Nobody may use the frame until something is put into it. */
   vacate(pfn: Pfn): FrameContents {
-    const stamp = this.stamps[pfn]!;
+    const contents = this.contentsOf(pfn);
     this.stamps[pfn] = vacated;
-    const slot = this.slotOf[pfn]!;
-    const words = this.words.slice(slot << slotShift, (slot + 1) << slotShift);
-    return { words: slot === 0 ? null : words, stamp };
+    return contents;
+  }
+
+  hasSameBytes(one: Pfn, other: Pfn): boolean {
+    const a = this.slotOf[one]! << slotShift;
+    const b = this.slotOf[other]! << slotShift;
+    for (let i = 0; i < wordsPerFrame; i++)
+      if (this.words[a + i] !== this.words[b + i]) return false;
+    return true;
   }
 
   /** The frame gets these bytes and this stamp. */

@@ -46,3 +46,12 @@ export interface Observer {
   guestFault(cpu: number, fault: PageFault, high: number): void;
   invalidated(cpu: number, scope: Invalidation): void;
 }
+
+/** Sees where the host puts guest pages, for a checker: it judges, it does not trust. */
+export interface HostObserver {
+  /** The page lies in frame `to` from now on, with the contents that it had. Called before anything uses it. */
+  moved(gfn: Gfn, to: Pfn): void;
+  /** These frames keep the contents that they have now, until the snapshot is dropped. */
+  snapshotTaken(kept: ReadonlyMap<Gfn, Pfn>): void;
+  snapshotDropped(): void;
+}

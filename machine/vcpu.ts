@@ -35,6 +35,8 @@ const pageStore: PendingStore = { kind: "page" };
 /** The parts that `Machine` hands to each vCPU. */
 export interface VcpuParts {
   readonly id: number;
+  /** Tag of its cached translations, never 0: that is the host's. */
+  readonly vpid: number;
   readonly mmu: Mmu;
   readonly memory: PhysicalMemory;
 }
@@ -52,10 +54,12 @@ export class Vcpu implements VirtualCpu {
   /** High half of what `load` returned. */
   loadedHigh = 0;
   private readonly unit: AccessUnit;
+  private readonly vpid: number;
   private hypervisor: Hypervisor | null = null;
 
-  constructor({ id, mmu, memory }: VcpuParts) {
+  constructor({ id, vpid, mmu, memory }: VcpuParts) {
     this.id = id;
+    this.vpid = vpid;
     this.mmu = mmu;
     this.memory = memory;
     this.unit = new AccessUnit(id, mmu, memory, bareMetalControls, (exit) => {
@@ -247,7 +251,7 @@ export class Vcpu implements VirtualCpu {
   /** Silicon walks shadow tables with their own paging mode, otherwise with the guest's. */
   private configure(): void {
     const { nested, walk } = this.unit.controls;
-    this.mmu.configure(nested, walk ?? this.registers, this.id + 1);
+    this.mmu.configure(nested, walk ?? this.registers, this.vpid);
   }
 }
 

@@ -16,7 +16,7 @@ test("a comment becomes a line under the direction that it names, with file and 
   });
   expect(problems).toEqual([]);
   expect(text).toContain(
-    "## Flatters EPT\n\n- It has no noise. *Bias for EPT, whose walks are longer.* [machine/a.ts](../machine/a.ts)",
+    "## Flatters EPT\n\n- It has no noise. _Bias for EPT, whose walks are longer._ [machine/a.ts](../machine/a.ts)",
   );
   expect(text).not.toContain("a book");
 });

@@ -58,7 +58,7 @@ const head = [
 /** What is left out, then the reason of the direction if there is one. */
 function sentence({ what, bias }: ModelChoice, starts: string): string {
   const isBare = bias.replace(/\.$/, "") === starts;
-  return isBare ? what : `${what} *Bias ${bias}*`;
+  return isBare ? what : `${what} _Bias ${bias}_`;
 }
 
 function choicesIn(path: string, source: string): ModelChoice[] {

@@ -1,7 +1,7 @@
 /**
  * `shadewalk report` as a person runs it, over the committed reference result.
  */
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -38,6 +38,22 @@ test("an answer in the folder comes first in the page", async () => {
   const text = await readFile(out, "utf8");
   expect(text.indexOf("<li>Because of exits.")).toBeGreaterThan(0);
   expect(text.indexOf("<li>Because of exits.")).toBeLessThan(text.indexOf('id="charts"'));
+});
+
+test("answers of several topics are numbered through, each with its own figures", async () => {
+  const out = join(folder, "topics.html");
+  const more = await mkdtemp(join(folder, "more-"));
+  const picture = "![cycles](charts/cycles.png)";
+  await mkdir(join(more, "charts"));
+  await writeFile(join(more, "charts/cycles.vl.json"), '{"title":"of the second"}');
+  await writeFile(join(more, "answer.md"), `# More\n\n## 1. Second?\n\n**Yes.**\n\n${picture}\n`);
+  const { status } = await runCommand(["report", reference, "-o", out, "--why", folder, more]);
+  expect(status).toBe(0);
+  const text = await readFile(out, "utf8");
+  expect(text).toMatch(
+    /<h3 id="answer-1">1\. First\?<\/h3>[^]*<h3 id="answer-2">2\. Second\?<\/h3>/,
+  );
+  expect(text).toContain('data-figure="cycles (2)"');
 });
 
 test("a folder without results is a mistake in one line", async () => {

@@ -5,7 +5,7 @@
  * what made hardware shadow paging lose to software in its time.
  *
  * Model: an operation stands for what a compiler does between two pages, on a heap of 2 MiB, not of the tens
- * that a real one fills. So faults have their weight, but TLB misses too little: it flatters EPT.
+ * that a real one fills. So faults have their weight, but TLB misses too little. Bias: for EPT.
  *
  * Source: Adams and Agesen, ASPLOS 2006 (kernel compile: 204 s native, 281 s under hardware shadow paging).
  */

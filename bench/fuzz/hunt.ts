@@ -3,7 +3,9 @@
  */
 import type { Preset } from "../../machine/presets.ts";
 import { writeTrace } from "../../workloads/trace/write.ts";
+import { Prng } from "../../guest/prng.ts";
 import type { Program } from "./program.ts";
+import { runPair } from "./run-pair.ts";
 import { runProgram, type Target, type Verdict } from "./run-program.ts";
 import { shrinkList } from "./shrink.ts";
 
@@ -43,14 +45,32 @@ const shrinkTrialsMax = 3000;
 export function hunt({ programs, nextTargets, known, onProgress }: HuntOptions): FuzzResult {
   const total = { programs: 0, ops: 0, checked: 0 };
   for (const program of programs) {
-    const { checked, failure } = runEverywhere(program, nextTargets());
+    const targets = nextTargets();
+    const { checked, failure } = runEverywhere(program, targets);
     total.programs += 1;
     total.ops += program.groups.flat().length;
     total.checked += checked;
     onProgress({ ...total });
     if (failure !== null) return { ...total, failure: report(program, failure, known) };
+    const pair = runPaired(program, targets, total.programs);
+    if (pair !== null) return { ...total, failure: pair };
   }
   return { ...total, failure: null };
+}
+
+/** The guest beside a clone of itself, under one engine after the other. Not shrunk: a trace knows one guest. */
+function runPaired(program: Program, targets: readonly Target[], turn: number): FuzzFailure | null {
+  const able = targets.filter(({ native }) => !native);
+  const target = able[turn % able.length];
+  if (target === undefined) return null;
+  const message = runPair(program, target, new Prng(turn));
+  if (message === null) return null;
+  const ops = program.groups.flat();
+  const trace = withComments(writeTrace(program.header, ops), [
+    `fails beside a clone of itself (program ${turn} of its seed): shadewalk fuzz`,
+    ...message.split("\n"),
+  ]);
+  return { engine: target.engine, preset: target.presetName, message, trace, ops: ops.length };
 }
 
 interface Failed {

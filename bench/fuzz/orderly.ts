@@ -13,6 +13,7 @@ import { A, D, NX_HIGH, P, PS, U, W } from "../../machine/entry.ts";
 import { anyDirtyLogEvent } from "./dirty-log-events.ts";
 import { firstData, type Space, tableKey } from "./guest-image.ts";
 import type { GuestScript } from "./guest-script.ts";
+import { sharingEvent } from "./sharing-event.ts";
 import { type Entry, entryTo, notPresent } from "./program.ts";
 
 type Act = (script: GuestScript) => void;
@@ -126,6 +127,9 @@ const acts: Readonly<Record<string, Act>> = {
     const frames = 1 + script.prng.below(4);
     const start = script.prng.chance(70) ? anyData(script) : anyTable(script);
     script.emit({ op: "host", event: { kind: "evict", start, frames } });
+  },
+  share: (script) => {
+    script.emit({ op: "host", event: sharingEvent(script) });
   },
 };
 

@@ -3,7 +3,7 @@
  */
 import type { PagingLevels } from "../../machine/address.ts";
 import { fastMmu } from "../../machine/fast.ts";
-import { Machine, type MmuFactory } from "../../machine/machine.ts";
+import { Machine, type MachineOptions, type MmuFactory } from "../../machine/machine.ts";
 import { OutsideMemory } from "../../machine/outside-memory.ts";
 import type { Preset } from "../../machine/presets.ts";
 import type { EngineFactory } from "../../engines/engine.ts";
@@ -50,9 +50,8 @@ export interface Verdict {
   readonly counts: Snapshot | null;
 }
 
-export function runProgram(program: Program, target: Target): Verdict {
-  const { header, groups } = program;
-  const machine = new Machine({
+export function machineFor({ header }: Program, target: Target): MachineOptions {
+  return {
     preset: target.preset,
     mmu: target.mmu ?? fastMmu,
     guestFrames: header.memoryFrames,
@@ -63,7 +62,12 @@ export function runProgram(program: Program, target: Target): Verdict {
     placement: "scatter",
     slotsMax: 1536,
     ...(header.shadowPagesMax === null ? {} : { shadowPagesMax: header.shadowPagesMax }),
-  });
+  };
+}
+
+export function runProgram(program: Program, target: Target): Verdict {
+  const { header, groups } = program;
+  const machine = new Machine(machineFor(program, target));
   const hypervisor = target.factory(machine);
   const oracle = attachOracle(machine, hypervisor, target);
   const source = { file: "fuzz", header, chunks: [chunkOf(groups.flat())] };
@@ -78,6 +82,8 @@ export function runProgram(program: Program, target: Target): Verdict {
       options: { fetchEachOp: false },
     });
     counts = machine.snapshot();
+    oracle.sharing.checkTables();
+    oracle.sharing.checkSnapshot();
   } catch (error) {
     problem = problemOf(error);
   }

@@ -10,6 +10,7 @@ import type { InvpcidType } from "../../machine/exit.ts";
 import { anyDirtyLogEvent } from "./dirty-log-events.ts";
 import { firstData, selfIndex, tableKey } from "./guest-image.ts";
 import type { GuestScript } from "./guest-script.ts";
+import { sharingEvent } from "./sharing-event.ts";
 import { type Entry, entryTo, notPresent } from "./program.ts";
 
 type Act = (script: GuestScript) => void;
@@ -107,6 +108,9 @@ const acts: Readonly<Record<string, Act>> = {
     const frames = 1 + script.prng.below(4);
     const start = script.prng.chance(50) ? anyData(script) : anyTable(script);
     script.emit({ op: "host", event: { kind: "evict", start, frames } });
+  },
+  share: (script) => {
+    script.emit({ op: "host", event: sharingEvent(script) });
   },
 };
 

@@ -380,6 +380,7 @@ const start: fc.Arbitrary<Start> = fc.record({
 // refreshed by a dirty assist, rights of upper levels forgotten by walk caches, A set on a denied leaf, guest tables
 // read instead of written under EPT A/D, PML stopping one entry early, PAT taken for a frame bit. Two need luck and
 // have tests of their own: reserved bits in a 2 MiB entry, and an STLB entry that becomes global in place.
+// In the fast unit: a 2 MiB page that leaves no mark in `large`, so that only its 4 KiB neighbours are searched.
 describe.each(units)("the %s unit", (_name, factory) => {
   test("counts, marks, stops and translates as the plain one under any operations", () => {
     fc.assert(

@@ -44,6 +44,10 @@ export class DirtyExpectation {
         break;
       case "reclaim":
       case "evict":
+      case "snapshot":
+      case "snapshot-drop":
+      case "merge":
+      case "memory-limit":
       case "vcpu-run":
         // What the host does to frames leaves the log alone.
         break;

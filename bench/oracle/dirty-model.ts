@@ -49,6 +49,10 @@ export class DirtyModel {
           this.written.delete(gfn);
         return undefined;
       case "evict":
+      case "snapshot":
+      case "snapshot-drop":
+      case "merge":
+      case "memory-limit":
       case "vcpu-run":
         return undefined;
     }

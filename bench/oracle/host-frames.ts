@@ -3,14 +3,26 @@
  *
  * The host map is the placement, a plain function. A reclaimed frame leaves it: the host may put the page
  * anywhere next, so the first access afterwards names the new frame, which must not belong to another page,
- * and from then on it is fixed again. Nothing is ever asked of the hypervisor.
+ * and from then on it is fixed again.
+ *
+ * The host says when it moves a page (`moved`): to a frame of its own, or to one that it shares. It is believed
+ * only if the contents are the same there.
  *
  * Versions: a checked store advances the stamp of the frame that it reached (`PhysicalMemory.stamps`) and of
  * the page that it should have reached (here). A copy or a new frame that loses a write shows in a later read.
  */
 import type { Gfn, Pfn } from "../../machine/address.ts";
+import { A, D } from "../../machine/entry.ts";
 import type { PhysicalMemory } from "../../machine/memory.ts";
 import type { Placement } from "../../machine/placement.ts";
+import { FrameClaims } from "./frame-claims.ts";
+
+export interface FramesOptions {
+  readonly guestFrames: number;
+  readonly placement: Placement;
+  /** The first store makes the version after this one. */
+  readonly versionsFrom: number;
+}
 
 export class HostFrames {
   /** pfn by gfn; -1 when the host has taken the frame away. */
@@ -18,12 +30,17 @@ export class HostFrames {
   private readonly gfnOf: Int32Array;
   private readonly versions: Int32Array;
   private readonly memory: PhysicalMemory;
-  private lastVersion = 0;
+  private readonly claims: FrameClaims;
+  /** Pages of this guest in frames that hold several of them. */
+  private readonly together = new Map<Pfn, Set<number>>();
+  private lastVersion: number;
   /** Version of the page that was zeroed last, for a copy of a page onto itself. */
   private zeroedVersion = 0;
 
-  constructor(memory: PhysicalMemory, guestFrames: number, placement: Placement) {
+  constructor(memory: PhysicalMemory, { guestFrames, placement, versionsFrom }: FramesOptions) {
     this.memory = memory;
+    this.claims = FrameClaims.of(memory);
+    this.lastVersion = versionsFrom;
     this.pfnOf = new Int32Array(guestFrames);
     this.versions = new Int32Array(guestFrames);
     this.gfnOf = new Int32Array(memory.frames).fill(-1);
@@ -31,6 +48,7 @@ export class HostFrames {
       const pfn = placement(gfn as Gfn);
       this.pfnOf[gfn] = pfn;
       this.gfnOf[pfn] = gfn;
+      this.claims.add(pfn);
       this.versions[gfn] = memory.stamps[pfn]!;
     }
   }
@@ -43,18 +61,68 @@ export class HostFrames {
   /** May `gfn` lie in `pfn`? Fixes a reclaimed page to the frame where it turns up. */
   isAt(gfn: number, pfn: Pfn): boolean {
     if (this.pfnOf[gfn] === pfn) return true;
-    if (this.pfnOf[gfn] !== -1 || this.owner(pfn) !== -1) return false;
+    if (this.pfnOf[gfn] !== -1 || this.claims.count(pfn) !== 0) return false;
+    this.enter(gfn, pfn);
+    return true;
+  }
+
+  /** The host moved the page; false when the frame does not hold what the page held. */
+  move(gfn: number, to: Pfn): boolean {
+    const from = (this.pfnOf[gfn] ?? -1) as Pfn;
+    if (this.memory.stamps[to] !== this.versions[gfn]) return false;
+    if (from === to) return true;
+    if (from >= 0) {
+      // Whoever stays in the old frame may have written it meanwhile; then there is nothing to compare.
+      const isOld = this.memory.stamps[from] === this.versions[gfn];
+      if (isOld && !hasSameEntries(this.memory, from, to)) return false;
+      this.leave(gfn, from);
+    }
+    this.enter(gfn, to);
+    return true;
+  }
+
+  /** Do several pages lie in the frame, of whichever guest? */
+  isShared(pfn: Pfn): boolean {
+    return this.claims.count(pfn) > 1;
+  }
+
+  /** Stores from now on make versions after this one. */
+  diverge(version: number): void {
+    this.lastVersion = version;
+  }
+
+  /** The memory of another guest as it is now is this one's too: a clone. The host says where its pages lie. */
+  inherit(other: HostFrames): void {
+    this.versions.set(other.versions);
+    for (const [gfn, pfn] of this.pfnOf.entries()) if (pfn >= 0) this.leave(gfn, pfn as Pfn);
+  }
+
+  private enter(gfn: number, pfn: Pfn): void {
+    const before = this.owner(pfn);
+    if (before !== -1) {
+      const both = this.together.get(pfn) ?? new Set([before]);
+      this.together.set(pfn, both.add(gfn));
+    }
+    this.claims.add(pfn);
     this.pfnOf[gfn] = pfn;
     this.gfnOf[pfn] = gfn;
-    return true;
+  }
+
+  private leave(gfn: number, pfn: Pfn): void {
+    this.claims.remove(pfn);
+    this.pfnOf[gfn] = -1;
+    const others = this.together.get(pfn);
+    others?.delete(gfn);
+    if (others !== undefined && others.size < 2) this.together.delete(pfn);
+    const [next = -1] = others ?? [];
+    if (this.gfnOf[pfn] === gfn) this.gfnOf[pfn] = next;
   }
 
   /** The host takes the frame: the page's data is lost, and so is its place. */
   reclaim(gfn: number): void {
     const pfn = this.pfnOf[gfn];
     if (pfn === undefined || pfn === -1) return;
-    this.gfnOf[pfn] = -1;
-    this.pfnOf[gfn] = -1;
+    this.leave(gfn, pfn as Pfn);
     this.versions[gfn] = 0;
   }
 
@@ -84,4 +152,15 @@ export class HostFrames {
   latest(gfn: number): number {
     return this.versions[gfn]!;
   }
+}
+
+/** Are the bytes of two frames equal, A and D bits aside? Those, a hypervisor may set in one of them. */
+function hasSameEntries(memory: PhysicalMemory, one: Pfn, other: Pfn): boolean {
+  if (!memory.hasBytes(one) && !memory.hasBytes(other)) return true;
+  for (let index = 0; index < 512; index++) {
+    const low = memory.readLow(one, index) ^ memory.readLow(other, index);
+    if ((low & ~(A | D)) !== 0) return false;
+    if (memory.readHigh(one, index) !== memory.readHigh(other, index)) return false;
+  }
+  return true;
 }

@@ -12,7 +12,23 @@
  * Source: SDM vol. 3A 4.10.2 "Translation Lookaside Buffers", 4.10.3 "Paging-Structure Caches".
  */
 import type { Pfn } from "../../machine/address.ts";
-import { A, D, frameOf, G, NX_HIGH, P, PS, RESERVED_HIGH, U, W } from "../../machine/entry.ts";
+import {
+  A,
+  D,
+  G,
+  NX_HIGH,
+  P,
+  PF_FETCH,
+  PF_PRESENT,
+  PF_RESERVED,
+  PF_USER,
+  PF_WRITE,
+  PS,
+  RESERVED_HIGH,
+  U,
+  W,
+  frameOf,
+} from "../../machine/entry.ts";
 import type { Cr3, Registers } from "../../machine/exit.ts";
 import type { PhysicalMemory } from "../../machine/memory.ts";
 import { FETCH, STORE, USER } from "../../machine/mmu.ts";
@@ -221,4 +237,17 @@ function isNoBetter({ seen }: Search, path: Path, level: number, table: number):
 function within(frame: number, vpn: number, level: number): number {
   const span = 512 ** (level - 1);
   return frame - (frame % span) + (vpn % span);
+}
+
+/** Is this outcome a #PF with these P and RSVD bits? */
+export function explains(outcome: Outcome, cause: number, query: Query): boolean {
+  if (outcome.kind === "page") return !allows(outcome, query) && cause === PF_PRESENT;
+  return cause === (outcome.reserved ? PF_PRESENT | PF_RESERVED : 0);
+}
+
+/** What the error code must say about the access itself. */
+export function kindBits(high: number): number {
+  const store = (high & STORE) !== 0 ? PF_WRITE : 0;
+  const fetch = (high & FETCH) !== 0 ? PF_FETCH : 0;
+  return store | fetch | ((high & USER) !== 0 ? PF_USER : 0);
 }

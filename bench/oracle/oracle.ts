@@ -15,11 +15,8 @@ import {
   frameOf,
   NX_HIGH,
   P,
-  PF_FETCH,
   PF_PRESENT,
   PF_RESERVED,
-  PF_USER,
-  PF_WRITE,
   PS,
   U,
   W,
@@ -38,12 +35,14 @@ import { HostFrames } from "./host-frames.ts";
 import { InvalidationLog } from "./invalidation-log.ts";
 import {
   allows,
+  explains,
   isMarked,
   isReserved,
+  kindBits,
   LegalWalks,
-  type Outcome,
   type Query,
 } from "./legal-walks.ts";
+import { SharingChecks } from "./sharing-checks.ts";
 import { describeAccess, describeLegal, describeWalk, hex, OracleMismatch } from "./mismatch.ts";
 
 export interface OracleOptions {
@@ -51,6 +50,8 @@ export interface OracleOptions {
   readonly native: boolean;
   /** Named in mismatches. */
   readonly engine?: string;
+  /** Version of data before the first store: guests of one memory that run different programs differ in it. */
+  readonly versionsFrom?: number;
 }
 
 /** Watches every vCPU of `machine` from now on. Attach it before the guest boots. */
@@ -61,8 +62,14 @@ export function attachOracle(
 ): Oracle {
   const oracle = new Oracle(machine, options);
   for (const vcpu of machine.vcpus) vcpu.observer = oracle;
+  machine.hostObserver = oracle.sharing;
   // Bare metal has no host: what one would do to a guest does not happen.
-  if (options.native) return oracle;
+  if (!options.native) followHost(oracle, hypervisor);
+  return oracle;
+}
+
+/** The oracle hears of what this hypervisor is asked to do. */
+export function followHost(oracle: Oracle, hypervisor: Hypervisor): void {
   const host = hypervisor.host.bind(hypervisor);
   hypervisor.host = (event) => {
     oracle.hostActs(event);
@@ -70,7 +77,6 @@ export function attachOracle(
     oracle.hostActed(event, reported);
     return reported;
   };
-  return oracle;
 }
 
 export class Oracle implements Observer {
@@ -88,12 +94,16 @@ export class Oracle implements Observer {
   private readonly walks: LegalWalks;
   private readonly logs: InvalidationLog[];
   private readonly dirty = new DirtyModel();
+  /** What it says of pages that move, and of frames that are shared. */
+  readonly sharing: SharingChecks;
 
-  constructor(machine: Machine, { native, engine }: OracleOptions) {
+  constructor(machine: Machine, { native, engine, versionsFrom = 0 }: OracleOptions) {
     this.machine = machine;
     this.engine = engine ?? (native ? "native" : "virtualized");
     const placement = native ? identity : machine.placement;
-    this.frames = new HostFrames(machine.memory, machine.guestFrames, placement);
+    const { guestFrames } = machine;
+    this.frames = new HostFrames(machine.memory, { guestFrames, placement, versionsFrom });
+    this.sharing = new SharingChecks(machine, this.frames, this.engine);
     this.walks = new LegalWalks(machine.memory, this.frames, this.history);
     this.logs = machine.vcpus.map(() => new InvalidationLog());
   }
@@ -166,6 +176,7 @@ export class Oracle implements Observer {
   }
 
   hostActed(event: HostEvent, reported: readonly Gfn[]): void {
+    if (event.kind !== "vcpu-run") this.sharing.checkTables();
     const lost = this.dirty.acted(event, reported);
     if (lost === undefined) return;
     throw new OracleMismatch(
@@ -250,6 +261,9 @@ export class Oracle implements Observer {
       this.fail(this.query(vcpu, vpn, high), `found old data in pfn ${hex(pfn)} (gfn ${hex(gfn)})`);
     }
     if ((high & STORE) === 0) return;
+    if (!this.sharing.mayStore(pfn)) {
+      this.fail(this.query(vcpu, vpn, high), `stored to pfn ${hex(pfn)}, which others use too`);
+    }
     this.frames.advance(gfn, pfn);
     this.dirty.stored(gfn);
   }
@@ -283,17 +297,4 @@ function rightsNeeded(kind: number, writeProtect: boolean): number {
   const user = (kind & USER) !== 0;
   const store = (kind & STORE) !== 0 && (user || writeProtect);
   return A | (user ? U : 0) | (store ? W : 0);
-}
-
-/** Is this outcome a #PF with these P and RSVD bits? */
-function explains(outcome: Outcome, cause: number, query: Query): boolean {
-  if (outcome.kind === "page") return !allows(outcome, query) && cause === PF_PRESENT;
-  return cause === (outcome.reserved ? PF_PRESENT | PF_RESERVED : 0);
-}
-
-/** What the error code must say about the access itself. */
-function kindBits(high: number): number {
-  const store = (high & STORE) !== 0 ? PF_WRITE : 0;
-  const fetch = (high & FETCH) !== 0 ? PF_FETCH : 0;
-  return store | fetch | ((high & USER) !== 0 ? PF_USER : 0);
 }

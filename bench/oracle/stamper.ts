@@ -30,8 +30,9 @@ export class Stamper implements Observer {
   private readonly log = new InvalidationLog();
 
   constructor(machine: Machine) {
+    const { memory, guestFrames, placement } = machine;
     this.machine = machine;
-    this.frames = new HostFrames(machine.memory, machine.guestFrames, machine.placement);
+    this.frames = new HostFrames(memory, { guestFrames, placement, versionsFrom: 0 });
     this.walks = new LegalWalks(machine.memory, this.frames, new EntryHistory());
   }
 

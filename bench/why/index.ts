@@ -12,3 +12,8 @@ export const topics: Readonly<Record<string, Topic | MigrationTopic>> = {
 };
 
 export const defaultTopic = "shadow-or-ept";
+
+/** Where the answer of a topic goes unless the command line says otherwise. */
+export function topicFolder(topic: string): string {
+  return topic === defaultTopic ? "results/why" : `results/why-${topic}`;
+}

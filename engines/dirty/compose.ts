@@ -53,9 +53,10 @@ export function dirtyTracker(
 
   return {
     start(logged, range) {
-      // What silicon noted of the range before it was logged is not this log's.
+      // What silicon noted of the range before it was logged is not this log's: the flush below makes every
+      // vCPU exit, and each exit drains.
       if (tables === null) detector.begin(logged);
-      else detector.sync(logged, mark);
+      else for (const vcpu of logged.vcpus) detector.exited(vcpu, mark);
       tables = logged;
       const isSet = policy.armedBy === "clear-initially-set";
       const pieces = ranges.add(range);

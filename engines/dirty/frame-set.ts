@@ -1,7 +1,7 @@
 /**
  * A set of guest frames, listed by range in ascending order.
  *
- * Model: a byte for each frame where KVM has a bit; 4 MiB for a guest of 16 GiB.
+ * Model: a byte for each frame where KVM has a bit; 4 MiB for a guest of 16 GiB. Bias: none.
  */
 import type { Gfn } from "../../machine/address.ts";
 import type { FrameRange } from "./frame-ranges.ts";

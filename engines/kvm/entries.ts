@@ -62,6 +62,8 @@ export function makeLeaf(vm: Vm, page: ShadowPage, oldLow: number, wish: LeafWis
     // D: silicon sets that, so a page read only keeps an entry that a later fault finds unchanged.
     if ((oldLow & W) !== 0) {
       low |= W | MMU_WRITABLE;
+    } else if (!vm.guest.isWritable(gfn)) {
+      // The host shares the frame: read-only without a promise. A write fault asks the host first.
     } else if (mayBecomeWritable(vm, gfn, cause)) {
       low |= W | MMU_WRITABLE | D;
     } else {

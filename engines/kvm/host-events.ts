@@ -6,12 +6,14 @@
  *
  * Source: KVM_GET_DIRTY_LOG, KVM mmu.rst; rules 10 to 12 and 17 of results/groundtruth.
  */
-import type { Gfn } from "../../machine/address.ts";
+import type { Gfn, Pfn } from "../../machine/address.ts";
+import { A } from "../../machine/entry.ts";
 import type { HostEvent } from "../../machine/exit.ts";
 import type { FrameRange } from "../dirty/frame-ranges.ts";
 import { dropLeaf, dropMappings, protectMappings } from "./entries.ts";
 import { mostLevel } from "./fetch.ts";
-import { type MmuNotifier, neighboursIn } from "../host-memory.ts";
+import { type MmuNotifier, neighboursIn } from "../host/notifier.ts";
+import { takeAccessed } from "../radix.ts";
 import { flushRemote, type Vm } from "./vm.ts";
 
 /** The thread that asks runs no vCPU, so it interrupts all of them. */
@@ -85,9 +87,19 @@ function unmap(vm: Vm, range: FrameRange): void {
   if (isStale) flushFromOutside(vm);
 }
 
+/** Every entry that maps the frame, of whatever size. */
+function entriesOf(vm: Vm, gfn: Gfn): { readonly table: Pfn; readonly index: number }[] {
+  const refs = sizes.flatMap((level) => vm.maps[level].entries(gfn));
+  return refs.map((ref) => ({ table: vm.pages.ofRef(ref).table, index: ref & 511 }));
+}
+
 /** The engine's side of its host memory. */
 export function notifierOf(vm: Vm): MmuNotifier {
-  return { unmap: (start, frames) => unmap(vm, { start, frames }) };
+  return {
+    unmap: (start, frames) => unmap(vm, { start, frames }),
+    age: (gfn) => takeAccessed(vm.memory, entriesOf(vm, gfn), A),
+    flush: () => flushRemote(vm),
+  };
 }
 
 function reclaim(vm: Vm, range: FrameRange): void {
@@ -116,7 +128,11 @@ export function answerHost(
       reclaim(vm, event);
       return [];
     case "evict":
-      vm.guest.evict(event.start, event.frames);
+    case "snapshot":
+    case "snapshot-drop":
+    case "merge":
+    case "memory-limit":
+      vm.guest.answer(event);
       return [];
   }
 }

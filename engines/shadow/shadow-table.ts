@@ -27,6 +27,20 @@ export interface ShadowParts {
   readonly ledger: () => Ledger;
 }
 
+/** An entry that links a child table. */
+export interface Link {
+  readonly child: ShadowTable;
+  readonly rights: number;
+  readonly nx: number;
+}
+
+/** An entry that maps a page: its guest frame, and what the guest allows. */
+export interface Leaf {
+  readonly gfn: Gfn;
+  readonly rights: number;
+  readonly nx: number;
+}
+
 /** A guest frame may be a table at several levels, and the first frame of a large page. */
 export function keyOf(gfn: Gfn, level: number, isDirect: boolean): number {
   return gfn * 16 + level * 2 + (isDirect ? 1 : 0);

@@ -13,7 +13,7 @@ import { A, D, frameOf, highHalf, lowHalf, NX_HIGH, P, PS, U, W } from "../../ma
 import type { FrameRange } from "../dirty/frame-ranges.ts";
 import { hasReserved } from "../guest-walk.ts";
 import { FrameMap } from "./frame-map.ts";
-import { keyOf, type ShadowParts, type ShadowTable } from "./shadow-table.ts";
+import { keyOf, type Leaf, type Link, type ShadowParts, type ShadowTable } from "./shadow-table.ts";
 
 export class ShadowTables {
   /** A writable mapping or a table went away: cached translations must go before the guest runs on. */
@@ -183,6 +183,14 @@ export class ShadowTables {
     return huge;
   }
 
+  /** Every leaf that maps the frame, of either size. */
+  leavesOf(gfn: Gfn): { readonly table: Pfn; readonly index: number }[] {
+    const places = [...this.leaves.of(gfn), ...this.hugeLeaves.of((gfn - (gfn % 512)) as Gfn)];
+    return places.map((place) => {
+      return { table: this.byId.get(Math.floor(place / 512))!.pfn, index: place % 512 };
+    });
+  }
+
   /** Calls `visit` for every frame in the range that some 4 KiB leaf maps. */
   forEachMapped({ start, frames }: FrameRange, visit: (gfn: Gfn) => void): void {
     for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) {
@@ -232,16 +240,16 @@ export class ShadowTables {
 
   private setLeaf(table: ShadowTable, index: number, { gfn, rights, nx }: Leaf): void {
     const { bytes, memory, mayMapWritable, ledger } = this.parts;
-    const isReadOnly = this.isTable(gfn) || !mayMapWritable(gfn);
     const pfn = memory.touch(gfn);
-    this.drop(table, index);
-    bytes.write(
-      table.pfn,
-      index,
-      lowHalf(pfn, isReadOnly ? rights & ~W : rights),
-      highHalf(pfn, nx),
-    );
-    this.leaves.add(gfn, table.id * 512 + index);
+    const isReadOnly = this.isTable(gfn) || !mayMapWritable(gfn) || !memory.isWritable(gfn);
+    const place = table.id * 512 + index;
+    // Other rights for the same frame, as after mprotect: the reverse map need not forget and learn it again.
+    const isKnown = this.leaves.frameAt(place) === gfn;
+    if (isKnown) ledger().entriesDropped += 1;
+    else this.drop(table, index);
+    const low = lowHalf(pfn, isReadOnly ? rights & ~W : rights);
+    bytes.write(table.pfn, index, low, highHalf(pfn, nx));
+    if (!isKnown) this.leaves.add(gfn, place);
     ledger().entriesFilled += 1;
   }
 
@@ -252,7 +260,8 @@ export class ShadowTables {
     const fits = table.level === 2 && memory.orderOf(gfn) === 9;
     if (fits && !needsSmall(gfn) && !this.holdsTable(gfn)) {
       this.drop(table, index);
-      bytes.write(table.pfn, index, lowHalf(pfn, rights | PS), highHalf(pfn, nx));
+      const allowed = memory.isWritable(gfn) ? rights : rights & ~W;
+      bytes.write(table.pfn, index, lowHalf(pfn, allowed | PS), highHalf(pfn, nx));
       this.hugeLeaves.add(gfn, table.id * 512 + index);
       ledger().entriesFilled += 1;
       return;
@@ -285,16 +294,4 @@ export class ShadowTables {
     bytes.write(table.pfn, index, 0, 0);
     ledger().entriesDropped += 1;
   }
-}
-
-interface Link {
-  readonly child: ShadowTable;
-  readonly rights: number;
-  readonly nx: number;
-}
-
-interface Leaf {
-  readonly gfn: Gfn;
-  readonly rights: number;
-  readonly nx: number;
 }

@@ -14,7 +14,7 @@ export interface PageContent {
   /** `manifest.json` and `host.json` as they are; null where the folder has none. */
   readonly manifest: Readonly<Record<string, unknown>> | null;
   readonly host: Readonly<Record<string, unknown>> | null;
-  /** The answer of `shadewalk why`. */
+  /** The answers of `shadewalk why`, one topic after the other. */
   readonly why: { readonly markdown: string; readonly figures: Figures } | null;
   /** Simulated against published. */
   readonly published: { readonly claims: readonly Claim[]; readonly figures: Figures } | null;
@@ -27,7 +27,8 @@ export type Claim = Readonly<Record<string, string>>;
 
 export interface Folders {
   readonly results: string;
-  readonly why: string;
+  /** One per topic; those without an answer are passed over. */
+  readonly why: readonly string[];
   readonly published: string;
 }
 
@@ -41,12 +42,30 @@ export async function readContent(rows: ResultRows, folders: Folders): Promise<P
   };
 }
 
-async function why(folder: string): Promise<PageContent["why"]> {
-  const file = join(folder, "answer.md");
-  if (!existsSync(file)) return null;
-  return {
-    markdown: await readFile(file, "utf8"),
+async function why(folders: readonly string[]): Promise<PageContent["why"]> {
+  const answered = folders.filter((folder) => existsSync(join(folder, "answer.md")));
+  if (answered.length === 0) return null;
+  const answers = answered.map(async (folder) => ({
+    markdown: await readFile(join(folder, "answer.md"), "utf8"),
     figures: await figuresIn(join(folder, "charts")),
+  }));
+  return joinAnswers(await Promise.all(answers));
+}
+
+/** Claims are numbered through, and figures of different topics may have one name. */
+function joinAnswers(answers: readonly NonNullable<PageContent["why"]>[]) {
+  let claims = 0;
+  const parts = answers.map(({ markdown, figures }, index) => {
+    const named = (name: string) => (index === 0 ? name : `${name} (${index + 1})`);
+    const text = markdown
+      .replaceAll(/^## \d+\. /gm, () => `## ${(claims += 1)}. `)
+      .replaceAll(/^!\[([^\]]*)\]/gm, (_, name: string) => `![${named(name)}]`);
+    const renamed = Object.entries(figures).map(([name, spec]) => [named(name), spec] as const);
+    return { text, figures: Object.fromEntries(renamed) };
+  });
+  return {
+    markdown: parts.map(({ text }) => text).join("\n\n"),
+    figures: Object.assign({}, ...parts.map(({ figures }) => figures)) as Figures,
   };
 }
 

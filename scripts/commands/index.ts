@@ -11,6 +11,7 @@ import { price } from "./price.ts";
 import { report } from "./report.ts";
 import { run } from "./run.ts";
 import { shard } from "./shard.ts";
+import { share } from "./share.ts";
 import { speed } from "./speed.ts";
 import { submit } from "./submit.ts";
 import { trace } from "./trace.ts";
@@ -27,6 +28,7 @@ export const commands = [
   lab,
   run,
   walk,
+  share,
   trace,
   dirtyLog,
   migrate,

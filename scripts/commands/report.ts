@@ -7,13 +7,18 @@ import { Command } from "@commander-js/extra-typings";
 import { ConfigError, quote } from "../../bench/config-error.ts";
 import { readResults } from "../../bench/read-results.ts";
 import { replaceFiles } from "../../bench/result-files.ts";
+import { topicFolder, topics } from "../../bench/why/index.ts";
 
 export const report = () =>
   new Command("report")
     .description("Write one self-contained HTML file from a folder of results.")
     .argument("[results]", "folder that `bench` wrote", "results/latest")
     .option("-o, --out <file>", "the page; by default index.html in the results folder")
-    .option("--why <folder>", "folder that `why` wrote", "results/why")
+    .option(
+      "--why <folders...>",
+      "folders that `why` wrote",
+      Object.keys(topics).map((topic) => topicFolder(topic)),
+    )
     .addHelpText(
       "after",
       `

@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { Command } from "@commander-js/extra-typings";
 import { pick } from "../../bench/config-error.ts";
 import { pointWeight } from "../../bench/point.ts";
-import { defaultTopic, topics } from "../../bench/why/index.ts";
+import { defaultTopic, topicFolder, topics } from "../../bench/why/index.ts";
 import { experimentNames, prepareTopic } from "../../bench/why/prepare-topic.ts";
 import { writeAnswer } from "../../bench/why/write-answer.ts";
 import { answerCharts, answerMarkdown, answerText } from "../../report/answer.ts";
@@ -49,7 +49,7 @@ Examples:
     )
     .action(async ({ topic, workers, quiet, ...options }) => {
       const chosen = pick(topics, topic, "--topic");
-      const out = options.out ?? (topic === defaultTopic ? "results/why" : `results/why-${topic}`);
+      const out = options.out ?? topicFolder(topic);
       const prepared = prepareTopic(chosen, chosenNames(experimentNames(chosen), options.only));
       const abort = new AbortController();
       process.once("SIGINT", () => abort.abort());

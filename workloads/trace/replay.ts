@@ -76,7 +76,8 @@ export function replayDecoded({ source, ...parts }: Replay<DecodedTrace>): Repla
   return player.end();
 }
 
-class Player {
+/** A replay that its caller feeds, chunk by chunk: `boot` or `resume` first, `end` last. */
+export class Player {
   private readonly machine: Machine;
   private readonly hypervisor: Hypervisor;
   private readonly file: string;
@@ -111,6 +112,23 @@ class Player {
       vcpu.software = { pageFault: () => "abandon" };
       vcpu.boot(this.hypervisor, boot, registers);
     }
+  }
+
+  /**
+   * Starts where `other` stands, in a copy of its memory: a clone. Both go on in supervisor mode with empty
+   * caches on this side.
+   */
+  resume(other: Player): void {
+    const { vcpus } = this.header;
+    other.vcpu.drain();
+    for (const vcpu of this.machine.vcpus.slice(0, vcpus)) {
+      const template = other.machine.vcpus[vcpu.id]!;
+      template.setPrivilege("supervisor");
+      vcpu.software = { pageFault: () => "abandon" };
+      vcpu.setPrivilege("supervisor");
+      vcpu.boot(this.hypervisor, template.cr3, template.registers);
+    }
+    this.vcpu = this.machine.vcpus[other.vcpu.id]!;
   }
 
   run(chunk: OpChunk): void {

@@ -54,6 +54,7 @@ export function bareMetal(machine: Machine, controls: Partial<Controls> = {}): B
       frames: machine.guestFrames,
       onReturn: null,
       touch: pfnOf,
+      touchForWrite: pfnOf,
       readLow: (gfn, index) => memory.readLow(pfnOf(gfn), index),
       readHigh: (gfn, index) => memory.readHigh(pfnOf(gfn), index),
       write(gfn, index, low, high) {

@@ -74,15 +74,18 @@ function opOf(levels: PagingLevels): fc.Arbitrary<TraceOp> {
     fc.record({ op: fc.constant("phase"), name: fc.stringMatching(/^[a-z0-9_=;-]{1,12}$/) }),
     fc
       .record({
-        kind: fc.constantFrom("dirty-log-on", "dirty-log-clear", "reclaim", "evict"),
+        kind: fc.constantFrom("dirty-log-on", "dirty-log-clear", "reclaim", "evict", "snapshot"),
         range,
       })
       .map(({ kind, range: [start, frames] }): TraceOp => {
         return { op: "host", event: { kind, start: start as Gfn, frames } };
       }),
     fc
-      .constantFrom("dirty-log-get", "dirty-log-off")
+      .constantFrom("dirty-log-get", "dirty-log-off", "snapshot-drop", "merge")
       .map((kind): TraceOp => ({ op: "host", event: { kind } })),
+    fc
+      .nat(memoryFrames)
+      .map((frames): TraceOp => ({ op: "host", event: { kind: "memory-limit", frames } })),
   );
 }
 

@@ -179,7 +179,7 @@ test.each([
   [`${header1}c fff0000000000000\n`, 'CR3 "fff0000000000000"'],
   [`${header1}h explode\n`, 'host event "explode", allowed: dirty-log-on'],
   [`${header1}h dirty-log-clear 0 1000\n`, "allowed: dirty-log-on, dirty-log-get, dirty-log-off"],
-  [`${header3}h explode\n`, "allowed: dirty-log-on, dirty-log-get, dirty-log-clear, dirty-log-off"],
+  [`${header3}h explode\n`, "dirty-log-off, reclaim, dirty-log-clear, evict"],
   [`${header1}h reclaim 3fff000 2000\n`, 'bytes "2000", allowed: 0 to 1000'],
   [`${header3}invpcid 4 0 0\n`, 'INVPCID type "4", allowed: 0 to 3'],
   [`${header3}cr4 1000\n`, 'cr4 "1000", allowed: the LA57 bit (1000) as the header has it'],

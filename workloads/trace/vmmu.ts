@@ -12,7 +12,8 @@
  *
  * FORMAT.md explains each line.
  */
-import type { Gfn, Vpn } from "../../machine/address.ts";
+import type { Vpn } from "../../machine/address.ts";
+import { readHostEvent } from "./host-event.ts";
 import { LineSplitter } from "./lines.ts";
 import {
   invpcidTypes,
@@ -26,7 +27,6 @@ import {
   opZeroPage,
   type RareOp,
   type TraceHeader,
-  type TraceHostEvent,
 } from "./ops.ts";
 import { Tokens } from "./tokens.ts";
 import { TraceError } from "./trace-error.ts";
@@ -124,7 +124,7 @@ export class VmmuParser {
       tokens.exactly(2);
       return { op: "phase", name: tokens.word(1) };
     }
-    if (name === "h") return { op: "host", event: this.hostEvent(header) };
+    if (name === "h") return { op: "host", event: readHostEvent(this.tokens, header) };
     if (name === "v" && header.version >= 2) {
       tokens.exactly(2);
       return { op: "vcpu", id: tokens.small(1, "vCPU", [0, header.vcpus - 1]) };
@@ -169,28 +169,6 @@ export class VmmuParser {
     const second = version >= 2 ? " v" : "";
     const third = version === 3 ? " y cr0 cr3 cr4 invpcid user kernel cpuid" : "";
     return this.tokens.fail("op", name, `r w s z x i c p h${second}${third}`);
-  }
-
-  private hostEvent({ memoryFrames, version }: TraceHeader): TraceHostEvent {
-    const { tokens } = this;
-    const kind = tokens.word(1);
-    if (kind === "dirty-log-get" || kind === "dirty-log-off") {
-      tokens.exactly(2);
-      return { kind };
-    }
-    const isNew = (kind === "dirty-log-clear" || kind === "evict") && version === 3;
-    if (kind !== "dirty-log-on" && kind !== "reclaim" && !isNew) {
-      const third = version === 3 ? ", dirty-log-clear, evict" : "";
-      const allowed = `dirty-log-on, dirty-log-get, dirty-log-off, reclaim${third}`;
-      return tokens.fail("host event", kind, allowed);
-    }
-    tokens.exactly(4);
-    const bytes = memoryFrames * 4096;
-    const first = tokens.small(2, "GPA", [0, bytes]);
-    const length = tokens.small(3, "bytes", [0, bytes - first]);
-    if (first % 4096 !== 0) tokens.fail("GPA", tokens.word(2), "a multiple of 1000");
-    if (length % 4096 !== 0) tokens.fail("bytes", tokens.word(3), "a multiple of 1000");
-    return { kind, start: (first / 4096) as Gfn, frames: length / 4096 };
   }
 
   private access(code: number): void {

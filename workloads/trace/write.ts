@@ -71,8 +71,9 @@ function opLine(op: TraceOp, levels: PagingLevels): string {
 }
 
 function hostLine(event: TraceHostEvent): string {
-  if (!("frames" in event)) return `h ${event.kind}`;
-  return `h ${event.kind} ${hexAddress(event.start)} ${hexAddress(event.frames)}`;
+  const start = "start" in event ? ` ${hexAddress(event.start)}` : "";
+  const frames = "frames" in event ? ` ${hexAddress(event.frames)}` : "";
+  return `h ${event.kind}${start}${frames}`;
 }
 
 function fillLine({ gfn, index, count, low, high, stepLow, stepHigh }: Fill): string {

@@ -1,0 +1,11 @@
+/** Clones of a guest whose set-up is done: they start at once and pay for pages as they write them. */
+import type { Scenario } from "../scenario.ts";
+
+export const clone: Scenario = {
+  title: "Clones of a booted guest",
+  summary: "the guests after the first start with its memory, shared by copy-on-write",
+  guests: 3,
+  clones: true,
+  started: () => undefined,
+  act: () => undefined,
+};

@@ -1,0 +1,23 @@
+/**
+ * What the host tells an engine, and asks it, about guest frames: Linux's mmu notifier.
+ *
+ * Source: Linux include/linux/mmu_notifier.h; KVM `kvm_mmu_notifier_invalidate_range_start`, `kvm_age_gfn`.
+ */
+import type { Gfn } from "../../machine/address.ts";
+
+export interface MmuNotifier {
+  /**
+   * Every mapping of these frames goes, and whatever a vCPU has cached of it. The host's table changes only
+   * afterwards, so what is mapped next is mapped as that table says then.
+   */
+  unmap(start: Gfn, frames: number): void;
+  /** Was the frame used since the last question? Its A bits are cleared; a flush is due before they are trusted. */
+  age(gfn: Gfn): boolean;
+  /** Every vCPU forgets what it has cached. */
+  flush(): void;
+}
+
+/** Frames of the 2 MiB page at `first` that do not lie in [start, start + frames). */
+export function neighboursIn(first: number, start: number, frames: number): number {
+  return 512 - (Math.min(start + frames, first + 512) - Math.max(start, first));
+}

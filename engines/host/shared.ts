@@ -1,0 +1,60 @@
+/**
+ * Copy-on-write of guest memory: what a snapshot keeps and what a clone starts with.
+ *
+ * Model: a fork of the VMM's memory. Everything is unmapped from the engine's tables (Linux tells the notifier
+ * of the whole range) and mapped again, read-only, as it is used. Bias: none.
+ *
+ * Source: Linux mm/memory.c `copy_page_range`, `wp_page_copy`, `wp_page_reuse`.
+ */
+import type { Gfn, Pfn } from "../../machine/address.ts";
+import type { FrameContents, PhysicalMemory } from "../../machine/memory.ts";
+import type { HostTable } from "./table.ts";
+
+/** A second hold on the frames of a guest: they are read-only for everybody while it lasts. */
+export interface SharedPages {
+  /** Host pages by their first frame; 1 or 512 pages each. */
+  readonly pages: readonly { readonly gfn: Gfn; readonly pfn: Pfn; readonly pages: number }[];
+  readonly swapped: readonly (readonly [Gfn, FrameContents])[];
+  /** Pages that the host took away and nobody touched since: they come back as zeros, one by one. */
+  readonly lost: readonly Gfn[];
+}
+
+export interface ShareParts {
+  readonly memory: PhysicalMemory;
+  readonly table: HostTable;
+}
+
+/** Takes hold of every page in the range. The caller has unmapped it from the engine's tables. */
+export function sharePages(
+  { memory, table }: ShareParts,
+  start: Gfn,
+  frames: number,
+): SharedPages["pages"] {
+  // A large page that the range covers in part is no longer one.
+  if (start % 512 !== 0) table.split(start);
+  const end = (start + frames) as Gfn;
+  if (end % 512 !== 0) table.split(end);
+  const pages: { gfn: Gfn; pfn: Pfn; pages: number }[] = [];
+  table.forEach(start, frames, (gfn, pfn, count) => {
+    for (let i = 0; i < count; i++) memory.share((pfn + i) as Pfn);
+    table.setRights(gfn, "read");
+    pages.push({ gfn, pfn, pages: count });
+  });
+  return pages;
+}
+
+/** Lets go of them. */
+export function releasePages(memory: PhysicalMemory, { pages }: SharedPages): void {
+  for (const { pfn, pages: count } of pages) {
+    for (let i = 0; i < count; i++) memory.release((pfn + i) as Pfn);
+  }
+}
+
+/** Frames kept, page by page. */
+export function framesOf({ pages }: SharedPages): Map<Gfn, Pfn> {
+  const frames = new Map<Gfn, Pfn>();
+  for (const { gfn, pfn, pages: count } of pages) {
+    for (let i = 0; i < count; i++) frames.set((gfn + i) as Gfn, (pfn + i) as Pfn);
+  }
+  return frames;
+}

@@ -1,0 +1,105 @@
+/** `shadewalk share`: guests that share memory, what it costs and saves under each engine. */
+import { Command } from "@commander-js/extra-typings";
+import { stringify } from "csv-stringify/sync";
+import { catalogue } from "../../bench/catalogue.ts";
+import { pick } from "../../bench/config-error.ts";
+import { levelPairNames, levelsOf } from "../../bench/levels.ts";
+import { readParams } from "../../bench/params.ts";
+import { scenarioNames, share as runShare } from "../../bench/sharing/share.ts";
+import { sharingAnswers } from "../../bench/sharing/answers.ts";
+import { answersText, shareText } from "../share-text.ts";
+import { nameList, oneOf, seedMax, wholeNumber } from "./options.ts";
+
+const engineDefaults = ["shadow", "shadow-lazy", "ept"];
+/** A key-value server small enough that every scenario under three engines takes seconds. */
+const serverParams = ["pages=2048", "requests=4000", "writePercent=30"];
+
+export const share = () =>
+  new Command("share")
+    .description(
+      "Let guests share memory: snapshots, clones, merging, overcommit; count what it costs.",
+    )
+    .argument("[scenarios]", `of ${scenarioNames.join(", ")}, separated by commas`, "all")
+    .option(
+      "-e, --engines <names>",
+      "translation schemes, separated by commas; not native",
+      nameList("--engines", Object.keys(catalogue.engines)),
+      engineDefaults,
+    )
+    .option("-w, --workload <name>", "guest program", "key-value")
+    .option("-p, --param <name=value...>", "parameters of the workload, defaults for the rest")
+    .option(
+      "--guests <n>",
+      "guests on the host; the scenario's own number without it",
+      wholeNumber("--guests", 1, 16),
+    )
+    .option(
+      "--every <n>",
+      "accesses between two snapshots or two passes of the merger",
+      wholeNumber("--every", 100, 1e9),
+      10_000,
+    )
+    .option(
+      "--limit <percent>",
+      "share of a guest's pages that may stay in memory, for overcommit",
+      wholeNumber("--limit", 1, 100),
+      75,
+    )
+    .option("--preset <name>", "processor", "skylake-sp")
+    .option("--backing <size>", "host page size, 4k or 2m", oneOf("--backing", ["4k", "2m"]), "4k")
+    .option(
+      "--levels <pair>",
+      `guest-on-nested table levels: ${levelPairNames.join(", ")}`,
+      oneOf("--levels", levelPairNames),
+      "4-on-4",
+    )
+    .option("-s, --seed <n>", "decides every random choice", wholeNumber("--seed", 0, seedMax), 1)
+    .option("--check", "oracles on every guest: translations, contents, isolation", false)
+    .option("--answers", "print what sharing costs as claims with numbers, nothing else", false)
+    .option("--csv", "print comma-separated values", false)
+    .addHelpText(
+      "after",
+      `
+Scenarios:
+  snapshot    the host keeps the guest's contents by copy-on-write, again every --every accesses
+  clone       guests after the first start with its memory, when its set-up is done
+  merge       guests boot by themselves; equal pages share a frame, a pass every --every accesses
+  overcommit  only --limit percent of the pages in use may stay in memory, the rest is swapped out
+
+Columns: exits without and with the scenario; shares broken by a copy, or reused because nobody else was left;
+4 KiB pages unmapped only because a neighbour in the same 2 MiB was; host faults; memory saved. Without -p the
+key-value server has ${serverParams.join(", ")}.
+
+Examples:
+  npx shadewalk share
+  npx shadewalk share --answers
+  npx shadewalk share snapshot --backing 2m --engines shadow,ept,ept-wp
+  npx shadewalk share overcommit --limit 50 --check
+  npx shadewalk share clone --guests 8 --csv > clones.csv`,
+    )
+    .action(async (chosen, options) => {
+      if (options.answers) {
+        console.log(answersText(await sharingAnswers()));
+        return;
+      }
+      const read = nameList("scenarios", scenarioNames);
+      const scenarios = chosen === "all" ? scenarioNames : (read(chosen) as typeof scenarioNames);
+      const { workload, param, every, limit, levels, csv, ...rest } = options;
+      const source = pick(catalogue.workloads, workload, "workload");
+      const words = param ?? (workload === "key-value" ? serverParams : []);
+      const rows = await runShare({
+        engines: rest.engines,
+        preset: rest.preset,
+        backing: rest.backing,
+        seed: rest.seed,
+        check: rest.check,
+        ...levelsOf(levels),
+        scenarios,
+        workload,
+        params: readParams(source, words),
+        guests: options.guests,
+        settings: { every, limitPercent: limit },
+      });
+      if (csv) process.stdout.write(stringify([...rows], { header: true }));
+      else console.log(shareText(rows));
+    });

@@ -1,0 +1,54 @@
+/**
+ * `h` lines of a trace: what the host does between two ops.
+ */
+import type { Gfn } from "../../machine/address.ts";
+import type { TraceHeader, TraceHostEvent } from "./ops.ts";
+import type { Tokens } from "./tokens.ts";
+
+type Field = "GPA" | "bytes";
+
+/** The words after each event's name. */
+const fieldsOf = {
+  "dirty-log-on": ["GPA", "bytes"],
+  "dirty-log-get": [],
+  "dirty-log-off": [],
+  reclaim: ["GPA", "bytes"],
+} as const satisfies Partial<Record<TraceHostEvent["kind"], readonly Field[]>>;
+
+/** The same for events that version 3 adds. */
+const newFieldsOf = {
+  ...fieldsOf,
+  "dirty-log-clear": ["GPA", "bytes"],
+  evict: ["GPA", "bytes"],
+  snapshot: ["GPA", "bytes"],
+  "snapshot-drop": [],
+  merge: [],
+  "memory-limit": ["bytes"],
+} as const satisfies Record<TraceHostEvent["kind"], readonly Field[]>;
+
+/** Reads the line that `tokens` holds; word 0 is `h`. */
+export function readHostEvent(
+  tokens: Tokens,
+  { memoryFrames, version }: TraceHeader,
+): TraceHostEvent {
+  const known: Readonly<Record<string, readonly Field[]>> = version === 3 ? newFieldsOf : fieldsOf;
+  const kind = tokens.word(1);
+  const fields = known[kind];
+  if (fields === undefined) {
+    return tokens.fail("host event", kind, Object.keys(known).join(", "));
+  }
+  tokens.exactly(2 + fields.length);
+  const event: { kind: string; start?: Gfn; frames?: number } = { kind };
+  let room = memoryFrames * 4096;
+  for (const [i, field] of fields.entries()) {
+    const value = tokens.small(2 + i, field, [0, room]);
+    if (value % 4096 !== 0) tokens.fail(field, tokens.word(2 + i), "a multiple of 1000");
+    if (field === "bytes") event.frames = value / 4096;
+    else {
+      event.start = (value / 4096) as Gfn;
+      room -= value;
+    }
+  }
+  // It has the fields that the table lists for its kind, which TypeScript cannot follow.
+  return event as TraceHostEvent;
+}
