@@ -59,11 +59,7 @@ function outcomeColumns(results: readonly MigrationResult[]): GridColumn[] {
       results.map(({ key }) => migrationLabel(key.migration)),
       "left",
     ),
-    column(
-      ["outcome"],
-      results.map(({ outcome }) => verdicts[outcome.verdict]),
-      "left",
-    ),
+    column(["outcome"], results.map(verdictText), "left"),
     of(["rounds"], ({ outcome }) => String(outcome.rounds)),
     of(["sent"], ({ outcome }) => mebibytes(outcome.pagesSent - outcome.zeroPages)),
     of(["re-sent"], ({ outcome }) => mebibytes(outcome.pagesResent)),
@@ -112,6 +108,11 @@ function exitLine({ exits }: MigrationResult): string {
     .filter(([, count]) => count > 0)
     .map(([cause, count]) => `${cause} ${count}`);
   return `VM exits meanwhile: ${taken.length === 0 ? "none" : taken.join(", ")}`;
+}
+
+/** A program that ends while everything is sent for the first time says nothing of convergence. */
+function verdictText({ outcome: { verdict, rounds } }: MigrationResult): string {
+  return verdict === "forced" && rounds < 2 ? "program too short" : verdicts[verdict];
 }
 
 function mebibytes(pages: number): string {

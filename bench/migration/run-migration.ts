@@ -142,7 +142,14 @@ function migrate(key: MigrationKey, options: MigrationRunOptions, unmigrated: Ti
   const migrator = new Migrator({ clock, sender, startTurn });
   hypervisor.memory.onReturn = (gfn) => migrator.returned(gfn);
   try {
-    runProgram(key, guest, migrator);
+    runProgram(key, guest, {
+      measured: () => migrator.measured(),
+      turn: () => migrator.turn(),
+      reclaimed(start, count) {
+        stamper?.reclaimed(start, count);
+        migrator.reclaimed(start, count);
+      },
+    });
     migrator.programEnded();
   } catch (error) {
     if (!(error instanceof MigrationOver)) throw error;

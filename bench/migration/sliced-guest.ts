@@ -3,10 +3,12 @@
  * them, every few hundred accesses, somebody else has a turn.
  *
  * Turns depend on the program's calls alone, so turn n comes at the same place under every engine. A program
- * that reads a dirty log itself is not answered: there is one log, and it belongs to whoever has the turns.
+ * that reads a dirty log itself is not answered: there is one log, and it belongs to whoever has the turns. Nor
+ * does a host that is about to lose its guest take snapshots of it or merge its pages.
  */
 import type { Guest } from "../../guest/guest.ts";
 import type { Gfn } from "../../machine/address.ts";
+import type { HostEvent } from "../../machine/exit.ts";
 
 export interface Activity {
   /** The program's set-up is done. */
@@ -20,6 +22,9 @@ export interface Activity {
 /** Accesses between two turns; other calls weigh as much as the kernel's work for them, about. */
 const turnWeight = 512;
 const callWeight = 32;
+
+/** What the host goes on doing to the guest: frames lost, or kept elsewhere. */
+const hostsOwn: ReadonlySet<HostEvent["kind"]> = new Set(["reclaim", "evict", "memory-limit"]);
 
 export function slicedGuest(guest: Guest, activity: Activity): Guest {
   let weight = 0;
@@ -58,9 +63,9 @@ export function slicedGuest(guest: Guest, activity: Activity): Guest {
     switchTo: (pid) => after(guest.switchTo(pid), callWeight),
     syscall: () => after(guest.syscall(), callWeight),
     host(event) {
-      if (event.kind !== "reclaim") return 0;
+      if (!hostsOwn.has(event.kind)) return 0;
       const reported = guest.host(event);
-      activity.reclaimed(event.start, event.frames);
+      if (event.kind === "reclaim") activity.reclaimed(event.start, event.frames);
       return reported;
     },
     measure() {

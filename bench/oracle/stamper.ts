@@ -5,7 +5,7 @@
  * versions, not the legality of every access. A frame that the host took away and gave back elsewhere is
  * recognized by a walk of the guest's tables at its first store.
  */
-import type { Pfn, Vpn } from "../../machine/address.ts";
+import type { Gfn, Pfn, Vpn } from "../../machine/address.ts";
 import { assert } from "../../machine/assert.ts";
 import type { PendingStore } from "../../machine/exit.ts";
 import type { Machine } from "../../machine/machine.ts";
@@ -53,6 +53,11 @@ export class Stamper implements Observer {
 
   copied(_cpu: number, to: Pfn, from: Pfn): void {
     this.frames.copied(this.frames.owner(to), this.frames.owner(from));
+  }
+
+  /** The host took these frames; what they held is lost. */
+  reclaimed(start: Gfn, frames: number): void {
+    for (let gfn = start as number; gfn < start + frames; gfn++) this.frames.reclaim(gfn);
   }
 
   guestFault(): void {}

@@ -8,13 +8,25 @@ import { rounded } from "../format.ts";
 import { pointName } from "../migration-names.ts";
 import { chartConfig, engineColours } from "../theme.ts";
 
-/** Null when all migrations went over the same link. */
-export function migrationDowntime(results: readonly MigrationResult[]): TopLevelSpec | null {
+/** Grid lines of the logarithmic axis, in ms. */
+const steps = [0.01, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
+
+/** Of guests that are neither throttled nor moved early; null when all of them went over the same link. */
+export function migrationDowntime(all: readonly MigrationResult[]): TopLevelSpec | null {
+  const results = all.filter(({ key: { migration } }) => {
+    return migration.mode === "precopy" && migration.autoConverge === 0;
+  });
   const bandwidths = new Set(results.map(({ key }) => key.migration.bandwidthBitsPerSecond));
   if (bandwidths.size < 2) return null;
   const engines = [...new Set(results.map(({ key }) => key.engine))];
   const labels = [...new Set(results.map((result) => panelName(result, results)))];
   const grid = panelGrid(labels.length);
+  const colour = {
+    field: "engine",
+    type: "nominal",
+    title: null,
+    scale: { domain: engines, range: engineColours(engines) },
+  } as const;
   return {
     $schema: "https://vega.github.io/schema/vega-lite/v6.json",
     title: {
@@ -43,7 +55,7 @@ export function migrationDowntime(results: readonly MigrationResult[]): TopLevel
           field: "gigabits",
           type: "quantitative",
           title: "bandwidth of the link (Gbit/s), logarithmic",
-          scale: { type: "log" },
+          scale: { type: "log", nice: false, padding: 12 },
           axis: { grid: false, values: [...bandwidths].map((bits) => rounded(bits / 1e9)) },
         },
         y: {
@@ -51,22 +63,22 @@ export function migrationDowntime(results: readonly MigrationResult[]): TopLevel
           type: "quantitative",
           title: "downtime (ms), logarithmic",
           scale: { type: "log" },
-          axis: { tickCount: 4, format: "~g" },
+          axis: { values: [...steps], format: "~g" },
         },
         color: {
-          field: "engine",
-          type: "nominal",
-          title: null,
-          scale: { domain: engines, range: engineColours(engines) },
+          ...colour,
           legend: { orient: "top", columns: legendColumns(engines, grid) },
         },
       },
       layer: [
         { mark: { type: "line", strokeWidth: 1.5, opacity: 0.7 } },
         {
-          mark: { type: "point", size: 45, filled: true, opacity: 1 },
+          mark: { type: "point", size: 45, strokeWidth: 1.5, opacity: 1 },
           encoding: {
-            fillOpacity: { condition: { test: "datum.converged", value: 1 }, value: 0 },
+            fill: {
+              condition: { test: "datum.converged", ...colour },
+              value: "white",
+            },
           },
         },
       ],

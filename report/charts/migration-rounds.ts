@@ -14,21 +14,27 @@ const parts = [
   { name: "sent again", colour: "#d55e00" },
 ] as const;
 
+const lineBreak = " | ";
+
 /** More panels than a page holds say nothing. */
-const panelsMax = 24;
+const panelsMax = 12;
 /** Of a migration that never converges the first rounds tell the story. */
 const roundsMax = 20;
 
 /** Null when there is nothing to draw. */
 export function migrationRounds(results: readonly MigrationResult[]): TopLevelSpec | null {
   if (results.length === 0) return null;
-  const shown = results.slice(0, panelsMax);
+  // Evenly spread over the sweep, so that every kind of point is seen.
+  const count = Math.min(panelsMax, results.length);
+  const shown = Array.from({ length: count }, (_, panel) => {
+    return results[Math.floor((panel * results.length) / count)];
+  }).filter((result) => result !== undefined);
   const grid = panelGrid(shown.length);
   const labels = shown.map((result) => panelName(result, results));
   const names = parts.map(({ name }) => name);
   const left = results.length - shown.length;
   const remarks = [
-    "Last bar of each panel: what was sent while the guest stood still. Pages of zeros, sent as markers, are left out",
+    "Last bar of each panel: sent while the guest stood still, or behind it once it had moved. Pages of zeros are left out",
     ...(left > 0 ? [`${left} more migrations stand in rounds.csv`] : []),
   ];
   return {
@@ -36,7 +42,7 @@ export function migrationRounds(results: readonly MigrationResult[]): TopLevelSp
     title: { text: "Pages sent per round", subtitle: remarks },
     config: chartConfig,
     data: { values: shown.flatMap((result, index) => barsOf(result, labels[index] ?? "")) },
-    ...facetByCase(labels, grid),
+    ...threeLines(facetByCase(labels, grid)),
     resolve: { scale: { x: "independent", y: "independent" } },
     spec: {
       width: grid.width,
@@ -70,7 +76,13 @@ export function migrationRounds(results: readonly MigrationResult[]): TopLevelSp
 
 function panelName(result: MigrationResult, results: readonly MigrationResult[]): string {
   const { key } = result;
-  return `${key.engine} ${pointName(key, results)}, ${migrationLabel(key.migration)}`;
+  return [key.engine, pointName(key, results), migrationLabel(key.migration)].join(lineBreak);
+}
+
+/** Engine, program and link below each other: together they are wider than a panel. */
+function threeLines(faceted: ReturnType<typeof facetByCase>): ReturnType<typeof facetByCase> {
+  const header = { title: null, labelExpr: `split(datum.label, '${lineBreak}')` };
+  return { ...faceted, facet: { ...faceted.facet, header } };
 }
 
 function barsOf({ rounds }: MigrationResult, label: string) {
