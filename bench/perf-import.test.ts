@@ -93,7 +93,7 @@ test("every number says where it comes from, and reasons without a price are nam
   expect(ignored).toEqual(["HLT"]);
   expect(yaml).toContain("Measured by perf (perf.txt), the rest from skylake-sp");
   expect(yaml).toContain("mean of 20000 exits EXCEPTION_NMI, 2 us each");
-  expect(yaml.match(/source: measured/g)?.length).toBe(7 + 19 + 1);
+  expect(yaml.match(/source: measured/g)?.length).toBe(7 + 22 + 4);
 });
 
 test("debugfs counters are read in three forms", () => {

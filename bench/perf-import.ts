@@ -79,6 +79,14 @@ const eventsOf: Readonly<Record<string, HypervisorEvent>> = {
   mmu_shadow_zapped: "tableZapped",
 };
 
+/** What the host does about a page inside the exit that needs it. */
+const hostFaults = [
+  "fault",
+  "majorFault",
+  "shareBroken",
+  "shareReused",
+] as const satisfies readonly (keyof (typeof events)["host"])[];
+
 interface Measured {
   readonly cause: ExitCause;
   readonly row: PerfRow;
@@ -111,8 +119,7 @@ export function importPerf({ table, counters, megahertz, base }: PerfImport): Im
     ...(counters === null
       ? wholeHandlers(measured, included)
       : dividedHandlers(measured, readKvmCounters(counters), model)),
-    // The host's page fault happens inside the exit that needs the page.
-    { path: ["host", "fault"], cycles: 0, reason: included },
+    ...hostFaults.map((name): Edit => ({ path: ["host", name], cycles: 0, reason: included })),
   ];
   const ignored = rows.filter(({ reason }) => causesOf[reason] === undefined);
   return {

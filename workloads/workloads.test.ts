@@ -105,7 +105,7 @@ describe.each(Object.entries<Workload>(workloads))("workload %s", (_name, worklo
 
   test("says where its compute cycles come from", () => {
     expect(workload.computeCycles.perOp).toBeGreaterThan(0);
-    expect(workload.computeCycles.source).toMatch(/^(?:assumed: .+|[A-Z]{2}\d\d-\d+)/);
+    expect(workload.computeCycles.source).toMatch(/^(?:(?:assumed|measured): .+|[A-Z]{2}\d\d-\d+)/);
     expect(workload.title).not.toBe("");
     expect(workload.summary).not.toBe("");
   });
