@@ -7,6 +7,7 @@
 import type { HostEvent } from "../machine/exit.ts";
 import type { Hypervisor } from "../machine/hypervisor.ts";
 import type { Vcpu } from "../machine/vcpu.ts";
+import { Balloon } from "./balloon.ts";
 import { writeBootImage } from "./boot-image.ts";
 import { Contexts } from "./contexts.ts";
 import { DirectMap } from "./direct-map.ts";
@@ -26,8 +27,18 @@ export interface KernelBoot {
   readonly onMeasure: () => void;
 }
 
+export interface BootedKernel {
+  readonly system: OperatingSystem;
+  readonly balloon: Balloon;
+}
+
 /** Writes the boot image, starts the vCPU on it, and brings up the first process. */
 export function bootKernel(boot: KernelBoot): OperatingSystem {
+  return bootWithBalloon(boot).system;
+}
+
+/** The same, with the driver by which the host takes free memory. */
+export function bootWithBalloon(boot: KernelBoot): BootedKernel {
   const { vcpu, hypervisor, options, onMeasure } = boot;
   const { memory } = hypervisor;
   const layout = kernelLayout(options.levels);
@@ -63,7 +74,11 @@ export function bootKernel(boot: KernelBoot): OperatingSystem {
   const system = new OperatingSystem(vcpu, world, { parts, entry });
   vcpu.software = system;
   system.start();
-  return system;
+  const balloon = new Balloon(frames, (event) => {
+    vcpu.drain();
+    hypervisor.host(event);
+  });
+  return { system, balloon };
 }
 
 /** A program cannot know how much memory the guest has: a range that is too long ends with memory. */

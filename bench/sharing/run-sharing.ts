@@ -6,8 +6,9 @@
  * it has no other way to get there, and then loses its memory for that of its template: same bytes, same data,
  * under a hypervisor that starts anew. Bias: both.
  */
-import { bootKernel } from "../../guest/kernel.ts";
-import { kernelDefaults } from "../../guest/options.ts";
+import type { Balloon } from "../../guest/balloon.ts";
+import { bootWithBalloon } from "../../guest/kernel.ts";
+import { kernelDefaults, type KernelOptions } from "../../guest/options.ts";
 import { Prng } from "../../guest/prng.ts";
 import type { Gfn } from "../../machine/address.ts";
 import { assert } from "../../machine/assert.ts";
@@ -30,6 +31,8 @@ export interface SharingRun {
   readonly factory: EngineFactory;
   readonly workload: Workload;
   readonly params: ParamValues;
+  /** The scenario's, without it too, so that the two runs can be compared. */
+  readonly kernel: Partial<KernelOptions>;
   readonly guests: number;
   readonly settings: ScenarioSettings;
   readonly options: RunOptions;
@@ -38,7 +41,7 @@ export interface SharingRun {
 export interface SharingCounts {
   /** Measured regions of all guests, summed. */
   readonly ledger: Ledger;
-  /** Frames of 4 KiB that sharing saved, at most and at the end. */
+  /** Frames of 4 KiB that sharing saved or balloons hold, at most and at the end. */
   readonly savedPeak: number;
   readonly savedAtEnd: number;
   readonly checked: number;
@@ -47,9 +50,11 @@ export interface SharingCounts {
 /** Versions that guests' stores start from once they do different things, so far apart. */
 const versionsApart = 2 ** 26;
 
-interface Guest extends HostedGuest {
+interface Guest extends Omit<HostedGuest, "balloon"> {
   hypervisor: Hypervisor;
   memory: HostMemory;
+  /** There once the guest has booted. */
+  balloon: Balloon | null;
   readonly oracle: Oracle | null;
   readonly stamps: StampStores | null;
   start: Ledger | null;
@@ -75,7 +80,13 @@ export function runSharing(run: SharingRun, scenario: Scenario | null): SharingC
     checked += oracle?.checked ?? 0;
   }
   const { memory } = first.machine;
-  return { ledger, savedPeak: memory.framesSavedPeak, savedAtEnd: memory.framesSaved, checked };
+  let savedPeak = memory.framesSavedPeak;
+  let savedAtEnd = memory.framesSaved;
+  for (const { balloon } of guests) {
+    savedPeak += balloon?.heldMax ?? 0;
+    savedAtEnd += balloon?.size ?? 0;
+  }
+  return { ledger, savedPeak, savedAtEnd, checked };
 }
 
 function createGuest({ factory, key, options }: SharingRun, machine: Machine): Guest {
@@ -87,7 +98,7 @@ function createGuest({ factory, key, options }: SharingRun, machine: Machine): G
     ? attachOracle(machine, hypervisor, { native: false, engine })
     : null;
   const stamps = oracle === null ? new StampStores(machine) : null;
-  return { machine, hypervisor, memory, oracle, stamps, start: null };
+  return { machine, hypervisor, memory, oracle, stamps, balloon: null, start: null };
 }
 
 /** Whose turn it is, and whose it is next. */
@@ -106,9 +117,9 @@ function startFrom(
   const { key, workload, params, settings, options } = run;
   const [vcpu] = guest.machine.vcpus;
   assert(vcpu !== undefined, "sharing: a machine without a vCPU");
-  const kernel = { ...kernelDefaults, ...workload.guestOptions(params) };
+  const kernel = { ...kernelDefaults, ...workload.guestOptions(params), ...run.kernel };
   let isMeasured = false;
-  const system = bootKernel({
+  const { system, balloon } = bootWithBalloon({
     vcpu,
     hypervisor: guest.hypervisor,
     options: {
@@ -124,8 +135,9 @@ function startFrom(
       else startFrom(run, scenario, { guests, guest: next, later: rest });
     },
   });
+  guest.balloon = balloon;
   const act = () => {
-    if (isMeasured) scenario?.act(guests);
+    if (isMeasured) scenario?.act(hosted(guests));
   };
   workload.run(paced(system, settings.every, act), params, new Prng(key.seed));
   vcpu.drain();
@@ -142,7 +154,15 @@ function allStarted(run: SharingRun, scenario: Scenario | null, guests: readonly
     guest.stamps?.diverge((i + 1) * versionsApart);
     guest.oracle?.frames.diverge((i + 1) * versionsApart);
   }
-  scenario?.started(guests, run.settings);
+  scenario?.started(hosted(guests), run.settings);
+}
+
+/** The guests as a scenario sees them: all have booted. */
+function hosted(guests: readonly Guest[]): HostedGuest[] {
+  return guests.map(({ machine, hypervisor, memory, balloon }) => {
+    assert(balloon !== null, "sharing: a guest that has not booted");
+    return { machine, hypervisor, memory, balloon };
+  });
 }
 
 /** The guest's own memory goes; what it has from now on is the template's. */

@@ -2,6 +2,8 @@
  * The contract of a sharing scenario: which guests there are, and what the host does to them.
  */
 import type { HostMemory } from "../../engines/host-memory.ts";
+import type { Balloon } from "../../guest/balloon.ts";
+import type { KernelOptions } from "../../guest/options.ts";
 import type { Machine } from "../../machine/machine.ts";
 import type { Hypervisor } from "../../machine/hypervisor.ts";
 
@@ -10,6 +12,7 @@ export interface HostedGuest {
   readonly machine: Machine;
   readonly hypervisor: Hypervisor;
   readonly memory: HostMemory;
+  readonly balloon: Balloon;
 }
 
 export interface ScenarioSettings {
@@ -26,6 +29,8 @@ export interface Scenario {
   readonly guests: number;
   /** Are the guests after the first copies of it, made when its set-up is done? Otherwise each boots by itself. */
   readonly clones: boolean;
+  /** What the guests' kernels differ in from the usual, with the scenario and without. */
+  readonly kernel: Partial<KernelOptions>;
   /** Every set-up is done; nobody has gone on yet. */
   started(guests: readonly HostedGuest[], settings: ScenarioSettings): void;
   /** `every` accesses of some guest later. */

@@ -81,3 +81,14 @@ test("the same again is the same, with and without oracles", async () => {
 test("bare metal has no host: said in one line", async () => {
   await expect(run("clone", ["native"])).rejects.toThrow(/engine native: bare metal has no host/);
 });
+
+// Seen failing: a driver that keeps the frames to itself, and one that takes frames in use.
+test("a balloon takes free memory, which costs faults when it is used again, and nothing in use", async () => {
+  for (const engine of ["shadow", "shadow-lazy", "ept"]) {
+    const row = await one("balloon", engine);
+    expect(row.framesSavedPeak).toBeGreaterThanOrEqual(row.framesSavedEnd);
+    expect(row.framesSavedPeak).toBeGreaterThan(256);
+    expect([row.hostFaults > 0, row.hostMajorFaults]).toEqual([true, 0]);
+    expect(row.checked).toBeGreaterThan(10_000);
+  }
+});

@@ -80,6 +80,7 @@ export async function share(options: ShareOptions): Promise<ShareRow[]> {
         factory: factoryOf(engine),
         workload,
         params,
+        kernel: scenario.kernel,
         guests: options.guests ?? scenario.guests,
         settings: options.settings,
         options: { preset, mmu, check: options.check },

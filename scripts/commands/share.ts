@@ -17,7 +17,7 @@ const serverParams = ["pages=2048", "requests=4000", "writePercent=30"];
 export const share = () =>
   new Command("share")
     .description(
-      "Let guests share memory: snapshots, clones, merging, overcommit; count what it costs.",
+      "Let guests share memory: snapshots, clones, merging, overcommit, balloons; count what it costs.",
     )
     .argument("[scenarios]", `of ${scenarioNames.join(", ")}, separated by commas`, "all")
     .option(
@@ -35,7 +35,7 @@ export const share = () =>
     )
     .option(
       "--every <n>",
-      "accesses between two snapshots or two passes of the merger",
+      "accesses between two snapshots, passes of the merger or sizes of the balloon",
       wholeNumber("--every", 100, 1e9),
       10_000,
     )
@@ -65,6 +65,7 @@ Scenarios:
   clone       guests after the first start with its memory, when its set-up is done
   merge       guests boot by themselves; equal pages share a frame, a pass every --every accesses
   overcommit  only --limit percent of the pages in use may stay in memory, the rest is swapped out
+  balloon     the guest gives its free memory to the host, gets half of it back, gives it again, every --every
 
 Columns: exits without and with the scenario; shares broken by a copy, or reused because nobody else was left;
 4 KiB pages unmapped only because a neighbour in the same 2 MiB was; host faults; memory saved. Without -p the
