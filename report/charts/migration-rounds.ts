@@ -53,7 +53,7 @@ export function migrationRounds(results: readonly MigrationResult[]): TopLevelSp
           field: "round",
           type: "ordinal",
           title: "round",
-          axis: { labelAngle: 0, ticks: false },
+          axis: { labelOverlap: "greedy", labelSeparation: 4, labelAngle: 0, ticks: false },
         },
         y: {
           field: "mebibytes",
