@@ -4,7 +4,7 @@ import { Command } from "@commander-js/extra-typings";
 import { catalogue } from "../../bench/catalogue.ts";
 import { ConfigError, pick } from "../../bench/config-error.ts";
 import { hashFile } from "../../bench/result-files.ts";
-import { levelPairNames, levelsOf } from "../../bench/levels.ts";
+import { levelsOf } from "../../bench/levels.ts";
 import { engineProblem, loggingEngines } from "../../bench/migration/engines.ts";
 import { migrationTables, writeMigrations } from "../../bench/migration/migration-files.ts";
 import { migrationSweepNames, readMigrationSweep } from "../../bench/migration/migration-sweep.ts";
@@ -20,7 +20,8 @@ import { migrationCharts } from "../../report/charts/migration-charts.ts";
 import { migrationText } from "../../report/migration-table.ts";
 import { drawCharts } from "../../report/render.ts";
 import { createProgress } from "../progress.ts";
-import { nameList, oneOf, quantity, seedMax, wholeNumber } from "./options.ts";
+import { nameList, oneOf, quantity, wholeNumber } from "./options.ts";
+import { backingOption, levelsOption, seedOption } from "./point-options.ts";
 
 const percent = (option: string, max = 99) => wholeNumber(option, 0, max);
 
@@ -36,14 +37,9 @@ const createCommand = () =>
     .option("-w, --workload <name>", "guest program", "hot-write")
     .option("-p, --param <name=value...>", "parameters of the workload, defaults for the rest")
     .option("--preset <name>", "processor", "skylake-sp")
-    .option("--backing <size>", "host page size, 4k or 2m", oneOf("--backing", ["4k", "2m"]), "4k")
-    .option(
-      "--levels <pair>",
-      `guest-on-nested table levels: ${levelPairNames.join(", ")}`,
-      oneOf("--levels", levelPairNames),
-      "4-on-4",
-    )
-    .option("-s, --seed <n>", "decides every random choice", wholeNumber("--seed", 0, seedMax), 1)
+    .addOption(backingOption())
+    .addOption(levelsOption())
+    .addOption(seedOption())
     .option("--mode <mode>", "precopy or postcopy", oneOf("--mode", migrationModes), "precopy")
     .option("--bandwidth <rate>", "of the link", quantity("--bandwidth", bitsPerSecond), 10e9)
     .option("--downtime <time>", "limit for pre-copy's stop", quantity("--downtime", milliseconds))

@@ -4,10 +4,10 @@ import { catalogue } from "../../bench/catalogue.ts";
 import { pick } from "../../bench/config-error.ts";
 import { readParams } from "../../bench/params.ts";
 import { runOne } from "../../bench/run-one.ts";
-import { levelPairNames, levelsOf } from "../../bench/levels.ts";
+import { levelsOf } from "../../bench/levels.ts";
 import { perfTable } from "../../report/perf-shape.ts";
 import { pointText } from "../point-text.ts";
-import { oneOf, seedMax, wholeNumber } from "./options.ts";
+import { backingOption, levelsOption, seedOption } from "./point-options.ts";
 
 export const run = () =>
   new Command("run")
@@ -17,14 +17,9 @@ export const run = () =>
     .option("-p, --param <name=value...>", "parameters of the workload, defaults for the rest")
     .option("-t, --trace <file>", "a trace instead of a workload; - is standard input")
     .option("--preset <name>", "processor", "skylake-sp")
-    .option("--backing <size>", "host page size, 4k or 2m", oneOf("--backing", ["4k", "2m"]), "4k")
-    .option(
-      "--levels <pair>",
-      `guest-on-nested table levels: ${levelPairNames.join(", ")}`,
-      oneOf("--levels", levelPairNames),
-      "4-on-4",
-    )
-    .option("-s, --seed <n>", "decides every random choice", wholeNumber("--seed", 0, seedMax), 1)
+    .addOption(backingOption())
+    .addOption(levelsOption())
+    .addOption(seedOption())
     .option("--check", "check every access against the oracle", false)
     .option("--json", "print the result as JSON", false)
     .option("--perf-shape", "print the exits as `perf kvm stat report` does", false)

@@ -3,12 +3,13 @@ import { Command } from "@commander-js/extra-typings";
 import { stringify } from "csv-stringify/sync";
 import { catalogue } from "../../bench/catalogue.ts";
 import { pick } from "../../bench/config-error.ts";
-import { levelPairNames, levelsOf } from "../../bench/levels.ts";
+import { levelsOf } from "../../bench/levels.ts";
 import { readParams } from "../../bench/params.ts";
 import { scenarioNames, share as runShare } from "../../bench/sharing/share.ts";
 import { sharingAnswers } from "../../bench/sharing/answers.ts";
 import { answersText, shareText } from "../share-text.ts";
-import { nameList, oneOf, seedMax, wholeNumber } from "./options.ts";
+import { nameList, wholeNumber } from "./options.ts";
+import { backingOption, levelsOption, seedOption } from "./point-options.ts";
 
 const engineDefaults = ["shadow", "shadow-lazy", "ept"];
 /** A key-value server small enough that every scenario under three engines takes seconds. */
@@ -46,14 +47,9 @@ export const share = () =>
       75,
     )
     .option("--preset <name>", "processor", "skylake-sp")
-    .option("--backing <size>", "host page size, 4k or 2m", oneOf("--backing", ["4k", "2m"]), "4k")
-    .option(
-      "--levels <pair>",
-      `guest-on-nested table levels: ${levelPairNames.join(", ")}`,
-      oneOf("--levels", levelPairNames),
-      "4-on-4",
-    )
-    .option("-s, --seed <n>", "decides every random choice", wholeNumber("--seed", 0, seedMax), 1)
+    .addOption(backingOption())
+    .addOption(levelsOption())
+    .addOption(seedOption())
     .option("--check", "oracles on every guest: translations, contents, isolation", false)
     .option("--answers", "print what sharing costs as claims with numbers, nothing else", false)
     .option("--csv", "print comma-separated values", false)

@@ -1,8 +1,9 @@
 /** `shadewalk walk`: every reference of one page walk, in order. */
 import { Command } from "@commander-js/extra-typings";
-import { levelPairNames, levelsOf } from "../../bench/levels.ts";
+import { levelsOf } from "../../bench/levels.ts";
 import { showWalk } from "../../bench/show-walk.ts";
 import { oneOf } from "./options.ts";
+import { levelsOption } from "./point-options.ts";
 
 const sizes = ["4k", "2m"] as const;
 
@@ -12,12 +13,7 @@ export const walk = () =>
     .argument("<gva>", "guest-virtual address, hexadecimal, of a user page")
     .option("-e, --engine <name>", "translation scheme", "ept")
     .option("--preset <name>", "processor; textbook has no caches", "textbook")
-    .option(
-      "--levels <pair>",
-      `guest-on-nested table levels: ${levelPairNames.join(", ")}`,
-      oneOf("--levels", levelPairNames),
-      "4-on-4",
-    )
+    .addOption(levelsOption())
     .option("--pages <size>", "guest page size, 4k or 2m", oneOf("--pages", sizes), "4k")
     .option("--backing <size>", "host page size, 4k or 2m", oneOf("--backing", sizes), "4k")
     .addHelpText(

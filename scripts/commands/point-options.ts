@@ -1,0 +1,19 @@
+/** Options that say on what one point runs; the same words in every command that takes one. */
+import { Option } from "@commander-js/extra-typings";
+import { levelPairNames } from "../../bench/levels.ts";
+import { oneOf, seedMax, wholeNumber } from "./options.ts";
+
+export const backingOption = () =>
+  new Option("--backing <size>", "host page size, 4k or 2m")
+    .argParser(oneOf("--backing", ["4k", "2m"]))
+    .default("4k" as const);
+
+export const levelsOption = () =>
+  new Option("--levels <pair>", `guest-on-nested table levels: ${levelPairNames.join(", ")}`)
+    .argParser(oneOf("--levels", levelPairNames))
+    .default("4-on-4" as const);
+
+export const seedOption = () =>
+  new Option("-s, --seed <n>", "decides every random choice")
+    .argParser(wholeNumber("--seed", 0, seedMax))
+    .default(1);
