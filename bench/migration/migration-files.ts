@@ -2,8 +2,9 @@
  * The files of a run of migrations: `migration.csv`, a line per point, `rounds.csv`, a line per round, and the
  * manifest. Same points, same bytes.
  */
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { stringify } from "csv-stringify/sync";
+import { makeFolder } from "../make-folder.ts";
 import { type InputHash, replaceFiles } from "../result-files.ts";
 import { type Cell, paramColumns, paramPrefix } from "../result-columns.ts";
 import { schemaVersion, type MigrationResult } from "../result.ts";
@@ -28,7 +29,7 @@ export async function writeMigrations(run: MigrationsToWrite): Promise<void> {
     seeds: [...new Set(results.map(({ key }) => key.seed))],
     inputs,
   };
-  await mkdir(folder, { recursive: true });
+  makeFolder(folder);
   const texts = [
     csv(migrationLines(results)),
     csv(results.flatMap(roundLines)),
