@@ -10,7 +10,8 @@ test("the committed counters know every stream", () => {
   for (const stream of yardstickStreams) expect(expectedCounters(stream)).toBeDefined();
 });
 
-// Seen failing with the age of an L1 victim compared the wrong way round: l1, stlb and sum differ.
+// Seen failing with the age of an L1 victim compared the wrong way round (l1, stlb and sum differ), and with `lookAhead`
+// setting A in what it loads (aset).
 test("a stream counts exactly what the C program counted, checksum and walk histogram included", async () => {
   const stream = yardstickStreams.find(({ regime }) => regime === "tables beyond caches")!;
   const { counters } = await measureStream({ ...stream }, fastMmu);
