@@ -7,9 +7,8 @@
 import { createReadStream } from "node:fs";
 import { type Duplex, pipeline, Readable } from "node:stream";
 import { constants, createGunzip, createZstdDecompress } from "node:zlib";
-import { ReadableStream } from "node:stream/web";
-import xz from "xz-decompress";
 import { TraceError } from "./trace-error.ts";
+import { decodeXz } from "./xz.ts";
 
 export type TraceFormat = "vmmu" | "teaching" | "lackey";
 
@@ -89,11 +88,7 @@ const decoders: Record<Exclude<Compression, "none">, (pieces: Pieces) => Pieces>
     const params = { [constants.ZSTD_d_windowLogMax]: 31 };
     return through(pieces, createZstdDecompress({ chunkSize: pieceBytes, params }));
   },
-  xz: (pieces) => {
-    const source = ReadableStream.from(pieces);
-    // The package is typed against the browser's streams, which Node's equal but for their declaration.
-    return new xz.XzReadableStream(source as never);
-  },
+  xz: decodeXz,
 };
 
 async function* through(pieces: Pieces, decoder: Duplex): Pieces {
@@ -135,11 +130,7 @@ function compressionOf(head: Uint8Array, file: string): Compression {
 }
 
 function damaged(file: string, compression: Compression, error: unknown): TraceError {
-  const message = error instanceof Error ? error.message : String(error);
-  // The xz decoder has numbers only (enum xz_ret of XZ Embedded): 8 is input that ends early.
-  const reason = message.replace(/^get_next_output failed with error code (\d)$/, (_, code) =>
-    code === "8" ? "unexpected end of file" : `damaged (xz_ret ${code})`,
-  );
+  const reason = error instanceof Error ? error.message : String(error);
   return new TraceError({
     file,
     line: 0,
