@@ -671,7 +671,7 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
       shift = (shift - 9) | 0;
     }
     s[REFS] = refs;
-    nestedLeaves[leafHash(gfn >>> shift)] = table;
+    if (shift === 0) nestedLeaves[leafHash(gfn)] = table;
     const h = words[i + 1]!;
     rights &= ept !== 0 ? e & 7 : nptRights(e, h);
     if ((rights & (1 << kind)) === 0) return violation(gfn, kind);
@@ -1072,7 +1072,7 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
       }
       shift = (shift - 9) | 0;
     }
-    leaves[leafHash(vLow >>> shift)] = table;
+    if (shift === 0) leaves[leafHash(vLow)] = table;
     // The leaf entry is at `i`: rights, A and D, and the page itself in the second dimension.
     const isStore = kind >>> 2;
     if (
@@ -1112,9 +1112,9 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
     return 1;
   }
 
-  /** Place of a leaf table among those remembered; `key` is the number of a page that it maps. */
-  function leafHash(key: number): number {
-    const table = key >>> 9;
+  /** Place of a leaf table among those remembered, by a 4 KiB page that it maps. */
+  function leafHash(page: number): number {
+    const table = page >>> 9;
     return (table ^ (table >>> 12)) & (leavesLength - 1);
   }
 
@@ -1136,10 +1136,9 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
       seen ^= e;
     }
     if (s[NESTED] !== 0) {
-      const own = s[NESTED_UNIFORM]! < 0 ? 0 : s[NESTED_UNIFORM]!;
       for (let n = 0, last = to - from; n < last; n = (n + 1) | 0) {
-        const key = gfnsAhead[n]! >>> own;
-        seen ^= entries[nestedLeaves[leafHash(key)]! | ((key & 511) << 1)]!;
+        const gfn = gfnsAhead[n]!;
+        seen ^= entries[nestedLeaves[leafHash(gfn)]! | ((gfn & 511) << 1)]!;
       }
     }
     s[SEEN] = seen;
