@@ -1,6 +1,7 @@
 /**
  * What can be named: engines, workloads with their parameters, presets. Derived from the registries.
  */
+import type { EngineFactory } from "../engines/engine.ts";
 import { type EngineName, engines } from "../engines/index.ts";
 import { presets } from "../machine/presets.ts";
 import { workloads } from "../workloads/index.ts";
@@ -9,6 +10,11 @@ import type { Workload } from "../workloads/workload.ts";
 import type { Catalogue } from "./sweep-schema.ts";
 
 export const catalogue = { engines, presets, workloads } satisfies Catalogue;
+
+/** An engine's name, and what it is in a line. */
+export function describeEngines(): readonly (readonly [name: string, title: string])[] {
+  return Object.entries<EngineFactory>(engines).map(([name, { title = "" }]) => [name, title]);
+}
 
 /** A workload as far as people ask for it. */
 export function describeWorkloads(): readonly (readonly [name: string, workload: Workload])[] {

@@ -6,7 +6,10 @@
  *
  * Source: KVM module parameter `eager_page_split` = N; KVM `kvm_mmu_slot_remove_write_access` for 2 MiB.
  */
-import type { EngineFactory } from "./engine.ts";
+import { type EngineFactory, titled } from "./engine.ts";
 import { createEptPml } from "./ept-pml.ts";
 
-export const eptPmlLazy: EngineFactory = createEptPml({ split: "when-written" });
+export const eptPmlLazy: EngineFactory = titled(
+  "EPT with PML, large pages split when they are written",
+  createEptPml({ split: "when-written" }),
+);

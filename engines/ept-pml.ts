@@ -2,7 +2,7 @@
 import type { DirtyLogOptions } from "../machine/dirty-log-options.ts";
 import { dirtyTracker } from "./dirty/compose.ts";
 import { pageModificationLog } from "./dirty/pml.ts";
-import type { EngineFactory } from "./engine.ts";
+import { type EngineFactory, titled } from "./engine.ts";
 import { createNested } from "./ept.ts";
 
 /** PML with the given policy, where the machine's options say nothing. */
@@ -15,4 +15,7 @@ export function createEptPml(own: Partial<DirtyLogOptions>): EngineFactory {
     });
 }
 
-export const eptPml: EngineFactory = createEptPml({});
+export const eptPml: EngineFactory = titled(
+  "EPT, dirty pages logged by silicon (PML), large pages split at once",
+  createEptPml({}),
+);

@@ -6,7 +6,10 @@
  *
  * Source: KVM API document, KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2.
  */
-import type { EngineFactory } from "./engine.ts";
+import { type EngineFactory, titled } from "./engine.ts";
 import { createEptWp } from "./ept-wp.ts";
 
-export const eptWpManual: EngineFactory = createEptWp({ armedBy: "clear" });
+export const eptWpManual: EngineFactory = titled(
+  "the same, armed again by the host's clear (manual protect)",
+  createEptWp({ armedBy: "clear" }),
+);

@@ -2,7 +2,7 @@
 import type { DirtyLogOptions } from "../machine/dirty-log-options.ts";
 import { dirtyTracker } from "./dirty/compose.ts";
 import { writeProtection } from "./dirty/write-protect.ts";
-import type { EngineFactory } from "./engine.ts";
+import { type EngineFactory, titled } from "./engine.ts";
 import { createNested } from "./ept.ts";
 
 /** Write protection with the given policy, where the machine's options say nothing. */
@@ -15,4 +15,7 @@ export function createEptWp(own: Partial<DirtyLogOptions>): EngineFactory {
     });
 }
 
-export const eptWp: EngineFactory = createEptWp({});
+export const eptWp: EngineFactory = titled(
+  "EPT without A/D bits, dirty pages found by write protection",
+  createEptWp({}),
+);

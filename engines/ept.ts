@@ -15,7 +15,7 @@ import { nestedControls } from "./controls.ts";
 import type { DirtyTracker, LoggedTables } from "./dirty/tracker.ts";
 import { nestedTables } from "./dirty/nested-tables.ts";
 import { noTracker } from "./dirty/tracker.ts";
-import type { EngineFactory } from "./engine.ts";
+import { type EngineFactory, titled } from "./engine.ts";
 import { createHostMemory, isMemoryEvent } from "./host-memory.ts";
 import { neighboursIn } from "./host/notifier.ts";
 import {
@@ -214,5 +214,6 @@ function withPml(controls: Controls, buffer: Controls["pml"] | undefined): Contr
   return { ...controls, pml: buffer ?? null };
 }
 
-export const ept: EngineFactory = (machine) =>
-  createNested(machine, { format: "ept", accessedDirty: true, tracker: noTracker });
+export const ept: EngineFactory = titled("Intel's two dimensions, with A/D bits", (machine) =>
+  createNested(machine, { format: "ept", accessedDirty: true, tracker: noTracker }),
+);

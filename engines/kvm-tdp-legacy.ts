@@ -10,7 +10,9 @@ import { indexAt, type Gfn, type Pfn, type Vpn } from "../machine/address.ts";
 import { P, W } from "../machine/entry.ts";
 import type { VmExit } from "../machine/exit.ts";
 import { nestedControls } from "./controls.ts";
-import type { EngineFactory } from "./engine.ts";
+import type { Hypervisor } from "../machine/hypervisor.ts";
+import type { Machine } from "../machine/machine.ts";
+import { type EngineFactory, titled } from "./engine.ts";
 import { ACC_ALL } from "./guest-walk.ts";
 import { childOf, isLeaf, MMU_WRITABLE, readLow } from "./kvm/entries.ts";
 import { directChild, mappingLevel, prefetchAround } from "./kvm/fetch.ts";
@@ -22,7 +24,7 @@ import type { ShadowPage } from "./kvm/shadow-page.ts";
 import { createVm, type Vm } from "./kvm/vm.ts";
 import { makeRoom } from "./kvm/zap.ts";
 
-export const kvmTdpLegacy: EngineFactory = (machine) => {
+function createKvmTdpLegacy(machine: Machine): Hypervisor {
   const vm = createVm(machine, shadowPolicies["kvm-6.1"], "nested");
   vm.guest.attach(notifierOf(vm));
   const { nestedLevels, preset } = machine.options;
@@ -74,7 +76,12 @@ export const kvmTdpLegacy: EngineFactory = (machine) => {
       return answerHost(vm, event);
     },
   };
-};
+}
+
+export const kvmTdpLegacy: EngineFactory = titled(
+  "NPT as Linux drove it before the TDP MMU",
+  createKvmTdpLegacy,
+);
 
 type Violation = Extract<VmExit, { readonly reason: "ept-violation" }>;
 

@@ -12,7 +12,7 @@ import type { NestedPaging, VmExit } from "../machine/exit.ts";
 import type { Hypervisor, VirtualCpu } from "../machine/hypervisor.ts";
 import type { Machine } from "../machine/machine.ts";
 import { nestedControls } from "./controls.ts";
-import type { EngineFactory } from "./engine.ts";
+import { type EngineFactory, titled } from "./engine.ts";
 import { createHostMemory, isMemoryEvent } from "./host-memory.ts";
 import type { FrameRange } from "./dirty/frame-ranges.ts";
 import { neighboursIn } from "./host/notifier.ts";
@@ -199,7 +199,7 @@ class NestedTables {
   }
 }
 
-export const kvmTdp: EngineFactory = (machine): Hypervisor => {
+function createKvmTdp(machine: Machine): Hypervisor {
   const tables = new NestedTables(machine);
   const { root, levels } = tables.tree;
   const nested: NestedPaging = { root, levels, format: "npt", accessedDirty: true };
@@ -229,4 +229,6 @@ export const kvmTdp: EngineFactory = (machine): Hypervisor => {
       return [];
     },
   };
-};
+}
+
+export const kvmTdp: EngineFactory = titled("NPT as Linux's TDP MMU drives it", createKvmTdp);

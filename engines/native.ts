@@ -5,9 +5,11 @@
  */
 import type { Gfn, Pfn } from "../machine/address.ts";
 import { bareMetalControls } from "../machine/exit.ts";
-import type { EngineFactory } from "./engine.ts";
+import type { Hypervisor } from "../machine/hypervisor.ts";
+import type { Machine } from "../machine/machine.ts";
+import { type EngineFactory, titled } from "./engine.ts";
 
-export const native: EngineFactory = ({ memory, guestFrames }) => {
+function createNative({ memory, guestFrames }: Machine): Hypervisor {
   const pfnOf = (gfn: Gfn): Pfn => gfn as number as Pfn;
   return {
     memory: {
@@ -28,4 +30,9 @@ export const native: EngineFactory = ({ memory, guestFrames }) => {
     },
     host: () => [],
   };
-};
+}
+
+export const native: EngineFactory = titled(
+  "no virtualization, the baseline of every figure",
+  createNative,
+);

@@ -7,8 +7,10 @@
  * Source: APM vol. 2 15.25 "Nested Paging".
  */
 import { noTracker } from "./dirty/tracker.ts";
-import type { EngineFactory } from "./engine.ts";
+import { type EngineFactory, titled } from "./engine.ts";
 import { createNested } from "./ept.ts";
 
-export const npt: EngineFactory = (machine) =>
-  createNested(machine, { format: "npt", accessedDirty: true, tracker: noTracker });
+export const npt: EngineFactory = titled(
+  "AMD's two dimensions: nested accesses are user accesses",
+  (machine) => createNested(machine, { format: "npt", accessedDirty: true, tracker: noTracker }),
+);

@@ -10,7 +10,7 @@
 import { assert } from "../machine/assert.ts";
 import type { Controls, Registers, Resolution, VmExit } from "../machine/exit.ts";
 import { shadowControls } from "./controls.ts";
-import type { EngineFactory } from "./engine.ts";
+import { type EngineFactory, titled } from "./engine.ts";
 import { answerHost, notifierOf } from "./kvm/host-events.ts";
 import { invalidateIn } from "./kvm/invalidate.ts";
 import { answerPageFault } from "./kvm/page-fault.ts";
@@ -77,15 +77,27 @@ export function createShadowLazy(policy: ShadowPolicy): EngineFactory {
   };
 }
 
-export const shadowLazy: EngineFactory = createShadowLazy({
-  ...shadowPolicies["kvm-6.12"],
-  // KVM's share of 2 %, but enough for the small guests of a sweep, whose tables are denser than a real one's.
-  pageLimit: { permille: 20, min: 1024 },
-});
+export const shadowLazy: EngineFactory = titled(
+  "lazy shadow as KVM does it: leaf tables out of sync until a flush",
+  createShadowLazy({
+    ...shadowPolicies["kvm-6.12"],
+    // KVM's share of 2 %, but enough for the small guests of a sweep, whose tables are denser than a real one's.
+    pageLimit: { permille: 20, min: 1024 },
+  }),
+);
 
-export const shadowLazyKvm61: EngineFactory = createShadowLazy(shadowPolicies["kvm-6.1"]);
-export const shadowLazyKvm612: EngineFactory = createShadowLazy(shadowPolicies["kvm-6.12"]);
-export const shadowLazyXen: EngineFactory = createShadowLazy(shadowPolicies.xen);
+export const shadowLazyKvm61: EngineFactory = titled(
+  "lazy shadow exactly as Linux 6.1 counts it",
+  createShadowLazy(shadowPolicies["kvm-6.1"]),
+);
+export const shadowLazyKvm612: EngineFactory = titled(
+  "lazy shadow exactly as Linux 6.12 counts it",
+  createShadowLazy(shadowPolicies["kvm-6.12"]),
+);
+export const shadowLazyXen: EngineFactory = titled(
+  "lazy shadow with Xen's rules: three tables out of sync per vCPU",
+  createShadowLazy(shadowPolicies.xen),
+);
 
 /** What follows is done for this vCPU, and counted as its own. */
 function serve(vm: Vm, state: VcpuState): void {

@@ -24,7 +24,9 @@ import {
 import type { Registers, Resolution, VmExit } from "../machine/exit.ts";
 import type { VirtualCpu } from "../machine/hypervisor.ts";
 import { shadowControls } from "./controls.ts";
-import type { EngineFactory } from "./engine.ts";
+import type { Hypervisor } from "../machine/hypervisor.ts";
+import type { Machine } from "../machine/machine.ts";
+import { type EngineFactory, titled } from "./engine.ts";
 import {
   ACC_EXEC,
   ACC_USER,
@@ -44,7 +46,7 @@ interface VirtualTlb {
   readonly fragments: Map<number, number>;
 }
 
-export const shadowVtlb: EngineFactory = (machine) => {
+function createShadowVtlb(machine: Machine): Hypervisor {
   const { memory: bytes, vcpus, options } = machine;
   const memory = createHostMemory(machine);
   const tlbs = new Map<number, VirtualTlb>();
@@ -221,4 +223,9 @@ export const shadowVtlb: EngineFactory = (machine) => {
       return [];
     },
   };
-};
+}
+
+export const shadowVtlb: EngineFactory = titled(
+  "shadow tables as a virtual TLB, which the guest's own flushes empty",
+  createShadowVtlb,
+);

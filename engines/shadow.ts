@@ -15,7 +15,7 @@ import type { Hypervisor, VirtualCpu } from "../machine/hypervisor.ts";
 import type { Machine } from "../machine/machine.ts";
 import { shadowControls } from "./controls.ts";
 import { type DirtyTracker, noTracker } from "./dirty/tracker.ts";
-import type { EngineFactory, ShadowInspect } from "./engine.ts";
+import { type EngineFactory, type ShadowInspect, titled } from "./engine.ts";
 import { ACC_WRITE, createWalk, walkGuest, type WalkHost, type WalkRequest } from "./guest-walk.ts";
 import { createHostMemory, isMemoryEvent } from "./host-memory.ts";
 import { neighboursIn } from "./host/notifier.ts";
@@ -259,4 +259,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
   };
 }
 
-export const shadow: EngineFactory = (machine) => createShadow(machine, noTracker);
+export const shadow: EngineFactory = titled(
+  "shadow paging, trap-on-write: every PTE store exits and is mirrored",
+  (machine) => createShadow(machine, noTracker),
+);

@@ -1,6 +1,6 @@
 /** `shadewalk list`: every name that the other commands take. */
 import { Command } from "@commander-js/extra-typings";
-import { catalogue, describeWorkloads } from "../../bench/catalogue.ts";
+import { catalogue, describeEngines, describeWorkloads } from "../../bench/catalogue.ts";
 import { costPresets } from "../../bench/cost-file.ts";
 import { migrationSweepNames } from "../../bench/migration/migration-sweep.ts";
 import { sweepNames } from "../../bench/sweep-files.ts";
@@ -13,8 +13,12 @@ export const list = () =>
     )
     .addHelpText("after", "\nParameters are shown with their defaults; pages are 4 KiB each.")
     .action(() => {
-      const { engines, presets } = catalogue;
-      section("Engines", Object.keys(engines));
+      const { presets } = catalogue;
+      const width = Math.max(...describeEngines().map(([name]) => name.length));
+      section(
+        "Engines",
+        describeEngines().map(([name, title]) => `${name.padEnd(width)}  ${title}`.trimEnd()),
+      );
       section("Workloads (parameters with defaults; pages are 4 KiB)", []);
       for (const [name, { title, summary, defaults, computeCycles }] of describeWorkloads()) {
         const params = Object.entries(defaults).map(([param, value]) => `${param}=${value}`);
