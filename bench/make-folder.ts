@@ -3,8 +3,9 @@
  *
  * Not `mkdir` with `recursive`: where a file system refuses a name for good (below /proc, say), Node tries for ever.
  */
-import { existsSync, mkdirSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { EnvironmentError, errorLine } from "./config-error.ts";
 
 /** Throws what the operating system says. */
 export function makeFolder(path: string): void {
@@ -16,5 +17,17 @@ export function makeFolder(path: string): void {
   } catch (error) {
     // Another process may have been faster.
     if (!existsSync(folder)) throw error;
+  }
+}
+
+/** Makes the folder of a long run's output, and finds out before the run whether it can be written. */
+export function prepareOutput(folder: string): void {
+  const probe = join(folder, ".probe.partial");
+  try {
+    makeFolder(folder);
+    writeFileSync(probe, "");
+    rmSync(probe);
+  } catch (error) {
+    throw new EnvironmentError(`output folder ${folder}: cannot be written: ${errorLine(error)}`);
   }
 }

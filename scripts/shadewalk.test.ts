@@ -69,6 +69,19 @@ const mistakes: [string, string[], number, string[]][] = [
     1,
     ["output folder", "plain/out", "cannot be written"],
   ],
+  // Seen running for its whole time first.
+  [
+    "a migration's output folder below a file",
+    ["migrate", "--out", file("plain", "") + "/out"],
+    1,
+    ["output folder", "plain/out", "cannot be written"],
+  ],
+  [
+    "an answer's output folder below a file",
+    ["why", "--out", file("plain", "") + "/out"],
+    1,
+    ["output folder", "plain/out", "cannot be written"],
+  ],
   // Seen hanging: mkdir with `recursive`, for ever.
   [
     "an output folder where none can be made",

@@ -6,6 +6,7 @@ import { ConfigError, pick } from "../../bench/config-error.ts";
 import { hashFile } from "../../bench/result-files.ts";
 import { levelsOf } from "../../bench/levels.ts";
 import { engineProblem, loggingEngines } from "../../bench/migration/engines.ts";
+import { prepareOutput } from "../../bench/make-folder.ts";
 import { migrationTables, writeMigrations } from "../../bench/migration/migration-files.ts";
 import { migrationSweepNames, readMigrationSweep } from "../../bench/migration/migration-sweep.ts";
 import { runMigrations } from "../../bench/migration/run-migrations.ts";
@@ -111,6 +112,7 @@ export const migrate = () =>
     const { workers, check, quiet, out, sweep } = options;
     const { points, machines, config, files } =
       sweep === undefined ? askedOf(options) : sweepOf(sweep);
+    if (out !== undefined) prepareOutput(out);
     const abort = new AbortController();
     process.once("SIGINT", () => abort.abort());
     const progress = createProgress({

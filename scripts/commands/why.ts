@@ -2,6 +2,7 @@
 import { availableParallelism } from "node:os";
 import { Command } from "@commander-js/extra-typings";
 import { pick } from "../../bench/config-error.ts";
+import { prepareOutput } from "../../bench/make-folder.ts";
 import { pointWeight } from "../../bench/point.ts";
 import { defaultTopic, topicFolder, topics } from "../../bench/why/index.ts";
 import { experimentNames, prepareTopic } from "../../bench/why/prepare-topic.ts";
@@ -51,6 +52,7 @@ Examples:
       const chosen = pick(topics, topic, "--topic");
       const out = options.out ?? topicFolder(topic);
       const prepared = prepareTopic(chosen, chosenNames(experimentNames(chosen), options.only));
+      prepareOutput(out);
       const abort = new AbortController();
       process.once("SIGINT", () => abort.abort());
       const progress = createProgress({
