@@ -39,8 +39,8 @@ export interface HostMemory extends GuestMemory, Mergeable {
   orderOf(gfn: Gfn): 0 | 9;
   /** May `gfn`, once touched, be mapped writable? Not while it shares its frame. */
   isWritable(gfn: Gfn): boolean;
-  /** Somebody is about to store: a shared page gets a frame of its own, with the same contents. */
-  makeWritable(gfn: Gfn): void;
+  /** Somebody is about to store: a shared page gets a frame of its own, with the same contents. Returns it. */
+  makeWritable(gfn: Gfn): Pfn;
   /** The host takes the frame away; its contents are lost. */
   reclaim(gfn: Gfn): void;
   /** Throws `OutsideMemory` when the guest has no such frame. `vpn` is the access, for the message. */
@@ -112,23 +112,23 @@ export function createHostMemory(machine: Machine): HostMemory {
     return pfn === -1 && swap.has(gfn) ? hostFault(gfn) : pfn;
   }
 
-  function makeWritable(gfn: Gfn): void {
+  function makeWritable(gfn: Gfn): Pfn {
     const pfn = touch(gfn);
-    if (table.isWritable(gfn)) return;
+    if (table.isWritable(gfn)) return pfn;
     if (isUnshared(gfn, pfn)) {
       // The others are gone: no copy, and what is mapped stays right.
       table.setRights(gfn, "read-write");
       ledger.sharesReused += 1;
-      return;
+      return pfn;
     }
     notifier().unmap(gfn, 1);
     table.split(gfn);
     if (!memory.isShared(pfn)) {
       table.setRights(gfn, "read-write");
-      return;
+      return pfn;
     }
-    copyAway(gfn, pfn);
     ledger.sharesBroken += 1;
+    return copyAway(gfn, pfn);
   }
 
   /** Does nobody else use any frame of the host page around `gfn`? */
@@ -174,10 +174,7 @@ export function createHostMemory(machine: Machine): HostMemory {
     },
     touch,
     makeWritable,
-    touchForWrite(gfn) {
-      makeWritable(gfn);
-      return touch(gfn);
-    },
+    touchForWrite: makeWritable,
     pfnOf: (gfn) => table.pfnOf(gfn),
     orderOf: (gfn) => table.orderOf(gfn),
     isWritable: (gfn) => table.isWritable(gfn),
@@ -254,8 +251,7 @@ export function createHostMemory(machine: Machine): HostMemory {
       return pfn === -1 ? 0 : memory.readHigh(pfn, index);
     },
     write(gfn, index, low, high) {
-      makeWritable(gfn);
-      memory.write(touch(gfn), index, low, high);
+      memory.write(makeWritable(gfn), index, low, high);
     },
   };
   return host;

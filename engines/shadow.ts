@@ -31,6 +31,10 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
   const { memory: bytes, vcpus, options } = machine;
   const memory = createHostMemory(machine);
   const walk = createWalk();
+  const walkHosts = vcpus.map((vcpu): WalkHost => {
+    const marked = (gfn: Gfn): void => tracker.wrote(gfn, vcpu);
+    return { guest: memory, ledger: vcpu.ledger, marked };
+  });
   const roots = new Map<number, ShadowTable>();
   const pcidRoots = vcpus.map(() => new PcidRoots());
   let serving = vcpus[0]!.ledger;
@@ -118,12 +122,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
       registers: vcpu.registers,
       kind: exit.error & (PF_WRITE | PF_USER | PF_FETCH),
     };
-    const host: WalkHost = {
-      guest: memory,
-      ledger: vcpu.ledger,
-      marked: (gfn) => tracker.wrote(gfn, vcpu),
-    };
-    if (!walkGuest(host, request, walk)) {
+    if (!walkGuest(walkHosts[vcpu.id]!, request, walk)) {
       vcpu.ledger.guestFaultsReflected += 1;
       return { inject: walk.error };
     }

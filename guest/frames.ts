@@ -101,7 +101,7 @@ export class FrameAllocator {
   }
 
   share(frame: number): void {
-    assert(this.references[frame]! > 0, `frames: gfn ${frame} is shared but nobody holds it`);
+    assert(this.references[frame]! > 0, () => `frames: gfn ${frame} is shared but nobody holds it`);
     this.references[frame]! += 1;
   }
 
@@ -111,7 +111,10 @@ export class FrameAllocator {
 
   /** Gives one reference back; the last one frees the frame. */
   release(frame: number): void {
-    assert(this.references[frame]! > 0, `frames: gfn ${frame} is released but nobody holds it`);
+    assert(
+      this.references[frame]! > 0,
+      () => `frames: gfn ${frame} is released but nobody holds it`,
+    );
     this.references[frame]! -= 1;
     if (this.references[frame] !== 0) return;
     const block = Math.floor(frame / blockFrames);

@@ -192,14 +192,14 @@ export class OperatingSystem implements Guest, GuestSoftware {
     const { space, pid } = this.current;
     const write = (error & PF_WRITE) !== 0;
     const vma = space.vmas.find(vpn);
-    const gva = `GVA 0x${hexGva(vpn, 0, this.parts.options.levels)} of process ${pid}`;
-    assert(vma !== undefined, `guest: #PF at ${gva}, where nothing is mapped`);
+    const gva = () => `GVA 0x${hexGva(vpn, 0, this.parts.options.levels)} of process ${pid}`;
+    assert(vma !== undefined, () => `guest: #PF at ${gva()}, where nothing is mapped`);
     const fetch = (error & PF_FETCH) !== 0;
     if (allows(vma, write, fetch)) {
       const resolved = resolveFault(this.parts, { space, vma, vpn, write });
-      assert(resolved, `guest: spurious #PF (error ${error}) at ${gva}`);
+      assert(resolved, () => `guest: spurious #PF (error ${error}) at ${gva()}`);
     } else {
-      assert(vma.signals && fromUser, `guest: forbidden access (error ${error}) to ${gva}`);
+      assert(vma.signals && fromUser, () => `guest: forbidden access (error ${error}) to ${gva()}`);
       this.signal(vpn);
     }
     // A fetch that faulted is fetched again by silicon; otherwise the program's code goes on.
@@ -248,7 +248,7 @@ export class OperatingSystem implements Guest, GuestSoftware {
     for (let page = from; page < from + pages; page++) {
       const vpn = page as Vpn;
       const vma = space.vmas.find(vpn);
-      assert(vma !== undefined, `guest: vpn ${vpn} is populated but not mapped`);
+      assert(vma !== undefined, () => `guest: vpn ${vpn} is populated but not mapped`);
       // Writable memory is filled as a store would, so that no shared zeros come in.
       resolveFault(this.parts, { space, vma, vpn, write: vma.access === "read-write" });
     }
@@ -265,7 +265,7 @@ export class OperatingSystem implements Guest, GuestSoftware {
 
   private process(pid: Pid): Process {
     const process = this.processes.get(pid);
-    assert(process !== undefined, `guest: process ${pid} does not exist`);
+    assert(process !== undefined, () => `guest: process ${pid} does not exist`);
     return process;
   }
 

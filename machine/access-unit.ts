@@ -146,7 +146,7 @@ export class AccessUnit {
     const { store } = exit;
     assert(
       store !== null && this.hypervisor !== null,
-      `vcpu: nothing to emulate at vpn ${exit.vpn}`,
+      () => `vcpu: nothing to emulate at vpn ${exit.vpn}`,
     );
     this.ledger.emulatedStores += 1;
     this.ledger.accesses += 1;
@@ -201,7 +201,7 @@ export class AccessUnit {
     const store = high < 0 ? this.pending : null;
     this.stoppedHigh = high;
     this.exitsHere += 1;
-    assert(this.exitsHere <= exitsPerAccessMax, `vcpu ${this.id}: vpn ${vpn} exits for ever`);
+    assert(this.exitsHere <= exitsPerAccessMax, () => `vcpu ${this.id}: vpn ${vpn} exits for ever`);
     switch (mmu.stopReason()) {
       case STOP_PAGE_FAULT: {
         const error = mmu.stopError();
@@ -250,7 +250,10 @@ export class AccessUnit {
   /** Other guest code runs here, behind the unfinished batch, so that what is left of it stays. */
   aside<T>(body: () => T): T {
     const { base, length, pending, pendingCopy, exitsHere } = this;
-    assert(length + batchLength <= columnLength, `vcpu ${this.id}: page faults nest too deep`);
+    assert(
+      length + batchLength <= columnLength,
+      () => `vcpu ${this.id}: page faults nest too deep`,
+    );
     this.base = length;
     this.pendingCopy = null;
     const result = body();

@@ -143,7 +143,7 @@ export class PhysicalMemory {
   }
 
   freeTable(pfn: Pfn): void {
-    assert(pfn >= this.guestFrames, `memory: frame ${pfn} is the guest's, not a table`);
+    assert(pfn >= this.guestFrames, () => `memory: frame ${pfn} is the guest's, not a table`);
     this.tablesInUse -= 1;
     this.freeTables.push(pfn);
   }

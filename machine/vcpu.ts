@@ -63,7 +63,7 @@ export class Vcpu implements VirtualCpu {
     this.mmu = mmu;
     this.memory = memory;
     this.unit = new AccessUnit(id, mmu, memory, bareMetalControls, (exit) => {
-      assert(this.hypervisor !== null, `vcpu ${id}: ${exit.reason} exit before boot`);
+      assert(this.hypervisor !== null, () => `vcpu ${id}: ${exit.reason} exit before boot`);
       return this.hypervisor.exit(exit, this);
     });
     this.ledger = this.unit.ledger;

@@ -4,9 +4,12 @@
  * A page that shares its frame with others has no W: whoever is about to store asks for a frame of its own
  * first. Large pages are split when one of their pages goes another way.
  *
+ * The hypervisor reaches guest memory through this table for every guest entry that it reads, so it has what the
+ * host's processor has: a TLB. Whoever changes an entry drops the pages that it maps.
+ *
  * Source: Linux mm/memory.c `copy_present_pte`, `__split_huge_pmd`.
  */
-import { type Gfn, indexAt, type Pfn } from "../../machine/address.ts";
+import { type Gfn, pagesPerEntry, type Pfn } from "../../machine/address.ts";
 import { A, D, frameOf, P, PS, U, W } from "../../machine/entry.ts";
 import type { PhysicalMemory } from "../../machine/memory.ts";
 import {
@@ -25,55 +28,50 @@ const readFlags = P | U | A | D;
 
 export type HostRights = "read" | "read-write";
 
+/** Pages that the TLB has room for, a power of two; a page's place is its number modulo this. */
+const tlbPlaces = 4096;
+
 export class HostTable {
   private readonly memory: PhysicalMemory;
   private readonly tree: RadixTree;
-  /** Tables of 2 MiB entries by gigabyte of guest memory: such a table, once there, stays. */
-  private readonly middles: Pfn[] = [];
+  /** By place of the TLB: the page there or -1, its entry's flags, its frame. */
+  private readonly tlbPages = new Int32Array(tlbPlaces).fill(-1);
+  private readonly tlbFlags = new Int32Array(tlbPlaces);
+  private readonly tlbFrames = new Uint32Array(tlbPlaces);
 
   constructor(memory: PhysicalMemory) {
     this.memory = memory;
     this.tree = { memory, root: memory.allocateTable(), levels: 4 };
   }
 
-  /**
-   * The frame behind `gfn`, or -1. Every read of a guest table asks this, so it starts two levels from the leaf
-   * (a quarter of a trapped store).
-   */
+  /** The frame behind `gfn`, or -1. */
   pfnOf(gfn: Gfn): Pfn | -1 {
-    const { memory } = this;
-    const middle = this.middleOf(gfn);
-    if (middle === -1) return -1;
-    const above = indexAt(slotHva + gfn, 2);
-    const link = memory.readLow(middle, above);
-    if ((link & P) === 0) return -1;
-    const frame = frameOf(link, memory.readHigh(middle, above));
-    if ((link & PS) !== 0) return (frame + (gfn % 512)) as Pfn;
-    const index = indexAt(slotHva + gfn, 1);
-    const low = memory.readLow(frame as Pfn, index);
-    return (low & P) === 0 ? -1 : (frameOf(low, memory.readHigh(frame as Pfn, index)) as Pfn);
+    const place = this.translate(gfn);
+    return place === -1 ? -1 : (this.tlbFrames[place]! as Pfn);
   }
 
   /** Size of the host page behind `gfn`: 0 is 4 KiB, 9 is 2 MiB. */
   orderOf(gfn: Gfn): 0 | 9 {
-    const place = this.find(gfn);
-    return place.level === 2 && this.isPresent(place) ? 9 : 0;
+    const place = this.translate(gfn);
+    return place !== -1 && (this.tlbFlags[place]! & PS) !== 0 ? 9 : 0;
   }
 
   isWritable(gfn: Gfn): boolean {
-    const { table, index } = this.find(gfn);
-    return (this.memory.readLow(table, index) & W) !== 0;
+    const place = this.translate(gfn);
+    return place !== -1 && (this.tlbFlags[place]! & W) !== 0;
   }
 
   map(gfn: Gfn, pfn: Pfn, rights: HostRights): void {
     const { table, index } = makePlace(this.tree, slotHva + gfn, 1);
     this.memory.writeEntry(table, index, pfn, flagsOf(rights));
+    this.invalidate(gfn, 1);
   }
 
   /** Maps 512 frames from `first` on, a multiple of 512, by one entry. */
   mapLarge(first: Gfn, pfn: Pfn, rights: HostRights): void {
     const { table, index } = makePlace(this.tree, slotHva + first, 2);
     this.memory.writeEntry(table, index, pfn, flagsOf(rights) | PS);
+    this.invalidate(first, 512);
   }
 
   /** The page goes, and with it the large page that it was part of. */
@@ -81,19 +79,24 @@ export class HostTable {
     this.split(gfn);
     const { table, index } = this.find(gfn);
     this.memory.write(table, index, 0, 0);
+    this.invalidate(gfn, 1);
   }
 
   /** Changes the rights of the host page around `gfn`, whatever its size. */
   setRights(gfn: Gfn, rights: HostRights): void {
-    const { table, index } = this.find(gfn);
+    const { table, index, level } = this.find(gfn);
     const low = this.memory.readLow(table, index);
     const changed = rights === "read" ? low & ~W : low | W;
-    if (changed !== low) this.memory.setLow(table, index, changed);
+    if (changed === low) return;
+    this.memory.setLow(table, index, changed);
+    this.invalidate(gfn, pagesPerEntry(level));
   }
 
   split(gfn: Gfn): void {
     const place = this.find(gfn);
-    if (place.level === 2 && this.isPresent(place)) splitLeaf(this.tree, place);
+    if (place.level !== 2 || !this.isPresent(place)) return;
+    splitLeaf(this.tree, place);
+    this.invalidate(gfn, 512);
   }
 
   /** Every host page that maps something in the range: its first frame on either side, and 1 or 512 pages. */
@@ -105,14 +108,24 @@ export class HostTable {
     });
   }
 
-  private middleOf(gfn: Gfn): Pfn | -1 {
-    const gigabyte = Math.floor(gfn / 512 ** 2);
-    const known = this.middles[gigabyte];
-    if (known !== undefined) return known;
-    if (this.find(gfn).level > 2) return -1;
-    const { table } = makePlace(this.tree, slotHva + gfn, 2);
-    this.middles[gigabyte] = table;
-    return table;
+  /** The TLB's place that has the page, after a walk if need be; -1 when nothing is mapped. */
+  private translate(gfn: Gfn): number {
+    const place = gfn & (tlbPlaces - 1);
+    if (this.tlbPages[place] === gfn) return place;
+    const { table, index, level } = this.find(gfn);
+    const low = this.memory.readLow(table, index);
+    if ((low & P) === 0) return -1;
+    const frame = frameOf(low, this.memory.readHigh(table, index));
+    this.tlbPages[place] = gfn;
+    this.tlbFlags[place] = low;
+    this.tlbFrames[place] = frame + (gfn % pagesPerEntry(level));
+    return place;
+  }
+
+  /** The host page around `gfn`, of 1 or 512 pages, is mapped in another way from now on. */
+  private invalidate(gfn: Gfn, pages: number): void {
+    const first = (gfn - (gfn % pages)) & (tlbPlaces - 1);
+    this.tlbPages.fill(-1, first, first + pages);
   }
 
   private find(gfn: Gfn): EntryPlace {

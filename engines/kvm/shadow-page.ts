@@ -107,13 +107,13 @@ export class ShadowPages {
   /** The page whose table an entry points to. */
   ofTable(table: number): ShadowPage {
     const page = this.byId[table - this.memory.guestFrames];
-    assert(page !== undefined, `shadow page: no page has table ${table}`);
+    assert(page !== undefined, () => `shadow page: no page has table ${table}`);
     return page;
   }
 
   ofRef(ref: EntryRef): ShadowPage {
     const page = this.byId[ref >>> 9];
-    assert(page !== undefined, `shadow page: entry ${ref} is in no page`);
+    assert(page !== undefined, () => `shadow page: entry ${ref} is in no page`);
     return page;
   }
 
@@ -131,7 +131,7 @@ export class ShadowPages {
   free(page: ShadowPage): void {
     assert(
       page.invalid && page.rootCount === 0,
-      `shadow page: table ${page.table} is still in use`,
+      () => `shadow page: table ${page.table} is still in use`,
     );
     this.byId[page.id] = undefined;
     this.memory.freeTable(page.table);
