@@ -24,8 +24,8 @@ import {
   W,
 } from "../machine/entry.ts";
 import type { Registers } from "../machine/exit.ts";
-import type { GuestMemory } from "../machine/hypervisor.ts";
 import { OutsideMemory } from "../machine/outside-memory.ts";
+import type { HostMemory } from "./host-memory.ts";
 
 /** Rights of a path, W and U where x86-64 entries have them. */
 export const ACC_EXEC = 1;
@@ -35,7 +35,7 @@ export const ACC_ALL = ACC_EXEC | ACC_WRITE | ACC_USER;
 
 /** What the walk needs of its hypervisor. */
 export interface WalkHost {
-  readonly guest: GuestMemory;
+  readonly guest: HostMemory;
   readonly ledger: Ledger;
   /** A or D was set in the guest table at `gfn`: the page is dirty. */
   marked(gfn: Gfn): void;
@@ -117,8 +117,8 @@ export function walkGuest(host: WalkHost, request: WalkRequest, walk: GuestWalk)
   for (; ; level--) {
     if (table >= guest.frames) throw new OutsideMemory(vpn, table, guest.frames);
     const index = indexAt(vpn, level);
-    low = guest.readLow(table, index);
-    high = guest.readHigh(table, index);
+    low = guest.read(table, index);
+    ({ high } = guest);
     walk.tables[level] = table;
     walk.accessAbove[level] = access;
     walk.lows[level] = low;
@@ -131,9 +131,10 @@ export function walkGuest(host: WalkHost, request: WalkRequest, walk: GuestWalk)
   if (missingRights(access, request)) return fails(walk, kind | PF_PRESENT);
   walk.level = level;
   walk.error = -1;
-  const span = pagesPerEntry(level);
+  // A large page's number within it comes from the address: spans are powers of two.
+  const inside = pagesPerEntry(level) - 1;
   const frame = frameOf(low, high);
-  walk.gfn = (frame - (frame % span) + (vpn % span)) as Gfn;
+  walk.gfn = (frame - (frame & inside) + (vpn & inside)) as Gfn;
   walk.access = (kind & PF_WRITE) !== 0 ? access : withoutWriteIfClean(access, low);
   if (walk.gfn >= guest.frames) throw new OutsideMemory(vpn, walk.gfn, guest.frames);
   setAccessedDirty(host, request, walk);

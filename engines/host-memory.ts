@@ -41,6 +41,9 @@ export interface HostMemory extends GuestMemory, Mergeable {
   isWritable(gfn: Gfn): boolean;
   /** Somebody is about to store: a shared page gets a frame of its own, with the same contents. Returns it. */
   makeWritable(gfn: Gfn): Pfn;
+  /** Reads entry `index` of the frame: returns its low half, `high` has the other until the next read. */
+  read(gfn: Gfn, index: number): number;
+  readonly high: number;
   /** The host takes the frame away; its contents are lost. */
   reclaim(gfn: Gfn): void;
   /** Throws `OutsideMemory` when the guest has no such frame. `vpn` is the access, for the message. */
@@ -164,8 +167,9 @@ export function createHostMemory(machine: Machine): HostMemory {
     snapshot = null;
   }
 
-  const host: HostMemory = {
+  const host: HostMemory & { high: number } = {
     frames: guestFrames,
+    high: 0,
     onReturn: null,
     counted: ledger,
     attach(notified) {
@@ -241,6 +245,11 @@ export function createHostMemory(machine: Machine): HostMemory {
     },
     check(gfn, vpn) {
       if (gfn < 0 || gfn >= guestFrames) throw new OutsideMemory(vpn, gfn, guestFrames);
+    },
+    read(gfn, index) {
+      const pfn = readable(gfn);
+      host.high = pfn === -1 ? 0 : memory.readHigh(pfn, index);
+      return pfn === -1 ? 0 : memory.readLow(pfn, index);
     },
     readLow(gfn, index) {
       const pfn = readable(gfn);

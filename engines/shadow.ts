@@ -91,7 +91,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
     const { store } = exit;
     if (store === null || store.kind === "data") return;
     vcpu.ledger.emulatedPteWrites += 1;
-    for (const table of tables.tablesOf(gfn).slice()) {
+    for (const table of tables.tablesOf(gfn)) {
       if (store.kind === "entry") tables.mirror(table, store.index);
       else for (let index = 0; index < 512; index++) tables.mirror(table, index);
     }
@@ -209,7 +209,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
       tables.dropFrame(gfn);
       memory.reclaim(gfn);
       // What was a table reads as zeros now.
-      for (const table of tables.tablesOf(gfn).slice()) {
+      for (const table of tables.tablesOf(gfn)) {
         for (let index = 0; index < 512; index++) tables.mirror(table, index);
         tables.flushNeeded = true;
       }

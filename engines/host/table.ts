@@ -118,7 +118,7 @@ export class HostTable {
     const frame = frameOf(low, this.memory.readHigh(table, index));
     this.tlbPages[place] = gfn;
     this.tlbFlags[place] = low;
-    this.tlbFrames[place] = frame + (gfn % pagesPerEntry(level));
+    this.tlbFrames[place] = frame + (gfn & (pagesPerEntry(level) - 1));
     return place;
   }
 

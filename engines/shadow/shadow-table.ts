@@ -1,12 +1,13 @@
 /**
  * One shadow table, the key that finds it, and what all of them are made with.
  */
-import type { Gfn, Pfn } from "../../machine/address.ts";
+import { entriesPerTable, type Gfn, type Pfn } from "../../machine/address.ts";
 import type { Ledger } from "../../machine/counters.ts";
 import type { PhysicalMemory } from "../../machine/memory.ts";
 import type { HostMemory } from "../host-memory.ts";
 
 export interface ShadowTable {
+  /** Number of its frame among the hypervisor's. */
   readonly id: number;
   /** The guest table mirrored; for a direct table, the first frame that it maps. */
   readonly gfn: Gfn;
@@ -15,6 +16,8 @@ export interface ShadowTable {
   readonly pfn: Pfn;
   /** Entries that link here, packed as id * 512 + index. */
   readonly parents: Set<number>;
+  /** By entry, the first guest frame that it maps; -1 where it is no leaf (KVM's `shadowed_translation`). */
+  readonly frames: Int32Array;
 }
 
 export interface ShadowParts {
@@ -27,21 +30,16 @@ export interface ShadowParts {
   readonly ledger: () => Ledger;
 }
 
-/** An entry that links a child table. */
-export interface Link {
-  readonly child: ShadowTable;
-  readonly rights: number;
-  readonly nx: number;
-}
-
-/** An entry that maps a page: its guest frame, and what the guest allows. */
-export interface Leaf {
-  readonly gfn: Gfn;
-  readonly rights: number;
-  readonly nx: number;
-}
-
 /** A guest frame may be a table at several levels, and the first frame of a large page. */
 export function keyOf(gfn: Gfn, level: number, isDirect: boolean): number {
   return gfn * 16 + level * 2 + (isDirect ? 1 : 0);
+}
+
+export function createTable(
+  bytes: PhysicalMemory,
+  of: Pick<ShadowTable, "gfn" | "level" | "isDirect">,
+): ShadowTable {
+  const pfn = bytes.allocateTable();
+  const frames = new Int32Array(entriesPerTable).fill(-1);
+  return { id: pfn - bytes.guestFrames, ...of, pfn, parents: new Set(), frames };
 }

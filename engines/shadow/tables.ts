@@ -8,24 +8,25 @@
  *
  * Source: Adams & Agesen 2006, section 2.3 "Traces"; SDM vol. 3C 33.3 "Memory Virtualization".
  */
-import type { Gfn, Pfn } from "../../machine/address.ts";
+import { type Gfn, pagesPerEntry, type Pfn } from "../../machine/address.ts";
 import { A, D, frameOf, highHalf, lowHalf, NX_HIGH, P, PS, U, W } from "../../machine/entry.ts";
 import type { FrameRange } from "../dirty/frame-ranges.ts";
 import { hasReserved } from "../guest-walk.ts";
 import { FrameMap } from "./frame-map.ts";
-import { keyOf, type Leaf, type Link, type ShadowParts, type ShadowTable } from "./shadow-table.ts";
+import { createTable, keyOf, type ShadowParts, type ShadowTable } from "./shadow-table.ts";
+
+const none: readonly ShadowTable[] = [];
 
 export class ShadowTables {
   /** A writable mapping or a table went away: cached translations must go before the guest runs on. */
   flushNeeded = false;
   private readonly parts: ShadowParts;
-  private readonly byId = new Map<number, ShadowTable>();
+  private readonly byId: (ShadowTable | undefined)[] = [];
   private readonly byKey = new Map<number, ShadowTable>();
-  private readonly byGfn = new Map<Gfn, ShadowTable[]>();
-  private readonly byPfn = new Map<Pfn, ShadowTable>();
+  /** A list never changes, so who goes through one may shadow and unshadow. */
+  private readonly byGfn = new Map<Gfn, readonly ShadowTable[]>();
   private readonly leaves = new FrameMap();
   private readonly hugeLeaves = new FrameMap();
-  private idNext = 1;
 
   constructor(parts: ShadowParts) {
     this.parts = parts;
@@ -36,7 +37,7 @@ export class ShadowTables {
   }
 
   tablesOf(gfn: Gfn): readonly ShadowTable[] {
-    return this.byGfn.get(gfn) ?? [];
+    return this.byGfn.get(gfn) ?? none;
   }
 
   /** The shadow of guest table `gfn` at `level`, with everything reachable below it. */
@@ -44,9 +45,7 @@ export class ShadowTables {
     const known = this.byKey.get(keyOf(gfn, level, false));
     if (known !== undefined) return known;
     const table = this.create(gfn, level, false);
-    const siblings = this.byGfn.get(gfn);
-    if (siblings === undefined) this.byGfn.set(gfn, [table]);
-    else siblings.push(table);
+    this.byGfn.set(gfn, [...this.tablesOf(gfn), table]);
     this.writeProtect(gfn);
     for (let index = 0; index < 512; index++) this.mirror(table, index);
     return table;
@@ -55,24 +54,22 @@ export class ShadowTables {
   /** Makes entry `index` say what the guest's says now. Entries with A=0 wait for the hidden fault. */
   mirror(table: ShadowTable, index: number): void {
     const { memory } = this.parts;
-    const low = memory.readLow(table.gfn, index);
-    const high = memory.readHigh(table.gfn, index);
+    const low = memory.read(table.gfn, index);
+    const { high } = memory;
     const gfn = frameOf(low, high) as Gfn;
     const isUsable = (low & P) !== 0 && (low & A) !== 0 && !hasReserved(low, high, table.level);
     if (!isUsable || gfn >= memory.frames) {
       this.drop(table, index);
       return;
     }
-    const rights = P | A | D | (low & (W | U));
+    const rights = P | A | D | (low & (W | U)) | (high & NX_HIGH);
     const leafRights = (low & D) !== 0 ? rights : rights & ~W;
-    const nx = high & NX_HIGH;
     if (table.level === 1) {
-      this.setLeaf(table, index, { gfn, rights: leafRights, nx });
+      this.setLeaf(table, index, gfn, leafRights);
     } else if ((low & PS) !== 0) {
-      const first = (gfn - (gfn % 512 ** (table.level - 1))) as Gfn;
-      this.setLarge(table, index, { gfn: first, rights: leafRights, nx });
+      this.setLarge(table, index, (gfn - (gfn % pagesPerEntry(table.level))) as Gfn, leafRights);
     } else {
-      this.link(table, index, { child: this.shadow(gfn, table.level - 1), rights, nx });
+      this.link(table, index, this.shadow(gfn, table.level - 1), rights);
     }
   }
 
@@ -81,12 +78,12 @@ export class ShadowTables {
     const span = 512 ** (table.level - 1);
     const index = Math.floor((gfn - table.gfn) / span);
     const first = (table.gfn + index * span) as Gfn;
-    const leaf = { gfn: first, rights: P | W | U | A | D, nx: 0 };
+    const rights = P | W | U | A | D;
     if (table.level === 1) {
-      this.setLeaf(table, index, leaf);
+      this.setLeaf(table, index, first, rights);
       return;
     }
-    if (this.childAt(table, index) === null) this.setLarge(table, index, leaf);
+    if (this.childAt(table, index) === null) this.setLarge(table, index, first, rights);
     const child = this.childAt(table, index);
     if (child !== null) this.fillDirect(child, gfn);
   }
@@ -97,7 +94,7 @@ export class ShadowTables {
     const low = bytes.readLow(table.pfn, index);
     if ((low & P) === 0 || table.level === 1 || (low & PS) !== 0) return null;
     const pfn = frameOf(low, bytes.readHigh(table.pfn, index)) as Pfn;
-    return this.byPfn.get(pfn) ?? null;
+    return this.byId[pfn - bytes.guestFrames] ?? null;
   }
 
   /** Can silicon reach a shadow of `gfn` from one of these roots? */
@@ -109,7 +106,7 @@ export class ShadowTables {
       if (seen.has(table)) continue;
       seen.add(table);
       for (const parent of table.parents) {
-        const above = this.byId.get(Math.floor(parent / 512));
+        const above = this.byId[Math.floor(parent / 512)];
         if (above !== undefined) pending.push(above);
       }
     }
@@ -120,11 +117,9 @@ export class ShadowTables {
   unshadow(gfn: Gfn): void {
     for (const table of this.tablesOf(gfn)) {
       for (const parent of table.parents) {
-        const above = this.byId.get(Math.floor(parent / 512));
+        const above = this.byId[Math.floor(parent / 512)];
         if (above !== undefined) this.parts.bytes.write(above.pfn, parent % 512, 0, 0);
       }
-      for (let index = 0; index < 512; index++) this.drop(table, index);
-      this.byKey.delete(keyOf(gfn, table.level, false));
       this.forget(table);
     }
     this.byGfn.delete(gfn);
@@ -140,7 +135,7 @@ export class ShadowTables {
 
   dropHuge(first: Gfn): void {
     for (const place of this.hugeLeaves.of(first).slice()) {
-      this.drop(this.byId.get(Math.floor(place / 512))!, place % 512);
+      this.drop(this.byId[Math.floor(place / 512)]!, place % 512);
       this.flushNeeded = true;
     }
   }
@@ -161,11 +156,9 @@ export class ShadowTables {
     if (table === undefined || this.parts.memory.orderOf(first) !== 9 || this.holdsTable(first))
       return;
     for (const parent of table.parents) {
-      const above = this.byId.get(Math.floor(parent / 512));
+      const above = this.byId[Math.floor(parent / 512)];
       if (above !== undefined) this.drop(above, parent % 512);
     }
-    for (let index = 0; index < 512; index++) this.drop(table, index);
-    this.byKey.delete(keyOf(first, 1, true));
     this.forget(table);
     this.parts.ledger().hugePagesCollapsed += 1;
     this.flushNeeded = true;
@@ -177,7 +170,7 @@ export class ShadowTables {
     const huge = this.hugeLeaves.of(first).length;
     this.dropHuge(first);
     for (const place of this.leaves.of(gfn).slice()) {
-      this.drop(this.byId.get(Math.floor(place / 512))!, place % 512);
+      this.drop(this.byId[Math.floor(place / 512)]!, place % 512);
       this.flushNeeded = true;
     }
     return huge;
@@ -187,7 +180,7 @@ export class ShadowTables {
   leavesOf(gfn: Gfn): { readonly table: Pfn; readonly index: number }[] {
     const places = [...this.leaves.of(gfn), ...this.hugeLeaves.of((gfn - (gfn % 512)) as Gfn)];
     return places.map((place) => {
-      return { table: this.byId.get(Math.floor(place / 512))!.pfn, index: place % 512 };
+      return { table: this.byId[Math.floor(place / 512)]!.pfn, index: place % 512 };
     });
   }
 
@@ -200,7 +193,7 @@ export class ShadowTables {
 
   private protect(place: number): void {
     const { bytes } = this.parts;
-    const table = this.byId.get(Math.floor(place / 512))!;
+    const table = this.byId[Math.floor(place / 512)]!;
     const low = bytes.readLow(table.pfn, place % 512);
     if ((low & W) === 0) return;
     bytes.write(table.pfn, place % 512, low & ~W, bytes.readHigh(table.pfn, place % 512));
@@ -209,66 +202,66 @@ export class ShadowTables {
   }
 
   private create(gfn: Gfn, level: number, isDirect: boolean): ShadowTable {
-    const pfn = this.parts.bytes.allocateTable();
-    const table = { id: this.idNext, gfn, level, isDirect, pfn, parents: new Set<number>() };
-    this.idNext += 1;
-    this.byId.set(table.id, table);
-    this.byPfn.set(pfn, table);
+    const table = createTable(this.parts.bytes, { gfn, level, isDirect });
+    this.byId[table.id] = table;
     this.byKey.set(keyOf(gfn, level, isDirect), table);
     this.parts.ledger().shadowPagesAllocated += 1;
     return table;
   }
 
   private forget(table: ShadowTable): void {
-    this.byId.delete(table.id);
-    this.byPfn.delete(table.pfn);
+    for (let index = 0; index < 512; index++) this.drop(table, index);
+    this.byKey.delete(keyOf(table.gfn, table.level, table.isDirect));
+    this.byId[table.id] = undefined;
     this.parts.bytes.freeTable(table.pfn);
     this.parts.ledger().shadowPagesZapped += 1;
   }
 
-  private link(table: ShadowTable, index: number, { child, rights, nx }: Link): void {
+  private link(table: ShadowTable, index: number, child: ShadowTable, rights: number): void {
     const { bytes, ledger } = this.parts;
-    const low = lowHalf(child.pfn, rights);
-    const high = highHalf(child.pfn, nx);
+    const low = lowHalf(child.pfn, rights & ~NX_HIGH);
+    const high = highHalf(child.pfn, rights & NX_HIGH);
     if (bytes.readLow(table.pfn, index) === low && bytes.readHigh(table.pfn, index) === high)
       return;
     this.drop(table, index);
-    bytes.write(table.pfn, index, low, high);
+    this.write(table, index, child.pfn, rights);
     child.parents.add(table.id * 512 + index);
     ledger().entriesFilled += 1;
   }
 
-  private setLeaf(table: ShadowTable, index: number, { gfn, rights, nx }: Leaf): void {
-    const { bytes, memory, mayMapWritable, ledger } = this.parts;
+  private setLeaf(table: ShadowTable, index: number, gfn: Gfn, rights: number): void {
+    const { memory, mayMapWritable, ledger } = this.parts;
     const pfn = memory.touch(gfn);
     const isReadOnly = this.isTable(gfn) || !mayMapWritable(gfn) || !memory.isWritable(gfn);
-    const place = table.id * 512 + index;
     // Other rights for the same frame, as after mprotect: the reverse map need not forget and learn it again.
-    const isKnown = this.leaves.frameAt(place) === gfn;
-    if (isKnown) ledger().entriesDropped += 1;
-    else this.drop(table, index);
-    const low = lowHalf(pfn, isReadOnly ? rights & ~W : rights);
-    bytes.write(table.pfn, index, low, highHalf(pfn, nx));
-    if (!isKnown) this.leaves.add(gfn, place);
+    if (table.frames[index] === gfn) {
+      ledger().entriesDropped += 1;
+    } else {
+      this.drop(table, index);
+      this.leaves.add(gfn, table.id * 512 + index);
+      table.frames[index] = gfn;
+    }
+    this.write(table, index, pfn, isReadOnly ? rights & ~W : rights);
     ledger().entriesFilled += 1;
   }
 
   /** A large guest page: one leaf if the host's page is as large and holds no table, else a direct table. */
-  private setLarge(table: ShadowTable, index: number, { gfn, rights, nx }: Leaf): void {
-    const { bytes, memory, needsSmall, ledger } = this.parts;
+  private setLarge(table: ShadowTable, index: number, gfn: Gfn, rights: number): void {
+    const { memory, needsSmall, ledger } = this.parts;
     const pfn = memory.touch(gfn);
     const fits = table.level === 2 && memory.orderOf(gfn) === 9;
     if (fits && !needsSmall(gfn) && !this.holdsTable(gfn)) {
       this.drop(table, index);
       const allowed = memory.isWritable(gfn) ? rights : rights & ~W;
-      bytes.write(table.pfn, index, lowHalf(pfn, allowed | PS), highHalf(pfn, nx));
+      this.write(table, index, pfn, allowed | PS);
       this.hugeLeaves.add(gfn, table.id * 512 + index);
+      table.frames[index] = gfn;
       ledger().entriesFilled += 1;
       return;
     }
     const key = keyOf(gfn, table.level - 1, true);
     const child = this.byKey.get(key) ?? this.create(gfn, table.level - 1, true);
-    this.link(table, index, { child, rights, nx });
+    this.link(table, index, child, rights);
   }
 
   private holdsTable(first: Gfn): boolean {
@@ -276,6 +269,11 @@ export class ShadowTables {
       if (this.byGfn.has(gfn)) return true;
     }
     return false;
+  }
+
+  /** Here and above, rights are flags of an entry's low half, and `NX_HIGH`, which is none of them. */
+  private write({ pfn: table }: ShadowTable, index: number, pfn: Pfn, rights: number): void {
+    this.parts.bytes.writeEntry(table, index, pfn, rights & ~NX_HIGH, rights & NX_HIGH);
   }
 
   /** Clears entry `index` and everything that remembers it. */
@@ -289,8 +287,11 @@ export class ShadowTables {
       child.parents.delete(place);
       // Silicon holds the pieces of a large guest page one by one; the guest's INVLPG names only one of them.
       if (child.isDirect) this.flushNeeded = true;
-    } else if (table.level === 1) this.leaves.remove(place);
-    else this.hugeLeaves.remove(place);
+    } else {
+      const leaves = table.level === 1 ? this.leaves : this.hugeLeaves;
+      leaves.remove(table.frames[index]! as Gfn, place);
+      table.frames[index] = -1;
+    }
     bytes.write(table.pfn, index, 0, 0);
     ledger().entriesDropped += 1;
   }
