@@ -11,7 +11,7 @@ import type { Ledger } from "../../machine/counters.ts";
 import type { VmExit } from "../../machine/exit.ts";
 import { fastMmu } from "../../machine/fast.ts";
 import type { Hypervisor } from "../../machine/hypervisor.ts";
-import { Machine } from "../../machine/machine.ts";
+import { Machine, type MmuFactory } from "../../machine/machine.ts";
 import { type Preset, presets } from "../../machine/presets.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";
 import type { Snapshot } from "../snapshot.ts";
@@ -67,6 +67,7 @@ export interface BootRequest {
   readonly guestFrames: number;
   readonly backing?: "4k" | "2m";
   readonly kernel?: Partial<KernelOptions>;
+  readonly mmu?: MmuFactory;
   /** Sees each exit before the engine answers it. */
   readonly watch?: (exit: VmExit) => void;
 }
@@ -84,11 +85,11 @@ export interface BootedMachine {
 export type Counts = Readonly<Ledger>;
 
 export function bootMachine(request: BootRequest): BootedMachine {
-  const { engine, host, guestFrames, backing = "4k", kernel = {}, watch } = request;
+  const { engine, host, guestFrames, backing = "4k", kernel = {}, mmu = fastMmu, watch } = request;
   const { preset } = hosts[host];
   const machine = new Machine({
     preset,
-    mmu: fastMmu,
+    mmu,
     guestFrames,
     vcpus: 1,
     seed: 1,

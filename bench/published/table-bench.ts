@@ -11,6 +11,7 @@ import type { OperatingSystem } from "../../guest/operating-system.ts";
 import { type Gfn, indexAt, type Vpn } from "../../machine/address.ts";
 import { frameOf } from "../../machine/entry.ts";
 import { type Ledger, subtract } from "../../machine/counters.ts";
+import type { MmuFactory } from "../../machine/machine.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";
 import { type BootedMachine, bootMachine, type HostName } from "./boot-machine.ts";
 
@@ -25,6 +26,12 @@ export interface TableBench {
   readonly vcpu: Vcpu;
   /** First page of the mapping; it starts a leaf table. */
   readonly base: Vpn;
+  /** Its pages that fill leaf tables. */
+  readonly pages: number;
+  /** The table that has the page's entry at this level. */
+  readonly tableOf: (vpn: Vpn, level: 1 | 2) => Gfn;
+  /** The kernel's way to its tables. */
+  readonly map: DirectMap;
   /** The guest's entry as it is in memory. */
   readonly entryOf: (vpn: Vpn, level: 1 | 2) => Entry;
   readonly store: (vpn: Vpn, level: 1 | 2, entry: Entry) => void;
@@ -42,12 +49,13 @@ const leafTables = 8;
 const tablePages = 512;
 
 /** Every page of the mapping has been written once when this returns. */
-export function tableBench(engine: EngineName, host: HostName): TableBench {
+export function tableBench(engine: EngineName, host: HostName, mmu?: MmuFactory): TableBench {
   const pages = (leafTables + 1) * tablePages;
   const booted = bootMachine({
     engine,
     host,
     guestFrames: footprintFrames({ pages, processes: 1 }),
+    ...(mmu === undefined ? {} : { mmu }),
   });
   const { guest, vcpu, machine, hypervisor } = booted;
   const mapped = guest.map(pages, { fill: "populate", pages: "4k", writable: true });
@@ -68,6 +76,9 @@ export function tableBench(engine: EngineName, host: HostName): TableBench {
     guest,
     vcpu,
     base,
+    pages: leafTables * tablePages,
+    tableOf: (vpn, level) => tableAt(booted, vpn, level),
+    map,
     entryOf,
     store,
     rewrite: (vpn, level) => store(vpn, level, entryOf(vpn, level)),

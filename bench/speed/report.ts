@@ -65,6 +65,7 @@ async function measureStorms(
   return storms.map((storm, i) => ({
     storm,
     events: times[i]![0]!.events,
+    exits: times[i]![0]!.exits,
     nanosecondsPerEvent: middle(times[i]!.map((time) => time.nanosecondsPerEvent)),
   }));
 }

@@ -2,19 +2,24 @@
  * What the C program does not have: storms of events that make the hypervisor work, warm translation under a
  * scheme, checked accesses; in processor time per event, which neighbours on the machine cannot inflate much.
  *
- * A storm is a point of the ordinary harness; its event is a counter of the run, set-up included.
+ * A storm is a point of the ordinary harness, whose event is a counter of the run, set-up included; the storm of
+ * PTE stores is a program of its own (`store-storm.ts`), warm when it is timed.
  */
 import type { CounterName, Ledger } from "../../machine/counters.ts";
 import { addInto, createLedger } from "../../machine/counters.ts";
 import type { MmuFactory } from "../../machine/machine.ts";
 import { presets } from "../../machine/presets.ts";
 import { workloads } from "../../workloads/index.ts";
+import type { EngineName } from "../../engines/index.ts";
 import { timed } from "../host-time.ts";
 import { runPoint } from "../run-point.ts";
+import { storeStorm } from "./store-storm.ts";
 
-export interface Storm {
+export type Storm = PointStorm | StoresOnly;
+
+interface PointStorm {
   readonly title: string;
-  readonly engine: string;
+  readonly engine: EngineName;
   readonly workload: keyof typeof workloads;
   readonly params: Readonly<Record<string, number | string>>;
   /** What is counted as one event. */
@@ -22,6 +27,18 @@ export interface Storm {
   /** Does the oracle watch? */
   readonly isChecked?: true;
 }
+
+interface StoresOnly {
+  readonly title: string;
+  readonly engine: EngineName;
+  /** Passes over the tables that are timed. */
+  readonly passes: number;
+}
+
+/** Passes until the code is compiled and the tables are out of sync, where they may be. */
+const passesBefore = 20;
+const storesTitle = "PTE stores";
+const passes = 60;
 
 /** Long enough that compiling the program's own code does not count. */
 const gc = { pages: 4096, accesses: 1000, collectionRounds: 60 };
@@ -31,15 +48,18 @@ const warm = { pages: 1024, accesses: 4_000_000 };
 const warmTitle = "warm accesses";
 
 export const storms: readonly Storm[] = [
+  { title: storesTitle, engine: "native", passes },
+  { title: storesTitle, engine: "shadow", passes },
+  { title: storesTitle, engine: "shadow-lazy", passes },
   {
-    title: "trapped PTE stores",
+    title: "PTE stores of mprotect",
     engine: "shadow",
     workload: "mprotect-gc",
     params: gc,
     events: ["emulatedPteWrites"],
   },
   {
-    title: "PTE stores, lazy shadow",
+    title: "PTE stores of mprotect",
     engine: "shadow-lazy",
     workload: "mprotect-gc",
     params: gc,
@@ -101,11 +121,24 @@ export const storms: readonly Storm[] = [
 
 export interface StormTime {
   readonly events: number;
-  /** Processor time of the thread, set-up included. */
+  /** VM exits of all reasons in the same time. */
+  readonly exits: number;
+  /** Processor time of the thread; with the set-up, for a point. */
   readonly nanosecondsPerEvent: number;
 }
 
 export function measureStorm(storm: Storm, mmu: MmuFactory): StormTime {
+  return "passes" in storm ? measureStores(storm, mmu) : measurePoint(storm, mmu);
+}
+
+function measureStores({ engine, passes: timedPasses }: StoresOnly, mmu: MmuFactory): StormTime {
+  const storm = storeStorm(engine, mmu);
+  storm.run(passesBefore);
+  const { value: ledger, processorMilliseconds } = timed(() => storm.run(timedPasses));
+  return timeOf(ledger, ledger.pteStores, processorMilliseconds);
+}
+
+function measurePoint(storm: PointStorm, mmu: MmuFactory): StormTime {
   const { engine, workload, params } = storm;
   const { value, processorMilliseconds } = timed(() =>
     runPoint(
@@ -128,5 +161,9 @@ export function measureStorm(storm: Storm, mmu: MmuFactory): StormTime {
   addInto(total, setup.ledger);
   addInto(total, measured.ledger);
   const events = storm.events.reduce((sum, name) => sum + total[name], 0);
-  return { events, nanosecondsPerEvent: (processorMilliseconds * 1e6) / events };
+  return timeOf(total, events, processorMilliseconds);
+}
+
+function timeOf({ exits }: Ledger, events: number, milliseconds: number): StormTime {
+  return { events, exits, nanosecondsPerEvent: (milliseconds * 1e6) / events };
 }

@@ -68,6 +68,7 @@ function stormTable({ storms }: SpeedReport): string {
     storm: storms.map(({ storm }) => storm.title),
     engine: storms.map(({ storm }) => storm.engine),
     events: storms.map(({ events }) => String(events)),
+    "exits/event": storms.map(({ exits, events }) => (exits / events).toFixed(2)),
     "ns/event": storms.map((row) => row.nanosecondsPerEvent.toPrecision(3)),
     "k events/s": storms.map((row) => (1e6 / row.nanosecondsPerEvent).toFixed(0)),
     "over native": storms.map((row) => overNative(row, storms)),
