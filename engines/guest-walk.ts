@@ -7,7 +7,6 @@
  * Source: SDM vol. 3A 4.6 "Access Rights", 4.7 "Page-Fault Exceptions", 4.8 "Accessed and Dirty Flags".
  */
 import { type Gfn, indexAt, pagesPerEntry, type Vpn } from "../machine/address.ts";
-import type { Ledger } from "../machine/counters.ts";
 import {
   A,
   D,
@@ -24,6 +23,7 @@ import {
   W,
 } from "../machine/entry.ts";
 import type { Registers } from "../machine/exit.ts";
+import type { VirtualCpu } from "../machine/hypervisor.ts";
 import { OutsideMemory } from "../machine/outside-memory.ts";
 import type { HostMemory } from "./host-memory.ts";
 
@@ -36,18 +36,18 @@ export const ACC_ALL = ACC_EXEC | ACC_WRITE | ACC_USER;
 /** What the walk needs of its hypervisor. */
 export interface WalkHost {
   readonly guest: HostMemory;
-  readonly ledger: Ledger;
   /** A or D was set in the guest table at `gfn`: the page is dirty. */
   marked(gfn: Gfn): void;
 }
 
-/** Where a walk starts and what the access is: bits `PF_WRITE`, `PF_USER` and `PF_FETCH`. */
-export interface WalkRequest {
+/** The access that faulted, as silicon reports it; of the error code, the walk heeds what kind of access it was. */
+export interface FaultingAccess {
   readonly vpn: Vpn;
-  readonly root: Gfn;
-  readonly registers: Registers;
-  readonly kind: number;
+  readonly error: number;
 }
+
+/** Error code bits that say what the access was, not what it met. */
+const accessBits = PF_WRITE | PF_USER | PF_FETCH;
 
 /** The result of a walk; every array is indexed by level. */
 export interface GuestWalk {
@@ -97,19 +97,26 @@ export function hasReserved(low: number, high: number, level: number): boolean {
   return (low & (level === 2 ? 0x001f_e000 : 0x3fff_e000)) !== 0;
 }
 
-function missingRights(access: number, { registers, kind }: WalkRequest): boolean {
+function missingRights(access: number, kind: number, registers: Registers): boolean {
   if ((kind & PF_USER) !== 0 && (access & ACC_USER) === 0) return true;
   if ((kind & PF_FETCH) !== 0 && (access & ACC_EXEC) === 0) return true;
   if ((kind & PF_WRITE) === 0 || (access & ACC_WRITE) !== 0) return false;
   return (kind & PF_USER) !== 0 || registers.writeProtect;
 }
 
-/** Walks into `walk`; false if the guest faults, with `walk.error` set. */
-export function walkGuest(host: WalkHost, request: WalkRequest, walk: GuestWalk): boolean {
-  const { guest, ledger } = host;
-  const { vpn, kind, registers } = request;
-  ledger.softwareWalks += 1;
-  let table = request.root;
+/** Walks from the vCPU's CR3 into `walk`; false if the guest faults, with `walk.error` set. */
+export function walkGuest(
+  host: WalkHost,
+  vcpu: VirtualCpu,
+  exit: FaultingAccess,
+  walk: GuestWalk,
+): boolean {
+  const { guest } = host;
+  const { registers } = vcpu;
+  const { vpn } = exit;
+  const kind = exit.error & accessBits;
+  vcpu.ledger.softwareWalks += 1;
+  let table = vcpu.cr3.root;
   let access = ACC_ALL;
   let low = 0;
   let high = 0;
@@ -128,7 +135,7 @@ export function walkGuest(host: WalkHost, request: WalkRequest, walk: GuestWalk)
     if (level === 1 || (low & PS) !== 0) break;
     table = frameOf(low, high) as Gfn;
   }
-  if (missingRights(access, request)) return fails(walk, kind | PF_PRESENT);
+  if (missingRights(access, kind, registers)) return fails(walk, kind | PF_PRESENT);
   walk.level = level;
   walk.error = -1;
   // A large page's number within it comes from the address: spans are powers of two.
@@ -137,7 +144,7 @@ export function walkGuest(host: WalkHost, request: WalkRequest, walk: GuestWalk)
   walk.gfn = (frame - (frame & inside) + (vpn & inside)) as Gfn;
   walk.access = (kind & PF_WRITE) !== 0 ? access : withoutWriteIfClean(access, low);
   if (walk.gfn >= guest.frames) throw new OutsideMemory(vpn, walk.gfn, guest.frames);
-  setAccessedDirty(host, request, walk);
+  setAccessedDirty(host, vcpu, exit, walk);
   return true;
 }
 
@@ -148,12 +155,13 @@ function fails(walk: GuestWalk, error: number): boolean {
 
 function setAccessedDirty(
   host: WalkHost,
-  { vpn, registers, kind }: WalkRequest,
+  { registers }: VirtualCpu,
+  { vpn, error }: FaultingAccess,
   walk: GuestWalk,
 ): void {
   for (let level: number = registers.levels; level >= walk.level; level--) {
     const low = walk.lows[level]!;
-    const dirty = level === walk.level && (kind & PF_WRITE) !== 0 ? D : 0;
+    const dirty = level === walk.level && (error & PF_WRITE) !== 0 ? D : 0;
     const wanted = low | A | dirty;
     if (wanted === low) continue;
     const table = walk.tables[level]!;

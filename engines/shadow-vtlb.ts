@@ -7,20 +7,7 @@
  * Source: SDM vol. 3C 33.3 "Memory Virtualization", the virtual TLB algorithm.
  */
 import { type Gfn, pagesPerEntry, type Vpn } from "../machine/address.ts";
-import {
-  A,
-  D,
-  frameOf,
-  highHalf,
-  lowHalf,
-  NX_HIGH,
-  P,
-  PF_FETCH,
-  PF_USER,
-  PF_WRITE,
-  U,
-  W,
-} from "../machine/entry.ts";
+import { A, D, frameOf, highHalf, lowHalf, NX_HIGH, P, PF_WRITE, U, W } from "../machine/entry.ts";
 import type { Registers, Resolution, VmExit } from "../machine/exit.ts";
 import type { VirtualCpu } from "../machine/hypervisor.ts";
 import { shadowControls } from "./controls.ts";
@@ -32,9 +19,9 @@ import {
   ACC_USER,
   ACC_WRITE,
   createWalk,
+  type FaultingAccess,
   walkGuest,
   type WalkHost,
-  type WalkRequest,
 } from "./guest-walk.ts";
 import { createHostMemory, isMemoryEvent } from "./host-memory.ts";
 import { emptyTree, findPlace, forEachLeaf, makePlace, type RadixTree } from "./radix.ts";
@@ -51,6 +38,7 @@ function createShadowVtlb(machine: Machine): Hypervisor {
   const memory = createHostMemory(machine);
   const tlbs = new Map<number, VirtualTlb>();
   const walk = createWalk();
+  const walkHost: WalkHost = { guest: memory, marked() {} };
 
   function tlbOf(vcpu: VirtualCpu): VirtualTlb {
     const known = tlbs.get(vcpu.id);
@@ -117,12 +105,11 @@ function createShadowVtlb(machine: Machine): Hypervisor {
     vcpu.mmu.invalidatePage(vpn);
   }
 
-  function fill(vcpu: VirtualCpu, request: WalkRequest): void {
+  function fill(vcpu: VirtualCpu, { vpn, error }: FaultingAccess): void {
     const tlb = tlbOf(vcpu);
-    const { vpn, kind } = request;
     const pfn = memory.touch(walk.gfn);
     let { access } = walk;
-    if ((kind & PF_WRITE) !== 0 && (access & ACC_WRITE) === 0) {
+    if ((error & PF_WRITE) !== 0 && (access & ACC_WRITE) === 0) {
       // CR0.WP is clear: the supervisor may store, but nobody else may use this entry.
       access = (access | ACC_WRITE) & ~ACC_USER;
     }
@@ -139,14 +126,7 @@ function createShadowVtlb(machine: Machine): Hypervisor {
     exit: Extract<VmExit, { reason: "page-fault" }>,
     vcpu: VirtualCpu,
   ): Resolution {
-    const host: WalkHost = { guest: memory, ledger: vcpu.ledger, marked() {} };
-    const request: WalkRequest = {
-      vpn: exit.vpn,
-      root: vcpu.cr3.root,
-      registers: vcpu.registers,
-      kind: exit.error & (PF_WRITE | PF_USER | PF_FETCH),
-    };
-    if (!walkGuest(host, request, walk)) {
+    if (!walkGuest(walkHost, vcpu, exit, walk)) {
       // A #PF drops what is cached for its address, here as in silicon.
       forget(vcpu, exit.vpn);
       vcpu.ledger.guestFaultsReflected += 1;
@@ -154,7 +134,7 @@ function createShadowVtlb(machine: Machine): Hypervisor {
     }
     vcpu.ledger.hiddenFaults += 1;
     if (exit.store !== null) memory.makeWritable(walk.gfn);
-    fill(vcpu, request);
+    fill(vcpu, exit);
     return "resume";
   }
 

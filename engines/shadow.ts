@@ -9,14 +9,14 @@
  */
 import type { Gfn, Pfn, Vpn } from "../machine/address.ts";
 import { indexAt } from "../machine/address.ts";
-import { A, frameOf, P, PF_FETCH, PF_USER, PF_WRITE } from "../machine/entry.ts";
+import { A, frameOf, P } from "../machine/entry.ts";
 import type { Registers, Resolution, VmExit } from "../machine/exit.ts";
 import type { Hypervisor, VirtualCpu } from "../machine/hypervisor.ts";
 import type { Machine } from "../machine/machine.ts";
 import { shadowControls } from "./controls.ts";
 import { type DirtyTracker, noTracker } from "./dirty/tracker.ts";
 import { type EngineFactory, type ShadowInspect, titled } from "./engine.ts";
-import { ACC_WRITE, createWalk, walkGuest, type WalkHost, type WalkRequest } from "./guest-walk.ts";
+import { ACC_WRITE, createWalk, walkGuest, type WalkHost } from "./guest-walk.ts";
 import { createHostMemory, isMemoryEvent } from "./host-memory.ts";
 import { neighboursIn } from "./host/notifier.ts";
 import { PcidRoots } from "./pcid-roots.ts";
@@ -32,8 +32,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
   const memory = createHostMemory(machine);
   const walk = createWalk();
   const walkHosts = vcpus.map((vcpu): WalkHost => {
-    const marked = (gfn: Gfn): void => tracker.wrote(gfn, vcpu);
-    return { guest: memory, ledger: vcpu.ledger, marked };
+    return { guest: memory, marked: (gfn) => tracker.wrote(gfn, vcpu) };
   });
   const roots = new Map<number, ShadowTable>();
   const pcidRoots = vcpus.map(() => new PcidRoots());
@@ -98,8 +97,8 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
   }
 
   /** Brings the path of the last software walk into the shadow, down to its leaf. */
-  function fill(vcpu: VirtualCpu, { vpn, registers }: WalkRequest): void {
-    let table = roots.get(vcpu.id)!;
+  function fill({ id, registers }: VirtualCpu, vpn: Vpn): void {
+    let table = roots.get(id)!;
     for (let level: number = registers.levels; level >= walk.level; level--) {
       const index = indexAt(vpn, level);
       const isMissing = (bytes.readLow(table.pfn, index) & P) === 0;
@@ -116,23 +115,17 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
   }
 
   function pageFault(exit: PageFaultExit, vcpu: VirtualCpu): Resolution {
-    const request: WalkRequest = {
-      vpn: exit.vpn,
-      root: vcpu.cr3.root,
-      registers: vcpu.registers,
-      kind: exit.error & (PF_WRITE | PF_USER | PF_FETCH),
-    };
-    if (!walkGuest(walkHosts[vcpu.id]!, request, walk)) {
+    if (!walkGuest(walkHosts[vcpu.id]!, vcpu, exit, walk)) {
       vcpu.ledger.guestFaultsReflected += 1;
       return { inject: walk.error };
     }
     const { gfn } = walk;
     if (exit.store !== null) {
-      memory.makeWritable(gfn);
       if (tables.isTable(gfn) && isTableStill(exit, gfn)) {
         emulate(exit, vcpu, gfn);
         return "emulated";
       }
+      memory.makeWritable(gfn);
       tracker.wrote(gfn, vcpu);
       // CR0.WP is clear and the guest's entry read-only: shadow tables cannot say that, so store by store.
       if ((walk.access & ACC_WRITE) === 0) {
@@ -141,7 +134,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
       }
     }
     vcpu.ledger.hiddenFaults += 1;
-    fill(vcpu, request);
+    fill(vcpu, exit.vpn);
     return "resume";
   }
 

@@ -11,7 +11,7 @@ interface Page {
 }
 
 /** Three large pages, the last of which shares its places in the TLB with the first. */
-const blocks = [0, 512, 4096];
+const blocks = [0, 512, 16_384];
 const gfns = fc
   .tuple(fc.constantFrom(...blocks), fc.constantFrom(0, 1, 511))
   .map(([block, page]) => (block + page) as Gfn);
@@ -52,7 +52,7 @@ class Model {
 test("the table says what was mapped last, however often it is asked in between", () => {
   const lists = fc.array(operation, { size: "max", maxLength: 60 });
   const run = fc.property(lists, (operations) => {
-    const table = new HostTable(new PhysicalMemory({ guestFrames: 8192, tableFrames: 64 }));
+    const table = new HostTable(new PhysicalMemory({ guestFrames: 32_768, tableFrames: 64 }));
     const model = new Model();
     const tables = new Set<number>();
     for (const { kind, gfn, pfn, rights } of operations) {

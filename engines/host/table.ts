@@ -29,7 +29,7 @@ const readFlags = P | U | A | D;
 export type HostRights = "read" | "read-write";
 
 /** Pages that the TLB has room for, a power of two; a page's place is its number modulo this. */
-const tlbPlaces = 4096;
+const tlbPlaces = 16_384;
 
 export class HostTable {
   private readonly memory: PhysicalMemory;

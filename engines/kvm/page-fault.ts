@@ -5,7 +5,7 @@
  */
 import type { Gfn, Vpn } from "../../machine/address.ts";
 import { indexAt } from "../../machine/address.ts";
-import { P, PF_FETCH, PF_PRESENT, PF_RESERVED, PF_USER, PF_WRITE } from "../../machine/entry.ts";
+import { P, PF_PRESENT, PF_RESERVED, PF_WRITE } from "../../machine/entry.ts";
 import type { Resolution, VmExit } from "../../machine/exit.ts";
 import { childOf, isLeaf, readLow } from "./entries.ts";
 import { fetch } from "./fetch.ts";
@@ -23,19 +23,11 @@ export type PageFaultExit = Extract<VmExit, { readonly reason: "page-fault" }>;
 /** One walk is enough for all: its result is used up before the next begins. */
 const walk: GuestWalk = createWalk();
 
-const accessBits = PF_WRITE | PF_USER | PF_FETCH;
-
 export function answerPageFault(vm: Vm, state: VcpuState, exit: PageFaultExit): Resolution {
   const { vcpu } = state;
   const { vpn, error } = exit;
   const root = state.root!.page;
-  const request = {
-    vpn,
-    root: vcpu.cr3.root,
-    registers: vcpu.registers,
-    kind: error & accessBits,
-  };
-  if (!walkGuest(vm, request, walk)) return reflect(vm, state, vpn);
+  if (!walkGuest(vm, vcpu, exit, walk)) return reflect(vm, state, vpn);
   vm.ledger.hiddenFaults += 1;
   const isStore = (error & PF_WRITE) !== 0;
   if (isStore) vm.guest.makeWritable(walk.gfn);
