@@ -28,15 +28,15 @@ export function isUsed(low: number): boolean {
   return (low & (P | PROTNONE)) !== 0;
 }
 
-/** An entry that maps a page, as the walk found it. One object, reused. */
+/** An entry that maps a page, as the walk found it. */
 export interface Leaf {
-  vpn: Vpn;
+  readonly vpn: Vpn;
   /** 1 for 4 KiB, 2 for 2 MiB. */
-  level: number;
-  table: Gfn;
-  index: number;
-  low: number;
-  high: number;
+  readonly level: number;
+  readonly table: Gfn;
+  readonly index: number;
+  readonly low: number;
+  readonly high: number;
 }
 
 export interface TableParts {
@@ -50,14 +50,6 @@ export interface TableParts {
 
 export class PageTables {
   private readonly parts: TableParts;
-  private readonly leaf: Leaf = {
-    vpn: 0 as Vpn,
-    level: 1,
-    table: 0 as Gfn,
-    index: 0,
-    low: 0,
-    high: 0,
-  };
   private spaces = 0;
 
   constructor(parts: TableParts) {
@@ -166,11 +158,11 @@ export class PageTables {
       if (isUsed(low)) {
         const high = map.high;
         const mapsPages = level === 1 || (low & PS) !== 0;
+        const leaf: Leaf = { vpn: vpn as Vpn, level, table, index, low, high };
         if (mapsPages && next - vpn === span) {
-          visit(Object.assign(this.leaf, { vpn, level, table, index, low, high }));
+          visit(leaf);
         } else {
-          const cut: Leaf = { vpn: vpn as Vpn, level, table, index, low, high };
-          const below = mapsPages ? this.splitLeaf(cut) : (frameOf(low, high) as Gfn);
+          const below = mapsPages ? this.splitLeaf(leaf) : (frameOf(low, high) as Gfn);
           this.descend({ table: below, level: level - 1, space, visit }, vpn, next);
         }
       }
