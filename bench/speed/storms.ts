@@ -2,8 +2,8 @@
  * What the C program does not have: storms of events that make the hypervisor work, warm translation under a
  * scheme, checked accesses; in processor time per event, which neighbours on the machine cannot inflate much.
  *
- * A storm is a point of the ordinary harness, whose event is a counter of the run, set-up included; the storm of
- * PTE stores is a program of its own (`store-storm.ts`), warm when it is timed.
+ * A storm is a point of the ordinary harness, whose event is a counter of the run, set-up included, or a program of
+ * its own that is warm when it is timed (`store-storm.ts`, `warm-storm.ts`).
  */
 import type { CounterName, Ledger } from "../../machine/counters.ts";
 import { addInto, createLedger } from "../../machine/counters.ts";
@@ -14,43 +14,57 @@ import type { EngineName } from "../../engines/index.ts";
 import { timed } from "../host-time.ts";
 import { runPoint } from "../run-point.ts";
 import { storeStorm } from "./store-storm.ts";
+import { warmStorm } from "./warm-storm.ts";
 
-export type Storm = PointStorm | StoresOnly;
+export type Storm = PointStorm | ProgramStorm;
 
-interface PointStorm {
+interface AnyStorm {
   readonly title: string;
   readonly engine: EngineName;
-  readonly workload: keyof typeof workloads;
-  readonly params: Readonly<Record<string, number | string>>;
   /** What is counted as one event. */
   readonly events: readonly CounterName[];
+}
+
+/** A point of the ordinary harness, timed with its set-up. */
+interface PointStorm extends AnyStorm {
+  readonly workload: keyof typeof workloads;
+  readonly params: Readonly<Record<string, number | string>>;
   /** Does the oracle watch? */
   readonly isChecked?: true;
 }
 
-interface StoresOnly {
-  readonly title: string;
-  readonly engine: EngineName;
-  /** Passes over the tables that are timed. */
-  readonly passes: number;
+/** A program of its own, warm when it is timed. */
+interface ProgramStorm extends AnyStorm {
+  readonly program: (engine: EngineName, mmu: MmuFactory) => { run: (times: number) => Ledger };
+  /** How often it runs before it is timed, and while it is. */
+  readonly before: number;
+  readonly times: number;
 }
 
-/** Passes until the code is compiled and the tables are out of sync, where they may be. */
-const passesBefore = 20;
-const storesTitle = "PTE stores";
-const passes = 60;
+/** Until the code is compiled and the tables are out of sync, where they may be. */
+const stores = {
+  title: "PTE stores",
+  program: storeStorm,
+  before: 20,
+  times: 60,
+  events: ["pteStores"],
+} as const;
+
+const warmAccesses = {
+  title: "warm accesses",
+  program: warmStorm,
+  before: 1_000_000,
+  times: 4_000_000,
+  events: ["accesses"],
+} as const;
 
 /** Long enough that compiling the program's own code does not count. */
 const gc = { pages: 4096, accesses: 1000, collectionRounds: 60 };
 
-/** Within reach of the second-level TLB: what is timed is translation, not the tables. */
-const warm = { pages: 1024, accesses: 4_000_000 };
-const warmTitle = "warm accesses";
-
 export const storms: readonly Storm[] = [
-  { title: storesTitle, engine: "native", passes },
-  { title: storesTitle, engine: "shadow", passes },
-  { title: storesTitle, engine: "shadow-lazy", passes },
+  { ...stores, engine: "native" },
+  { ...stores, engine: "shadow" },
+  { ...stores, engine: "shadow-lazy" },
   {
     title: "PTE stores of mprotect",
     engine: "shadow",
@@ -100,20 +114,14 @@ export const storms: readonly Storm[] = [
     params: { pages: 8192, accesses: 40_000 },
     events: ["exitsEptViolation"],
   },
-  { title: warmTitle, engine: "native", workload: "uniform", params: warm, events: ["accesses"] },
-  { title: warmTitle, engine: "shadow", workload: "uniform", params: warm, events: ["accesses"] },
-  {
-    title: warmTitle,
-    engine: "shadow-lazy",
-    workload: "uniform",
-    params: warm,
-    events: ["accesses"],
-  },
+  { ...warmAccesses, engine: "native" },
+  { ...warmAccesses, engine: "shadow" },
+  { ...warmAccesses, engine: "shadow-lazy" },
   {
     title: "checked accesses",
     engine: "ept",
     workload: "uniform",
-    params: { ...warm, accesses: 1_000_000 },
+    params: { pages: 1024, accesses: 1_000_000 },
     events: ["accesses"],
     isChecked: true,
   },
@@ -128,17 +136,29 @@ export interface StormTime {
 }
 
 export function measureStorm(storm: Storm, mmu: MmuFactory): StormTime {
-  return "passes" in storm ? measureStores(storm, mmu) : measurePoint(storm, mmu);
+  const { ledger, milliseconds } =
+    "program" in storm ? measureProgram(storm, mmu) : measurePoint(storm, mmu);
+  const events = storm.events.reduce((sum, name) => sum + ledger[name], 0);
+  return { events, exits: ledger.exits, nanosecondsPerEvent: (milliseconds * 1e6) / events };
 }
 
-function measureStores({ engine, passes: timedPasses }: StoresOnly, mmu: MmuFactory): StormTime {
-  const storm = storeStorm(engine, mmu);
-  storm.run(passesBefore);
-  const { value: ledger, processorMilliseconds } = timed(() => storm.run(timedPasses));
-  return timeOf(ledger, ledger.pteStores, processorMilliseconds);
+interface Measured {
+  readonly ledger: Ledger;
+  /** Processor time. */
+  readonly milliseconds: number;
 }
 
-function measurePoint(storm: PointStorm, mmu: MmuFactory): StormTime {
+function measureProgram(
+  { program, engine, before, times }: ProgramStorm,
+  mmu: MmuFactory,
+): Measured {
+  const storm = program(engine, mmu);
+  storm.run(before);
+  const { value, processorMilliseconds } = timed(() => storm.run(times));
+  return { ledger: value, milliseconds: processorMilliseconds };
+}
+
+function measurePoint(storm: PointStorm, mmu: MmuFactory): Measured {
   const { engine, workload, params } = storm;
   const { value, processorMilliseconds } = timed(() =>
     runPoint(
@@ -160,10 +180,5 @@ function measurePoint(storm: PointStorm, mmu: MmuFactory): StormTime {
   const total: Ledger = createLedger();
   addInto(total, setup.ledger);
   addInto(total, measured.ledger);
-  const events = storm.events.reduce((sum, name) => sum + total[name], 0);
-  return timeOf(total, events, processorMilliseconds);
-}
-
-function timeOf({ exits }: Ledger, events: number, milliseconds: number): StormTime {
-  return { events, exits, nanosecondsPerEvent: (milliseconds * 1e6) / events };
+  return { ledger: total, milliseconds: processorMilliseconds };
 }
