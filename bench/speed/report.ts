@@ -4,7 +4,8 @@
 import { ownMmu } from "../hardware.ts";
 import { buildYardstick, runYardstick } from "./c-program.ts";
 import { differing, measureStream } from "./measure.ts";
-import { measureStorm, type Storm, storms, type StormTime } from "./storms.ts";
+import { runAlone } from "./own-process.ts";
+import { type Storm, storms, type StormTime } from "./storms.ts";
 import {
   argumentsOf,
   expectedCounters,
@@ -47,19 +48,21 @@ export async function measureSpeed({
     onStep(argumentsOf(stream).join(" "));
     streams.push(await measurePairs(stream, yardstick, pairs));
   }
-  return { streams, storms: await measureStorms(pairs, onStep) };
+  return { streams, storms: measureStorms(pairs, onStep) };
 }
 
-/** Every storm `rounds` times, one after the other, so that a slow spell of the machine meets all of them. */
-async function measureStorms(
-  rounds: number,
-  onStep: SpeedOptions["onStep"],
-): Promise<SpeedReport["storms"]> {
+const stormChild = new URL("./storm-child.ts", import.meta.url);
+
+/**
+ * Every storm `rounds` times, each time in a process of its own, one storm after the other, so that a slow spell of
+ * the machine meets all of them.
+ */
+function measureStorms(rounds: number, onStep: SpeedOptions["onStep"]): SpeedReport["storms"] {
   const times = storms.map((): StormTime[] => []);
   for (let round = 0; round < rounds; round++) {
     for (const [i, storm] of storms.entries()) {
       onStep(`${storm.title}, ${storm.engine}`);
-      times[i]!.push(measureStorm(storm, await ownMmu()));
+      times[i]!.push(runAlone(stormChild, [String(i)]) as StormTime);
     }
   }
   return storms.map((storm, i) => ({

@@ -3,14 +3,12 @@
  *
  * Every ratio is of runs that were interleaved, so that a machine which slows down does so for both.
  */
-import { spawnSync } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { presets } from "../../machine/presets.ts";
-import { codeUrl } from "../code-url.ts";
 import { EnvironmentError } from "../config-error.ts";
 import { timedAsync } from "../host-time.ts";
 import { runPoints } from "../pool.ts";
 import type { PointKey } from "../result.ts";
+import { runAlone } from "./own-process.ts";
 
 /** The schemes that share a process. */
 export const steadyEngines = ["native", "shadow", "shadow-lazy", "ept", "ept-pml"] as const;
@@ -77,12 +75,8 @@ function median(values: readonly number[]): number {
 
 /** Processor milliseconds of each engine's point in a fresh process that runs them in this order. */
 function child(engines: readonly string[]): Readonly<Record<string, number>> {
-  const file = fileURLToPath(codeUrl(new URL("./steady-child.ts", import.meta.url)));
-  const { status, stdout, stderr } = spawnSync(process.execPath, [file, ...engines], {
-    encoding: "utf8",
-  });
-  if (status !== 0) throw new EnvironmentError(`speed: a process of its own failed: ${stderr}`);
-  return JSON.parse(stdout) as Readonly<Record<string, number>>;
+  const file = new URL("./steady-child.ts", import.meta.url);
+  return runAlone(file, engines) as Readonly<Record<string, number>>;
 }
 
 /** Eight equal points on so many threads. */

@@ -45,8 +45,8 @@ interface ProgramStorm extends AnyStorm {
 const stores = {
   title: "PTE stores",
   program: storeStorm,
-  before: 20,
-  times: 60,
+  before: 100,
+  times: 120,
   events: ["pteStores"],
 } as const;
 

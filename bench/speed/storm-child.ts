@@ -1,0 +1,7 @@
+/** A process of its own for `report.ts`: measures the storm whose number is the argument, prints what it took. */
+import { ownMmu } from "../hardware.ts";
+import { measureStorm, storms } from "./storms.ts";
+
+const storm = storms[Number(process.argv[2])];
+if (storm === undefined) throw new Error(`bug: speed: no storm ${process.argv[2]}`);
+process.stdout.write(JSON.stringify(measureStorm(storm, await ownMmu())));
