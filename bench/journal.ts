@@ -15,8 +15,8 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { EnvironmentError, errorLine } from "./config-error.ts";
-import { makeFolder } from "./make-folder.ts";
+import { EnvironmentError } from "./config-error.ts";
+import { makeFolder, unwritable } from "./make-folder.ts";
 import type { Finished } from "./pool.ts";
 
 const defaultName = "journal.jsonl";
@@ -69,7 +69,7 @@ function startFile(folder: string, path: string, text: string): number {
     renameSync(partial, path);
     return openSync(path, "a");
   } catch (error) {
-    throw new EnvironmentError(`output folder ${folder}: cannot be written: ${errorLine(error)}`);
+    throw unwritable(folder, error);
   }
 }
 

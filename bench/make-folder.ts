@@ -28,6 +28,11 @@ export function prepareOutput(folder: string): void {
     writeFileSync(probe, "");
     rmSync(probe);
   } catch (error) {
-    throw new EnvironmentError(`output folder ${folder}: cannot be written: ${errorLine(error)}`);
+    throw unwritable(folder, error);
   }
+}
+
+/** What to say of an output folder that the operating system refuses. */
+export function unwritable(folder: string, error: unknown): EnvironmentError {
+  return new EnvironmentError(`output folder ${folder}: cannot be written: ${errorLine(error)}`);
 }

@@ -92,7 +92,7 @@ export function createNested(
     const { gfn } = exit;
     const isWrite = exit.access === "write";
     memory.check(gfn, exit.vpn);
-    if (isWrite) memory.makeWritable(gfn);
+    if (isWrite) memory.touchForWrite(gfn);
     const place = findPlace(tree, gfn);
     const isMapped = (bytes.readLow(place.table, place.index) & allRights) !== 0;
     if (isWrite) tracker.wrote(gfn, vcpu);

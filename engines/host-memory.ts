@@ -4,7 +4,7 @@
  * A page's first touch takes a host fault, which places it where `Machine.placement` says, 4 KiB or 2 MiB at a
  * time. A frame that the host takes away comes back elsewhere, at the next touch; one that it swaps out comes
  * back with its contents, by a major fault. Pages may share a frame: with a snapshot, a clone, each other. Then
- * the host's table maps them read-only, engines map them so too, and `makeWritable` breaks the share.
+ * the host's table maps them read-only, engines map them so too, and `touchForWrite` breaks the share.
  *
  * Source: KVM `__gfn_to_pfn_memslot` (write faults get the page for writing, read faults map what the host's
  * entry allows), `kvm_mmu_notifier_invalidate_range_start`; Linux mm/memory.c.
@@ -39,8 +39,6 @@ export interface HostMemory extends GuestMemory, Mergeable {
   orderOf(gfn: Gfn): 0 | 9;
   /** May `gfn`, once touched, be mapped writable? Not while it shares its frame. */
   isWritable(gfn: Gfn): boolean;
-  /** Somebody is about to store: a shared page gets a frame of its own, with the same contents. Returns it. */
-  makeWritable(gfn: Gfn): Pfn;
   /** Reads entry `index` of the frame: returns its low half, `high` has the other until the next read. */
   read(gfn: Gfn, index: number): number;
   readonly high: number;
@@ -115,7 +113,7 @@ export function createHostMemory(machine: Machine): HostMemory {
     return pfn === -1 && swap.has(gfn) ? hostFault(gfn) : pfn;
   }
 
-  function makeWritable(gfn: Gfn): Pfn {
+  function touchForWrite(gfn: Gfn): Pfn {
     const pfn = touch(gfn);
     if (table.isWritable(gfn)) return pfn;
     if (isUnshared(gfn, pfn)) {
@@ -177,8 +175,7 @@ export function createHostMemory(machine: Machine): HostMemory {
       engine = notified;
     },
     touch,
-    makeWritable,
-    touchForWrite: makeWritable,
+    touchForWrite,
     pfnOf: (gfn) => table.pfnOf(gfn),
     orderOf: (gfn) => table.orderOf(gfn),
     isWritable: (gfn) => table.isWritable(gfn),
@@ -260,7 +257,7 @@ export function createHostMemory(machine: Machine): HostMemory {
       return pfn === -1 ? 0 : memory.readHigh(pfn, index);
     },
     write(gfn, index, low, high) {
-      memory.write(makeWritable(gfn), index, low, high);
+      memory.write(touchForWrite(gfn), index, low, high);
     },
   };
   return host;

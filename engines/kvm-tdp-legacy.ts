@@ -65,7 +65,7 @@ function createKvmTdpLegacy(machine: Machine): Hypervisor {
       vm.guest.balance();
       if (exit.reason !== "ept-violation") return "resume";
       vm.guest.check(exit.gfn, exit.vpn);
-      if (exit.access === "write") vm.guest.makeWritable(exit.gfn);
+      if (exit.access === "write") vm.guest.touchForWrite(exit.gfn);
       if (!fixQuickly(vm, root!, exit)) map(vm, root!, exit.gfn);
       return "resume";
     },

@@ -62,7 +62,7 @@ class NestedTables {
     const { gfn } = exit;
     const isWrite = exit.access === "write";
     this.memory.check(gfn, exit.vpn);
-    if (isWrite) this.memory.makeWritable(gfn);
+    if (isWrite) this.memory.touchForWrite(gfn);
     const place = findPlace(this.tree, gfn);
     const low = this.low(place);
     if ((low & P) === 0) {

@@ -9,10 +9,9 @@
 import { type Gfn, pagesPerEntry, type Vpn } from "../machine/address.ts";
 import { A, D, frameOf, highHalf, lowHalf, NX_HIGH, P, PF_WRITE, U, W } from "../machine/entry.ts";
 import type { Registers, Resolution, VmExit } from "../machine/exit.ts";
-import type { VirtualCpu } from "../machine/hypervisor.ts";
-import { shadowControls } from "./controls.ts";
-import type { Hypervisor } from "../machine/hypervisor.ts";
+import type { Hypervisor, VirtualCpu } from "../machine/hypervisor.ts";
 import type { Machine } from "../machine/machine.ts";
+import { shadowControls } from "./controls.ts";
 import { type EngineFactory, titled } from "./engine.ts";
 import {
   ACC_EXEC,
@@ -133,7 +132,7 @@ function createShadowVtlb(machine: Machine): Hypervisor {
       return { inject: walk.error };
     }
     vcpu.ledger.hiddenFaults += 1;
-    if (exit.store !== null) memory.makeWritable(walk.gfn);
+    if (exit.store !== null) memory.touchForWrite(walk.gfn);
     fill(vcpu, exit);
     return "resume";
   }

@@ -125,7 +125,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
         emulate(exit, vcpu, gfn);
         return "emulated";
       }
-      memory.makeWritable(gfn);
+      memory.touchForWrite(gfn);
       tracker.wrote(gfn, vcpu);
       // CR0.WP is clear and the guest's entry read-only: shadow tables cannot say that, so store by store.
       if ((walk.access & ACC_WRITE) === 0) {

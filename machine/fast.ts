@@ -2126,7 +2126,7 @@ export const fastMmu = (memory: PhysicalMemory, preset: Preset): ResettableMmu =
         const word = refWord[n]!;
         references.push({
           dimension: refWhat[n]! >= 64 ? "nested" : "guest",
-          level: (refWhat[n]! & 63) / 9 + 1,
+          level: levelOf(refWhat[n]! & 63),
           pfn: pfnOfSlot[word >>> slotShift]! as Pfn,
           index: (word >>> 1) & 511,
           low: words[word]!,

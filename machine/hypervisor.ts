@@ -21,7 +21,7 @@ import type { Mmu } from "./mmu.ts";
 export interface GuestMemory {
   /** The host frame behind `gfn`, allocated (with a host fault) on first touch. */
   touch(gfn: Gfn): Pfn;
-  /** The same for a store that the hypervisor makes for the guest: the frame is the guest's alone. */
+  /** The same for a store, by the guest or by the hypervisor for it: a shared page gets a frame of its own first. */
   touchForWrite(gfn: Gfn): Pfn;
   /** Low half of entry `index` (0 to 511) of the frame; 0 where nothing was written. */
   readLow(gfn: Gfn, index: number): number;

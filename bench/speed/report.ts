@@ -4,6 +4,7 @@
 import { ownMmu } from "../hardware.ts";
 import { buildYardstick, runYardstick } from "./c-program.ts";
 import { differing, measureStream } from "./measure.ts";
+import { median } from "./median.ts";
 import { runAlone } from "./own-process.ts";
 import { type Storm, storms, type StormTime } from "./storms.ts";
 import {
@@ -99,15 +100,10 @@ async function measurePairs(
   unequal.delete("frames");
   return {
     stream,
-    nanosecondsPerAccess: middle(times),
+    nanosecondsPerAccess: median(times),
     counters,
     unequal: [...unequal],
-    ratio: timesOfC.length === 0 ? null : middle(times.map((time, i) => time / timesOfC[i]!)),
+    ratio: timesOfC.length === 0 ? null : median(times.map((time, i) => time / timesOfC[i]!)),
     ratioOfFastest: timesOfC.length === 0 ? null : Math.min(...times) / Math.min(...timesOfC),
   };
-}
-
-function middle(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }

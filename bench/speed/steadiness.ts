@@ -8,6 +8,7 @@ import { EnvironmentError } from "../config-error.ts";
 import { timedAsync } from "../host-time.ts";
 import { runPoints } from "../pool.ts";
 import type { PointKey } from "../result.ts";
+import { median } from "./median.ts";
 import { runAlone } from "./own-process.ts";
 
 /** The schemes that share a process. */
@@ -66,11 +67,6 @@ export async function measureSteadiness(options: SteadinessOptions): Promise<Ste
 /** The largest value over the median of all: 1 when every run takes the same time. */
 export function spread(values: readonly number[]): number {
   return Math.max(...values) / median(values);
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
 /** Processor milliseconds of each engine's point in a fresh process that runs them in this order. */

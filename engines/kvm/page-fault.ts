@@ -30,7 +30,7 @@ export function answerPageFault(vm: Vm, state: VcpuState, exit: PageFaultExit): 
   if (!walkGuest(vm, vcpu, exit, walk)) return reflect(vm, state, vpn);
   vm.ledger.hiddenFaults += 1;
   const isStore = (error & PF_WRITE) !== 0;
-  if (isStore) vm.guest.makeWritable(walk.gfn);
+  if (isStore) vm.guest.touchForWrite(walk.gfn);
   if (isStore && (error & PF_PRESENT) !== 0 && vm.track.isTracked(walk.gfn)) {
     clearFloods(vm, root, vpn);
     return emulate(vm, state, exit);

@@ -224,7 +224,7 @@ export class ShadowTables {
     if (bytes.readLow(table.pfn, index) === low && bytes.readHigh(table.pfn, index) === high)
       return;
     this.drop(table, index);
-    this.write(table, index, child.pfn, rights);
+    bytes.write(table.pfn, index, low, high);
     child.parents.add(table.id * 512 + index);
     ledger().entriesFilled += 1;
   }

@@ -14,10 +14,11 @@ export const list = () =>
     .addHelpText("after", "\nParameters are shown with their defaults; pages are 4 KiB each.")
     .action(() => {
       const { presets } = catalogue;
-      const width = Math.max(...describeEngines().map(([name]) => name.length));
+      const engines = describeEngines();
+      const width = Math.max(...engines.map(([name]) => name.length));
       section(
         "Engines",
-        describeEngines().map(([name, title]) => `${name.padEnd(width)}  ${title}`.trimEnd()),
+        engines.map(([name, title]) => `${name.padEnd(width)}  ${title}`.trimEnd()),
       );
       section("Workloads (parameters with defaults; pages are 4 KiB)", []);
       for (const [name, { title, summary, defaults, computeCycles }] of describeWorkloads()) {

@@ -3,7 +3,7 @@ import { Command } from "@commander-js/extra-typings";
 import { levelsOf } from "../../bench/levels.ts";
 import { showWalk } from "../../bench/show-walk.ts";
 import { oneOf } from "./options.ts";
-import { levelsOption } from "./point-options.ts";
+import { backingOption, levelsOption } from "./point-options.ts";
 
 const sizes = ["4k", "2m"] as const;
 
@@ -15,7 +15,7 @@ export const walk = () =>
     .option("--preset <name>", "processor; textbook has no caches", "textbook")
     .addOption(levelsOption())
     .option("--pages <size>", "guest page size, 4k or 2m", oneOf("--pages", sizes), "4k")
-    .option("--backing <size>", "host page size, 4k or 2m", oneOf("--backing", sizes), "4k")
+    .addOption(backingOption())
     .addHelpText(
       "after",
       `
