@@ -215,12 +215,12 @@ export class PageTables {
   }
 }
 
-/** Pages that user programs may map. */
+/** Pages that user programs may map: page 0 too, as with `vm.mmap_min_addr` 0, for recordings that use it. */
 export function assertUserRange(vpn: number, pages: number): void {
   assert(
     Number.isInteger(vpn) &&
       Number.isInteger(pages) &&
-      vpn > 0 &&
+      vpn >= 0 &&
       pages > 0 &&
       vpn + pages <= userEnd,
     `guest: ${pages} pages at vpn ${vpn} are no user range`,

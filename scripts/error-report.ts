@@ -25,6 +25,7 @@ export function errorReport(error: unknown): ErrorReport {
   return { text: `shadewalk: ${stack ?? message}`, exitCode: 1 };
 }
 
+/** Blanks stay as they are: a quoted line of a trace must be found in its file. */
 function line(message: string): string {
-  return `shadewalk: ${message.replaceAll(/\s+/g, " ").trim()}`;
+  return `shadewalk: ${message.replaceAll(/\s*[\r\n]\s*/g, " ").trim()}`;
 }

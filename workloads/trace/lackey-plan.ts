@@ -35,6 +35,8 @@ export class LackeyPlan {
   /** Pages touched, counted again after they were unmapped: an upper bound of the memory needed. */
   pagesTouched = 0;
   systemCalls = 0;
+  /** The log itself accesses page 0. */
+  mapsPage0 = false;
   /** Accesses so far; one that crosses a page, or loads and then stores, counts twice. */
   accesses = 0;
   /** Those before the measured region, and the chunks that hold them. */
@@ -124,16 +126,18 @@ export class LackeyPlan {
     const unit = this.unit(page);
     const slot = page % unitPages;
     if (unit[slot] === touched) return;
-    if (unit[slot] === unknown) this.mapUnknown(unit, page - slot, kind);
+    if (unit[slot] === unknown) this.mapUnknown(unit, page, kind);
     unit[slot] = touched;
     this.pagesTouched += 1;
   }
 
-  /** Maps each run of unknown pages of the unit that starts at `base`. */
-  private mapUnknown(unit: Uint8Array, base: number, kind: number): void {
+  /** Maps each run of unknown pages of the unit of `page`. */
+  private mapUnknown(unit: Uint8Array, page: number, kind: number): void {
     const file = kind === fetchBit ? this.reader.nextFile() : null;
-    // Page 0 stays unmapped in every program.
-    for (let slot = base === 0 ? 1 : 0; slot < unitPages; slot++) {
+    const base = page - (page % unitPages);
+    // Page 0 stays unmapped in every real program; course traces made by hand use it.
+    if (page === 0) this.mapsPage0 = true;
+    for (let slot = base === 0 && page !== 0 ? 1 : 0; slot < unitPages; slot++) {
       if (unit[slot] !== unknown) continue;
       const start = slot;
       while (slot < unitPages && unit[slot] === unknown) slot += 1;

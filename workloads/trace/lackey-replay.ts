@@ -57,7 +57,8 @@ export async function replayLackey(replay: LackeyReplay): Promise<LackeyTotals> 
   parser.end();
   play();
   const { accesses, systemCalls } = parser.plan;
-  return { accesses, systemCalls, label: lackeyLabel(systemCalls) };
+  const label = [lackeyLabel(systemCalls), ...parser.notes].join("; ");
+  return { accesses, systemCalls, label };
 }
 
 /** A whole trace in memory: 8 bytes an access, so for traces of known, moderate length. */

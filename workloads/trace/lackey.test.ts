@@ -1,42 +1,11 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Guest } from "../../guest/guest.ts";
 import { bootKernel } from "../../guest/kernel.ts";
 import { kernelDefaults } from "../../guest/options.ts";
 import { decodeLackey, lackeyLabel, playChunk, replayLackey } from "./lackey-replay.ts";
 import { LackeyParser } from "./lackey.ts";
 import { bareMetal, testMachine } from "./test-machine.ts";
-
-type Call = readonly [name: string, ...args: unknown[]];
-
-/** A guest that writes down what it is told. */
-function recorder(): { guest: Guest; calls: Call[] } {
-  const calls: Call[] = [];
-  const guest = new Proxy({} as Guest, {
-    get: (_, name) => {
-      return (...args: unknown[]) => {
-        calls.push([String(name), ...args]);
-        return 0;
-      };
-    },
-  });
-  return { guest, calls };
-}
-
-const allAccesses = { pageSize: "4k", accessesMax: Infinity } as const;
-
-function callsOf(text: string): Call[] {
-  const { guest, calls } = recorder();
-  for (const chunk of decodeLackey(Buffer.from(text), "t.lackey").chunks) {
-    playChunk(guest, chunk, allAccesses);
-  }
-  return calls;
-}
-
-/** Reads, writes and fetches only. */
-function accessesOf(text: string): Call[] {
-  return callsOf(text).filter(([name]) => ["read", "write", "fetch"].includes(name));
-}
+import { accessesOf, allAccesses, type Call, callsOf, recorder } from "./test-recorder.ts";
 
 const demand = {
   fill: "demand",
@@ -284,7 +253,7 @@ SYSCALL[9,1](11) sys_munmap ( 0x1fff000000, 8192 )[sync] --> Success(0x0)
 const allowed = "allowed: I, L, S or M with address,size; SYSCALL[; ==";
 
 test.each([
-  ["I  0401ab70,3\nhello\n", `t.lackey: line 2: line "hello", ${allowed}`],
+  ["I  0401ab70,3\nI  0401,\n", `t.lackey: line 2: line "I  0401,", ${allowed}`],
   [" L 0401ab70\n", `line 1: line " L 0401ab70", ${allowed}`],
   [" L 0401ab7g,8\n", 'line " L 0401ab7g,8"'],
   [" L ,8\n", 'line " L ,8"'],
@@ -292,7 +261,8 @@ test.each([
   [" L 0401ab70,8x\n", 'line " L 0401ab70,8x"'],
   [" L 0401ab70,99999\n", 'line " L 0401ab70,99999"'],
   [" L ffffffffff600000,8\n", 'line " L ffffffffff600000,8"'],
-  [" L 00000ff8,8\n", 'line " L 00000ff8,8"'],
+  // Seen accepted by the old parser, which then asked the guest for pages outside its half.
+  [" S 7ffffffffffc,8\n", 'line " S 7ffffffffffc,8", allowed: addresses below 0x800000000000'],
   [" L 10000000000000008,8\n", 'line " L 10000000000000008,8"'],
   [" X 0401ab70,8\n", 'line " X 0401ab70,8"'],
   ["I  0401ab70,3\n L 04", 'line 2: line " L 04"'],

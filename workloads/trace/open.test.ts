@@ -78,6 +78,10 @@ test.each([
   ["I  0401ab70,3\n", "lackey"],
   [" M 0401ab70,3\n", "lackey"],
   ["SYSCALL[1,1](12) sys_brk ( 0x0 )", "lackey"],
+  // Seen refused as no format at all.
+  ["--1-- x\nI  0401ab70,3\n", "lackey"],
+  ["total 0\nh\u00e9llo\nI 0401ab70,3\r\n", "lackey"],
+  [" L 10,1\r\n", "lackey"],
 ] as const)("%j is a %s trace", async (text, format) => {
   expect((await openTrace(file("format", text))).format).toBe(format);
 });
@@ -105,6 +109,30 @@ test.each([
   ],
   ["a.zip", Buffer.from("PK\u0003\u0004"), 'compression "zip"'],
   ["empty", "", 'line 1: trace format "", allowed: # vmmu-trace 1 to 3, PT_WRITE or ACCESS, or'],
+  [
+    "pin",
+    "0x7f3a12: R 0x7ffe1230\n",
+    "; this looks like Pin's pinatrace, see workloads/trace/FORMAT.md",
+  ],
+  ["rw", "W 7ffe1230\n", "; this looks like plain R and W lines, see"],
+  ["din", "0 7ffe1230\n", "; this looks like Dinero's din, see"],
+  [
+    "dr",
+    "Output format:\n<--record#-> <--instr#->\n",
+    "; this looks like DynamoRIO's drmemtrace, see",
+  ],
+  [
+    "memtrace",
+    "Format: <data address>: <data size>, <(r)ead/(w)rite/opcode>\n",
+    "DynamoRIO's memtrace, see",
+  ],
+  ["gem5", "5000: system.cpu: A0 T0 : 0x400 : mov\n", "; this looks like gem5, see"],
+  [
+    "mem",
+    "# To display the perf.data header info\n#\n 0.1% L1 hit\n",
+    "; this looks like perf mem, see",
+  ],
+  ["data", "PERFILE2\u0068", "; this looks like a recording of perf, see"],
   ["noise", "\u0001\u0002\n", 'line 1: trace format "\\u0001\\u0002"'],
 ])("%s is one line that says what is wrong", async (name, bytes, message) => {
   const opened = contents(file(name, bytes));

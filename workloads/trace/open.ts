@@ -7,6 +7,8 @@
 import { createReadStream } from "node:fs";
 import { type Duplex, pipeline, Readable } from "node:stream";
 import { constants, createGunzip, createZstdDecompress } from "node:zlib";
+import { foreignTrace } from "./foreign.ts";
+import { isLackeyLine } from "./lackey-lines.ts";
 import { TraceError } from "./trace-error.ts";
 import { decodeXz } from "./xz.ts";
 
@@ -140,21 +142,25 @@ function damaged(file: string, compression: Compression, error: unknown): TraceE
   });
 }
 
-/** Which format the first line that says anything belongs to. */
+/**
+ * Which format the first line that says anything belongs to. What a program printed may stand before a
+ * lackey log's first line, so for lackey any line does.
+ */
 function formatOf(head: Uint8Array, file: string): TraceFormat {
-  const lines = Buffer.from(head).toString("latin1").split(/\r?\n/);
-  for (const [i, line] of lines.entries()) {
-    if (line.startsWith("# vmmu-trace")) return "vmmu";
-    if (/^(?:==\d+==|==shadewalk==|SYSCALL\[| [LSM] [0-9a-f]|I {2}[0-9a-f])/.test(line))
-      return "lackey";
-    if (/^\s*(?:PT_WRITE|ACCESS)\b/.test(line)) return "teaching";
-    if (/^\s*(?:#.*)?$/.test(line)) continue;
-    throw unknownFormat({ file, line: i + 1, value: line });
-  }
-  throw unknownFormat({ file, line: lines.length, value: "" });
+  const lines = Buffer.from(head).toString("utf8").split(/\r?\n/);
+  const said = lines.findIndex((line) => !/^\s*(?:#.*)?$/.test(line) || isVmmu(line));
+  const first = lines[said] ?? "";
+  if (isVmmu(first)) return "vmmu";
+  if (/^\s*(?:PT_WRITE|ACCESS)\b/.test(first)) return "teaching";
+  if (lines.some(isLackeyLine)) return "lackey";
+  const foreign = lines.map(foreignTrace).find((name) => name !== null) ?? null;
+  const hint =
+    foreign === null ? "" : `; this looks like ${foreign}, see workloads/trace/FORMAT.md`;
+  const allowed = `# vmmu-trace 1 to 3, PT_WRITE or ACCESS, or valgrind lackey output${hint}`;
+  const line = said < 0 ? lines.length : said + 1;
+  throw new TraceError({ file, line, field: "trace format", value: first, allowed });
 }
 
-function unknownFormat(at: { file: string; line: number; value: string }): TraceError {
-  const allowed = "# vmmu-trace 1 to 3, PT_WRITE or ACCESS, or valgrind lackey output";
-  return new TraceError({ ...at, field: "trace format", allowed });
+function isVmmu(line: string): boolean {
+  return line.startsWith("# vmmu-trace");
 }
