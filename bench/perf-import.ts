@@ -13,8 +13,8 @@ import { parseDocument } from "yaml";
 import { ConfigError } from "./config-error.ts";
 import { costText, parseCost } from "./cost-file.ts";
 import { type CostModel, events } from "./cost.ts";
-import { type PerfRow, readKvmCounters, readPerfTable, type TextFile } from "./perf-table.ts";
-import type { ExitCause } from "./result.ts";
+import { type ExitCause, exitNames, type Vendor } from "./exit-names.ts";
+import { type PerfRow, readKvmCounters, readPerfTables, type TextFile } from "./perf-table.ts";
 
 export interface PerfImport {
   /** Saved output of `perf kvm stat report --event=vmexit`. */
@@ -32,30 +32,29 @@ export interface ImportedCost {
   readonly yaml: string;
   /** Reasons of the table that no exit of the simulator stands for, such as HLT. */
   readonly ignored: readonly string[];
+  /** How the file was read, where there was a choice. */
+  readonly notes: readonly string[];
 }
 
-/** Names of Intel's reasons, and of AMD's in lower case. */
+/** Which exits a reason of perf's stands for, on both vendors' processors. */
 const causesOf: Readonly<Record<string, readonly ExitCause[]>> = {
-  // Model: perf does not tell #PF from other exceptions; under shadow paging nearly all are #PF.
+  // Model: perf does not tell #PF from other exceptions on Intel; under shadow paging nearly all are #PF.
   // Bias: none.
-  EXCEPTION_NMI: ["PageFault"],
-  "PF excp": ["PageFault"],
-  EPT_VIOLATION: ["EptViolation"],
-  npf: ["EptViolation"],
-  // Model: one mean for all control registers. Bias: unknown; CR3 writes are nearly all of them.
-  CR_ACCESS: ["Cr3Write", "Cr3Read", "Cr0Write", "Cr4Write"],
-  write_cr3: ["Cr3Write"],
-  read_cr3: ["Cr3Read"],
-  write_cr0: ["Cr0Write"],
-  write_cr4: ["Cr4Write"],
-  INVLPG: ["Invlpg"],
-  invlpg: ["Invlpg"],
-  INVPCID: ["Invpcid"],
-  invpcid: ["Invpcid"],
-  CPUID: ["Cpuid"],
-  cpuid: ["Cpuid"],
-  PML_FULL: ["PmlFull"],
+  ...causesByName("intel"),
+  // Model: AMD's npf times emulated device accesses too, which Intel calls EPT_MISCONFIG. Bias: for shadow,
+  // by their share.
+  ...causesByName("amd"),
+  // Writes that change certain bits only, and writes that an encrypted guest has done already.
+  cr0_sel_write: ["Cr0Write"],
+  write_cr0_trap: ["Cr0Write"],
+  cr0_write_trap: ["Cr0Write"],
+  write_cr4_trap: ["Cr4Write"],
+  cr4_write_trap: ["Cr4Write"],
 };
+
+function causesByName(vendor: Vendor): Record<string, readonly ExitCause[]> {
+  return Object.fromEntries(exitNames[vendor].map(({ name, causes }) => [name, causes]));
+}
 
 /** Exits in which memory management works; the others only pay their own handler. */
 const memoryCauses: ReadonlySet<ExitCause> = new Set<ExitCause>([
@@ -87,10 +86,13 @@ const hostFaults = [
   "shareReused",
 ] as const satisfies readonly (keyof (typeof events)["host"])[];
 
+/** One cause, over every row and table that has it. */
 interface Measured {
   readonly cause: ExitCause;
-  readonly row: PerfRow;
+  readonly samples: number;
+  /** Mean over all samples. */
   readonly cycles: number;
+  readonly reason: string;
 }
 
 interface Edit {
@@ -100,14 +102,9 @@ interface Edit {
 }
 
 export function importPerf({ table, counters, megahertz, base }: PerfImport): ImportedCost {
-  const rows = readPerfTable(table);
-  const measured = rows.flatMap((row) =>
-    (causesOf[row.reason] ?? []).map((cause): Measured => ({
-      cause,
-      row,
-      cycles: row.averageMicroseconds * megahertz,
-    })),
-  );
+  const tables = readPerfTables(table);
+  const rows = tables.flatMap((one) => one.rows);
+  const measured = measuredCauses(rows, megahertz);
   if (measured.length === 0) {
     const known = Object.keys(causesOf).join(", ");
     throw new ConfigError(`${table.name}: no exit that costs here; known: ${known}`);
@@ -121,15 +118,42 @@ export function importPerf({ table, counters, megahertz, base }: PerfImport): Im
       : dividedHandlers(measured, readKvmCounters(counters), model)),
     ...hostFaults.map((name): Edit => ({ path: ["host", name], cycles: 0, reason: included })),
   ];
+  const title = `Measured by perf (${table.name}), the rest from ${model.name}`;
   const ignored = rows.filter(({ reason }) => causesOf[reason] === undefined);
   return {
-    yaml: editedYaml(
-      source.text,
-      edits,
-      `Measured by perf (${table.name}), the rest from ${model.name}`,
-    ),
-    ignored: ignored.map(({ reason }) => reason),
+    yaml: editedYaml(source.text, edits, title),
+    ignored: [...new Set(ignored.map(({ reason }) => reason))],
+    notes: tables.length === 1 ? [] : [`${table.name}: ${joined(tables)}`],
   };
+}
+
+function joined(tables: readonly { readonly line: number }[]): string {
+  const lines = tables.map(({ line }) => line).join(", ");
+  return `${tables.length} tables (lines ${lines}) taken together, means weighted by samples`;
+}
+
+/** Rows of one cause stand in several tables, or under several names; their times add up. */
+function measuredCauses(rows: readonly PerfRow[], megahertz: number): Measured[] {
+  const byCause = new Map<ExitCause, PerfRow[]>();
+  for (const row of rows) {
+    for (const cause of row.samples > 0 ? (causesOf[row.reason] ?? []) : []) {
+      const known = byCause.get(cause);
+      if (known === undefined) byCause.set(cause, [row]);
+      else known.push(row);
+    }
+  }
+  return [...byCause].map(([cause, all]) => {
+    const samples = all.reduce((sum, row) => sum + row.samples, 0);
+    const time = all.reduce((sum, row) => sum + row.samples * row.averageMicroseconds, 0);
+    const names = [...new Set(all.map(({ reason }) => reason))].join(" and ");
+    const times = all.map((row) => `${row.averageMicroseconds} us`);
+    const each =
+      all.length === 1
+        ? `${times[0]} each`
+        : `${times.join(", ")}, weighted by ${all.map((row) => row.samples).join(", ")} samples`;
+    const reason = `mean of ${samples} exits ${names}, ${each}`;
+    return { cause, samples, cycles: (time / samples) * megahertz, reason };
+  });
 }
 
 /** Each reason's mean is its handler, and no event costs anything on top. */
@@ -137,11 +161,7 @@ function wholeHandlers(measured: readonly Measured[], included: string): Edit[] 
   // Reported and scanned pages belong to a system call of the dirty log, not to an exit.
   const inExits = Object.keys(events.hypervisor).filter((name) => !name.startsWith("dirty"));
   return [
-    ...measured.map(({ cause, row, cycles }) => ({
-      path: ["exits", cause, "handler"],
-      cycles,
-      reason: describe(row),
-    })),
+    ...measured.map(handlerOf),
     ...inExits.map((name) => ({ path: ["hypervisor", name], cycles: 0, reason: included })),
   ];
 }
@@ -152,14 +172,12 @@ function dividedHandlers(
   counters: ReadonlyMap<string, number>,
   model: CostModel,
 ): Edit[] {
-  const memory = measured.filter(({ cause }) => memoryCauses.has(cause));
-  // CR_ACCESS stands for several causes but its exits happened once.
-  const byRow = new Map(memory.map((one) => [one.row, one]));
   let total = 0;
   let predicted = 0;
-  for (const { cause, row, cycles } of byRow.values()) {
-    total += row.samples * cycles;
-    predicted += row.samples * model.exits[cause].handler;
+  // No row has two of these causes: of CR_ACCESS, only CR3 writes are memory management.
+  for (const { cause, samples, cycles } of measured.filter((one) => memoryCauses.has(one.cause))) {
+    total += samples * cycles;
+    predicted += samples * model.exits[cause].handler;
   }
   for (const [counter, name] of Object.entries(eventsOf)) {
     predicted += (counters.get(counter) ?? 0) * model.events.hypervisor[name];
@@ -167,15 +185,11 @@ function dividedHandlers(
   const scale = predicted === 0 ? 1 : total / predicted;
   const scaled = `price of ${model.name} times ${scale.toPrecision(3)}, so that memory exits add up to perf's time`;
   return [
-    ...measured.map(({ cause, row, cycles }) =>
-      memoryCauses.has(cause)
-        ? {
-            path: ["exits", cause, "handler"],
-            cycles: scale * model.exits[cause].handler,
-            reason: scaled,
-          }
-        : { path: ["exits", cause, "handler"], cycles, reason: describe(row) },
-    ),
+    ...measured.map((one) => {
+      if (!memoryCauses.has(one.cause)) return handlerOf(one);
+      const cycles = scale * model.exits[one.cause].handler;
+      return { ...handlerOf(one), cycles, reason: scaled };
+    }),
     ...Object.entries(model.events.hypervisor)
       .filter(([name]) => !name.startsWith("dirty"))
       .map(([name, cycles]) => ({
@@ -186,8 +200,8 @@ function dividedHandlers(
   ];
 }
 
-function describe({ reason, samples, averageMicroseconds }: PerfRow): string {
-  return `mean of ${samples} exits ${reason}, ${averageMicroseconds} us each`;
+function handlerOf({ cause, cycles, reason }: Measured): Edit {
+  return { path: ["exits", cause, "handler"], cycles, reason };
 }
 
 /** The base file with other numbers: its order and its comments stay. */

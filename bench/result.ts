@@ -5,11 +5,21 @@
  * (boot, mapping, warm-up) and `measured`. Counts come from the run; cycles are priced afterwards, so they
  * are not part of a `PointResult` but of the `PointRow` made from it.
  */
-import { counterNames, type CounterName, type Ledger } from "../machine/counters.ts";
+import type { Ledger } from "../machine/counters.ts";
+import { exitCauses, type ExitCause, type ExitCounter } from "./exit-names.ts";
 import type { Round } from "./migration/rounds.ts";
 import type { MigrationSettings } from "./migration/settings.ts";
 
 export { counterNames, createLedger, type CounterName, type Ledger } from "../machine/counters.ts";
+export {
+  exitCauses,
+  exitCounters,
+  exitNames,
+  vendorOf,
+  type ExitCause,
+  type ExitCounter,
+  type Vendor,
+} from "./exit-names.ts";
 
 /** Version of the CSV columns and the manifest; raised when a column changes its meaning. */
 export const schemaVersion = 1;
@@ -49,16 +59,6 @@ export interface PointResult {
   /** What a reader must know beside the numbers, such as "user-only: its update rate is a lower bound". */
   readonly label: string;
 }
-
-/** Why a VM exit was taken: the counters `exits<Reason>`, which sum to `exits`. */
-export type ExitCounter = Exclude<Extract<CounterName, `exits${string}`>, "exits">;
-export const exitCounters: readonly ExitCounter[] = counterNames.filter(
-  (name): name is ExitCounter => /^exits[A-Z]/.test(name),
-);
-export type ExitCause = ExitCounter extends `exits${infer Cause}` ? Cause : never;
-export const exitCauses: readonly ExitCause[] = exitCounters.map(
-  (name) => name.slice("exits".length) as ExitCause,
-);
 
 /** Cycles of one region by cause; every category is a column `cycles_<name>`. Filled by pricing. */
 export type CycleCategory =

@@ -40,6 +40,22 @@ test("samples are the exits of all seeds, and the time is all software of the hy
   expect(Number(time)).toBe(software);
 });
 
+// Seen printing EXCEPTION_NMI and CR_ACCESS on every processor.
+test("AMD's processors have AMD's names, each control register its own", () => {
+  const rows = points.filter(({ key }) => key.workload === "fork-storm" && key.engine === "shadow");
+  const on = (preset: string, engine = "shadow") =>
+    perfShape(rows.map((row) => ({ ...row, key: { ...row.key, preset, engine } })))
+      .split("\n")
+      .slice(4, -3)
+      .map((line) => line.slice(0, 31).trim());
+  const amd = ["PF excp     225600", "invlpg      18000", "write_cr3      12000"];
+  expect(on("zen2")).toEqual(amd);
+  expect(on("qemu-svm", "ept")).toEqual(amd);
+  // Processors of a sweep's own making.
+  expect(on("mine", "npt-wp")).toEqual(amd);
+  expect(on("mine")).toEqual(on("skylake-sp"));
+});
+
 test("what never exits has no table", () => {
   expect(tableOf("fork-storm", "native")).toBe("No VM exits.\n");
 });

@@ -1,7 +1,7 @@
 /**
  * A result in the shape of `perf kvm stat report`, to lay it beside a table from a real machine.
  *
- * Columns and their order are perf's; times are in simulated cycles (`cy`) where perf prints microseconds.
+ * Columns, their order and the names of exits are perf's, AMD's on AMD's processors; times are in simulated cycles (`cy`) where perf prints microseconds.
  * As in perf, a time is the hypervisor's work between exit and entry: not the switch, not the caches that
  * the guest lost. Minimum, maximum and spread are over seeds, for a run keeps sums, not single exits.
  *
@@ -9,19 +9,16 @@
  * such work: handlers over all, emulation and host faults over faults, work on tables over memory exits.
  * Bias: none, sums are exact.
  */
-import { type CycleCategory, type ExitCause, exitCauses, type PointRow } from "../bench/result.ts";
+import {
+  type CycleCategory,
+  type ExitCause,
+  exitCauses,
+  exitNames,
+  type PointRow,
+  type Vendor,
+  vendorOf,
+} from "../bench/result.ts";
 import { arrange } from "./cases.ts";
-
-/** Intel's reasons as perf prints them; several causes may share one. */
-const reasons: readonly { readonly name: string; readonly causes: readonly ExitCause[] }[] = [
-  { name: "EXCEPTION_NMI", causes: ["PageFault"] },
-  { name: "EPT_VIOLATION", causes: ["EptViolation"] },
-  { name: "CR_ACCESS", causes: ["Cr3Write", "Cr3Read", "Cr0Write", "Cr4Write"] },
-  { name: "INVLPG", causes: ["Invlpg"] },
-  { name: "INVPCID", causes: ["Invpcid"] },
-  { name: "CPUID", causes: ["Cpuid"] },
-  { name: "PML_FULL", causes: ["PmlFull"] },
-];
 
 /** Which exits share the cycles of which kinds of work. */
 const shares: readonly {
@@ -53,15 +50,18 @@ export function perfShape(points: readonly PointRow[]): string {
     cases.flatMap(({ label, series }) =>
       series
         .filter((one) => one.points.some(({ counters }) => counters.exits > 0))
-        .map(({ engine, points: runs }) => perfTable(`${label}, ${engine}, ${title}`, runs)),
+        .map(({ engine, points: runs }) => {
+          const preset = runs[0]?.key.preset ?? "";
+          return perfTable(`${label}, ${engine}, ${title}`, runs, vendorOf({ preset, engine }));
+        }),
     ),
   );
   return tables.length === 0 ? "No VM exits.\n" : tables.join("\n");
 }
 
 /** One table; several runs are repetitions of one point. */
-export function perfTable(about: string, runs: readonly PricedRun[]): string {
-  const lines = reasons
+export function perfTable(about: string, runs: readonly PricedRun[], vendor: Vendor): string {
+  const lines = exitNames[vendor]
     .map(({ name, causes }) => lineOf(name, causes, runs))
     .filter(({ samples }) => samples > 0)
     .toSorted((a, b) => b.samples - a.samples);

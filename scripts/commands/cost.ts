@@ -1,6 +1,6 @@
 /** `shadewalk cost`: a cost file from a user's own machine, or a result in the shape of its tool. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { Command } from "@commander-js/extra-typings";
+import { Command, Option } from "@commander-js/extra-typings";
 import { ConfigError } from "../../bench/config-error.ts";
 import { costPresets, defaultCostPreset } from "../../bench/cost-file.ts";
 import { importPerf } from "../../bench/perf-import.ts";
@@ -20,14 +20,24 @@ export const cost = () =>
       `everything perf does not time: a cost file, or one of ${costPresets.join(", ")}`,
       defaultCostPreset,
     )
-    .option("-o, --out <file>", "where to write the cost file (default: standard output)")
-    .option("--perf-shape <points>", "a points.csv to print as `perf kvm stat report` would")
+    .option("-o, --out <file>", "where to write (default: standard output)")
+    .addOption(
+      new Option(
+        "--perf-shape <points>",
+        "a points.csv to print as `perf kvm stat report` would",
+      ).conflicts(["fromPerf", "debugfs", "mhz", "base"]),
+    )
     .addHelpText(
       "after",
       `
 On the machine to be measured, as root, while the guest runs:
-  perf kvm stat record -a sleep 10 && perf kvm stat report --event=vmexit > perf.txt
+  perf kvm stat record -a sleep 10
+  perf kvm stat report --event=vmexit 2> perf.txt | cat
   grep -H . /sys/kernel/debug/kvm/* > kvm.txt        before and after; subtract
+
+perf writes the table to standard error, hence 2>; | cat keeps perf 6.4 and newer from opening a browser instead.
+Several tables in one file count as one run: means are weighted by samples. Differences of gauges in kvm.txt, such
+as mmu_unsync and pages_4k, may be negative.
 
 perf times the hypervisor's work from exit to entry. The switch itself, lost caches, walks and guest work stay
 those of --base.
@@ -39,7 +49,7 @@ Examples:
     )
     .action(async ({ fromPerf, debugfs, mhz, base, out, perfShape: points }) => {
       if (points !== undefined) {
-        console.log(perfShape(await readPoints(points)));
+        write(out, perfShape(await readPoints(points)));
         return;
       }
       if (fromPerf === undefined) {
@@ -50,11 +60,16 @@ Examples:
       }
       const counters = debugfs === undefined ? null : textFile("--debugfs", debugfs);
       const table = textFile("--from-perf", fromPerf);
-      const { yaml, ignored } = importPerf({ table, counters, megahertz: mhz, base });
-      if (out === undefined) console.log(yaml.trimEnd());
-      else writeFileSync(out, yaml);
+      const { yaml, ignored, notes } = importPerf({ table, counters, megahertz: mhz, base });
+      write(out, yaml);
+      for (const note of notes) console.error(note);
       if (ignored.length > 0) console.error(`without a price here: ${ignored.join(", ")}`);
     });
+
+function write(out: string | undefined, text: string): void {
+  if (out === undefined) console.log(text.trimEnd());
+  else writeFileSync(out, text);
+}
 
 function textFile(option: string, name: string): TextFile {
   if (!existsSync(name)) throw new ConfigError(`${option} ${name}: no such file`);

@@ -2,6 +2,7 @@
 import { Command } from "@commander-js/extra-typings";
 import { catalogue } from "../../bench/catalogue.ts";
 import { pick } from "../../bench/config-error.ts";
+import { vendorOf } from "../../bench/exit-names.ts";
 import { readParams } from "../../bench/params.ts";
 import { runOne } from "../../bench/run-one.ts";
 import { levelsOf } from "../../bench/levels.ts";
@@ -43,7 +44,9 @@ Examples:
       const outcome = await runOne({ ...host, program });
       if (perfShape) {
         for (const { name, ledger, cycles } of outcome.sections) {
-          console.log(perfTable(`${name}, ${engine}, ${preset}`, [{ counters: ledger, cycles }]));
+          const about = `${name}, ${engine}, ${preset}`;
+          const vendor = vendorOf({ preset, engine });
+          console.log(perfTable(about, [{ counters: ledger, cycles }], vendor));
         }
         return;
       }

@@ -24,7 +24,7 @@ export type LackeyLine =
   | { readonly kind: "remark"; readonly pid: string }
   | { readonly kind: "nothing" | "output" | "set-up" | "measure" | "broken" };
 
-export const setUpLine = "==shadewalk== set-up";
+const setUpLine = "==shadewalk== set-up";
 export const measureLine = "==shadewalk== measure";
 
 /** `==12== `, `--12-- `, `**12** `, with `--time-stamp=yes` a time before the number, `--12:1:gc ` in debug output. */
