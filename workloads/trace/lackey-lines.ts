@@ -35,7 +35,7 @@ const recordBehind = /(I {2}| [LSM] )([0-9a-f]{8,16}),(\d+)$/;
 const call = /SYSCALL\[\d+,\d+\]\(.*$/;
 /** Begin like a record and hold one more word only, so they are no sentence. */
 const broken = [
-  /^(?:I {2}| [LSM] )\S*$|^ [LSM]$/,
+  /^(?:I {2}| [LSM] )\S*$/,
   /^ [A-Z] [0-9a-f]+,\d+$/,
   /^[ILSM] (?=[0-9a-f]*\d)[0-9a-f]{4,}(?:,\S*)?$/,
 ];

@@ -9,6 +9,7 @@ import type { PageSize } from "../options.ts";
 import { type AccessChunk, eventBit, fetchBit, type LackeyEvent } from "./lackey-events.ts";
 import { LackeyParser } from "./lackey.ts";
 import { pageOf } from "./lackey-plan.ts";
+import { TraceError } from "./trace-error.ts";
 
 /** What has to stand beside every result of such a trace. */
 export const userOnlyLabel = "user-only: its update rate is a lower bound";
@@ -57,6 +58,12 @@ export async function replayLackey(replay: LackeyReplay): Promise<LackeyTotals> 
   parser.end();
   play();
   const { accesses, systemCalls } = parser.plan;
+  if (accesses === 0) {
+    const { file } = source;
+    const value = `${parser.lines} lines without an access`;
+    const allowed = "what valgrind --tool=lackey --trace-mem=yes writes";
+    throw new TraceError({ file, line: 0, field: "trace", value, allowed });
+  }
   const label = [lackeyLabel(systemCalls), ...parser.notes].join("; ");
   return { accesses, systemCalls, label };
 }

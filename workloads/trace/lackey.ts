@@ -127,7 +127,6 @@ export class LackeyParser {
       [lines > 0, `${lines} ${lines === 1 ? "line" : "lines"} of the program's own output skipped`],
       [pids.size > 1, `${pids.size} programs in one log (${names.join(", ")}), played as one`],
       [plan.mapsPage0, "page 0 has memory, for the log accesses it"],
-      [plan.accesses === 0, "no accesses in the log: valgrind needs --trace-mem=yes"],
     ];
     return notes.filter(([applies]) => applies).map(([, note]) => note);
   }
