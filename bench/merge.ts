@@ -4,7 +4,7 @@
  * A point's result depends on its key alone, so sorted by id the parts are what a single run would have
  * kept, and the files made from them have the same bytes.
  */
-import { EnvironmentError } from "./config-error.ts";
+import { ConfigError, EnvironmentError } from "./config-error.ts";
 import type { Finished } from "./pool.ts";
 import { sweepHash, type SweepIdentity } from "./run-sweep.ts";
 import { readShard, type Shard, shardFiles, shardFolder } from "./shard-file.ts";
@@ -15,32 +15,24 @@ export interface MergedSweep {
   readonly shards: number;
 }
 
-/** Reads the shards below `out`. Throws an `EnvironmentError` unless they make up exactly the sweep. */
+/**
+ * Reads the shards below `out`. Throws an `EnvironmentError` when some are missing, a `ConfigError` when one is
+ * damaged, of another sweep, or there twice.
+ */
 export function mergeShards(out: string, sweep: SweepIdentity): MergedSweep {
   const paths = shardFiles(out);
   if (paths.length === 0) throw new EnvironmentError(`${shardFolder(out)}: holds no shards`);
   const hash = sweepHash(sweep);
-  const keyTexts = new Map(sweep.points.map((key) => [key.id, JSON.stringify(key)]));
   const found = new Map<number, { readonly finished: Finished; readonly path: string }>();
-  const shards = paths.map(readShard);
-  for (const { path, header, finished: lines } of shards) {
-    if (header.sweep !== hash) {
-      throw new EnvironmentError(
-        `${path}: is a shard of another sweep, or was made with other options: remove it`,
-      );
-    }
+  const shards = paths.map((path) => readShard(path, hash, sweep.points));
+  for (const { path, finished: lines } of shards) {
     for (const finished of lines) {
-      const { key } = finished.result;
-      if (key.id % header.of !== header.index || JSON.stringify(key) !== keyTexts.get(key.id)) {
-        throw new EnvironmentError(`${path}: holds point ${key.id}, which does not belong there`);
-      }
-      const earlier = found.get(key.id);
+      const { id } = finished.result.key;
+      const earlier = found.get(id);
       if (earlier !== undefined) {
-        throw new EnvironmentError(
-          `point ${key.id} is in ${earlier.path} and in ${path}: remove one`,
-        );
+        throw new ConfigError(`point ${id} is in ${earlier.path} and in ${path}: remove one`);
       }
-      found.set(key.id, { finished, path });
+      found.set(id, { finished, path });
     }
   }
   const missing = sweep.points.filter(({ id }) => !found.has(id)).map(({ id }) => id);

@@ -134,7 +134,7 @@ test("a journal of other points is not resumed", async () => {
   const stopped = await run(path, "", { signal: abort.signal, onFinished: () => abort.abort() });
   stopped.close();
   await expect(run(path, "", { resume: true, points: points(9) })).rejects.toThrow(
-    /journal\.jsonl: is the journal of another sweep/,
+    /journal\.jsonl:1: is the journal of another sweep/,
   );
 });
 

@@ -2,7 +2,8 @@
  * Runs a sweep's points: journal open, largest first, results sorted by id.
  */
 import { createHash } from "node:crypto";
-import { openJournal } from "./journal.ts";
+import { lockFolder } from "./folder-lock.ts";
+import { type Journal, openJournal } from "./journal.ts";
 import { type Finished, type PoolOptions, runPoints } from "./pool.ts";
 import { pointWeight } from "./point.ts";
 import { type PointKey, schemaVersion } from "./result.ts";
@@ -13,8 +14,10 @@ export interface SweepRunOptions extends PoolOptions {
   readonly out: string;
   /** Continue from the journal that an interrupted run left in `out`. */
   readonly resume: boolean;
-  /** File name of the journal, where several runs share a folder. */
-  readonly journalName?: string | undefined;
+  /** Name of the part that this run computes, where several runs share a folder. */
+  readonly part?: string | undefined;
+  /** Called with a line when the run has to wait before it can begin. */
+  readonly onWait?: ((line: string) => void) | undefined;
 }
 
 /** What makes a sweep that sweep and no other. */
@@ -29,14 +32,47 @@ export interface SweepRun {
   close(): void;
 }
 
+/**
+ * Throws an `EnvironmentError` if another process has the folder or the disk refuses, a `ConfigError` if the
+ * journal is damaged; what is in the journal stays.
+ */
 export async function runSweep(options: SweepRunOptions): Promise<SweepRun> {
-  const { points, out, resume, journalName } = options;
-  const journal = openJournal({
-    folder: out,
-    name: journalName,
-    sweepHash: sweepHash(options),
-    resume,
-  });
+  const { points, out, resume, part, onWait } = options;
+  const prefix = part === undefined ? undefined : `${part}.`;
+  const lock = await lockFolder({ folder: out, part: prefix, onWatch: onWait });
+  try {
+    const journal = openJournal({
+      folder: out,
+      name: part === undefined ? undefined : `.${part}.journal`,
+      points,
+      sweep: sweepHash(options),
+      resume,
+      goOn: part === undefined ? "go on with --resume" : "run the same command again",
+    });
+    const guarded: Journal = {
+      ...journal,
+      append(one) {
+        lock.assertHeld();
+        journal.append(one);
+      },
+    };
+    const run = await runRest(options, guarded);
+    lock.assertHeld();
+    return {
+      ...run,
+      close() {
+        journal.close(run.finished.length === points.length ? "remove" : "keep");
+        lock.release();
+      },
+    };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+async function runRest(options: SweepRunOptions, journal: Journal) {
+  const { points } = options;
   const finished: Finished[] = [];
   const failures: { readonly id: number; readonly message: string }[] = [];
   const keep = (one: Finished) => {
@@ -57,11 +93,9 @@ export async function runSweep(options: SweepRunOptions): Promise<SweepRun> {
       options.onFailed(message, key);
     },
   });
-  const isComplete = finished.length === points.length;
   return {
     finished: finished.toSorted((a, b) => a.result.key.id - b.result.key.id),
     failures: failures.toSorted((a, b) => a.id - b.id).map(({ message }) => message),
-    close: () => journal.close(isComplete ? "remove" : "keep"),
   };
 }
 

@@ -13,14 +13,17 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeFileSync,
 } from "node:fs";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { z } from "zod";
-import { EnvironmentError, errorLine } from "./config-error.ts";
+import { ConfigError, EnvironmentError, errorLine } from "./config-error.ts";
+import { finishedLine, lineReader } from "./finished-line.ts";
 import { makeFolder } from "./make-folder.ts";
 import type { Finished } from "./pool.ts";
+import type { PointKey } from "./result.ts";
 
 const headerSchema = z.strictObject({
   /** The sweep's points, machines and schema, as a hash. */
@@ -70,39 +73,60 @@ export function writeShard(
   header: Omit<ShardHeader, "points">,
   finished: readonly Finished[],
 ): void {
-  const lines = [{ ...header, points: finished.length }, ...finished];
+  const first = `${JSON.stringify({ ...header, points: finished.length })}\n`;
+  const lines = finished.map((one) => finishedLine(one, header.sweep));
   // Two machines may compute one shard when one of them was taken for dead: neither sees the other's half.
   const partial = join(dirname(path), `.${basename(path)}.${hostname()}-${process.pid}.partial`);
   try {
     makeFolder(dirname(path));
     const file = openSync(partial, "w");
-    writeFileSync(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+    writeFileSync(file, first + lines.join(""));
     fsyncSync(file);
     closeSync(file);
     renameSync(partial, path);
   } catch (error) {
+    rmSync(partial, { force: true });
     throw new EnvironmentError(`${path}: cannot be written: ${errorLine(error)}`);
   }
 }
 
-/** Throws an `EnvironmentError` if it is damaged. */
-export function readShard(path: string): Shard {
-  const [first = "", ...rest] = readFileSync(path, "utf8").split("\n");
-  const header = headerSchema.safeParse(parseJson(path, first));
-  if (!header.success) throw new EnvironmentError(`${path}:1: is no header of a shard`);
-  const { points } = header.data;
-  // A whole file ends in a newline, so the last of `rest` is empty.
-  if (rest.length !== points + 1 || rest.at(-1) !== "") {
-    throw new EnvironmentError(`${path}: is damaged: ${points} points expected, remove it`);
+const advice = "remove the file, and its shard runs again";
+
+/**
+ * Reads a shard of the sweep `sweep`, whose points are `points`. Throws a `ConfigError` that names the line if it
+ * is damaged, edited or of another sweep.
+ */
+export function readShard(path: string, sweep: string, points: readonly PointKey[]): Shard {
+  const lines = readFileSync(path, "utf8").split("\n");
+  const complain = (line: number, problem: string) =>
+    new ConfigError(`${path}:${line}: ${problem}: ${advice}`);
+  const parsed = headerSchema.safeParse(parseJson(lines[0] ?? ""));
+  if (!parsed.success) throw complain(1, "is no header of a shard");
+  const header = parsed.data;
+  const { index, of } = header;
+  if (header.sweep !== sweep) {
+    throw complain(1, "is a shard of another sweep, or was made with other options");
   }
-  const finished = rest.slice(0, -1).map((line) => parseJson(path, line) as Finished);
-  return { path, header: header.data, finished };
+  // A whole file ends in a newline, and nothing follows it.
+  const isCut = lines.pop() !== "";
+  const mine = points.filter(({ id }) => id % of === index);
+  const read = lineReader({ sweep, points: mine });
+  const finished = lines.slice(1).map((text, place) => {
+    const one = read(text, place + 2);
+    if (typeof one === "string") throw complain(place + 2, one);
+    return one;
+  });
+  if (isCut || finished.length !== mine.length) {
+    throw complain(lines.length, `ends after ${finished.length} points of ${mine.length}`);
+  }
+  if (header.points !== mine.length) throw complain(1, `says points: ${header.points}`);
+  return { path, header, finished };
 }
 
-function parseJson(path: string, line: string): unknown {
+function parseJson(line: string): unknown {
   try {
     return JSON.parse(line);
   } catch {
-    throw new EnvironmentError(`${path}: is damaged: a line is no JSON, remove it`);
+    return undefined;
   }
 }

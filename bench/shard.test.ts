@@ -13,7 +13,7 @@ import { pathToFileURL } from "node:url";
 import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import { presets } from "../machine/presets.ts";
-import { EnvironmentError } from "./config-error.ts";
+import { ConfigError, EnvironmentError } from "./config-error.ts";
 import { mergeShards } from "./merge.ts";
 import type { Finished } from "./pool.ts";
 import { createLedger, type PointKey } from "./result.ts";
@@ -108,33 +108,37 @@ test("any number of shards, written in any order, merge to the points of a singl
 
 type ThreeShards = ReturnType<typeof threeShards>;
 
+/** Replaces the first line that has `from` in it. */
+function edit(path: string, from: string | RegExp, to: string): void {
+  const text = readFileSync(path, "utf8");
+  const changed = text.replace(from, to);
+  expect(changed).not.toBe(text);
+  writeFileSync(path, changed);
+}
+
+const again = "remove the file, and its shard runs again$";
+
 // Each line: what is wrong, how it comes about, what the one line says.
-const mistakes: [string, (files: ThreeShards) => unknown, RegExp][] = [
-  ["no shards", ({ paths }) => paths.map((path) => rmSync(path)), /shards: holds no shards$/],
-  [
-    "a missing shard",
-    ({ paths }) => rmSync(paths[1] ?? ""),
-    /^3 of 10 points are missing: 1, 4, 7 \(shards 1 of 3\)$/,
-  ],
+const mistakes: [string, (files: ThreeShards) => unknown, string][] = [
   [
     "a shard of another division",
     ({ out, sweep }) => write(out, sweep, 1, 2),
-    /^point 3 is in .*0000-of-0003\.jsonl and in .*0001-of-0002\.jsonl: remove one$/,
+    "^point 3 is in .*0000-of-0003.jsonl and in .*0001-of-0002.jsonl: remove one$",
   ],
   [
     "a copy under another name",
     ({ out, paths }) => copyFileSync(paths[0] ?? "", join(shardFolder(out), "shard-a-of-b.jsonl")),
-    /^point 0 is in .* and in .*: remove one$/,
+    "^point 0 is in .* and in .*: remove one$",
   ],
   [
     "a shard of another sweep",
     ({ out }) => write(out, sweepOf(11), 0, 3),
-    /0000-of-0003\.jsonl: is a shard of another sweep, or was made with other options: remove it$/,
+    `0000-of-0003.jsonl:1: is a shard of another sweep, or was made with other options: ${again}`,
   ],
   [
     "a shard made with the oracle",
     ({ out, sweep }) => write(out, { ...sweep, check: true }, 0, 3),
-    /0000-of-0003\.jsonl: is a shard of another sweep/,
+    "0000-of-0003.jsonl:1: is a shard of another sweep",
   ],
   [
     "a point of another shard",
@@ -142,22 +146,49 @@ const mistakes: [string, (files: ThreeShards) => unknown, RegExp][] = [
       const point = sweep.points.slice(1, 2).map(finishedOf);
       writeShard(path, { sweep: sweepHash(sweep), index: 0, of: 3 }, point);
     },
-    /0000-of-0003\.jsonl: holds point 1, which does not belong there$/,
+    `0000-of-0003.jsonl:2: holds point 1, which does not belong there: ${again}`,
   ],
   [
     "half a file",
     ({ paths: [path = ""] }) => writeFileSync(path, readFileSync(path, "utf8").slice(0, -300)),
-    /0000-of-0003\.jsonl: is damaged: 4 points expected, remove it$/,
+    `0000-of-0003.jsonl:4: ends after 3 points of 4: ${again}`,
+  ],
+  [
+    "a file without its last line",
+    ({ paths: [path = ""] }) => edit(path, /[^\n]*\n$/, ""),
+    `0000-of-0003.jsonl:4: ends after 3 points of 4: ${again}`,
+  ],
+  // Seen merging, with the count in the tables.
+  [
+    "a changed count",
+    ({ paths: [path = ""] }) => edit(path, '"accesses":0', '"accesses":7'),
+    `0000-of-0003.jsonl:2: was changed: its checksum does not match: ${again}`,
+  ],
+  [
+    "a line twice",
+    ({ paths: [path = ""] }) => edit(path, /(\n[^\n]*)\n$/, "$1$1\n"),
+    `0000-of-0003.jsonl:6: holds point 9 again, after line 5: ${again}`,
+  ],
+  // Seen printing a stack trace.
+  [
+    "a line of something else",
+    ({ paths: [path = ""] }) => edit(path, /\n[^\n]*/, "\n{}"),
+    `0000-of-0003.jsonl:2: is no finished point: ${again}`,
   ],
   [
     "a file of something else",
     ({ paths: [path = ""] }) => writeFileSync(path, '{"a":1}\n'),
-    /0000-of-0003\.jsonl:1: is no header of a shard$/,
+    `0000-of-0003.jsonl:1: is no header of a shard: ${again}`,
   ],
   [
-    "a file that is no JSON",
-    ({ paths: [path = ""] }) => writeFileSync(path, "\0\0\0\n"),
-    /0000-of-0003\.jsonl: is damaged: a line is no JSON, remove it$/,
+    "an empty file",
+    ({ paths: [path = ""] }) => writeFileSync(path, ""),
+    `0000-of-0003.jsonl:1: is no header of a shard: ${again}`,
+  ],
+  [
+    "a header that counts wrong",
+    ({ paths: [path = ""] }) => edit(path, '"points":4', '"points":5'),
+    `0000-of-0003.jsonl:1: says points: 5: ${again}`,
   ],
 ];
 
@@ -165,6 +196,21 @@ test.each(mistakes)("%s stops the merge with one line", (_, spoil, line) => {
   const files = threeShards();
   spoil(files);
   const merge = () => mergeShards(files.out, files.sweep);
+  expect(merge).toThrow(ConfigError);
+  expect(merge).toThrow(new RegExp(line));
+});
+
+test.each<[string, (paths: string[]) => unknown, RegExp]>([
+  ["no shards", (paths) => paths.map((path) => rmSync(path)), /shards: holds no shards$/],
+  [
+    "a missing shard",
+    ([, path = ""]) => rmSync(path),
+    /^3 of 10 points are missing: 1, 4, 7 \(shards 1 of 3\)$/,
+  ],
+])("%s stops the merge with one line", (_, spoil, line) => {
+  const { out, sweep, paths } = threeShards();
+  spoil(paths);
+  const merge = () => mergeShards(out, sweep);
   expect(merge).toThrow(EnvironmentError);
   expect(merge).toThrow(line);
 });
@@ -207,7 +253,7 @@ test("a finished shard is skipped, and one of another sweep is not overwritten",
   const again = await shardRun(path, "throw new Error('runs again');");
   expect(again).toMatchObject({ isOld: true, finished: 3 });
   await expect(shardRun(path, "", { points: sweepOf(11).points })).rejects.toThrow(
-    /is a shard of another sweep: remove it$/,
+    /:1: is a shard of another sweep, or was made with other options: remove the file/,
   );
   expect(readFileSync(first.path, "utf8")).toBe(text);
 });

@@ -5,11 +5,10 @@
  * This contract, an index and a shared folder, is all that a cluster's scheduler has to know.
  */
 import { existsSync } from "node:fs";
-import { EnvironmentError } from "./config-error.ts";
 import { runSweep, sweepHash, type SweepRunOptions } from "./run-sweep.ts";
 import { readShard, shardFolder, shardName, shardPath, writeShard } from "./shard-file.ts";
 
-export type ShardOptions = Omit<SweepRunOptions, "resume" | "journalName"> & {
+export type ShardOptions = Omit<SweepRunOptions, "resume" | "part"> & {
   readonly index: number;
   readonly of: number;
 };
@@ -33,18 +32,15 @@ export async function runShard(options: ShardOptions): Promise<ShardRun> {
   const path = shardPath(out, index, of);
   const sweep = sweepHash(options);
   if (existsSync(path)) {
-    const { header, finished } = readShard(path);
-    if (header.sweep === sweep) {
-      return { path, isOld: true, finished: finished.length, failures: [] };
-    }
-    throw new EnvironmentError(`${path}: is a shard of another sweep: remove it`);
+    const { finished } = readShard(path, sweep, options.points);
+    return { path, isOld: true, finished: finished.length, failures: [] };
   }
   const points = shardPoints(options);
   const run = await runSweep({
     ...options,
     points,
     out: shardFolder(out),
-    journalName: `.${shardName(index, of)}.journal`,
+    part: shardName(index, of),
     resume: true,
   });
   const { finished, failures } = run;

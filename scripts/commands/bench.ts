@@ -67,6 +67,7 @@ Examples:
         signal: abort.signal,
         onFinished: (finished) => progress.onFinished(finished),
         onFailed: (message) => progress.onFailed(message),
+        onWait: (line) => console.error(`shadewalk: ${line}`),
       });
       progress.finish();
       const { finished, failures } = run;

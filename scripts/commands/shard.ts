@@ -61,6 +61,7 @@ Example, two machines with a shared folder:
         signal: abort.signal,
         onFinished: (finished) => progress.onFinished(finished),
         onFailed: (message) => progress.onFailed(message),
+        onWait: (line) => console.error(`shadewalk: ${line}`),
       });
       const { path, isOld, finished, failures } = run;
       if (isOld) return console.log(`${path}: ${finished} points, finished before`);
