@@ -23,6 +23,11 @@ export class EnvironmentError extends Error {
   override readonly name = "EnvironmentError";
 }
 
+/** The user stopped it before there was anything to show. Exit code 130. */
+export class Interrupted extends Error {
+  override readonly name = "Interrupted";
+}
+
 /** The entry called `name`, or a complaint that lists every entry. `what` is "engine", "workload", ... */
 export function pick<const R extends Readonly<Record<string, unknown>>>(
   registry: R,

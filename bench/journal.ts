@@ -20,7 +20,8 @@ import { finishedLine, type LineOwner, lineReader } from "./finished-line.ts";
 import { makeFolder, unwritable } from "./make-folder.ts";
 import type { Finished } from "./pool.ts";
 
-const defaultName = "journal.jsonl";
+/** Its file in a folder that one run has to itself. */
+export const journalName = "journal.jsonl";
 
 export interface Journal {
   /** Points that an earlier, interrupted run of the same sweep finished. */
@@ -42,7 +43,7 @@ export interface JournalOptions extends LineOwner {
 
 /** Creates the folder if need be and opens its journal, which shows that the folder can be written. */
 export function openJournal(options: JournalOptions): Journal {
-  const { folder, name = defaultName, sweep, resume, goOn } = options;
+  const { folder, name = journalName, sweep, resume, goOn } = options;
   const path = join(folder, name);
   const header = `${JSON.stringify({ sweep })}\n`;
   const earlier = resume ? readJournal(path, header, options) : [];

@@ -3,8 +3,8 @@
  *
  * Not `mkdir` with `recursive`: where a file system refuses a name for good (below /proc, say), Node tries for ever.
  */
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { existsSync, mkdirSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { EnvironmentError, errorLine } from "./config-error.ts";
 
 /** Throws what the operating system says. */
@@ -20,15 +20,20 @@ export function makeFolder(path: string): void {
   }
 }
 
-/** Makes the folder of a long run's output, and finds out before the run whether it can be written. */
-export function prepareOutput(folder: string): void {
-  const probe = join(folder, ".probe.partial");
+/**
+ * Runs `work`, which writes into the folder. What the operating system refuses, such as more bytes on a full disk,
+ * is told with the folder's name, which the system leaves out, and with what the user can do.
+ */
+export async function writingInto<T>(
+  folder: string,
+  advice: string,
+  work: () => Promise<T>,
+): Promise<T> {
   try {
-    makeFolder(folder);
-    writeFileSync(probe, "");
-    rmSync(probe);
+    return await work();
   } catch (error) {
-    throw unwritable(folder, error);
+    if (!(error instanceof Error && "syscall" in error)) throw error;
+    throw new EnvironmentError(`${unwritable(folder, error).message}; ${advice}`);
   }
 }
 

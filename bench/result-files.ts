@@ -5,7 +5,7 @@
  * the previous one. Same rows, same bytes: no host fact gets in here (those live in `host.json`).
  */
 import { createHash } from "node:crypto";
-import { createWriteStream } from "node:fs";
+import { createWriteStream, statSync } from "node:fs";
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -113,17 +113,27 @@ function numberText(value: number, { column }: CastingContext): string {
 
 type FileWriter = (path: string) => Promise<void>;
 
-/** All files under temporary names first, then all renames: a failure leaves the old files alone. */
+/**
+ * All files under temporary names first, then all renames: a failure leaves the old files alone. What is no file
+ * but a device or a pipe cannot be replaced and is written as it is.
+ */
 export async function replaceFiles(
   folder: string,
   files: Readonly<Record<string, FileWriter>>,
 ): Promise<void> {
   const names = Object.keys(files);
-  const temporary = (name: string) => join(folder, `.${name}.partial`);
+  const isDevice = (name: string) => {
+    const facts = statSync(join(folder, name), { throwIfNoEntry: false });
+    return facts !== undefined && !facts.isFile() && !facts.isDirectory();
+  };
+  // With the process's number: two that write one file must not rename each other's half.
+  const temporary = (name: string) =>
+    isDevice(name) ? join(folder, name) : join(folder, `.${name}.${process.pid}.partial`);
+  const replaced = names.filter((name) => !isDevice(name));
   try {
     for (const [name, write] of Object.entries(files)) await write(temporary(name));
-    for (const name of names) await rename(temporary(name), join(folder, name));
+    for (const name of replaced) await rename(temporary(name), join(folder, name));
   } finally {
-    for (const name of names) await rm(temporary(name), { force: true });
+    for (const name of replaced) await rm(temporary(name), { force: true });
   }
 }

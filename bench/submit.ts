@@ -9,7 +9,7 @@ import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { EnvironmentError, errorLine } from "./config-error.ts";
-import { makeFolder } from "./make-folder.ts";
+import { makeFolder, unwritable } from "./make-folder.ts";
 
 export interface Submission {
   /** Absolute folder for results, on every machine the same. */
@@ -74,7 +74,11 @@ export function submitFolder(out: string): string {
 export function writeScript({ out, cwd }: Submission, name: string, lines: readonly string[]) {
   const path = join(submitFolder(out), name);
   const text = ["#!/bin/bash", `cd ${shellQuote(cwd)} || exit 1`, ...lines, ""].join("\n");
-  writeFileSync(path, text, { mode: 0o755 });
+  try {
+    writeFileSync(path, text, { mode: 0o755 });
+  } catch (error) {
+    throw unwritable(out, error);
+  }
   return path;
 }
 

@@ -37,15 +37,20 @@ export async function drawCharts(folder: string, specs: readonly NamedSpec[]): P
   await rm(partial, { recursive: true, force: true });
   await mkdir(partial, { recursive: true });
   const names: string[] = [];
-  for (const { name, spec } of specs) {
-    const svg = await svgOf(spec);
-    await writeFile(join(partial, `${name}.vl.json`), `${JSON.stringify(spec, null, 1)}\n`);
-    await writeFile(join(partial, `${name}.svg`), svg);
-    await writeFile(join(partial, `${name}.png`), pngOf(svg));
-    names.push(...["vl.json", "svg", "png"].map((extension) => `charts/${name}.${extension}`));
+  try {
+    for (const { name, spec } of specs) {
+      const svg = await svgOf(spec);
+      await writeFile(join(partial, `${name}.vl.json`), `${JSON.stringify(spec, null, 1)}\n`);
+      await writeFile(join(partial, `${name}.svg`), svg);
+      await writeFile(join(partial, `${name}.png`), pngOf(svg));
+      names.push(...["vl.json", "svg", "png"].map((extension) => `charts/${name}.${extension}`));
+    }
+    await rm(final, { recursive: true, force: true });
+    await rename(partial, final);
+  } finally {
+    // On a full disk what was drawn would be in the way.
+    await rm(partial, { recursive: true, force: true });
   }
-  await rm(final, { recursive: true, force: true });
-  await rename(partial, final);
   return names;
 }
 

@@ -2,7 +2,7 @@
  * Runs the experiments: all their points in one sweep on worker threads, then each reads what it asked for.
  */
 import { describeWorkloads, isRecorded } from "../catalogue.ts";
-import { ConfigError, EnvironmentError } from "../config-error.ts";
+import { EnvironmentError, Interrupted } from "../config-error.ts";
 import { costPresets, presetCosts, presetPath } from "../cost-file.ts";
 import { pointWeight } from "../point.ts";
 import { type Finished, runPoints } from "../pool.ts";
@@ -88,7 +88,7 @@ async function runPlan({ points, machines }: Plan, options: WhyOptions): Promise
   });
   const [failure] = failures.toSorted();
   if (failure !== undefined) throw new EnvironmentError(`why: ${failure}`);
-  if (finished.length < points.length) throw new ConfigError("why: interrupted");
+  if (finished.length < points.length) throw new Interrupted("why: interrupted");
   return finished;
 }
 

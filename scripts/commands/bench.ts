@@ -1,10 +1,14 @@
 /** `shadewalk bench`: runs a sweep, writes its results, prints who won. */
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { Command } from "@commander-js/extra-typings";
 import { startHostClock } from "../../bench/host-time.ts";
+import { journalName } from "../../bench/journal.ts";
+import { writingInto } from "../../bench/make-folder.ts";
 import { runSweep } from "../../bench/run-sweep.ts";
 import { publish } from "../publish.ts";
 import { sweepProgress } from "../sweep-progress.ts";
+import { waiting } from "../waiting.ts";
 import { wholeNumber } from "./options.ts";
 import {
   checkOption,
@@ -67,7 +71,7 @@ Examples:
         signal: abort.signal,
         onFinished: (finished) => progress.onFinished(finished),
         onFailed: (message) => progress.onFailed(message),
-        onWait: (line) => console.error(`shadewalk: ${line}`),
+        onWait: waiting,
       });
       progress.finish();
       const { finished, failures } = run;
@@ -81,7 +85,10 @@ Examples:
       }
       if (finished.length === 0) return run.close();
       const host = closeAccount(finished.map((one) => ({ id: one.result.key.id, ...one.host })));
-      const text = await publish({ folder: out, sweep, points, finished, check, cost, host });
+      const kept = `${finished.length} finished points are kept in ${join(out, journalName)}`;
+      const text = await writingInto(out, `${kept}: make room, then go on with --resume`, () =>
+        publish({ folder: out, sweep, points, finished, check, cost, host }),
+      );
       run.close();
       console.log(text);
     });

@@ -1,8 +1,14 @@
 /** `shadewalk merge`: the parts of a sweep become the files of a single run. */
+import { existsSync } from "node:fs";
 import { Command } from "@commander-js/extra-typings";
+import { EnvironmentError } from "../../bench/config-error.ts";
+import { lockFolder } from "../../bench/folder-lock.ts";
 import { startHostClock } from "../../bench/host-time.ts";
+import { writingInto } from "../../bench/make-folder.ts";
 import { mergeShards } from "../../bench/merge.ts";
+import { shardFolder } from "../../bench/shard-file.ts";
 import { publish } from "../publish.ts";
+import { waiting } from "../waiting.ts";
 import {
   checkOption,
   chooseSweep,
@@ -36,9 +42,14 @@ Example:
       const { out, check, cost } = options;
       const { sweep, points } = chooseSweep(name, options);
       const { machines } = sweep.sweep;
+      if (!existsSync(shardFolder(out)))
+        throw new EnvironmentError(`${shardFolder(out)}: no such folder`);
+      const lock = await lockFolder({ folder: out, onWatch: waiting });
       const { finished, shards } = mergeShards(out, { points, machines, check });
       const closeAccount = startHostClock(shards);
       const host = closeAccount(finished.map((one) => ({ id: one.result.key.id, ...one.host })));
       const run = { folder: out, sweep, points, finished, check, cost, host };
-      console.log(await publish(run));
+      const advice = "the shards are kept: make room, then merge again";
+      console.log(await writingInto(out, advice, () => publish(run)));
+      lock.release();
     });

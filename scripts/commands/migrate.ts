@@ -2,11 +2,12 @@
 import { availableParallelism } from "node:os";
 import { Command } from "@commander-js/extra-typings";
 import { catalogue } from "../../bench/catalogue.ts";
-import { ConfigError, pick } from "../../bench/config-error.ts";
+import { ConfigError, Interrupted, pick } from "../../bench/config-error.ts";
 import { hashFile } from "../../bench/result-files.ts";
 import { levelsOf } from "../../bench/levels.ts";
 import { engineProblem, loggingEngines } from "../../bench/migration/engines.ts";
-import { prepareOutput } from "../../bench/make-folder.ts";
+import { lockFolder } from "../../bench/folder-lock.ts";
+import { writingInto } from "../../bench/make-folder.ts";
 import { migrationTables, writeMigrations } from "../../bench/migration/migration-files.ts";
 import { migrationSweepNames, readMigrationSweep } from "../../bench/migration/migration-sweep.ts";
 import { runMigrations } from "../../bench/migration/run-migrations.ts";
@@ -21,6 +22,7 @@ import { migrationCharts } from "../../report/charts/migration-charts.ts";
 import { migrationText } from "../../report/migration-table.ts";
 import { drawCharts } from "../../report/render.ts";
 import { createProgress } from "../progress.ts";
+import { waiting } from "../waiting.ts";
 import { nameList, oneOf, quantity, wholeNumber } from "./options.ts";
 import { backingOption, levelsOption, seedOption } from "./point-options.ts";
 
@@ -112,7 +114,7 @@ export const migrate = () =>
     const { workers, check, quiet, out, sweep } = options;
     const { points, machines, config, files } =
       sweep === undefined ? askedOf(options) : sweepOf(sweep);
-    if (out !== undefined) prepareOutput(out);
+    const lock = out === undefined ? null : await lockFolder({ folder: out, onWatch: waiting });
     const abort = new AbortController();
     process.once("SIGINT", () => abort.abort());
     const progress = createProgress({
@@ -132,12 +134,15 @@ export const migrate = () =>
         progress.add({ count: 1, weight: pointWeight(key), accesses }),
     });
     progress.finish();
-    if (results.length < points.length) throw new ConfigError("migrate: interrupted");
+    if (results.length < points.length) throw new Interrupted("migrate: interrupted");
     console.log(migrationText(results, process.stdout.columns || 160));
     if (out === undefined) return;
     const inputs = await Promise.all(files.map(([name, path]) => hashFile(name, path)));
-    await writeMigrations({ folder: out, results, config, inputs });
-    const pictures = await drawCharts(out, migrationCharts(results));
+    const pictures = await writingInto(out, "the table above is all that is left", async () => {
+      await writeMigrations({ folder: out, results, config, inputs });
+      return drawCharts(out, migrationCharts(results));
+    });
+    lock?.release();
     console.log(`\n${out}/: ${migrationTables.join(", ")}, ${pictures.length} chart files`);
   });
 

@@ -2,6 +2,7 @@
 import { basename, dirname, join } from "node:path";
 import { Command } from "@commander-js/extra-typings";
 import { costPresets, fixedCost } from "../../bench/cost-file.ts";
+import { writingInto } from "../../bench/make-folder.ts";
 import { priceFile } from "../../bench/read-results.ts";
 import { writePointsFile } from "../../bench/result-files.ts";
 
@@ -24,6 +25,8 @@ Example:
       const rows = await priceFile(points, fixedCost(cost));
       const name = rows[0]?.cost ?? "priced";
       const path = out ?? join(dirname(points), `points-${name}.csv`);
-      await writePointsFile(dirname(path), basename(path), rows);
+      await writingInto(dirname(path), "the counts are where they were", () =>
+        writePointsFile(dirname(path), basename(path), rows),
+      );
       console.log(`${path}: ${rows.length} rows priced by ${name}`);
     });

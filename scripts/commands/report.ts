@@ -5,6 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "@commander-js/extra-typings";
 import { ConfigError, quote } from "../../bench/config-error.ts";
+import { writingInto } from "../../bench/make-folder.ts";
 import { readResults } from "../../bench/read-results.ts";
 import { replaceFiles } from "../../bench/result-files.ts";
 import { topicFolder, topics } from "../../bench/why/index.ts";
@@ -43,7 +44,9 @@ Examples:
       const folders = { results, why, published };
       const { text, isShortened } = await renderPage(await readContent(rows, folders));
       const file = out ?? join(results, "index.html");
-      await replaceFiles(dirname(file), { [basename(file)]: (path) => writeFile(path, text) });
+      await writingInto(dirname(file), "the results are where they were", () =>
+        replaceFiles(dirname(file), { [basename(file)]: (path) => writeFile(path, text) }),
+      );
       const size = `${(Buffer.byteLength(text) / 1e6).toFixed(1)} MB`;
       console.log(`${file}: ${size}${isShortened ? ", without the set-up region" : ""}`);
     });

@@ -4,6 +4,7 @@ import { Command } from "@commander-js/extra-typings";
 import { ConfigError } from "../../bench/config-error.ts";
 import { runShard, shardPoints } from "../../bench/shard.ts";
 import { sweepProgress } from "../sweep-progress.ts";
+import { waiting } from "../waiting.ts";
 import { shardsMax, wholeNumber } from "./options.ts";
 import {
   checkOption,
@@ -61,7 +62,7 @@ Example, two machines with a shared folder:
         signal: abort.signal,
         onFinished: (finished) => progress.onFinished(finished),
         onFailed: (message) => progress.onFailed(message),
-        onWait: (line) => console.error(`shadewalk: ${line}`),
+        onWait: waiting,
       });
       const { path, isOld, finished, failures } = run;
       if (isOld) return console.log(`${path}: ${finished} points, finished before`);

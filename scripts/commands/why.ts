@@ -2,7 +2,8 @@
 import { availableParallelism } from "node:os";
 import { Command } from "@commander-js/extra-typings";
 import { pick } from "../../bench/config-error.ts";
-import { prepareOutput } from "../../bench/make-folder.ts";
+import { lockFolder } from "../../bench/folder-lock.ts";
+import { writingInto } from "../../bench/make-folder.ts";
 import { pointWeight } from "../../bench/point.ts";
 import { defaultTopic, topicFolder, topics } from "../../bench/why/index.ts";
 import { experimentNames, prepareTopic } from "../../bench/why/prepare-topic.ts";
@@ -10,6 +11,7 @@ import { writeAnswer } from "../../bench/why/write-answer.ts";
 import { answerCharts, answerMarkdown, answerText } from "../../report/answer.ts";
 import { drawCharts } from "../../report/render.ts";
 import { createProgress } from "../progress.ts";
+import { waiting } from "../waiting.ts";
 import { nameList, oneOf, wholeNumber } from "./options.ts";
 
 export const why = () =>
@@ -52,7 +54,7 @@ Examples:
       const chosen = pick(topics, topic, "--topic");
       const out = options.out ?? topicFolder(topic);
       const prepared = prepareTopic(chosen, chosenNames(experimentNames(chosen), options.only));
-      prepareOutput(out);
+      const lock = await lockFolder({ folder: out, onWatch: waiting });
       const abort = new AbortController();
       process.once("SIGINT", () => abort.abort());
       const progress = createProgress({
@@ -62,22 +64,31 @@ Examples:
         quiet,
         stream: process.stderr,
       });
-      const { findings, rows, files } = await prepared.run({
-        out,
-        workers,
-        signal: abort.signal,
-        onFinished(key, accesses) {
-          progress.add({ count: 1, weight: pointWeight(key), accesses });
-        },
+      const { findings, texts, files, pictures } = await writingInto(out, advice, async () => {
+        const answer = await prepared.run({
+          out,
+          workers,
+          signal: abort.signal,
+          onFinished(key, accesses) {
+            progress.add({ count: 1, weight: pointWeight(key), accesses });
+          },
+        });
+        progress.finish();
+        const markdown = answerMarkdown(chosen.title, answer.findings);
+        return {
+          ...answer,
+          texts: await writeAnswer(out, answer.findings, markdown),
+          pictures: await drawCharts(out, answerCharts(answer.findings, answer.rows)),
+        };
       });
-      progress.finish();
-      const texts = await writeAnswer(out, findings, answerMarkdown(chosen.title, findings));
-      const pictures = await drawCharts(out, answerCharts(findings, rows));
+      lock.release();
       console.log(answerText(findings, process.stdout.columns || 120));
       const tables = [...texts, ...files];
       console.log(`\n${out}/: ${tables.join(", ")}, ${pictures.length} chart files`);
       if (findings.some(({ checks }) => checks.some(({ holds }) => !holds))) process.exitCode = 1;
     });
+
+const advice = "nothing is kept: make room, then ask again";
 
 /** All experiments of a topic, or those that `--only` names. */
 function chosenNames(names: readonly string[], only: string | undefined): readonly string[] {

@@ -1,7 +1,7 @@
 /**
  * Runs experiments about migrations: all of them in one sweep on worker threads, then each reads its own.
  */
-import { ConfigError } from "../../config-error.ts";
+import { Interrupted } from "../../config-error.ts";
 import { costPresets, presetPath } from "../../cost-file.ts";
 import { migrationTables, writeMigrations } from "../../migration/migration-files.ts";
 import { runMigrations } from "../../migration/run-migrations.ts";
@@ -41,7 +41,7 @@ export async function runMigrationTopic(options: MigrationWhyOptions): Promise<M
     signal,
     onFinished,
   });
-  if (results.length < points.length) throw new ConfigError("why: interrupted");
+  if (results.length < points.length) throw new Interrupted("why: interrupted");
   await writeMigrations({
     folder: out,
     results,
