@@ -86,5 +86,22 @@ function editDistance(from: string, to: string): number {
 /** An error as one line, for a reader who did not cause it. */
 export function errorLine(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  return message.replaceAll(/\s+/g, " ").trim();
+  return (memoryLine(error) ?? message).replaceAll(/\s+/g, " ").trim();
+}
+
+/** What to say of an error that memory is the reason of, and what to do; null for every other error. */
+export function memoryLine(error: unknown): string | null {
+  if (!(error instanceof Error)) return null;
+  const code = "code" in error ? error.code : undefined;
+  if (code === "ERR_WORKER_OUT_OF_MEMORY") {
+    const advice =
+      "take smaller parameters, or give it more by NODE_OPTIONS=--max-old-space-size=MB";
+    return `out of memory: the heap of a worker is full: ${advice}`;
+  }
+  if (code === "ERR_WORKER_INIT_FAILED") {
+    return `a worker thread cannot be started: ${error.message}: take fewer --workers`;
+  }
+  if (!(error instanceof RangeError) || !error.message.startsWith("Array buffer alloc"))
+    return null;
+  return "out of memory: the system gives no more: take smaller parameters or fewer --workers";
 }

@@ -82,7 +82,12 @@ test.each([
   [
     "a worker out of memory",
     "if (key.id === 3) { const all = []; for (;;) all.push(new Array(1e6).fill(all.length)); }",
-    "memory",
+    "out of memory: the heap of a worker is full: take smaller parameters, or give it more",
+  ],
+  [
+    "a worker without memory for its arrays",
+    "if (key.id === 3) throw new RangeError('Array buffer allocation failed');",
+    "out of memory: the system gives no more: take smaller parameters or fewer --workers",
   ],
 ])("%s fails its point with a line that names it, and no other", async (_, body, reason) => {
   const lines: string[] = [];

@@ -4,6 +4,7 @@
  * Each thread holds one point at a time, so an interrupted sweep loses only what was in flight. Nothing here
  * decides a result: a point depends on its key alone, so the order and the number of threads cannot show.
  */
+import { getHeapStatistics } from "node:v8";
 import { Piscina } from "piscina";
 import { describeWorkloads, isRecorded } from "./catalogue.ts";
 import { codeUrl } from "./code-url.ts";
@@ -55,6 +56,11 @@ const pointWorker = new URL("./point-worker.ts", import.meta.url);
 /** Points after which threads are renewed: each long point leaves 0.25 MB of code in its thread. */
 const pointsPerPool = 1000;
 
+/** What this process may take, so that one option of Node's raises both; never less than a large point needs. */
+function heapDefault(): number {
+  return Math.max(2048, Math.round(getHeapStatistics().heap_size_limit / 2 ** 20));
+}
+
 /** Resolves when every point has finished or failed, or when `signal` stopped the sweep. */
 export async function runPoints<K extends PointKey = PointKey, F = Finished>(
   points: readonly K[],
@@ -73,7 +79,14 @@ async function runOnPool<K extends PointKey, F>(
   points: readonly K[],
   options: PoolOptions<F>,
 ): Promise<void> {
-  const { machines, workers, check, signal, task = pointWorker, heapMegabytes = 2048 } = options;
+  const {
+    machines,
+    workers,
+    check,
+    signal,
+    task = pointWorker,
+    heapMegabytes = heapDefault(),
+  } = options;
   if (signal.aborted) return;
   const threads = Math.min(workers, points.length);
   const pool = new Piscina<PointTask<K>, PointOutcome<F>>({

@@ -116,7 +116,7 @@ function edit(path: string, from: string | RegExp, to: string): void {
   writeFileSync(path, changed);
 }
 
-const again = "remove the file, and its shard runs again$";
+const advice = "remove the file, and its shard runs again$";
 
 // Each line: what is wrong, how it comes about, what the one line says.
 const mistakes: [string, (files: ThreeShards) => unknown, string][] = [
@@ -133,7 +133,7 @@ const mistakes: [string, (files: ThreeShards) => unknown, string][] = [
   [
     "a shard of another sweep",
     ({ out }) => write(out, sweepOf(11), 0, 3),
-    `0000-of-0003.jsonl:1: is a shard of another sweep, or was made with other options: ${again}`,
+    `0000-of-0003.jsonl:1: is a shard of another sweep, or was made with other options: ${advice}`,
   ],
   [
     "a shard made with the oracle",
@@ -146,49 +146,49 @@ const mistakes: [string, (files: ThreeShards) => unknown, string][] = [
       const point = sweep.points.slice(1, 2).map(finishedOf);
       writeShard(path, { sweep: sweepHash(sweep), index: 0, of: 3 }, point);
     },
-    `0000-of-0003.jsonl:2: holds point 1, which does not belong there: ${again}`,
+    `0000-of-0003.jsonl:2: holds point 1, which does not belong there: ${advice}`,
   ],
   [
     "half a file",
     ({ paths: [path = ""] }) => writeFileSync(path, readFileSync(path, "utf8").slice(0, -300)),
-    `0000-of-0003.jsonl:4: ends after 3 points of 4: ${again}`,
+    `0000-of-0003.jsonl:4: ends after 3 points of 4: ${advice}`,
   ],
   [
     "a file without its last line",
     ({ paths: [path = ""] }) => edit(path, /[^\n]*\n$/, ""),
-    `0000-of-0003.jsonl:4: ends after 3 points of 4: ${again}`,
+    `0000-of-0003.jsonl:4: ends after 3 points of 4: ${advice}`,
   ],
   // Seen merging, with the count in the tables.
   [
     "a changed count",
     ({ paths: [path = ""] }) => edit(path, '"accesses":0', '"accesses":7'),
-    `0000-of-0003.jsonl:2: was changed: its checksum does not match: ${again}`,
+    `0000-of-0003.jsonl:2: was changed: its checksum does not match: ${advice}`,
   ],
   [
     "a line twice",
     ({ paths: [path = ""] }) => edit(path, /(\n[^\n]*)\n$/, "$1$1\n"),
-    `0000-of-0003.jsonl:6: holds point 9 again, after line 5: ${again}`,
+    `0000-of-0003.jsonl:6: holds point 9 again, after line 5: ${advice}`,
   ],
   // Seen printing a stack trace.
   [
     "a line of something else",
     ({ paths: [path = ""] }) => edit(path, /\n[^\n]*/, "\n{}"),
-    `0000-of-0003.jsonl:2: is no finished point: ${again}`,
+    `0000-of-0003.jsonl:2: is no finished point: ${advice}`,
   ],
   [
     "a file of something else",
     ({ paths: [path = ""] }) => writeFileSync(path, '{"a":1}\n'),
-    `0000-of-0003.jsonl:1: is no header of a shard: ${again}`,
+    `0000-of-0003.jsonl:1: is no header of a shard: ${advice}`,
   ],
   [
     "an empty file",
     ({ paths: [path = ""] }) => writeFileSync(path, ""),
-    `0000-of-0003.jsonl:1: is no header of a shard: ${again}`,
+    `0000-of-0003.jsonl:1: is no header of a shard: ${advice}`,
   ],
   [
     "a header that counts wrong",
     ({ paths: [path = ""] }) => edit(path, '"points":4', '"points":5'),
-    `0000-of-0003.jsonl:1: says points: 5: ${again}`,
+    `0000-of-0003.jsonl:1: says points: 5: ${advice}`,
   ],
 ];
 

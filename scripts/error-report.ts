@@ -2,7 +2,7 @@
  * What a person reads when a command fails: one line without a stack trace, unless the bug is ours.
  */
 import { CommanderError } from "@commander-js/extra-typings";
-import { EnvironmentError, Interrupted, isUserMistake } from "../bench/config-error.ts";
+import { EnvironmentError, Interrupted, isUserMistake, memoryLine } from "../bench/config-error.ts";
 
 export interface ErrorReport {
   readonly text: string;
@@ -20,6 +20,8 @@ export function errorReport(error: unknown): ErrorReport {
   if (isUserMistake(error)) return { text: line(message), exitCode: 2 };
   if (error instanceof Interrupted) return { text: line(message), exitCode: 130 };
   if (error instanceof EnvironmentError) return { text: line(message), exitCode: 1 };
+  const memory = memoryLine(error);
+  if (memory !== null) return { text: line(memory), exitCode: 1 };
   // An error of the operating system, such as a full disk, says itself what it was doing.
   if (error instanceof Error && "syscall" in error) return { text: line(message), exitCode: 1 };
   const stack = error instanceof Error ? error.stack : undefined;

@@ -9,6 +9,7 @@ import { existsSync } from "node:fs";
 import module from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 if (major < 22 || (major === 22 && minor < 18)) {
@@ -22,6 +23,20 @@ if (major < 22 || (major === 22 && minor < 18)) {
 process.env["NODE_COMPILE_CACHE"] ??= join(tmpdir(), "node-compile-cache");
 module.enableCompileCache(process.env["NODE_COMPILE_CACHE"]);
 
-const source = new URL("./shadewalk.ts", import.meta.url);
-const compiled = new URL("../dist/scripts/shadewalk.js", import.meta.url);
-await import((existsSync(source) ? source : compiled).href);
+/**
+ * The sources where there are some, else what was compiled from them.
+ *
+ * @param {string} name
+ * @returns {Promise<unknown>}
+ */
+const load = (name) => {
+  const source = new URL(`./${name}.ts`, import.meta.url);
+  const compiled = new URL(`../dist/scripts/${name}.js`, import.meta.url);
+  return import((existsSync(source) ? source : compiled).href);
+};
+
+const { beWatched, runWatched } = /** @type {typeof import("./watched-run.ts")} */ (
+  await load("watched-run")
+);
+if (beWatched()) await load("shadewalk");
+else await runWatched(fileURLToPath(import.meta.url));

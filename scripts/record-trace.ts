@@ -16,12 +16,15 @@ import { Command, CommanderError } from "@commander-js/extra-typings";
 import { ConfigError, EnvironmentError } from "../bench/config-error.ts";
 import { wholeNumber } from "./commands/options.ts";
 import { errorReport } from "./error-report.ts";
+import { guardOutput } from "./guard-output.ts";
 
 const recordsMax = 1_000_000_000_000;
 /** File descriptor of the child on which valgrind writes its log. */
 const logDescriptor = 3;
 /** Size of the zstd window, log2: a trace repeats itself over megabytes. */
 const zstdWindowLog = 27;
+
+guardOutput("record-trace");
 
 const command = new Command("record-trace")
   .description(

@@ -4,13 +4,10 @@
  *
  * Exit codes: 0 done, 1 the environment refused or a run failed, 2 wrong usage or input, 130 interrupted.
  */
+import { guardOutput } from "./guard-output.ts";
 import { execute } from "./program.ts";
 
-// A reader that has seen enough, such as `head`, closes the pipe: that is no error.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === "EPIPE" ? 0 : 1);
-});
-
+guardOutput("shadewalk");
 const failure = await execute(process.argv.slice(2));
 if (failure !== null) {
   console.error(failure.text);

@@ -8,11 +8,14 @@ import { availableParallelism } from "node:os";
 import { Command } from "@commander-js/extra-typings";
 import { type PlacedDifference, validate } from "../bench/validate.ts";
 import { errorReport } from "./error-report.ts";
+import { guardOutput } from "./guard-output.ts";
 import { publishedFolder, runPublished } from "./published.ts";
 
 /** Differences listed; the rest is only counted. */
 const listedMax = 40;
 const defaultFolder = new URL("../results/groundtruth", import.meta.url).pathname;
+
+guardOutput("validate");
 
 const program = new Command("validate")
   .description("Replay ground-truth traces through the engines and compare every count.")
