@@ -4,12 +4,14 @@
  * The files may come from another person or another version, so every cell is checked; a complaint names
  * file, line, column, value and what is allowed.
  */
-import { createReadStream } from "node:fs";
+import { createReadStream, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { parse } from "csv-parse";
 import { z } from "zod";
+import { assertUnchanged } from "./checksums.ts";
 import { ConfigError, quote } from "./config-error.ts";
+import { totalCycles } from "./cost.ts";
 import { type CostChooser, reprice } from "./price-rows.ts";
 import { cyclesColumn, paramPrefix, pointColumns, walkColumns } from "./result-columns.ts";
 import {
@@ -22,12 +24,28 @@ import {
   type WalkRow,
 } from "./result.ts";
 
-/** Both tables of a results folder. */
+/** Both tables of a results folder. Throws a `ConfigError` if they do not belong together. */
 export async function readResults(folder: string): Promise<ResultRows> {
-  return {
-    points: await readPoints(join(folder, "points.csv")),
-    walks: await readWalks(join(folder, "walks.csv")),
-  };
+  const path = join(folder, "walks.csv");
+  const points = await readPoints(join(folder, "points.csv"));
+  const walks = await readWalks(path);
+  const known = new Set(points.map(({ key }) => JSON.stringify(key)));
+  const stranger = walks.find(({ key }) => !known.has(JSON.stringify(key)));
+  if (stranger === undefined) return { points, walks };
+  throw new ConfigError(`${path}: id: ${stranger.key.id}: no such point in points.csv beside it`);
+}
+
+/** A text that a command wrote, such as an answer. Throws a `ConfigError` if it was changed since. */
+export function readText(path: string): string {
+  assertUnchanged(path);
+  return readFileSync(path, "utf8");
+}
+
+/** A JSON object that a command wrote, such as a manifest or a chart. Throws a `ConfigError` if it is none. */
+export function readJsonObject(path: string): Readonly<Record<string, unknown>> {
+  const parsed = z.record(z.string(), z.unknown()).safeParse(parseJson(readText(path)));
+  if (parsed.success) return parsed.data;
+  throw new ConfigError(`${path}: is no JSON object: make it anew`);
 }
 
 /** Prices the counters of a points file anew, without any run. */
@@ -35,8 +53,21 @@ export async function priceFile(path: string, costFor: CostChooser): Promise<Poi
   return reprice(await readPoints(path), costFor);
 }
 
-export function readPoints(path: string): Promise<PointRow[]> {
-  return readRows(path, pointColumns, (cells) => ({
+export async function readPoints(path: string): Promise<PointRow[]> {
+  const read = await readRows(path, pointColumns, pointOf);
+  const linesOf = Map.groupBy(read, ({ key }) => key.id);
+  for (const [id, lines] of linesOf) {
+    const missing = regions.find((region) => !lines.some((row) => row.region === region));
+    if (missing === undefined) continue;
+    throw new ConfigError(`${path}: id: ${id}: has no line of region ${missing}`);
+  }
+  // Last: a complaint about a line says more.
+  assertUnchanged(path);
+  return read;
+}
+
+function pointOf(cells: Cells): PointRow {
+  const row = {
     ...keyOf(cells),
     label: cells.text("label"),
     checksum: cells.count("checksum"),
@@ -46,19 +77,25 @@ export function readPoints(path: string): Promise<PointRow[]> {
     cycles: cells.counts(cycleCategories, cyclesColumn),
     cyclesTotal: cells.count("cycles_total"),
     slowdown: cells.text("slowdown") === "" ? null : cells.number("slowdown"),
-  }));
+  };
+  const sum = totalCycles(row.cycles);
+  if (row.cyclesTotal === sum) return row;
+  throw cells.complain("cycles_total", `the sum of the line's cycles, ${sum}`);
 }
 
-function readWalks(path: string): Promise<WalkRow[]> {
-  return readRows(path, walkColumns, (cells) => ({
+async function readWalks(path: string): Promise<WalkRow[]> {
+  const read = await readRows(path, walkColumns, (cells) => ({
     ...keyOf(cells),
     references: cells.count("references"),
     walks: cells.count("walks"),
   }));
+  assertUnchanged(path);
+  return read;
 }
 
 /** The cells of one line, each read as what its column holds. */
 interface Cells {
+  complain(column: string, allowed: string): ConfigError;
   text(column: string): string;
   number(column: string): number;
   count(column: string): number;
@@ -90,12 +127,13 @@ interface ParsedLine {
   readonly info: { readonly lines: number };
 }
 
-async function readRows<R>(
+async function readRows<R extends PointRow | WalkRow>(
   path: string,
   columns: readonly string[],
   convert: (cells: Cells) => R,
 ): Promise<R[]> {
   const rows: R[] = [];
+  const lineOf = new Map<string, number>();
   const header = (names: string[]) => checkHeader(path, names, columns);
   try {
     await pipeline(
@@ -103,7 +141,14 @@ async function readRows<R>(
       parse({ columns: header, info: true }),
       async (lines: AsyncIterable<ParsedLine>) => {
         for await (const { record, info } of lines) {
-          rows.push(convert(cellsOf(`${path}:${info.lines}`, record)));
+          const row = convert(cellsOf(`${path}:${info.lines}`, record));
+          const name = nameOf(row);
+          const earlier = lineOf.get(name);
+          if (earlier !== undefined) {
+            throw new ConfigError(`${path}:${info.lines}: ${name}: again, after line ${earlier}`);
+          }
+          lineOf.set(name, info.lines);
+          rows.push(row);
         }
       },
     );
@@ -118,9 +163,18 @@ async function readRows<R>(
   return rows;
 }
 
+/** What may stand in a table once. */
+function nameOf(row: PointRow | WalkRow): string {
+  const place = `id ${row.key.id}, region ${row.region}`;
+  return "references" in row ? `${place}, references ${row.references}` : place;
+}
+
 function checkHeader(path: string, header: string[], columns: readonly string[]): string[] {
   const missing = columns.find((column) => !header.includes(column));
   if (missing !== undefined) throw new ConfigError(`${path}:1: column ${missing} is missing`);
+  const double = header.find((column, index) => header.indexOf(column) !== index);
+  if (double !== undefined)
+    throw new ConfigError(`${path}:1: column ${quote(double)}: is there twice`);
   const unknown = header.find(
     (column) => !columns.includes(column) && !column.startsWith(paramPrefix),
   );
@@ -135,8 +189,10 @@ function cellsOf(place: string, record: Readonly<Record<string, string>>): Cells
     new ConfigError(`${place}: ${column}: ${quote(record[column])}: must be ${allowed}`);
   const text = (column: string) => record[column] ?? "";
   const number = (column: string) => {
-    const value = text(column).trim() === "" ? Number.NaN : Number(text(column));
-    if (Number.isFinite(value) && value >= 0) return value;
+    // As we write them: `Number` alone would take "", " 1" and "0x10".
+    const isNumber = /^[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?$/.test(text(column));
+    const value = isNumber ? Number(text(column)) : Number.NaN;
+    if (Number.isFinite(value)) return value;
     throw complain(column, "a number, 0 or more");
   };
   const count = (column: string) => {
@@ -145,6 +201,7 @@ function cellsOf(place: string, record: Readonly<Record<string, string>>): Cells
     throw complain(column, "a whole number up to 2^53");
   };
   return {
+    complain,
     text,
     number,
     count,

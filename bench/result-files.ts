@@ -1,10 +1,9 @@
 /**
- * Writes a finished run: `points.csv`, `walks.csv`, `manifest.json`.
+ * Writes a finished run: `points.csv`, `walks.csv`, `manifest.json`, and their checksums.
  *
  * Everything is written under temporary names and renamed at the end, so a folder holds a whole result or
  * the previous one. Same rows, same bytes: no host fact gets in here (those live in `host.json`).
  */
-import { createHash } from "node:crypto";
 import { createWriteStream, statSync } from "node:fs";
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -12,6 +11,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { type CastingContext, stringify } from "csv-stringify";
 import { assert } from "../machine/assert.ts";
+import { checksumsName, checksumsText, readChecksums, sha256 } from "./checksums.ts";
 import { makeFolder } from "./make-folder.ts";
 import { type CostChooser, resultRows } from "./price-rows.ts";
 import {
@@ -62,11 +62,12 @@ export async function writeResults(options: ResultsToWrite): Promise<ResultRows>
     ...manifest,
   };
   makeFolder(folder);
-  await replaceFiles(folder, {
-    "points.csv": (path) => writePoints(path, rows.points),
-    "walks.csv": (path) => writeCsv(path, walkColumns, rows.walks.map(walkRecord)),
-    "manifest.json": (path) => writeFile(path, `${JSON.stringify(about, null, 2)}\n`),
-  });
+  const files = {
+    "points.csv": (path: string) => writePoints(path, rows.points),
+    "walks.csv": (path: string) => writeCsv(path, walkColumns, rows.walks.map(walkRecord)),
+    "manifest.json": (path: string) => writeFile(path, `${JSON.stringify(about, null, 2)}\n`),
+  };
+  await replaceFiles(folder, files, { sums: "all" });
   return rows;
 }
 
@@ -81,8 +82,7 @@ export async function writePointsFile(
 }
 
 export async function hashFile(name: string, path: string): Promise<InputHash> {
-  const hash = createHash("sha256").update(await readFile(path));
-  return { name, sha256: hash.digest("hex") };
+  return { name, sha256: sha256(await readFile(path)) };
 }
 
 function writePoints(path: string, rows: readonly PointRow[]): Promise<void> {
@@ -115,13 +115,17 @@ type FileWriter = (path: string) => Promise<void>;
 
 /**
  * All files under temporary names first, then all renames: a failure leaves the old files alone. What is no file
- * but a device or a pipe cannot be replaced and is written as it is.
+ * but a device or a pipe cannot be replaced and is written as it is. Checksums that the folder keeps of these files
+ * are kept up; `sums: "all"` begins to keep them.
  */
 export async function replaceFiles(
   folder: string,
   files: Readonly<Record<string, FileWriter>>,
+  { sums = "known" }: { readonly sums?: "known" | "all" } = {},
 ): Promise<void> {
   const names = Object.keys(files);
+  const known = readChecksums(folder);
+  const summed = names.filter((name) => sums === "all" || known.has(name));
   const isDevice = (name: string) => {
     const facts = statSync(join(folder, name), { throwIfNoEntry: false });
     return facts !== undefined && !facts.isFile() && !facts.isDirectory();
@@ -130,8 +134,13 @@ export async function replaceFiles(
   const temporary = (name: string) =>
     isDevice(name) ? join(folder, name) : join(folder, `.${name}.${process.pid}.partial`);
   const replaced = names.filter((name) => !isDevice(name));
+  if (summed.length > 0) replaced.push(checksumsName);
   try {
     for (const [name, write] of Object.entries(files)) await write(temporary(name));
+    if (summed.length > 0) {
+      for (const name of summed) known.set(name, sha256(await readFile(temporary(name))));
+      await writeFile(temporary(checksumsName), checksumsText(known));
+    }
     for (const name of replaced) await rename(temporary(name), join(folder, name));
   } finally {
     for (const name of replaced) await rm(temporary(name), { force: true });

@@ -1,7 +1,7 @@
 /**
  * `shadewalk report` as a person runs it, over the committed reference result.
  */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -65,4 +65,39 @@ test("a folder without results is a mistake in one line", async () => {
 test("the CSV that the page saves is points.csv, byte for byte", async () => {
   const file = join(reference, "points.csv");
   expect(pointsCsv(await readPoints(file))).toBe(await readFile(file, "utf8"));
+});
+
+// Seen failing: each ended in a stack trace, or in a page as if nothing were wrong.
+test.each([
+  ["manifest.json", "{", "is no JSON object"],
+  ["host.json", "[1]", "is no JSON object"],
+  ["points.csv", "\0\0\0\n", "column id is missing"],
+  ["walks.csv", "", "no lines of results"],
+  ["checksums.sha256", "hello\n", "is no checksum and file name"],
+])("a damaged %s is a mistake in one line", async (name, content, problem) => {
+  const results = await mkdtemp(join(folder, "damaged-"));
+  await cp(reference, results, { recursive: true });
+  await writeFile(join(results, name), content);
+  const { status, stdout, stderr } = await runCommand(["report", results, "--why", folder]);
+  expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+  expect(stderr).toMatch(/^shadewalk: [^\n]*\n$/);
+  expect(stderr).toContain(join(results, name));
+  expect(stderr).toContain(problem);
+});
+
+test("an answer or a figure that was changed is a mistake in one line", async () => {
+  const why = await mkdtemp(join(folder, "why-"));
+  await mkdir(join(why, "charts"));
+  await writeFile(join(why, "answer.md"), "# Why\n");
+  await writeFile(join(why, "charts/cycles.vl.json"), "null");
+  const words = ["report", reference, "-o", join(folder, "no.html"), "--why", why];
+  const figure = await runCommand(words);
+  expect(figure.status).toBe(2);
+  expect(figure.stderr).toMatch(
+    /^shadewalk: \S+cycles\.vl\.json: is no JSON object: make it anew\n$/,
+  );
+  await writeFile(join(why, "checksums.sha256"), `${"0".repeat(64)}  answer.md\n`);
+  const answer = await runCommand(words);
+  expect(answer.status).toBe(2);
+  expect(answer.stderr).toMatch(/^shadewalk: \S+answer\.md: was changed since it was written: /);
 });

@@ -38,7 +38,7 @@ export async function writeMigrations(run: MigrationsToWrite): Promise<void> {
   const writers = migrationTables.map((name, index) => {
     return [name, (path: string) => writeFile(path, texts[index] ?? "")] as const;
   });
-  await replaceFiles(folder, Object.fromEntries(writers));
+  await replaceFiles(folder, Object.fromEntries(writers), { sums: "all" });
 }
 
 type Line = Readonly<Record<string, Cell>>;

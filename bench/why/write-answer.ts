@@ -20,6 +20,6 @@ export async function writeAnswer(
   const writers = Object.entries(files).map(
     ([name, text]) => [name, (path: string) => writeFile(path, text)] as const,
   );
-  await replaceFiles(folder, Object.fromEntries(writers));
+  await replaceFiles(folder, Object.fromEntries(writers), { sums: "all" });
   return Object.keys(files);
 }

@@ -1,10 +1,8 @@
 /**
  * What a page is made of, read from the folders that the other commands write.
  */
-import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { existsSync, globSync } from "node:fs";
 import { basename, join } from "node:path";
-import { globSync } from "node:fs";
 import { parse } from "csv-parse/sync";
 import type { TopLevelSpec } from "vega-lite";
 import type { ResultRows } from "../../bench/result.ts";
@@ -32,24 +30,32 @@ export interface Folders {
   readonly published: string;
 }
 
-export async function readContent(rows: ResultRows, folders: Folders): Promise<PageContent> {
+/** Reads files that commands wrote; throws what a user can be shown where one was damaged or changed. */
+export interface FileReader {
+  text(path: string): string;
+  /** A JSON object. */
+  json(path: string): Readonly<Record<string, unknown>>;
+}
+
+export function readContent(rows: ResultRows, folders: Folders, read: FileReader): PageContent {
+  const json = (path: string) => (existsSync(path) ? read.json(path) : null);
   return {
     rows,
-    manifest: await json(join(folders.results, "manifest.json")),
-    host: await json(join(folders.results, "host.json")),
-    why: await why(folders.why),
-    published: await published(folders.published),
+    manifest: json(join(folders.results, "manifest.json")),
+    host: json(join(folders.results, "host.json")),
+    why: why(folders.why, read),
+    published: published(folders.published, read),
   };
 }
 
-async function why(folders: readonly string[]): Promise<PageContent["why"]> {
+function why(folders: readonly string[], read: FileReader): PageContent["why"] {
   const answered = folders.filter((folder) => existsSync(join(folder, "answer.md")));
   if (answered.length === 0) return null;
-  const answers = answered.map(async (folder) => ({
-    markdown: await readFile(join(folder, "answer.md"), "utf8"),
-    figures: await figuresIn(join(folder, "charts")),
+  const answers = answered.map((folder) => ({
+    markdown: read.text(join(folder, "answer.md")),
+    figures: figuresIn(join(folder, "charts"), read),
   }));
-  return joinAnswers(await Promise.all(answers));
+  return joinAnswers(answers);
 }
 
 /** Claims are numbered through, and figures of different topics may have one name. */
@@ -69,24 +75,19 @@ function joinAnswers(answers: readonly NonNullable<PageContent["why"]>[]) {
   };
 }
 
-async function published(folder: string): Promise<PageContent["published"]> {
+function published(folder: string, read: FileReader): PageContent["published"] {
   const file = join(folder, "published.csv");
   if (!existsSync(file)) return null;
-  const claims: Claim[] = parse(await readFile(file), { columns: true });
-  return { claims, figures: await figuresIn(folder) };
+  const claims: Claim[] = parse(read.text(file), { columns: true });
+  return { claims, figures: figuresIn(folder, read) };
 }
 
-async function figuresIn(folder: string): Promise<Figures> {
+function figuresIn(folder: string, read: FileReader): Figures {
   const extension = ".vl.json";
   const files = globSync(`*${extension}`, { cwd: folder }).toSorted();
-  const specs = files.map(async (file) => {
-    const spec = JSON.parse(await readFile(join(folder, file), "utf8")) as TopLevelSpec;
-    return [basename(file, extension), spec] as const;
+  const specs = files.map((file) => {
+    const spec: unknown = read.json(join(folder, file));
+    return [basename(file, extension), spec as TopLevelSpec] as const;
   });
-  return Object.fromEntries(await Promise.all(specs));
-}
-
-async function json(path: string): Promise<Readonly<Record<string, unknown>> | null> {
-  if (!existsSync(path)) return null;
-  return JSON.parse(await readFile(path, "utf8")) as Readonly<Record<string, unknown>>;
+  return Object.fromEntries(specs);
 }

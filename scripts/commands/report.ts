@@ -6,9 +6,11 @@ import { fileURLToPath } from "node:url";
 import { Command } from "@commander-js/extra-typings";
 import { ConfigError, quote } from "../../bench/config-error.ts";
 import { writingInto } from "../../bench/make-folder.ts";
-import { readResults } from "../../bench/read-results.ts";
+import { readJsonObject, readResults, readText } from "../../bench/read-results.ts";
 import { replaceFiles } from "../../bench/result-files.ts";
 import { topicFolder, topics } from "../../bench/why/index.ts";
+
+const reader = { text: readText, json: readJsonObject };
 
 export const report = () =>
   new Command("report")
@@ -42,7 +44,7 @@ Examples:
       const rows = await readResults(results);
       const published = fileURLToPath(new URL("../../results/published", import.meta.url));
       const folders = { results, why, published };
-      const { text, isShortened } = await renderPage(await readContent(rows, folders));
+      const { text, isShortened } = await renderPage(readContent(rows, folders, reader));
       const file = out ?? join(results, "index.html");
       await writingInto(dirname(file), "the results are where they were", () =>
         replaceFiles(dirname(file), { [basename(file)]: (path) => writeFile(path, text) }),
