@@ -110,3 +110,25 @@ test("spreads and leads use the digits that their values have", () => {
   expect(lead(1.5)).toBe("50%");
   expect(lead(17.7)).toBe("17.7x");
 });
+
+// Seen failing: a draw that counts for the first of those who drew; an arithmetic mean.
+test("a draw counts for each of those who drew, and means are geometric", () => {
+  const slowdowns: Readonly<Record<string, readonly number[]>> = {
+    native: [1, 1, 1],
+    shadow: [8, 2, 3],
+    "shadow-lazy": [1, 2, 3],
+    ept: [1, 2, 4],
+  };
+  const { points } = syntheticRows({ engines: 4, workloads: 3, seeds: 1 });
+  const engines = [...new Set(points.map(({ key }) => key.engine))];
+  const workloads = [...new Set(points.map(({ key }) => key.workload))];
+  const rows = points.map((row): PointRow => {
+    const engine = Object.keys(slowdowns)[engines.indexOf(row.key.engine)] ?? "";
+    const slowdown = slowdowns[engine]?.[workloads.indexOf(row.key.workload)] ?? null;
+    return { ...row, key: { ...row.key, engine }, slowdown };
+  });
+  const text = linesOf(rows, 100).join(" ").replaceAll(/\s+/g, " ");
+  expect(text).toContain("Fastest, shared places counted: shadow-lazy 3, shadow 2, ept 2.");
+  // Cube roots of 48, 6 and 8.
+  expect(text).toContain("Geometric mean of 3: shadow 3.63, shadow-lazy 1.82, ept 2.00.");
+});

@@ -10,7 +10,7 @@ import { presetCosts } from "../cost-file.ts";
 import { price, totalCycles } from "../cost.ts";
 import { ownMmu } from "../hardware.ts";
 import type { ParamValues } from "../params.ts";
-import { baselineEngine, type CounterName, type PointKey } from "../result.ts";
+import { baselineEngine, type CounterName, exitCounters, type PointKey } from "../result.ts";
 import { scenarios } from "./index.ts";
 import { runSharing, type SharingCounts, type SharingRun } from "./run-sharing.ts";
 import type { Scenario, ScenarioSettings } from "./scenario.ts";
@@ -34,8 +34,7 @@ export interface ShareOptions extends Pick<PointKey, "backing" | "guestLevels" |
 /** Counts that a row shows, with the scenario. */
 const shownCounters = [
   "exits",
-  "exitsPageFault",
-  "exitsEptViolation",
+  ...exitCounters,
   "sharesBroken",
   "sharesReused",
   "framesMerged",

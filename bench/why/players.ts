@@ -25,15 +25,20 @@ export interface Player {
   readonly account?: (account: Account) => Account;
 }
 
-/** Exits that guests under nested paging do not take: registers of their own, flushes of their own. */
-const controlCauses: readonly ExitCause[] = [
-  "Cr3Write",
-  "Cr3Read",
-  "Invlpg",
-  "Invpcid",
-  "Cr0Write",
-  "Cr4Write",
-];
+/** Which exits a guest under nested paging does not take: registers of its own, flushes of its own. */
+const isControl: Readonly<Record<ExitCause, boolean>> = {
+  PageFault: false,
+  EptViolation: false,
+  Cr3Write: true,
+  Cr3Read: true,
+  Invlpg: true,
+  Invpcid: true,
+  Cr0Write: true,
+  Cr4Write: true,
+  Cpuid: false,
+  PmlFull: false,
+};
+const controlCauses = exitCauses.filter((cause) => isControl[cause]);
 
 export const players = {
   exitPrice: {

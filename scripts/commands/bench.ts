@@ -44,7 +44,8 @@ export const bench = () =>
 A point is one engine, workload, parameters, preset, levels, backing and seed. Same sweep, same bytes: any
 number of workers, any machine. Only host.json differs between two runs.
 
-Ctrl-C writes the results of the points that are finished, and keeps the journal for --resume.
+Ctrl-C writes the results of the points that are finished, and keeps the journal for --resume. A kill, a crash of
+the host and a full disk keep it too. One process at a time writes a folder.
 
 Examples:
   npx shadewalk bench                                 bench/sweeps/default.yaml to results/latest/
