@@ -176,7 +176,7 @@ async function complaintOf(
   return message.replaceAll(`${folder}/`, "");
 }
 
-const changed = (name: string) =>
+const wasChanged = (name: string) =>
   `${name}: was changed since it was written: its SHA-256 is not that of checksums.sha256: ` +
   "make it anew, or remove checksums.sha256 to read it as it is";
 
@@ -192,13 +192,13 @@ test.each<[string, string, (text: string) => string, string]>([
   ["a walk", "walks.csv", (text) => text.replace(/3\n/, "4\n"), "walks.csv"],
 ])("%s that was changed is found", async (_, name, edit, expected) => {
   const read = () => readResults(folder);
-  expect(await complaintOf(name, edit, read)).toBe(changed(expected));
+  expect(await complaintOf(name, edit, read)).toBe(wasChanged(expected));
 });
 
 test("a manifest that was changed, or is none, is found", async () => {
   const read = () => readJsonObject(join(folder, "manifest.json"));
   const edit = (text: string) => text.replace('"points": 12', '"points": 13');
-  expect(await complaintOf("manifest.json", edit, read)).toBe(changed("manifest.json"));
+  expect(await complaintOf("manifest.json", edit, read)).toBe(wasChanged("manifest.json"));
   for (const text of ["", "[]", "null", '{"a":', "\0"]) {
     await write(twelveResults());
     rmSync(join(folder, "checksums.sha256"));
