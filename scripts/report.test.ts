@@ -67,7 +67,7 @@ test("the CSV that the page saves is points.csv, byte for byte", async () => {
   expect(pointsCsv(await readPoints(file))).toBe(await readFile(file, "utf8"));
 });
 
-// Seen failing: each ended in a stack trace, or in a page as if nothing were wrong.
+// Seen failing: the JSON files ended in a stack trace, or in a page as if nothing were wrong.
 test.each([
   ["manifest.json", "{", "is no JSON object"],
   ["host.json", "[1]", "is no JSON object"],
