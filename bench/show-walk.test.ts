@@ -38,3 +38,57 @@ test("each entry of a walk leads to the next, and the last one to the page", () 
   expect(steps.map(({ level }) => level)).toEqual([4, 3, 2, 1]);
   expect(steps.every(({ meaning }) => / P W U A/.test(meaning))).toBe(true);
 });
+
+// Seen refused ("must be hexadecimal, below 0x100000000000") or, on page 0, failing with a stack trace.
+test.each([
+  ["0x0", "user"],
+  ["0xfff", "user"],
+  ["0x555555554000", "user"],
+  ["0x7ffd6f0a1b58", "user"],
+  // The program's own code, its stack, and the last byte that a program can have.
+  ["0x100000000000", "user"],
+  ["0x7fffffffe000", "user"],
+  ["0x7fffffffffff", "user"],
+  ["0xffff800000000000", "kernel, on demand"],
+  ["0xffff888000001000", "direct map"],
+  ["0xffff888123456789", "direct map"],
+  ["0xfffffe0000000000", "entry area"],
+  ["0xffffff8000000123", "kernel text"],
+  ["0xffffffff81000000", "kernel, on demand"],
+  ["0xffffffffffffffff", "kernel, on demand"],
+])("the walk of %s leads to a page that is %s, under every kind of engine", (gva, kind) => {
+  for (const [engine, references] of [
+    ["native", 4],
+    ["ept", 24],
+    ["shadow", 4],
+    ["kvm-6.12", 4],
+  ] as const) {
+    const shown = showWalk({ ...page, gva, engine, ...levelsOf("4-on-4") });
+    expect(shown).toMatchObject({ gva, kind });
+    expect(shown.steps).toHaveLength(references);
+    expect(BigInt(shown.hpa) % 4096n).toBe(BigInt(gva) % 4096n);
+  }
+});
+
+test("on bare metal the direct map is memory in order, whatever the page size", () => {
+  for (const pages of ["4k", "2m"] as const) {
+    const request = { ...page, pages, engine: "native", gva: "0xffff888123456789" };
+    const { hpa, steps } = showWalk({ ...request, ...levelsOf("4-on-4") });
+    expect([hpa, steps.length]).toEqual(["0x123456789", pages === "4k" ? 4 : 3]);
+  }
+});
+
+test("with five levels a program has 2^56 bytes, and the kernel as many", () => {
+  const five = { ...page, engine: "ept", ...levelsOf("5-on-4") };
+  for (const gva of ["0x800000000000", "0xfedcba98765432", "0xff11000000001000"])
+    expect(showWalk({ ...five, gva })).toMatchObject({ gva, steps: { length: 29 } });
+});
+
+test.each([
+  ["4194304", {}, 'GVA "4194304": may be decimal or hexadecimal: write 0x4194304, or 0x400000'],
+  ["0x800000000000", {}, 'GVA "0x800000000000": is not canonical with 4 levels, allowed: 0x0 to'],
+  ["0xfffffe0000001000", { pages: "2m" }, "is in the kernel's entry area, whose pages are 4k"],
+] as const)("%s with %o is refused in one line", (gva, change, message) => {
+  const request = { ...page, engine: "ept", gva, ...levelsOf("4-on-4"), ...change };
+  expect(() => showWalk(request)).toThrow(message);
+});

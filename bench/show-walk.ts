@@ -5,20 +5,29 @@
  * dropped and the page is read once more. What that read's walk did is shown.
  */
 import { engines } from "../engines/index.ts";
+import {
+  type AnyPage,
+  framesUpTo,
+  mapAnyPage,
+  type PageKind,
+  pageKind,
+  pageProblem,
+} from "../guest/any-page.ts";
 import { footprintFrames } from "../guest/footprint.ts";
 import { bootKernel } from "../guest/kernel.ts";
 import { kernelDefaults } from "../guest/options.ts";
-import { hexAddress, type Vpn } from "../machine/address.ts";
+import { hexAddress, hexGva } from "../machine/address.ts";
 import { assert } from "../machine/assert.ts";
 import { type EntryFormat, entryText, entryValue } from "../machine/entry-text.ts";
 import { fastMmu } from "../machine/fast.ts";
+import { type Gva, readGva } from "../machine/gva.ts";
 import { Machine, type MmuFactory } from "../machine/machine.ts";
 import type { WalkReference } from "../machine/mmu.ts";
 import { presets } from "../machine/presets.ts";
 import { ConfigError, pick, quote } from "./config-error.ts";
 
 export interface WalkRequest {
-  /** Guest-virtual address, hexadecimal. */
+  /** Guest-virtual address, hexadecimal and canonical. */
   readonly gva: string;
   readonly engine: string;
   readonly preset: string;
@@ -44,19 +53,22 @@ export interface WalkStep {
 
 export interface ShownWalk {
   readonly gva: string;
+  /** What lies there in the guest. */
+  readonly kind: PageKind;
   /** Where the walk ended. */
   readonly hpa: string;
   readonly steps: readonly WalkStep[];
 }
 
-/** First page that the guest's own image may use: maps stay below it. */
-const imageStart = 0x1_0000_0000;
 const hugePages = 512;
 const entryBytes = 8;
 
 export function showWalk(request: WalkRequest): ShownWalk {
   const { engine, preset, backing, pages, guestLevels, nestedLevels } = request;
-  const { vpn, offset } = readGva(request.gva);
+  const { vpn, offset } = gvaOf(request);
+  const page: AnyPage = { vpn, levels: guestLevels, pages, count: 1 };
+  const problem = pageProblem(page);
+  if (problem !== undefined) throw new ConfigError(`GVA ${quote(request.gva)}: ${problem}`);
   let nestedFormat: EntryFormat = "ept";
   // Only the control fields say in which format nested entries are.
   const mmu: MmuFactory = (memory, geometry) => {
@@ -70,7 +82,7 @@ export function showWalk(request: WalkRequest): ShownWalk {
   const machine = new Machine({
     preset: pick(presets, preset, "preset"),
     mmu,
-    guestFrames: footprintFrames({ pages: hugePages, processes: 1 }),
+    guestFrames: Math.max(footprintFrames({ pages: hugePages, processes: 1 }), framesUpTo(page)),
     vcpus: 1,
     seed: 1,
     backing,
@@ -85,17 +97,16 @@ export function showWalk(request: WalkRequest): ShownWalk {
     options: { ...kernelDefaults, levels: guestLevels },
     onMeasure: () => undefined,
   });
-  const unit = pages === "2m" ? hugePages : 1;
-  const first = (vpn - (vpn % unit)) as Vpn;
-  guest.mapAt(first, unit, { fill: "populate", pages, writable: true });
-  guest.write(vpn, offset);
+  const user = mapAnyPage(guest, vcpu, page);
+  user.write(vpn, offset);
   vcpu.drain();
   vcpu.mmu.flushLinear();
   vcpu.mmu.flushNested();
-  guest.read(vpn, offset);
+  user.read(vpn, offset);
   vcpu.drain();
   return {
-    gva: `0x${hexAddress(vpn, offset)}`,
+    gva: `0x${hexGva(vpn, offset, guestLevels)}`,
+    kind: pageKind(page),
     hpa: `0x${hexAddress(vcpu.mmu.lastPfn(), offset)}`,
     steps: vcpu.mmu.lastWalk().map((reference, index) => {
       return stepOf(
@@ -119,13 +130,8 @@ function stepOf(reference: WalkReference, step: number, format: EntryFormat): Wa
   };
 }
 
-function readGva(text: string): { readonly vpn: Vpn; readonly offset: number } {
-  const allowed = `must be hexadecimal, below 0x${hexAddress(imageStart)}`;
-  if (!/^(?:0x)?[0-9a-f]{1,16}$/i.test(text))
-    throw new ConfigError(`GVA ${quote(text)}: ${allowed}`);
-  const address = BigInt(text.startsWith("0x") ? text : `0x${text}`);
-  if (address >= BigInt(imageStart) * 4096n)
-    throw new ConfigError(`GVA ${quote(text)}: ${allowed}`);
-  const value = Number(address);
-  return { vpn: Math.floor(value / 4096) as Vpn, offset: value % 4096 };
+function gvaOf({ gva, guestLevels }: WalkRequest): Gva {
+  const read = readGva(gva, guestLevels);
+  if ("problem" in read) throw new ConfigError(`GVA ${quote(gva)}: ${read.problem}`);
+  return read;
 }

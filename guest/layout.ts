@@ -2,14 +2,16 @@
  * Where things lie in the guest's virtual address space, for 4 and 5 levels.
  *
  * The kernel half begins at top-level index 256. Its three parts have a top-level entry each, so that the
- * user-mode tables of KPTI can share the entry area and nothing else. User programs stay below 47 bits
- * in both modes, as Linux keeps them unless they ask for more.
+ * user-mode tables of KPTI can share the entry area and nothing else. Stack and mmap area of user programs lie
+ * below 47 bits in both modes, as Linux places them unless they ask for more; who asks may have all of the
+ * user half.
  *
  * Model: with 5 levels Linux puts entry area and text under the last PML5E; here they stay apart. Bias: none.
  *
  * Source: Linux Documentation/arch/x86/x86_64/mm.rst.
  */
 import { pagesPerEntry, type PagingLevels, type Vpn } from "../machine/address.ts";
+import { kernelHalf } from "../machine/gva.ts";
 
 const directMapTop = 273;
 export const entryAreaTop = 508;
@@ -51,10 +53,8 @@ export function kernelLayout(levels: PagingLevels): KernelLayout {
   };
 }
 
-/** First page that user programs cannot have: 2^47 bytes. */
-export const userEnd = 0x8_0000_0000;
-/** Main stack: 128 KiB below the end of user space. */
-export const stackEnd = (userEnd - 16) as Vpn;
+/** Main stack: ends 64 KiB below 2^47 bytes. */
+export const stackEnd = (kernelHalf(4) - 16) as Vpn;
 export const stackPages = 32;
 /** mmap goes down from here; 2 MiB aligned. */
 export const mmapEnd = 0x7_fff7_fe00;

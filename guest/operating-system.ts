@@ -6,7 +6,7 @@
  * Its decisions follow from the calls, its own tables and the seed; it knows nothing of a host, so the
  * stream of instructions is the same under every engine.
  */
-import { hexGva, type Vpn } from "../machine/address.ts";
+import { entriesPerTable, hexGva, type Vpn } from "../machine/address.ts";
 import { assert } from "../machine/assert.ts";
 import { PF_FETCH, PF_USER, PF_WRITE } from "../machine/entry.ts";
 import type { HostEvent } from "../machine/exit.ts";
@@ -15,12 +15,13 @@ import type { Vcpu } from "../machine/vcpu.ts";
 import { type FaultParts, resolveFault } from "./faults.ts";
 import { type Guest, imageVpn, type MapOptions, type Pid } from "./guest.ts";
 import type { KernelEntry } from "./kernel-entry.ts";
+import { type KernelPage, mapKernelPage } from "./kernel-pages.ts";
 import { stackEnd, type TextPage } from "./layout.ts";
 import { assertUserRange } from "./page-tables.ts";
 import { mapImage, type Process } from "./process.ts";
 import { changeProtection } from "./protection.ts";
 import { copySpace, emptySpace, unmapRange } from "./spaces.ts";
-import type { Access, Vma } from "./vmas.ts";
+import { type Access, allows } from "./vmas.ts";
 
 /** What lies outside the guest. */
 export interface World {
@@ -32,8 +33,6 @@ export interface World {
 
 /** Image of the first process, in pages. */
 const initPages = 8;
-/** Mappings that ask for 2 MiB pages start on one. */
-const hugeAlignment = 512;
 
 export class OperatingSystem implements Guest, GuestSoftware {
   private readonly vcpu: Vcpu;
@@ -60,7 +59,7 @@ export class OperatingSystem implements Guest, GuestSoftware {
   start(): void {
     mapImage(this.current.space, initPages);
     this.parts.contexts.load(this.current.space);
-    this.entry.leave(this.stack(), imageVpn);
+    this.leave();
   }
 
   // --- Memory ---------------------------------------------------------------------------------------
@@ -68,7 +67,8 @@ export class OperatingSystem implements Guest, GuestSoftware {
   map(pages: number, options: MapOptions): Vpn {
     this.enter("memoryMap");
     this.vcpu.ledger.mmaps += 1;
-    const alignment = options.pages === "2m" && pages >= hugeAlignment ? hugeAlignment : 1;
+    // Mappings that ask for 2 MiB pages start on one.
+    const alignment = options.pages === "2m" && pages >= entriesPerTable ? entriesPerTable : 1;
     const vpn = this.current.space.vmas.room(pages, alignment);
     this.insert(vpn, pages, options);
     this.leave();
@@ -78,7 +78,7 @@ export class OperatingSystem implements Guest, GuestSoftware {
   mapAt(vpn: Vpn, pages: number, options: MapOptions): void {
     this.enter("memoryMap");
     this.vcpu.ledger.mmaps += 1;
-    assertUserRange(vpn, pages);
+    assertUserRange(vpn, pages, this.parts.options.levels);
     unmapRange(this.parts, this.current.space, vpn, vpn + pages);
     this.insert(vpn, pages, options);
     this.leave();
@@ -87,7 +87,7 @@ export class OperatingSystem implements Guest, GuestSoftware {
   unmap(vpn: Vpn, pages: number): void {
     this.enter("memoryMap");
     this.vcpu.ledger.munmaps += 1;
-    assertUserRange(vpn, pages);
+    assertUserRange(vpn, pages, this.parts.options.levels);
     unmapRange(this.parts, this.current.space, vpn, vpn + pages);
     this.leave();
   }
@@ -95,10 +95,17 @@ export class OperatingSystem implements Guest, GuestSoftware {
   protect(vpn: Vpn, pages: number, access: Access): void {
     this.enter("memoryMap");
     this.vcpu.ledger.mprotects += 1;
-    assertUserRange(vpn, pages);
+    assertUserRange(vpn, pages, this.parts.options.levels);
     const { space } = this.current;
     const regions = space.vmas.protect(vpn, vpn + pages, access);
     changeProtection(this.parts, space, { regions, access });
+    this.leave();
+  }
+
+  /** Maps a page of the kernel half, unless it is; what is there already stays. */
+  mapKernel(page: KernelPage): void {
+    this.enter("memoryMap");
+    mapKernelPage(this.parts, [...this.processes.values()], page);
     this.leave();
   }
 
@@ -131,7 +138,7 @@ export class OperatingSystem implements Guest, GuestSoftware {
   exec(pages: number): void {
     this.enter("exec");
     this.vcpu.ledger.execs += 1;
-    assertUserRange(imageVpn, pages);
+    assertUserRange(imageVpn, pages, this.parts.options.levels);
     const { tables, contexts } = this.parts;
     const old = this.current.space;
     const space = tables.createSpace();
@@ -220,7 +227,7 @@ export class OperatingSystem implements Guest, GuestSoftware {
     // The kernel stores the signal frame on the user stack, through the user's own address.
     const frame = (stackEnd - 1) as Vpn;
     this.vcpu.write(frame);
-    this.entry.leave(this.stack(), imageVpn);
+    this.leave();
     this.protect(vpn, 1, "read-write");
     this.enter("signal");
     this.vcpu.read(frame);
@@ -228,7 +235,6 @@ export class OperatingSystem implements Guest, GuestSoftware {
   }
 
   private insert(vpn: Vpn, pages: number, options: MapOptions): void {
-    assertUserRange(vpn, pages);
     this.current.space.vmas.insert({
       start: vpn,
       end: vpn + pages,
@@ -291,10 +297,4 @@ export class OperatingSystem implements Guest, GuestSoftware {
   private leave(): void {
     this.entry.leave(this.stack(), imageVpn);
   }
-}
-
-function allows({ access, executable }: Vma, write: boolean, fetch: boolean): boolean {
-  if (access === "none") return false;
-  if (fetch) return executable;
-  return !write || access === "read-write";
 }

@@ -6,15 +6,23 @@
  *
  * Source: Linux mm/memory.c (unmap_page_range, free_pgd_range, copy_page_range), mm/huge_memory.c.
  */
-import { entriesPerTable, type Gfn, indexAt, pagesPerEntry, type Vpn } from "../machine/address.ts";
+import {
+  entriesPerTable,
+  type Gfn,
+  indexAt,
+  pagesPerEntry,
+  type PagingLevels,
+  type Vpn,
+} from "../machine/address.ts";
 import { assert } from "../machine/assert.ts";
 import { A, D, frameOf, G, NX_HIGH, P, PS, U, W } from "../machine/entry.ts";
+import { kernelHalf } from "../machine/gva.ts";
 import type { AddressSpace } from "./address-space.ts";
 import type { Contexts } from "./contexts.ts";
 import type { DirectMap } from "./direct-map.ts";
 import type { FrameAllocator } from "./frames.ts";
 import type { Gather } from "./gather.ts";
-import { entryAreaTop, userEnd } from "./layout.ts";
+import { entryAreaTop } from "./layout.ts";
 import type { KernelOptions } from "./options.ts";
 import { type Vma, Vmas } from "./vmas.ts";
 
@@ -216,13 +224,13 @@ export class PageTables {
 }
 
 /** Pages that user programs may map: page 0 too, as with `vm.mmap_min_addr` 0, for recordings that use it. */
-export function assertUserRange(vpn: number, pages: number): void {
+export function assertUserRange(vpn: number, pages: number, levels: PagingLevels): void {
   assert(
     Number.isInteger(vpn) &&
       Number.isInteger(pages) &&
       vpn >= 0 &&
       pages > 0 &&
-      vpn + pages <= userEnd,
+      vpn + pages <= kernelHalf(levels),
     `guest: ${pages} pages at vpn ${vpn} are no user range`,
   );
 }

@@ -128,6 +128,13 @@ export class Vmas {
   }
 }
 
+/** May a program in this region store, or fetch, or else load? */
+export function allows({ access, executable }: Vma, write: boolean, fetch: boolean): boolean {
+  if (access === "none") return false;
+  if (fetch) return executable;
+  return !write || access === "read-write";
+}
+
 function alignDown(page: number, alignment: number): number {
   return page - (page % alignment);
 }

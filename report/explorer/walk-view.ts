@@ -32,18 +32,22 @@ export function walkExplorer(place: HTMLElement): void {
   const summary = element("p", { class: "claim walk-summary" });
   let walk: ShownWalk | null = null;
   const player = walkPlayer(show);
-  place.append(
-    controls.field,
+  const shown = element(
+    "div",
+    {},
     summary,
     player.field,
     status,
     element("div", { class: "walk" }, scrollBox("Walk grid", grid), entry),
   );
+  place.append(controls.field, shown);
   run();
 
   function run(): void {
     const options = controls.options();
-    if (options === null) return;
+    // The walk of another address below a complaint about this one would be taken for its own.
+    shown.hidden = options === null;
+    if (options === null) return player.stop();
     walk = walkOf(options);
     summary.replaceChildren(...summaryOf(walk));
     player.restart(walk.steps.length);
@@ -96,17 +100,17 @@ function walkControls(onChange: () => void) {
   });
 
   function options(): WalkOptions | null {
-    const read = readAddress(address.value);
+    const where = { ...levels(), pages: size(pages.value()) };
+    const read = readAddress(address.value, where);
     const isWrong = "problem" in read;
     problem.textContent = isWrong ? `The address ${read.problem}.` : "";
     address.setAttribute("aria-invalid", String(isWrong));
     if (isWrong) return null;
     return {
       ...read,
-      ...levels(),
+      ...where,
       engine: engine.value(),
       preset: preset.value(),
-      pages: size(pages.value()),
       backing: size(backing.value()),
       warmth: warmths.find(([name]) => name === warmth.value())?.[0] ?? "nothing",
     };
@@ -168,10 +172,10 @@ function walkPlayer(onStep: (step: number) => void) {
     slider.max = String(length);
     goTo(Math.min(1, length));
   }
-  return { field, restart };
+  return { field, restart, stop };
 }
 
-function summaryOf({ steps, hits, hpa }: ShownWalk): (Node | string)[] {
+function summaryOf({ steps, hits, hpa, kind }: ShownWalk): (Node | string)[] {
   const guest = steps.filter(({ dimension }) => dimension === "guest").length;
   const nested = steps.length - guest;
   const split = nested === 0 ? "" : ` (${guest} guest, ${nested} nested)`;
@@ -180,7 +184,7 @@ function summaryOf({ steps, hits, hpa }: ShownWalk): (Node | string)[] {
   );
   return [
     element("strong", {}, `${steps.length} references${split}`),
-    ` to HPA ${hpa}. Caches that hit: ${caches.length === 0 ? "none" : caches.join(", ")}.`,
+    ` to HPA ${hpa}${kind === "user" ? "" : ` (${kind})`}. Caches that hit: ${caches.length === 0 ? "none" : caches.join(", ")}.`,
   ];
 }
 

@@ -4,16 +4,25 @@
  * The guest maps the page and touches it, then all translation caches are dropped, or warmed again by a
  * neighbouring page or by the page itself, and the page is read once more.
  */
+import {
+  type AnyPage,
+  framesUpTo,
+  mapAnyPage,
+  type PageKind,
+  pageKind,
+  pageProblem,
+} from "../../guest/any-page.ts";
 import { hexAddress, type Vpn } from "../../machine/address.ts";
 import { type CounterName, subtract } from "../../machine/counters.ts";
 import { type EntryFormat, entryText, entryValue } from "../../machine/entry-text.ts";
+import { type Gva, readGva } from "../../machine/gva.ts";
 import type { WalkReference } from "../../machine/mmu.ts";
 import { createWorld, type PageSize, type WorldOptions } from "./world.ts";
 
 /** What the caches know before the walk: nothing, a neighbour's walk, or this page's. */
 export type Warmth = "nothing" | "neighbour" | "page";
 
-export interface WalkOptions extends Omit<WorldOptions, "watch"> {
+export interface WalkOptions extends Omit<WorldOptions, "watch" | "framesMin"> {
   readonly vpn: Vpn;
   readonly offset: number;
   /** Guest page size. */
@@ -45,6 +54,8 @@ export interface ShownWalk {
   readonly hits: readonly CacheHit[];
   /** The page's host-physical address. */
   readonly hpa: string;
+  /** What the page is to the guest. */
+  readonly kind: PageKind;
   /** Does the engine use a second dimension? */
   readonly isNested: boolean;
 }
@@ -54,19 +65,20 @@ const entryBytes = 8;
 
 export function walkOf(options: WalkOptions): ShownWalk {
   const { vpn, offset, pages, warmth } = options;
-  const { machine, vcpu, guest, nestedFormat } = createWorld(options);
+  const page = pageOf(options);
+  const framesMin = framesUpTo(page);
+  const { machine, vcpu, guest, nestedFormat } = createWorld({ ...options, framesMin });
   const unit = pages === "2m" ? hugePages : 1;
-  const first = (vpn - (vpn % (2 * unit))) as Vpn;
-  const neighbour = (first + (vpn < first + unit ? unit : 0)) as Vpn;
-  guest.mapAt(first, 2 * unit, { fill: "populate", pages, writable: true });
-  guest.write(neighbour);
-  guest.write(vpn, offset);
+  const neighbour = (vpn % (2 * unit) < unit ? vpn + unit : vpn - unit) as Vpn;
+  const user = mapAnyPage(guest, vcpu, page);
+  user.write(neighbour, 0);
+  user.write(vpn, offset);
   vcpu.drain();
   vcpu.mmu.flushLinear();
   vcpu.mmu.flushNested();
-  if (warmth !== "nothing") guest.read(warmth === "page" ? vpn : neighbour);
+  if (warmth !== "nothing") user.read(warmth === "page" ? vpn : neighbour, 0);
   const before = machine.snapshot().ledger;
-  guest.read(vpn, offset);
+  user.read(vpn, offset);
   const after = subtract(machine.snapshot().ledger, before);
   const references = after.walks === 0 ? [] : vcpu.mmu.lastWalk();
   return {
@@ -75,6 +87,7 @@ export function walkOf(options: WalkOptions): ShownWalk {
       return after[counter] === 0 ? [] : [{ name, hits: after[counter] }];
     }),
     hpa: `0x${hexAddress(vcpu.mmu.lastPfn(), offset)}`,
+    kind: pageKind(page),
     isNested: nestedFormat() !== null,
   };
 }
@@ -111,18 +124,18 @@ function stepsOf(references: readonly WalkReference[], nested: EntryFormat): Wal
   });
 }
 
-/** User pages whose neighbour is one too; the guest's own image lies above. */
-const vpnMax = 0x1_0000_0000;
+/** The page and its neighbour. */
+function pageOf(where: Pick<WalkOptions, "vpn" | "pages" | "guestLevels">): AnyPage {
+  return { vpn: where.vpn, levels: where.guestLevels, pages: where.pages, count: 2 };
+}
 
 /** A guest-virtual address as people type it, or why it cannot be. */
 export function readAddress(
   text: string,
-): { readonly vpn: Vpn; readonly offset: number } | { readonly problem: string } {
-  const digits = /^\s*(?:0x)?([0-9a-f]{1,16})\s*$/i.exec(text)?.[1];
-  if (digits === undefined) return { problem: "must be hexadecimal, such as 0x400000" };
-  const address = BigInt(`0x${digits}`);
-  const vpn = Number(address / 4096n) as Vpn;
-  if (vpn >= vpnMax) return { problem: `must be below 0x${hexAddress(vpnMax)}` };
-  if (vpn < 2 * hugePages) return { problem: `must be 0x${hexAddress(2 * hugePages)} or more` };
-  return { vpn, offset: Number(address % 4096n) };
+  { guestLevels, pages }: Pick<WalkOptions, "guestLevels" | "pages">,
+): Gva | { readonly problem: string } {
+  const read = readGva(text, guestLevels);
+  if ("problem" in read) return read;
+  const problem = pageProblem(pageOf({ vpn: read.vpn, guestLevels, pages }));
+  return problem === undefined ? read : { problem };
 }

@@ -26,6 +26,8 @@ export interface WorldOptions {
   readonly nestedLevels: PagingLevels;
   /** Host page size. */
   readonly backing: PageSize;
+  /** Guest frames that there must be; absent: as many as two large pages need. */
+  readonly framesMin?: number;
   /** Stands between silicon and hypervisor, to see what passes. */
   readonly watch?: (hypervisor: Hypervisor, vcpu: Vcpu) => Hypervisor;
 }
@@ -44,8 +46,11 @@ export const presetNames: readonly string[] = Object.keys(presets);
 
 /** Two guest pages of 2 MiB at most. */
 const programPages = 1024;
-/** Frames that may hold bytes: a page in a browser shall not ask for what a sweep asks for. */
-const slotsMax = 4096;
+/**
+ * Frames that may hold bytes: a page in a browser shall not ask for what a sweep asks for. Trap-on-write shadow
+ * tables of small pages for all of a direct map are the most there is: 1 in 512 frames.
+ */
+const slotsFor = (guestFrames: number) => 4096 + Math.ceil(guestFrames / 256);
 
 export function createWorld(options: WorldOptions): World {
   const { backing, nestedLevels, guestLevels } = options;
@@ -60,16 +65,18 @@ export function createWorld(options: WorldOptions): World {
     };
     return { ...unit, configure };
   };
+  const least = footprintFrames({ pages: programPages, processes: 1 });
+  const guestFrames = Math.max(least, options.framesMin ?? 0);
   const machine = new Machine({
     preset,
     mmu,
-    guestFrames: footprintFrames({ pages: programPages, processes: 1 }),
+    guestFrames,
     vcpus: 1,
     seed: 1,
     backing,
     nestedLevels,
     placement: "scatter",
-    slotsMax,
+    slotsMax: slotsFor(guestFrames),
   });
   const [vcpu] = machine.vcpus;
   if (vcpu === undefined) throw new Error("world: a machine without a vCPU");

@@ -140,6 +140,12 @@ test("the walk explorer steps through 24 reads under EPT and 4 under shadow pagi
   await section.getByLabel("Address").fill("nonsense");
   await section.getByLabel("Address").blur();
   expect(await section.getByRole("alert").innerText()).toContain("must be hexadecimal");
+  // Seen: the walk of the last address stood on below the complaint.
+  expect(await summary.isVisible()).toBe(false);
+  expect(await section.locator(".walk").isVisible()).toBe(false);
+  await section.getByLabel("Address").fill("0xffff888000001000");
+  await section.getByLabel("Address").blur();
+  expect(await summary.innerText()).toContain("(direct map)");
   expect(complaints).toEqual([]);
 });
 

@@ -10,7 +10,7 @@ const sizes = ["4k", "2m"] as const;
 export const walk = () =>
   new Command("walk")
     .description("Print every reference of one page walk, in order, in both dimensions.")
-    .argument("<gva>", "guest-virtual address, hexadecimal, of a user page")
+    .argument("<gva>", "guest-virtual address, hexadecimal, any that is canonical")
     .option("-e, --engine <name>", "translation scheme", "ept")
     .option("--preset <name>", "processor; textbook has no caches", "textbook")
     .addOption(levelsOption())
@@ -19,7 +19,9 @@ export const walk = () =>
     .addHelpText(
       "after",
       `
-The guest kernel maps and touches the page first, so no fault occurs; then all caches are dropped. Without
+The guest kernel maps and touches the page first, so no fault occurs; then all caches are dropped. The kernel half
+is the guest kernel's own: from 0xffff888000000000 on its direct map (0xff11000000000000 with five levels), else
+what it has there or maps on demand. Without
 caches a native walk of n levels reads n entries, a nested one n + m(n+1): each of the n guest entries lies at
 a guest-physical address that m nested entries translate, and so does the page itself.
 
@@ -30,7 +32,8 @@ Examples:
   npx shadewalk walk 0x400000 --engine ept                  24 references
   npx shadewalk walk 0x400000 --engine shadow               4 references
   npx shadewalk walk 0x400000 --engine npt --levels 5-on-5  35 references
-  npx shadewalk walk 0x400000 --backing 2m                  4 guest and 15 nested references`,
+  npx shadewalk walk 0x400000 --backing 2m                  4 guest and 15 nested references
+  npx shadewalk walk 0xffff888000001000 --pages 2m          the direct map: 3 guest and 16 nested references`,
     )
     .action((gva, { engine, preset, levels, pages, backing }) => {
       const shown = showWalk({ gva, engine, preset, ...levelsOf(levels), pages, backing });
@@ -44,7 +47,7 @@ Examples:
       const guest = steps.filter(({ dimension }) => dimension === "guest").length;
       const nested = steps.length - guest;
       console.log(
-        `GVA ${shown.gva} is HPA ${shown.hpa}: ` +
+        `GVA ${shown.gva}${shown.kind === "user" ? "" : ` (${shown.kind})`} is HPA ${shown.hpa}: ` +
           `${steps.length} references, ${guest} guest and ${nested} nested`,
       );
     });
