@@ -25,6 +25,7 @@ import {
   type PendingStore,
   type Registers,
 } from "./exit.ts";
+import { GeneralProtection } from "./general-protection.ts";
 import type { Hypervisor, VirtualCpu } from "./hypervisor.ts";
 import type { PhysicalMemory } from "./memory.ts";
 import { FETCH, type Mmu, STORE } from "./mmu.ts";
@@ -51,6 +52,8 @@ export class Vcpu implements VirtualCpu {
   /** The guest's own view: what it loaded last. */
   cr3: Cr3 = { root: 0 as Gfn, pcid: 0, keep: false };
   registers: Registers = { writeProtect: true, globalPages: true, pcid: false, levels: 4 };
+  /** CR3[11:0] as last loaded: the PCID, and with CR4.PCIDE clear bits that mean nothing until it is set. */
+  cr3LowBits = 0;
   /** High half of what `load` returned. */
   loadedHigh = 0;
   private readonly unit: AccessUnit;
@@ -73,9 +76,10 @@ export class Vcpu implements VirtualCpu {
   boot(hypervisor: Hypervisor, cr3: Cr3, registers: Registers): void {
     this.hypervisor = hypervisor;
     this.unit.hypervisor = hypervisor;
-    this.cr3 = cr3;
+    this.cr3LowBits = cr3.pcid;
+    this.cr3 = registers.pcid ? cr3 : { ...cr3, pcid: 0 };
     this.registers = registers;
-    hypervisor.boot(this, cr3, registers);
+    hypervisor.boot(this, this.cr3, registers);
   }
 
   get software(): GuestSoftware {
@@ -164,10 +168,12 @@ export class Vcpu implements VirtualCpu {
     this.unit.setPrivilege(mode);
   }
 
-  /** MOV to CR3. */
-  writeCr3(root: Gfn, pcid = 0, keep = false): void {
+  /** MOV to CR3. Without CR4.PCIDE its low bits are no PCID, and bit 63 keeps nothing. */
+  writeCr3(root: Gfn, lowBits = 0, keep = false): void {
     this.drain();
+    const pcid = this.registers.pcid ? lowBits : 0;
     const cr3: Cr3 = { root, pcid, keep: keep && this.registers.pcid };
+    this.cr3LowBits = lowBits;
     this.ledger.cr3Writes += 1;
     if (cr3.keep) this.ledger.cr3WritesKept += 1;
     this.cr3 = cr3;
@@ -195,9 +201,13 @@ export class Vcpu implements VirtualCpu {
     this.observer?.invalidated(this.id, { kind: "page", vpn, pcid: this.cr3.pcid, globals: true });
   }
 
-  /** INVPCID. `vpn` matters for type `address` only. */
+  /** INVPCID. `vpn` matters for type `address` only. Throws `GeneralProtection`. */
   invpcid(type: InvpcidType, pcid: number, vpn = 0 as Vpn): void {
     this.drain();
+    const isScoped = type === "address" || type === "context";
+    if (isScoped && pcid !== 0 && !this.registers.pcid) {
+      throw new GeneralProtection("INVPCID", "PCID 0 while CR4.PCIDE is clear (#GP on silicon)");
+    }
     this.ledger.invpcids += 1;
     if (this.unit.controls.exitOnInvpcid) this.unit.vmExit({ reason: "invpcid", type, pcid, vpn });
     else this.invalidatePcid(type, pcid, vpn);
@@ -212,9 +222,17 @@ export class Vcpu implements VirtualCpu {
     else this.mmu.flushLinear();
   }
 
-  /** MOV to CR0 or CR4. A change of PGE, and PCIDE from 1 to 0, flush everything (SDM 4.10.4.1). */
+  /**
+   * MOV to CR0 or CR4. A change of PGE, and PCIDE from 1 to 0, flush everything (SDM 4.10.4.1). PCIDE is set with
+   * PCID 0 loaded, or not at all (4.10.1): throws `GeneralProtection`.
+   */
   writeRegisters(register: "cr0" | "cr4", registers: Registers): void {
     this.drain();
+    if (registers.pcid && !this.registers.pcid && this.cr3LowBits !== 0) {
+      const bits = this.cr3LowBits.toString(16);
+      const allowed = `PCIDE set only while CR3[11:0] is 0, and it is ${bits} (#GP on silicon)`;
+      throw new GeneralProtection("MOV to CR4", allowed);
+    }
     this.ledger.controlRegisterWrites += 1;
     const before = this.registers;
     this.registers = registers;

@@ -1,7 +1,7 @@
 /**
  * What the oracle says when silicon or a hypervisor was wrong: enough to act on without a debugger.
  */
-import { hexAddress } from "../../machine/address.ts";
+import { hexGva, type Vpn } from "../../machine/address.ts";
 import { FETCH, STORE, USER } from "../../machine/mmu.ts";
 import {
   allows,
@@ -57,8 +57,9 @@ function describeOutcome(outcome: Outcome, query: Query): string {
   return `gfn ${hex(outcome.gfn)}${unmarked}`;
 }
 
-export function describeAccess({ vpn, high, cr3 }: Query): string {
-  return `${describeKind(high)} at GVA ${hexAddress(vpn)} (vpn ${hex(vpn)}), PCID ${cr3.pcid}`;
+export function describeAccess({ vpn, high, cr3, registers }: Query): string {
+  const gva = hexGva(vpn as Vpn, 0, registers.levels);
+  return `${describeKind(high)} at GVA ${gva} (vpn ${hex(vpn)}), PCID ${cr3.pcid}`;
 }
 
 export function hex(value: number): string {

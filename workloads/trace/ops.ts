@@ -117,7 +117,7 @@ export class OpChunk {
 }
 
 /** Op `i` of a chunk as an object. */
-function opAt(chunk: OpChunk, i: number): TraceOp {
+export function opAt(chunk: OpChunk, i: number): TraceOp {
   const vpn = chunk.page[i]! as Vpn;
   const offset = chunk.offset[i]!;
   switch (chunk.code[i]!) {

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import type { Gfn } from "../../machine/address.ts";
 import { type Phase, replay, replayDecoded, type ReplayOptions } from "./replay.ts";
 import { bareMetal, testMachine } from "./test-machine.ts";
+import { TraceError } from "./trace-error.ts";
 import { decodeVmmu, readVmmu } from "./vmmu.ts";
 
 /** Identity map of the first 64 MiB: PML4 at 200000, PDPT 201000, PD 202000, 32 PTs from 203000 on. */
@@ -123,6 +124,27 @@ r 3000
   expect(machine.memory.readLow(2 as never, 0)).toBe(0x123);
 });
 
+// Seen going on without a word.
+test.each([
+  ["cr4 80\nc 200005\ncr4 20080\n", 'line 11: op "cr4 20080", allowed: PCIDE set only while CR3'],
+  // The low bits of CR3 stay where they are while PCIDE is clear.
+  ["c 200007\ncr4 80\ncr4 20080\n", "while CR3[11:0] is 0, and it is 7 (#GP on silicon)"],
+  ["cr4 80\ninvpcid 1 5 0\n", 'line 10: op "invpcid 1 5 0", allowed: PCID 0 while CR4.PCIDE'],
+])("what silicon answers with #GP is refused with its line: %j", (ops, message) => {
+  expect(() => run(`${header3}${ops}`)).toThrow(TraceError);
+  expect(() => run(`${header3}${ops}`)).toThrow(message);
+});
+
+test("PCIDE is set with PCID 0 loaded, and INVPCID of everything needs none", () => {
+  const ops = "c 200000\ncr4 80\ninvpcid 2 5 0\ninvpcid 0 0 1000\nc 200005\nc 200000\ncr4 20080\n";
+  expect(run(`${header3}${ops}`).ledger).toMatchObject({ invpcids: 2, controlRegisterWrites: 2 });
+});
+
+test("a boot CR3 has no PCID while CR4.PCIDE is clear", () => {
+  const { machine } = run("# vmmu-trace 3\nmemory 4000000\ncr4 80\nboot 200005\n");
+  expect(machine.vcpus[0]?.cr3.pcid).toBe(0);
+});
+
 test("with fetchEachOp each op fetches its code page, and an x line for it stands for that fetch", () => {
   const { ledger } = run(`${header2}x 10000\nr 1000\ni 1000\nx 20000\n`, { fetchEachOp: true });
   expect(ledger).toMatchObject({ fetches: 5, accesses: 6 });
@@ -166,6 +188,12 @@ test("tables that lead outside memory name the line, behind any number of plain 
   expect(() => run(`${header1}r 2000\n${far}r 2000\nr 3000\nr 1008\ni 0\n`)).toThrow(
     't.trace: line 12: access "GVA 1000 -> GPA 80000000000", allowed: GPAs below 4000000',
   );
+});
+
+// Seen printed without the sign: "GVA 800000000000".
+test("an address of the kernel half is printed as the trace has it", () => {
+  const top = "s 200800 80000000063\nr ffff800000000000\n";
+  expect(() => run(`${header1}${top}`)).toThrow('access "GVA ffff800000000000 -> GPA 80000000000"');
 });
 
 test("a streamed replay counts what a decoded one counts", async () => {

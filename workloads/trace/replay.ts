@@ -5,8 +5,9 @@
  * op here. Loads, stores of data and fetches go into the vCPU's batch; all else drains it. Phases, vCPU
  * switches and host events drain first, so whoever looks sees every op before them and none after.
  */
-import { entriesPerTable, type Gfn, hexAddress, type Vpn } from "../../machine/address.ts";
+import { entriesPerTable, type Gfn, hexAddress, hexGva, type Vpn } from "../../machine/address.ts";
 import type { HostEvent } from "../../machine/exit.ts";
+import { GeneralProtection } from "../../machine/general-protection.ts";
 import type { Hypervisor } from "../../machine/hypervisor.ts";
 import type { Machine } from "../../machine/machine.ts";
 import { OutsideMemory } from "../../machine/outside-memory.ts";
@@ -14,6 +15,7 @@ import type { Vcpu } from "../../machine/vcpu.ts";
 import { refetching } from "./code-page.ts";
 import {
   type Fill,
+  opAt,
   type OpChunk,
   opFetch,
   opInvlpg,
@@ -27,6 +29,7 @@ import {
 } from "./ops.ts";
 import { TraceError } from "./trace-error.ts";
 import type { DecodedTrace, VmmuTrace } from "./vmmu.ts";
+import { opLine } from "./write.ts";
 
 export interface Phase {
   readonly name: string;
@@ -126,7 +129,8 @@ export class Player {
       template.setPrivilege("supervisor");
       vcpu.software = { pageFault: () => "abandon" };
       vcpu.setPrivilege("supervisor");
-      vcpu.boot(this.hypervisor, template.cr3, template.registers);
+      const cr3 = { ...template.cr3, pcid: template.cr3LowBits };
+      vcpu.boot(this.hypervisor, cr3, template.registers);
     }
     this.vcpu = this.machine.vcpus[other.vcpu.id]!;
   }
@@ -134,14 +138,16 @@ export class Player {
   run(chunk: OpChunk): void {
     // Ops before `settled` have reached the machine for certain: a late error comes from behind it.
     let settled = 0;
+    let i = 0;
     try {
-      for (let i = 0; i < chunk.length; i++) {
+      for (; i < chunk.length; i++) {
         this.step(chunk, i);
         if (drains(chunk, i)) settled = i + 1;
       }
       this.vcpu.drain();
     } catch (error) {
-      throw error instanceof OutsideMemory ? this.located(error, { chunk, settled }) : error;
+      if (error instanceof OutsideMemory) throw this.located(error, { chunk, settled });
+      throw error instanceof GeneralProtection ? this.refused(error, chunk, i) : error;
     }
     this.ops += chunk.length;
   }
@@ -201,11 +207,8 @@ export class Player {
     const { vcpu } = this;
     const { registers } = vcpu;
     switch (op.op) {
-      case "write-cr3": {
-        const { root, pcid, keep } = op.cr3;
-        // Without CR4.PCIDE the low bits are no PCID, and bit 63 does not exist.
-        return registers.pcid ? vcpu.writeCr3(root, pcid, keep) : vcpu.writeCr3(root);
-      }
+      case "write-cr3":
+        return vcpu.writeCr3(op.cr3.root, op.cr3.pcid, op.cr3.keep);
       case "write-cr0":
         return vcpu.writeRegisters("cr0", { ...registers, writeProtect: op.writeProtect });
       case "write-cr4": {
@@ -246,9 +249,16 @@ export class Player {
       file: this.file,
       line: chunk.line[i]!,
       field: "access",
-      value: `GVA ${hexAddress(error.vpn)} -> GPA ${hexAddress(error.gfn)}`,
+      value: `GVA ${hexGva(error.vpn, 0, this.header.registers.levels)} -> GPA ${hexAddress(error.gfn)}`,
       allowed: `GPAs below ${(this.header.memoryFrames * 4096).toString(16)}`,
     });
+  }
+
+  /** Op `i` is one that silicon refuses. */
+  private refused({ allowed }: GeneralProtection, chunk: OpChunk, i: number) {
+    const { file, header } = this;
+    const value = opLine(opAt(chunk, i), header.registers.levels);
+    return new TraceError({ file, line: chunk.line[i]!, field: "op", value, allowed });
   }
 }
 

@@ -9,7 +9,7 @@
  * leads behind the last leaf table, where the direct map has nothing: the store takes a real #PF.
  */
 import type { Gfn, Vpn } from "../../machine/address.ts";
-import { A, D, highHalf, lowHalf, P, U, W } from "../../machine/entry.ts";
+import { A, D, highHalf, lowHalf, P, PF_PRESENT, U, W } from "../../machine/entry.ts";
 import type { Cr3, Registers } from "../../machine/exit.ts";
 import type { GuestMemory, Hypervisor } from "../../machine/hypervisor.ts";
 import type { PageFault } from "../../machine/observer.ts";
@@ -53,7 +53,7 @@ const bootCr3: Cr3 = { root: root as Gfn, pcid: 0, keep: false };
 const registers: Registers = { writeProtect: true, globalPages: true, pcid: false, levels: 4 };
 
 /** What an instruction of the guest came to. */
-export type Outcome = "done" | "faulted";
+export type Outcome = "done" | "not mapped" | "forbidden";
 
 export class TeachingGuest {
   private readonly vcpu: Vcpu;
@@ -98,7 +98,8 @@ export class TeachingGuest {
   private outcome(): Outcome {
     const { fault } = this;
     this.fault = null;
-    return fault === null ? "done" : "faulted";
+    if (fault === null) return "done";
+    return (fault.error & PF_PRESENT) === 0 ? "not mapped" : "forbidden";
   }
 }
 

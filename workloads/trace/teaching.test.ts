@@ -90,6 +90,21 @@ test("a store to an unmapped table and an access without mapping are faults with
   ]);
 });
 
+// Seen refused: "allowed: an address below 0x800000000000", although silicon takes the kernel half as well.
+test("pointers of both halves are run, and the kernel's own pages are not for user code", async () => {
+  const text =
+    "PT_WRITE 0xffff888000001000->0x5000\nACCESS 0xffff888000001008\nACCESS 0xffff800040200000\n" +
+    "ACCESS 0x7ffd6f0a1b58\n";
+  expect(await lines(text)).toEqual([
+    "[TRACE] PT_WRITE 0xFFFF888000001000->0x5000",
+    "[GUEST] #PF: PTE store for 0xFFFF888000001000 hits an unmapped table (tables end at 0x100000000)",
+    "[GUEST] #PF: ACCESS 0xFFFF888000001008 finds no mapping",
+    "[GUEST] #PF: ACCESS 0xFFFF800040200000 finds a page of the kernel",
+    "[GUEST] #PF: ACCESS 0x7FFD6F0A1B58 finds no mapping",
+    "[STATS] exits=0 tlb_flushes=0",
+  ]);
+});
+
 test("the last page that has a table can be mapped, and two GVAs can share a frame", async () => {
   expect(await lines("PT_WRITE 0xfffff000->0x3ffff000\nPT_WRITE 0x0->0x3ffff000\n")).toEqual([
     "[TRACE] PT_WRITE 0xFFFFF000->0x3FFFF000",
@@ -102,7 +117,11 @@ test("the last page that has a table can be mapped, and two GVAs can share a fra
 
 test.each([
   ["ACCESS 1000", 't.txt: line 1: GVA "1000", allowed: a hexadecimal number with 0x'],
-  ["\n\nACCESS 0x800000000000", 't.txt: line 3: GVA "0x800000000000", allowed: an address below'],
+  [
+    "\n\nACCESS 0x800000000000",
+    't.txt: line 3: GVA "0x800000000000", allowed: a canonical address, 0x0 to 0x7fffffffffff and ' +
+      "0xffff800000000000 to 0xffffffffffffffff",
+  ],
   ["PT_WRITE 0x1000->0x5004", 'line 1: GPA "0x5004", allowed: a multiple of 0x1000'],
   ["PT_WRITE 0x1001->0x5000", 'line 1: GVA "0x1001", allowed: a multiple of 0x1000'],
   ["PT_WRITE 0x1000->0x40000000", 'GPA "0x40000000", allowed: an address below 0x40000000'],

@@ -7,8 +7,9 @@
  * Nothing here is scripted. The store runs on the machine, the hypervisor's shadow entry is read back after
  * it, and exits and flushes come from the ledger.
  */
-import type { Gfn, Pfn, Vpn } from "../../machine/address.ts";
+import { type Gfn, hexAddress, hexGva, type Pfn, type Vpn } from "../../machine/address.ts";
 import { type Ledger, subtract } from "../../machine/counters.ts";
+import { canonicalRanges, type Gva, gvaOf } from "../../machine/gva.ts";
 import type { Hypervisor } from "../../machine/hypervisor.ts";
 import type { Machine } from "../../machine/machine.ts";
 import { LineSplitter } from "./lines.ts";
@@ -38,6 +39,9 @@ export async function runTeaching(run: TeachingRun): Promise<void> {
   lesson.end();
 }
 
+/** The guest's paging. */
+const levels = 4;
+
 class Lesson {
   private readonly run: TeachingRun;
   private readonly guest: TeachingGuest;
@@ -56,19 +60,19 @@ class Lesson {
   line(text: string, line: number): void {
     const words = text.replace(/#.*/, "").trim();
     if (words === "") return;
-    const fail = (field: string, value: string, allowed: string): never => {
+    const fail: Fail = (field, value, allowed) => {
       throw new TraceError({ file: this.run.file, line, field, value, allowed });
     };
     const write = /^PT_WRITE\s+(\S+?)\s*->\s*(\S+)$/.exec(words);
     const access = /^ACCESS\s+(\S+)$/.exec(words);
     if (write !== null) {
-      const gva = parseAddress(write[1]!, { name: "GVA", below: 2 ** 47, fail });
-      const gpa = parseAddress(write[2]!, { name: "GPA", below: teachingFrames * 4096, fail });
-      if (gva % 4096 !== 0) fail("GVA", write[1]!, "a multiple of 0x1000");
+      const { vpn, offset } = readGva(write[1]!, fail);
+      const gpa = readGpa(write[2]!, fail);
+      if (offset !== 0) fail("GVA", write[1]!, "a multiple of 0x1000");
       if (gpa % 4096 !== 0) fail("GPA", write[2]!, "a multiple of 0x1000");
-      this.write((gva / 4096) as Vpn, (gpa / 4096) as Gfn);
+      this.write(vpn, (gpa / 4096) as Gfn);
     } else if (access !== null) {
-      this.access(parseAddress(access[1]!, { name: "GVA", below: 2 ** 47, fail }));
+      this.access(readGva(access[1]!, fail));
     } else {
       fail("line", words, "PT_WRITE 0xGVA->0xGPA or ACCESS 0xGVA");
     }
@@ -88,12 +92,12 @@ class Lesson {
 
   private write(vpn: Vpn, gfn: Gfn): void {
     const { print, verbose, machine } = this.run;
-    const gva = hex(vpn);
+    const gva = hexOf(vpn);
     const exits = machine.snapshot().ledger.exits;
     print(`[TRACE] PT_WRITE ${gva}->${hex(gfn)}`);
     if (verbose) print(`[GUEST] PTE write: GVA ${gva} -> GPA ${hex(gfn)}`);
     const before = this.run.shadowEntry(vpn);
-    if (this.guest.storePte(vpn, gfn) === "faulted") {
+    if (this.guest.storePte(vpn, gfn) !== "done") {
       const last = hex(teachingPages);
       print(`[GUEST] #PF: PTE store for ${gva} hits an unmapped table (tables end at ${last})`);
       return;
@@ -113,42 +117,53 @@ class Lesson {
     this.shadowChange(vpn, before, after);
   }
 
-  private access(address: number): void {
+  private access({ vpn, offset }: Gva): void {
     const { print, verbose, machine } = this.run;
-    const vpn = Math.floor(address / 4096) as Vpn;
-    const offset = address % 4096;
     const before = this.run.shadowEntry(vpn);
-    if (this.guest.read(vpn, offset) === "faulted") {
-      print(`[GUEST] #PF: ACCESS ${hex(vpn, offset)} finds no mapping`);
+    const outcome = this.guest.read(vpn, offset);
+    if (outcome !== "done") {
+      const found = outcome === "forbidden" ? "finds a page of the kernel" : "finds no mapping";
+      print(`[GUEST] #PF: ACCESS ${hexOf(vpn, offset)} ${found}`);
       return;
     }
     this.shadowChange(vpn, before, this.run.shadowEntry(vpn));
     if (!verbose) return;
     const pfn = machine.vcpus[0]!.mmu.lastPfn();
-    print(`[GUEST] read: GVA ${hex(vpn, offset)} -> HPA ${hex(pfn, offset)}`);
+    print(`[GUEST] read: GVA ${hexOf(vpn, offset)} -> HPA ${hex(pfn, offset)}`);
   }
 
   private shadowChange(vpn: Vpn, before: Pfn | null, after: Pfn | null): void {
     if (after === null || after === before) return;
     this.shadowUpdates += 1;
-    this.run.print(`[TRACE] SHADOW_UPDATE ${hex(vpn)}->${hex(after)}`);
+    this.run.print(`[TRACE] SHADOW_UPDATE ${hexOf(vpn)}->${hex(after)}`);
   }
 }
 
-interface AddressRule {
-  readonly name: string;
-  readonly below: number;
-  readonly fail: (field: string, value: string, allowed: string) => never;
+type Fail = (field: string, value: string, allowed: string) => never;
+
+function readGva(text: string, fail: Fail): Gva {
+  const gva = gvaOf(readAddress("GVA", text, fail), levels);
+  return gva ?? fail("GVA", text, `a canonical address, ${canonicalRanges(levels)}`);
 }
 
-/** A byte address; these stay far below 2^53, so one number is exact. */
-function parseAddress(text: string, { name, below, fail }: AddressRule): number {
-  if (!/^0x[0-9a-f]{1,16}$/i.test(text)) fail(name, text, "a hexadecimal number with 0x");
-  const value = BigInt(text);
-  if (value >= BigInt(below)) fail(name, text, `an address below 0x${below.toString(16)}`);
+function readGpa(text: string, fail: Fail): number {
+  const value = readAddress("GPA", text, fail);
+  const end = teachingFrames * 4096;
+  if (value >= BigInt(end)) fail("GPA", text, `an address below 0x${end.toString(16)}`);
   return Number(value);
 }
 
+function readAddress(name: string, text: string, fail: Fail): bigint {
+  if (!/^0x[0-9a-f]{1,16}$/i.test(text)) fail(name, text, "a hexadecimal number with 0x");
+  return BigInt(text);
+}
+
+/** GPAs and HPAs. */
 function hex(page: number, offset = 0): string {
-  return `0x${(page * 4096 + offset).toString(16).toUpperCase()}`;
+  return `0x${hexAddress(page, offset).toUpperCase()}`;
+}
+
+/** GVAs. */
+function hexOf(vpn: Vpn, offset = 0): string {
+  return `0x${hexGva(vpn, offset, levels).toUpperCase()}`;
 }

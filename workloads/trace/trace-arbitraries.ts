@@ -38,7 +38,7 @@ function headerOf(levels: PagingLevels): fc.Arbitrary<TraceHeader> {
     memoryFrames: fc.constant(memoryFrames),
     vcpus: fc.constant(4),
     backing: fc.constantFrom("4k", "2m"),
-    shadowPagesMax: fc.option(fc.integer({ min: 1, max: 2 ** 20 })),
+    shadowPagesMax: fc.option(fc.integer({ min: 64, max: 2 ** 20 })),
     registers: fc.record({
       writeProtect: fc.boolean(),
       globalPages: fc.boolean(),

@@ -13,6 +13,8 @@ import type { Tokens } from "./tokens.ts";
 const memoryBytesMax = 2 ** 40;
 /** vCPUs of a simulated machine. */
 const vcpusMax = 64;
+/** KVM_MIN_ALLOC_MMU_PAGES: with fewer, the tables of one access take each other's place for ever. */
+const shadowPagesMin = 64;
 const pcidMask = 0xfff;
 
 /** Bits of CR0 and CR4 that paging reads (SDM vol. 3A 2.5 "Control Registers"). */
@@ -74,11 +76,13 @@ export class HeaderReader {
     return this.tokens.small(1, name, range);
   }
 
-  /** The one decimal number of the format: the argument of KVM_SET_NR_MMU_PAGES, as it was given. */
+  /** The one decimal number of the format: the argument of KVM_SET_NR_MMU_PAGES, which KVM refuses below 64. */
   private readPagesMax(): number {
     this.tokens.exactly(2);
     const text = this.tokens.word(1);
-    if (!/^[1-9]\d{0,8}$/.test(text)) this.tokens.fail("nrmmu", text, "a decimal number from 1");
+    if (!/^[1-9]\d{0,8}$/.test(text) || Number(text) < shadowPagesMin) {
+      this.tokens.fail("nrmmu", text, `a decimal number from ${shadowPagesMin} to 999999999`);
+    }
     return Number(text);
   }
 

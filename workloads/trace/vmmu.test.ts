@@ -170,7 +170,20 @@ test.each([
   [`${header2}cpuid\n`, 'line 7: op "cpuid", allowed: r w s z x i c p h v'],
   [`${header1}r 10zz\n`, 'line 4: GVA "10zz", allowed: a hexadecimal number without 0x'],
   [`${header1}r 11112222333344445\n`, 'GVA "11112222333344445", allowed: at most 64 bits'],
-  [`${header1}r 800000000000\n`, 'GVA "800000000000", allowed: a canonical 48-bit address'],
+  [
+    `${header1}r 800000000000\n`,
+    'GVA "800000000000", allowed: a canonical 48-bit address, 0 to 7fffffffffff and ' +
+      "ffff800000000000 to ffffffffffffffff",
+  ],
+  // Seen answered as an extra word, or with the words of another op.
+  [`${header3}q 1 2 3\n`, 'op "q", allowed: r w s z x i c p h v y cr0 cr3 cr4 invpcid'],
+  [`${header3}users\n`, 'op "users", allowed: r w s'],
+  [`${header3}user 1\n`, 'extra word "1", allowed: 1 words on a line of "user"'],
+  // Seen accepted: kvm-tdp-legacy then gave "bug: vcpu 0: vpn 1024 exits for ever".
+  [
+    "# vmmu-trace 2\nmemory 1000\nnrmmu 8\nboot 0\n",
+    'line 3: nrmmu "8", allowed: a decimal number from 64 to 999999999',
+  ],
   [`${header1}r ff9\n`, 'GVA "ff9", allowed: 8 bytes inside one page'],
   [`${header1}s 1004 0\n`, 'GVA "1004", allowed: a multiple of 8'],
   [`${header1}s 1000\n`, 'words "2", allowed: 3 on a line of "s"'],

@@ -12,7 +12,8 @@
  *
  * FORMAT.md explains each line.
  */
-import type { Vpn } from "../../machine/address.ts";
+import type { PagingLevels, Vpn } from "../../machine/address.ts";
+import { canonicalRanges } from "../../machine/gva.ts";
 import { readHostEvent } from "./host-event.ts";
 import { LineSplitter } from "./lines.ts";
 import {
@@ -157,12 +158,13 @@ export class VmmuParser {
       this.address(1, 3);
       return { op: "copy-page", to: this.vpn, from };
     }
+    const isBare = name === "user" || name === "kernel" || name === "cr3" || name === "cpuid";
+    if (!isBare) return this.unknown(name, header);
     tokens.exactly(1);
     if (name === "user") return { op: "privilege", mode: "user" };
     if (name === "kernel") return { op: "privilege", mode: "supervisor" };
     if (name === "cr3") return { op: "read-cr3" };
-    if (name === "cpuid") return { op: "cpuid" };
-    return this.unknown(name, header);
+    return { op: "cpuid" };
   }
 
   private unknown(name: string, { version }: TraceHeader): never {
@@ -196,7 +198,7 @@ export class VmmuParser {
     const bits = this.header!.registers.levels === 5 ? 57 : 48;
     const sign = tokens.high >> (bits - 33);
     if (sign !== 0 && sign !== -1)
-      tokens.fail("GVA", tokens.word(index), `a canonical ${bits}-bit address`);
+      tokens.fail("GVA", tokens.word(index), canonicalText(this.header!.registers.levels));
     const high = tokens.high & (2 ** (bits - 32) - 1);
     this.vpn = (high * 0x10_0000 + (tokens.low >>> 12)) as Vpn;
     this.offset = tokens.low & pageOffsetMax;
@@ -220,6 +222,10 @@ export class VmmuParser {
     this.done.push(chunk);
     this.chunk = new OpChunk(chunkOps);
   }
+}
+
+function canonicalText(levels: PagingLevels): string {
+  return `a canonical ${levels === 5 ? 57 : 48}-bit address, ${canonicalRanges(levels, "")}`;
 }
 
 /** A trace on its way in: the header is known, the ops follow. */

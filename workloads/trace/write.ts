@@ -30,7 +30,8 @@ export function writeTrace(header: TraceHeader, ops: Iterable<TraceOp>): string 
   return `${lines.join("\n")}\n`;
 }
 
-function opLine(op: TraceOp, levels: PagingLevels): string {
+/** One op as a line, without the newline. */
+export function opLine(op: TraceOp, levels: PagingLevels): string {
   const gva = (vpn: Vpn, offset = 0) => hexGva(vpn, offset, levels);
   switch (op.op) {
     case "read":
