@@ -5,7 +5,6 @@ import { fastMmu } from "../machine/fast.ts";
 import { presets } from "../machine/presets.ts";
 import { catalogue } from "./catalogue.ts";
 import { pick } from "./config-error.ts";
-import type { PointKey } from "./result.ts";
 import { runLesson } from "./run-trace.ts";
 
 export interface Dialect {
@@ -18,8 +17,6 @@ export interface Dialect {
 export async function runDialect({ file, engine, verbose, print }: Dialect): Promise<void> {
   pick(catalogue.engines, engine, "engine");
   const preset = "textbook";
-  const host = { preset, backing: "4k", guestLevels: 4, nestedLevels: 4, seed: 1 } as const;
-  const key: PointKey = { id: 0, engine, workload: "trace", params: {}, ...host };
   const machine = { preset: presets[preset], mmu: fastMmu, check: false };
-  await runLesson(file, key, { ...machine, verbose, print });
+  await runLesson(file, { engine, preset }, { ...machine, verbose, print });
 }

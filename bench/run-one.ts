@@ -11,11 +11,19 @@ import type { ParamValues } from "./params.ts";
 import type { Cycles, PointKey } from "./result.ts";
 import { runPoint } from "./run-point.ts";
 import { runTrace, type Section, sectionsOf } from "./run-trace.ts";
+import { type AskedHost, type Host, hostOf } from "./trace-host.ts";
 
 export type Program =
   { readonly workload: string; readonly params: ParamValues } | { readonly trace: string };
 
-export interface OneRun extends Omit<PointKey, "id" | "workload" | "params"> {
+/** What is asked for; what is left open, a trace decides, or the usual holds. */
+export interface RunRequest extends Pick<PointKey, "engine" | "preset">, AskedHost {
+  readonly program: Program;
+  readonly check: boolean;
+}
+
+/** What ran. */
+export interface OneRun extends Pick<PointKey, "engine" | "preset">, Host {
   readonly program: Program;
   readonly check: boolean;
 }
@@ -36,27 +44,31 @@ export interface OneOutcome {
   readonly label: string;
 }
 
-/** Throws a `ConfigError` for names that do not exist. */
-export async function runOne(run: OneRun): Promise<OneOutcome> {
-  const { program, check, ...host } = run;
-  const preset = pick(presets, run.preset, "preset");
-  pick(catalogue.engines, run.engine, "engine");
-  const named = "trace" in program ? { workload: "trace", params: {} } : program;
-  const key: PointKey = { id: 0, ...host, ...named };
+/** Throws a `ConfigError` for names that do not exist, and for what a trace contradicts. */
+export async function runOne(request: RunRequest): Promise<OneOutcome> {
+  const { program, check, engine } = request;
+  const preset = pick(presets, request.preset, "preset");
+  pick(catalogue.engines, engine, "engine");
   const options = { preset, check, ...(await hardwareFor(preset)) };
-  const counted = await ("trace" in program
-    ? runTrace(program.trace, key, options)
-    : ofWorkload(key, options));
-  const cost = presetCosts()(run.preset);
+  const { host, ...counted } = await ("trace" in program
+    ? runTrace(program.trace, request, options)
+    : ofWorkload(program, request, options));
+  const cost = presetCosts()(request.preset);
   const { checksum, checked, label, computeCyclesPerOp } = counted;
   const sections = counted.sections.map((section) => {
     const cycles = price(section.ledger, computeCyclesPerOp, cost);
     return { ...section, cycles, cyclesTotal: totalCycles(cycles) };
   });
+  const run = { program, engine, preset: request.preset, ...host, check };
   return { run, sections, cost: cost.name, checksum, checked, label };
 }
 
-function ofWorkload(key: PointKey, options: Parameters<typeof runPoint>[1]) {
-  const { result, checked } = runPoint(key, options);
-  return { ...result, checked, sections: sectionsOf(result) };
+function ofWorkload(
+  program: Extract<Program, { readonly workload: string }>,
+  { engine, preset, ...asked }: RunRequest,
+  options: Parameters<typeof runPoint>[1],
+) {
+  const host = hostOf(asked);
+  const { result, checked } = runPoint({ id: 0, engine, preset, ...host, ...program }, options);
+  return { ...result, host, checked, sections: sectionsOf(result) };
 }

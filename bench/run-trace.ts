@@ -13,9 +13,10 @@ import { openTrace, type OpenTrace } from "../workloads/trace/open.ts";
 import { replayLackey } from "../workloads/trace/lackey-replay.ts";
 import { replay } from "../workloads/trace/replay.ts";
 import { runTeaching } from "../workloads/trace/teaching.ts";
-import { teachingMachine } from "../workloads/trace/teaching-guest.ts";
+import { teachingLevels, teachingMachine } from "../workloads/trace/teaching-guest.ts";
 import { readVmmu } from "../workloads/trace/vmmu.ts";
 import { ConfigError, pick } from "./config-error.ts";
+import { type AskedHost, type Host, traceHost } from "./trace-host.ts";
 import { counterNames, type PointKey, type PointResult } from "./result.ts";
 import { bootGuest, machineOf, type RunOptions, watch } from "./run-point.ts";
 import { regionBetween, type Snapshot } from "./snapshot.ts";
@@ -27,7 +28,12 @@ export interface Section extends ReturnType<typeof regionBetween> {
   readonly dirtyPages: number;
 }
 
+/** Engine and preset of a point, and what its user asked of the rest. */
+export type TraceRequest = Pick<PointKey, "engine" | "preset"> & AskedHost;
+
 export interface TraceRun {
+  /** What it ran on. */
+  readonly host: Host;
   readonly sections: readonly Section[];
   readonly computeCyclesPerOp: number;
   readonly checksum: number;
@@ -40,16 +46,20 @@ const lackeyFrames = 2 ** 20;
 /** Assumed: an instruction takes a cycle when nothing has to be translated. */
 const cyclesPerInstruction = 1;
 
-/** `key.workload` and `key.params` are not used: the trace is the program. */
+/** Throws a `ConfigError` where the trace contradicts what is asked. */
 export async function runTrace(
   file: string,
-  key: PointKey,
+  request: TraceRequest,
   options: RunOptions,
 ): Promise<TraceRun> {
   const trace = await openTrace(file);
-  if (trace.format === "vmmu") return runVmmu(trace, key, options);
-  if (trace.format === "lackey") return runLackey(trace, key, options);
-  return teach(trace, key, { ...options, verbose: false, print: () => undefined });
+  if (trace.format === "vmmu") return runVmmu(trace, request, options);
+  if (trace.format === "lackey") return runLackey(trace, request, options);
+  return teach(trace, request, { ...options, verbose: false, print: () => undefined });
+}
+
+function keyOf({ engine, preset }: TraceRequest, host: Host): PointKey {
+  return { id: 0, engine, preset, workload: "trace", params: {}, ...host };
 }
 
 export interface Lesson extends RunOptions {
@@ -58,20 +68,33 @@ export interface Lesson extends RunOptions {
 }
 
 /** Runs a file of the teaching dialect and prints what happened, line by line. */
-export async function runLesson(file: string, key: PointKey, lesson: Lesson): Promise<TraceRun> {
+export async function runLesson(
+  file: string,
+  request: TraceRequest,
+  lesson: Lesson,
+): Promise<TraceRun> {
   const trace = await openTrace(file);
-  if (trace.format === "teaching") return teach(trace, key, lesson);
+  if (trace.format === "teaching") return teach(trace, request, lesson);
   throw new ConfigError(`${file}: is a ${trace.format} trace, allowed: PT_WRITE and ACCESS lines`);
 }
 
-async function runVmmu(trace: OpenTrace, key: PointKey, options: RunOptions): Promise<TraceRun> {
+async function runVmmu(
+  trace: OpenTrace,
+  request: TraceRequest,
+  options: RunOptions,
+): Promise<TraceRun> {
   const source = await readVmmu(trace.bytes, trace.file);
-  const { memoryFrames, vcpus, backing, shadowPagesMax } = source.header;
+  const { memoryFrames, vcpus, backing, registers, shadowPagesMax } = source.header;
+  const said = {
+    backing: source.said.has("backing") ? backing : undefined,
+    guestLevels: registers.levels,
+  };
+  const host = traceHost(trace.file, said, request);
+  const key = keyOf(request, host);
   const machine = new Machine({
     ...machineOf(key, options),
     guestFrames: memoryFrames,
     vcpus,
-    backing,
     ...(shadowPagesMax === null ? {} : { shadowPagesMax }),
   });
   const hypervisor = pick(engines, key.engine, "engine")(machine);
@@ -94,6 +117,7 @@ async function runVmmu(trace: OpenTrace, key: PointKey, options: RunOptions): Pr
     endSection(sections.length === 0 ? "whole trace" : "rest", 0);
   }
   return {
+    host,
     sections,
     computeCyclesPerOp: 0,
     checksum: checksumOf(machine),
@@ -102,19 +126,34 @@ async function runVmmu(trace: OpenTrace, key: PointKey, options: RunOptions): Pr
   };
 }
 
-async function runLackey(trace: OpenTrace, key: PointKey, options: RunOptions): Promise<TraceRun> {
+async function runLackey(
+  trace: OpenTrace,
+  request: TraceRequest,
+  options: RunOptions,
+): Promise<TraceRun> {
+  const host = traceHost(trace.file, {}, request);
+  const key = keyOf(request, host);
   const machine = new Machine({ ...machineOf(key, options), guestFrames: lackeyFrames });
   const { guest, oracle, finish } = bootGuest(key, { ...options, machine, kernel: {} });
   const { label } = await replayLackey({ guest, source: trace, pageSize: "4k" });
   const result = finish({ computeCyclesPerOp: cyclesPerInstruction, label });
   return {
     ...result,
+    host,
     sections: sectionsOf(result),
     checked: oracle?.checked ?? 0,
   };
 }
 
-async function teach(trace: OpenTrace, key: PointKey, lesson: Lesson): Promise<TraceRun> {
+async function teach(trace: OpenTrace, request: TraceRequest, lesson: Lesson): Promise<TraceRun> {
+  // Its guest and its host frames are part of the dialect, so that lessons can be followed by hand.
+  const said = {
+    backing: teachingMachine.backing,
+    guestLevels: teachingLevels,
+    seed: false,
+  } as const;
+  const host = traceHost(trace.file, said, request);
+  const key = keyOf(request, host);
   const machine = new Machine({ ...machineOf(key, lesson), ...teachingMachine });
   const hypervisor = pick(engines, key.engine, "engine")(machine);
   const oracle = lesson.check ? watch(machine, hypervisor, key.engine) : null;
@@ -130,6 +169,7 @@ async function teach(trace: OpenTrace, key: PointKey, lesson: Lesson): Promise<T
   });
   const whole = regionBetween(null, machine.snapshot());
   return {
+    host,
     sections: [{ name: "whole trace", dirtyPages: 0, ...whole }],
     computeCyclesPerOp: 0,
     checksum: checksumOf(machine),

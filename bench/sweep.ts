@@ -59,6 +59,11 @@ export function sweepOf(
   const { title, exclude } = yaml.value;
   const machines = machinesOf(yaml, catalogue);
   checkNames(yaml, catalogue, Object.keys(machines));
+  if (
+    replaced !== undefined &&
+    !yaml.value.workloads.some((entry) => isRepeated(yaml.value, entry))
+  )
+    throw yaml.complain(["seeds"], "no point is repeated with several, so --seeds changes nothing");
   const points: PointKey[] = [];
   const seen = new Map<string, number>();
   for (const { index, entry } of plainEntries(yaml.value, catalogue)) {
@@ -96,14 +101,18 @@ export function filterPoints(
 
 type Key = Omit<PointKey, "id">;
 
+function isRepeated(sweep: SweepFile, entry: SweepEntry): boolean {
+  return (entry.seeds ?? sweep.seeds).length > 1;
+}
+
 function* pointsOf(
   sweep: SweepFile,
   entry: SweepEntry,
   params: ParamValues,
   replaced: readonly number[] | undefined,
 ): Generator<Key> {
-  const wanted = entry.seeds ?? sweep.seeds;
-  const used = replaced !== undefined && wanted.length > 1 ? replaced : wanted;
+  const used =
+    replaced !== undefined && isRepeated(sweep, entry) ? replaced : (entry.seeds ?? sweep.seeds);
   for (const preset of entry.presets ?? sweep.presets) {
     for (const pair of entry.levels ?? sweep.levels) {
       const { guestLevels, nestedLevels } = levelsOf(pair);

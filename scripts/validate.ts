@@ -7,6 +7,7 @@
 import { availableParallelism } from "node:os";
 import { Command } from "@commander-js/extra-typings";
 import { type PlacedDifference, validate } from "../bench/validate.ts";
+import { refuseGiven } from "./commands/given.ts";
 import { errorReport } from "./error-report.ts";
 import { guardOutput } from "./guard-output.ts";
 import { publishedFolder, runPublished } from "./published.ts";
@@ -30,6 +31,7 @@ const program = new Command("validate")
 
 try {
   const { dir, published } = program.parse().opts();
+  if (published) refuseGiven(program, ["dir"], "is not used with --published");
   if (published) process.exitCode = await runPublished(publishedFolder);
   else await validateTraces(dir);
 } catch (error) {

@@ -29,6 +29,8 @@ export interface Scenario {
   readonly guests: number;
   /** Are the guests after the first copies of it, made when its set-up is done? Otherwise each boots by itself. */
   readonly clones: boolean;
+  /** Settings that decide anything here. */
+  readonly uses: readonly (keyof ScenarioSettings)[];
   /** What the guests' kernels differ in from the usual, with the scenario and without. */
   readonly kernel: Partial<KernelOptions>;
   /** Every set-up is done; nobody has gone on yet. */

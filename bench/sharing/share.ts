@@ -18,6 +18,15 @@ import type { Scenario, ScenarioSettings } from "./scenario.ts";
 export type ScenarioName = keyof typeof scenarios;
 export const scenarioNames = Object.keys(scenarios) as ScenarioName[];
 
+/** Options of `share` that none of the scenarios looks at. */
+export function unusedSettings(chosen: readonly ScenarioName[]): ("every" | "limit")[] {
+  const used = new Set(chosen.flatMap((name) => [...(scenarios[name] as Scenario).uses]));
+  return [
+    ...(used.has("every") ? [] : ["every" as const]),
+    ...(used.has("limitPercent") ? [] : ["limit" as const]),
+  ];
+}
+
 export interface ShareOptions extends Pick<PointKey, "backing" | "guestLevels" | "nestedLevels"> {
   readonly scenarios: readonly ScenarioName[];
   readonly engines: readonly string[];

@@ -5,9 +5,11 @@ import { catalogue } from "../../bench/catalogue.ts";
 import { ConfigError, pick, quote } from "../../bench/config-error.ts";
 import { presetCosts } from "../../bench/cost-file.ts";
 import { phasesCsv } from "../../bench/dirty-log/dirty-log-table.ts";
+import { takesDirtyLogOptions } from "../../bench/dirty-log/policy-engines.ts";
 import { runDirtyLog } from "../../bench/dirty-log/run-dirty-log.ts";
 import { type DirtyLogSettings, pagesOf } from "../../bench/dirty-log/settings.ts";
 import { phasesText } from "../dirty-log-text.ts";
+import { refuseGiven } from "./given.ts";
 import { oneOf, seedMax, wholeNumber } from "./options.ts";
 
 /** Backing sources of the test that differ for translation; the others are the same pages from elsewhere. */
@@ -73,8 +75,13 @@ Examples:
   npx shadewalk dirty-log -b 256M -v 4 -x 2 -w 50 -a --engine ept-pml-lazy --gigahertz 2.1
   npx shadewalk dirty-log -b 64M -g --engine ept-pml --ring 4096`,
     )
-    .action((options) => {
+    .action((options, command) => {
       const settings = settingsOf(options);
+      if (!takesDirtyLogOptions(settings.factory)) {
+        const why = `is not used by ${options.engine}, which keeps its own log or none`;
+        refuseGiven(command, ["eagerPageSplit", "collapse", "ring"], why);
+      }
+      if (options.json) refuseGiven(command, ["gigahertz"], "is not used with --json");
       const cost = presetCosts()(options.preset);
       const phases = runDirtyLog(settings, { cost, check: options.check });
       if (options.csv !== undefined) writeFileSync(options.csv, phasesCsv(phases));

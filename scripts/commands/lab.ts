@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { Command } from "@commander-js/extra-typings";
 import { grade, makeSheet } from "../../bench/lab/sheet.ts";
+import { refuseGiven } from "./given.ts";
 import { seedMax, wholeNumber } from "./options.ts";
 
 export const lab = () =>
@@ -25,7 +26,8 @@ Examples:
   npx shadewalk lab --seed 7 --answers
   npx shadewalk lab --seed 7 --grade answers.txt`,
     )
-    .action(async ({ seed, count, answers, grade: file }) => {
+    .action(async ({ seed, count, answers, grade: file }, command) => {
+      if (file !== undefined) refuseGiven(command, ["answers"], "is not used with --grade");
       const sheet = makeSheet({ seed, count });
       if (file !== undefined) {
         const marks = grade(sheet, await readFile(file, "utf8"), file);

@@ -23,6 +23,7 @@ import { migrationText } from "../../report/migration-table.ts";
 import { drawCharts } from "../../report/render.ts";
 import { createProgress } from "../progress.ts";
 import { waiting } from "../waiting.ts";
+import { otherNames, refuseGiven, type Words } from "./given.ts";
 import { nameList, oneOf, quantity, wholeNumber } from "./options.ts";
 import { backingOption, levelsOption, seedOption } from "./point-options.ts";
 
@@ -110,8 +111,9 @@ interface Asked {
 }
 
 export const migrate = () =>
-  createCommand().action(async (options) => {
+  createCommand().action(async (options, command) => {
     const { workers, check, quiet, out, sweep } = options;
+    refuseUnused(command, options);
     const { points, machines, config, files } =
       sweep === undefined ? askedOf(options) : sweepOf(sweep);
     const lock = out === undefined ? null : await lockFolder({ folder: out, onWatch: waiting });
@@ -145,6 +147,26 @@ export const migrate = () =>
     lock?.release();
     console.log(`\n${out}/: ${migrationTables.join(", ")}, ${pictures.length} chart files`);
   });
+
+/** A sweep says everything itself, each mode has options of its own, and only auto-converge slows anybody down. */
+function refuseUnused(command: Words, options: MigrateOptions): void {
+  const { sweep, mode, autoConverge, postcopyAfter } = options;
+  const runOptions = ["workers", "check", "quiet", "out", "sweep"];
+  if (sweep !== undefined) {
+    refuseGiven(command, otherNames(command, runOptions), "is not used with --sweep");
+    return;
+  }
+  if (!autoConverge) {
+    const throttle = ["throttleInitial", "throttleIncrement", "throttleMax", "throttlePeriod"];
+    refuseGiven(command, throttle, "is not used without --auto-converge");
+  }
+  if (mode === "precopy") {
+    refuseGiven(command, ["postcopyAfter", "roundTrip"], "is not used with --mode precopy");
+  } else if (postcopyAfter === 0) {
+    const rounds = ["downtime", "bandwidthWindow", "autoConverge"];
+    refuseGiven(command, rounds, "is not used with --postcopy-after 0, which has no rounds");
+  }
+}
 
 function sweepOf(nameOrPath: string): Asked {
   const { name, path, points, machines, declared } = readMigrationSweep(nameOrPath, catalogue);

@@ -1,13 +1,13 @@
 /** `shadewalk run`: one point, its counts as a table or as JSON. */
 import { Command } from "@commander-js/extra-typings";
 import { catalogue } from "../../bench/catalogue.ts";
-import { pick } from "../../bench/config-error.ts";
+import { pick, quote } from "../../bench/config-error.ts";
 import { vendorOf } from "../../bench/exit-names.ts";
 import { readParams } from "../../bench/params.ts";
 import { runOne } from "../../bench/run-one.ts";
-import { levelsOf } from "../../bench/levels.ts";
 import { perfTable } from "../../report/perf-shape.ts";
 import { pointText } from "../point-text.ts";
+import { givenOptions, refuseGiven } from "./given.ts";
 import { backingOption, levelsOption, seedOption } from "./point-options.ts";
 
 export const run = () =>
@@ -28,6 +28,9 @@ export const run = () =>
       "after",
       `
 Counts are events, never times. Cycles come from the cost file of the preset (bench/costs/).
+A trace is the program: it takes no workload and no parameters. What its header says of host pages and guest levels
+holds; an option that says otherwise is refused. On bare metal (native) there is no host: --backing and the second
+number of --levels only say what the run is to be compared with. Shadow tables are as deep as the guest's.
 A trace may be vmmu-trace 1 to 3, the teaching dialect or valgrind lackey output, plain, .gz, .zst or .xz; its
 content decides.
 
@@ -37,11 +40,16 @@ Examples:
   npx shadewalk run --engine shadow-lazy --trace program.trace.xz
   zcat program.trace.gz | npx shadewalk run --engine npt --trace - --json`,
     )
-    .action(async (options) => {
-      const { engine, preset, backing, seed, check, trace, json, perfShape } = options;
-      const host = { engine, preset, backing, ...levelsOf(options.levels), seed, check };
+    .action(async (options, command) => {
+      const { engine, preset, check, trace, json, perfShape } = options;
+      if (perfShape) refuseGiven(command, ["json"], "cannot be printed together with --perf-shape");
+      const { backing, levels, seed } = givenOptions(command, options);
+      if (trace !== undefined) {
+        const why = `is not used with --trace: ${quote(trace)} is the program`;
+        refuseGiven(command, ["workload", "param"], why);
+      }
       const program = trace === undefined ? workloadProgram(options) : { trace };
-      const outcome = await runOne({ ...host, program });
+      const outcome = await runOne({ engine, preset, check, backing, levels, seed, program });
       if (perfShape) {
         for (const { name, ledger, cycles } of outcome.sections) {
           const about = `${name}, ${engine}, ${preset}`;

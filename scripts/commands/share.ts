@@ -2,12 +2,13 @@
 import { Command } from "@commander-js/extra-typings";
 import { stringify } from "csv-stringify/sync";
 import { catalogue } from "../../bench/catalogue.ts";
-import { pick } from "../../bench/config-error.ts";
+import { ConfigError, pick } from "../../bench/config-error.ts";
 import { levelsOf } from "../../bench/levels.ts";
 import { readParams } from "../../bench/params.ts";
-import { scenarioNames, share as runShare } from "../../bench/sharing/share.ts";
+import { scenarioNames, share as runShare, unusedSettings } from "../../bench/sharing/share.ts";
 import { sharingAnswers } from "../../bench/sharing/answers.ts";
 import { answersText, shareText } from "../share-text.ts";
+import { otherNames, refuseGiven } from "./given.ts";
 import { nameList, wholeNumber } from "./options.ts";
 import { backingOption, levelsOption, seedOption } from "./point-options.ts";
 
@@ -74,13 +75,17 @@ Examples:
   npx shadewalk share overcommit --limit 50 --check
   npx shadewalk share clone --guests 8 --csv > clones.csv`,
     )
-    .action(async (chosen, options) => {
+    .action(async (chosen, options, command) => {
       if (options.answers) {
+        refuseGiven(command, otherNames(command, ["answers"]), "is not used with --answers");
+        if (chosen !== "all") throw new ConfigError(`scenarios ${chosen}: not used with --answers`);
         console.log(answersText(await sharingAnswers()));
         return;
       }
       const read = nameList("scenarios", scenarioNames);
       const scenarios = chosen === "all" ? scenarioNames : (read(chosen) as typeof scenarioNames);
+      const unused = unusedSettings(scenarios);
+      refuseGiven(command, unused, `is not used by ${scenarios.join(", ")}`);
       const { workload, param, every, limit, levels, csv, ...rest } = options;
       const source = pick(catalogue.workloads, workload, "workload");
       const words = param ?? (workload === "key-value" ? serverParams : []);

@@ -7,6 +7,7 @@ import { missingShards } from "../../bench/shard-file.ts";
 import { submitParallel } from "../../bench/submit-parallel.ts";
 import { submitSlurm } from "../../bench/submit-slurm.ts";
 import { type Launcher, submitLocal } from "../../bench/submit.ts";
+import { refuseGiven } from "./given.ts";
 import { oneOf, shardsMax, wholeNumber } from "./options.ts";
 import {
   checkOption,
@@ -66,8 +67,11 @@ Examples:
   npx shadewalk submit default --engine parallel --out /shared/run --sshlogin one,two
   npx shadewalk submit quick --engine local --out /tmp/run --shards 3`,
     )
-    .action((name, options) => {
+    .action((name, options, command) => {
       const { engine, workers, check, cost, sshlogin, wait } = options;
+      const unused = `is not used with --engine ${engine}`;
+      if (engine !== "slurm") refuseGiven(command, ["wait"], unused);
+      if (engine !== "parallel") refuseGiven(command, ["sshlogin"], unused);
       const { points } = chooseSweep(name, options);
       const shards = options.shards ?? Math.min(points.length, defaultShards);
       const out = resolve(options.out);

@@ -49,8 +49,16 @@ export const teachingMachine = {
   placement: { linearFrom: 0x85 },
 } as const;
 
+/** Depth of the guest's tables. */
+export const teachingLevels = 4;
+
 const bootCr3: Cr3 = { root: root as Gfn, pcid: 0, keep: false };
-const registers: Registers = { writeProtect: true, globalPages: true, pcid: false, levels: 4 };
+const registers: Registers = {
+  writeProtect: true,
+  globalPages: true,
+  pcid: false,
+  levels: teachingLevels,
+};
 
 /** What an instruction of the guest came to. */
 export type Outcome = "done" | "not mapped" | "forbidden";

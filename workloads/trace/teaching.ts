@@ -13,7 +13,12 @@ import { canonicalRanges, type Gva, gvaOf } from "../../machine/gva.ts";
 import type { Hypervisor } from "../../machine/hypervisor.ts";
 import type { Machine } from "../../machine/machine.ts";
 import { LineSplitter } from "./lines.ts";
-import { TeachingGuest, teachingFrames, teachingPages } from "./teaching-guest.ts";
+import {
+  TeachingGuest,
+  teachingFrames,
+  teachingLevels as levels,
+  teachingPages,
+} from "./teaching-guest.ts";
 import { TraceError } from "./trace-error.ts";
 
 export interface TeachingRun {
@@ -38,9 +43,6 @@ export async function runTeaching(run: TeachingRun): Promise<void> {
   lines.end();
   lesson.end();
 }
-
-/** The guest's paging. */
-const levels = 4;
 
 class Lesson {
   private readonly run: TeachingRun;

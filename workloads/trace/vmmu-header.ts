@@ -27,6 +27,8 @@ export const cr4Pcid = 0x2_0000;
 type Cr3Limits = Pick<TraceHeader, "version" | "memoryFrames">;
 
 export class HeaderReader {
+  /** Names of the lines so far: what the trace says itself and does not leave to whoever runs it. */
+  readonly said = new Set<string>();
   private readonly tokens: Tokens;
   private version: 1 | 2 | 3 = 1;
   private memoryFrames = 0;
@@ -53,6 +55,7 @@ export class HeaderReader {
   line(): TraceHeader | null {
     const { tokens, version } = this;
     const name = tokens.word(0);
+    this.said.add(name);
     if (name === "memory") this.readMemory();
     else if (name === "fill") this.fills.push(this.readFill());
     else if (name === "boot") return this.readBoot();

@@ -58,6 +58,11 @@ export class VmmuParser {
     });
   }
 
+  /** Names of the header's lines. */
+  get said(): ReadonlySet<string> {
+    return this.headerReader.said;
+  }
+
   /** Parses what is complete in `bytes`, which may be reused afterwards. */
   push(bytes: Uint8Array): void {
     this.lines.push(bytes);
@@ -232,6 +237,8 @@ function canonicalText(levels: PagingLevels): string {
 export interface VmmuTrace {
   readonly file: string;
   readonly header: TraceHeader;
+  /** Names of the header's lines; what none says has its default in `header`. */
+  readonly said: ReadonlySet<string>;
   readonly chunks: AsyncIterable<OpChunk>;
 }
 
@@ -260,7 +267,7 @@ export async function readVmmu(
       await advance();
     }
   };
-  return { file, header: parser.header, chunks: chunks() };
+  return { file, header: parser.header, said: parser.said, chunks: chunks() };
 }
 
 /** A whole trace in memory: for tests, shrinkers and short files. */

@@ -6,6 +6,7 @@ export const balloon: Scenario = {
   summary: "the guest gives its free memory to the host, gets half of it back, gives it again",
   guests: 1,
   clones: false,
+  uses: ["every"],
   // Free memory that no guest ever used costs the host nothing, so there is nothing to give back.
   kernel: { usedMemory: true },
   started(guests) {

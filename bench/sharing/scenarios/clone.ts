@@ -6,6 +6,7 @@ export const clone: Scenario = {
   summary: "the guests after the first start with its memory, shared by copy-on-write",
   guests: 3,
   clones: true,
+  uses: [],
   kernel: {},
   started: () => undefined,
   act: () => undefined,

@@ -15,6 +15,7 @@ export const merge: Scenario = {
     "the host scans all guests; pages that stayed equal from one pass to the next share a frame",
   guests: 2,
   clones: false,
+  uses: ["every"],
   kernel: {},
   started(guests) {
     const [first] = guests;

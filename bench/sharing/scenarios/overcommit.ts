@@ -6,6 +6,7 @@ export const overcommit: Scenario = {
   summary: "only --limit percent of the pages that the guest uses may stay in memory",
   guests: 1,
   clones: false,
+  uses: ["limitPercent"],
   kernel: {},
   started(guests, { limitPercent }) {
     for (const { hypervisor, memory } of guests) {

@@ -13,6 +13,7 @@ export const snapshot: Scenario = {
   summary: "the host keeps all contents as they are, by copy-on-write, again and again",
   guests: 1,
   clones: false,
+  uses: ["every"],
   kernel: {},
   started: snapshotAll,
   act: snapshotAll,

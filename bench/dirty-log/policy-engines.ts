@@ -1,0 +1,34 @@
+/**
+ * Does an engine let its user choose how it keeps the dirty log? KVM's own, and engines without one, do not.
+ *
+ * Asked of the engine itself: it looks at the options of the machine that it is made for, or it does not.
+ */
+import type { EngineFactory } from "../../engines/engine.ts";
+import { fastMmu } from "../../machine/fast.ts";
+import { Machine, type MachineOptions } from "../../machine/machine.ts";
+import { presets } from "../../machine/presets.ts";
+
+const smallest = {
+  preset: presets.textbook,
+  mmu: fastMmu,
+  guestFrames: 512,
+  vcpus: 1,
+  seed: 1,
+  backing: "4k",
+  nestedLevels: 4,
+  placement: "scatter",
+  slotsMax: 64,
+} as const satisfies MachineOptions;
+
+export function takesDirtyLogOptions(engine: EngineFactory): boolean {
+  let isRead = false;
+  const options: MachineOptions = {
+    ...smallest,
+    get dirtyLog() {
+      isRead = true;
+      return {};
+    },
+  };
+  engine(new Machine(options));
+  return isRead;
+}
