@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
-import { levelsOf } from "./levels.ts";
+import { presets } from "../machine/presets.ts";
+import { engineNames } from "./catalogue.ts";
+import { levelPairNames, levelsOf } from "./levels.ts";
 import { showWalk } from "./show-walk.ts";
 
 const page = { gva: "0x412345", preset: "textbook", pages: "4k", backing: "4k" } as const;
@@ -82,6 +84,25 @@ test("with five levels a program has 2^56 bytes, and the kernel as many", () => 
   const five = { ...page, engine: "ept", ...levelsOf("5-on-4") };
   for (const gva of ["0x800000000000", "0xfedcba98765432", "0xff11000000001000"])
     expect(showWalk({ ...five, gva })).toMatchObject({ gva, steps: { length: 29 } });
+});
+
+// A different pointer, size and depth for each pair; what nobody has is refused with a line, never a stack trace.
+test("every engine on every preset walks pointers at the borders of the address space", () => {
+  const pointers = ["0x0", "0x7fffffffffff", "0xffff800000000000", "0xffff888040000000"];
+  const more = ["0x100000000000", "0xffffff8000000000", "0xffffffffffffffff"];
+  const gvas = [...pointers, ...more];
+  const sizes = ["4k", "2m"] as const;
+  let turn = 0;
+  for (const engine of engineNames) {
+    for (const preset of Object.keys(presets)) {
+      turn += 1;
+      const gva = gvas[turn % gvas.length] ?? "0x0";
+      const pair = gva.startsWith("0xffff8") ? "4-on-5" : (levelPairNames[turn % 4] ?? "4-on-4");
+      const [pages, backing] = [sizes[turn % 2] ?? "4k", sizes[Math.floor(turn / 2) % 2] ?? "4k"];
+      const walk = showWalk({ gva, engine, preset, ...levelsOf(pair), pages, backing });
+      expect(walk.steps.length).toBeGreaterThanOrEqual(pages === "2m" ? 3 : 4);
+    }
+  }
 });
 
 test.each([

@@ -20,7 +20,7 @@ export const scenarioNames = Object.keys(scenarios) as ScenarioName[];
 
 /** Options of `share` that none of the scenarios looks at. */
 export function unusedSettings(chosen: readonly ScenarioName[]): ("every" | "limit")[] {
-  const used = new Set(chosen.flatMap((name) => [...(scenarios[name] as Scenario).uses]));
+  const used = new Set(chosen.flatMap((name) => [...scenarios[name].uses]));
   return [
     ...(used.has("every") ? [] : ["every" as const]),
     ...(used.has("limitPercent") ? [] : ["limit" as const]),

@@ -7,6 +7,9 @@ import type { Tokens } from "./tokens.ts";
 
 type Field = "GPA" | "bytes";
 
+/** An instruction needs its tables and pages together; with less memory it takes them from itself for ever. */
+const limitFramesMin = 64;
+
 /** The words after each event's name. */
 const fieldsOf = {
   "dirty-log-on": ["GPA", "bytes"],
@@ -40,8 +43,9 @@ export function readHostEvent(
   tokens.exactly(2 + fields.length);
   const event: { kind: string; start?: Gfn; frames?: number } = { kind };
   let room = memoryFrames * 4096;
+  const least = kind === "memory-limit" ? Math.min(limitFramesMin * 4096, room) : 0;
   for (const [i, field] of fields.entries()) {
-    const value = tokens.small(2 + i, field, [0, room]);
+    const value = tokens.small(2 + i, field, [least, room]);
     if (value % 4096 !== 0) tokens.fail(field, tokens.word(2 + i), "a multiple of 1000");
     if (field === "bytes") event.frames = value / 4096;
     else {

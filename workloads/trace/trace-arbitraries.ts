@@ -84,7 +84,7 @@ function opOf(levels: PagingLevels): fc.Arbitrary<TraceOp> {
       .constantFrom("dirty-log-get", "dirty-log-off", "snapshot-drop", "merge")
       .map((kind): TraceOp => ({ op: "host", event: { kind } })),
     fc
-      .nat(memoryFrames)
+      .integer({ min: Math.min(64, memoryFrames), max: memoryFrames })
       .map((frames): TraceOp => ({ op: "host", event: { kind: "memory-limit", frames } })),
   );
 }

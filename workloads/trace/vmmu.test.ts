@@ -175,6 +175,8 @@ test.each([
     'GVA "800000000000", allowed: a canonical 48-bit address, 0 to 7fffffffffff and ' +
       "ffff800000000000 to ffffffffffffffff",
   ],
+  // Seen accepted: "bug: vcpu 0: vpn 1 exits for ever" under EPT.
+  [`${header3}h memory-limit 1000\n`, 'bytes "1000", allowed: 40000 to 4000000'],
   // Seen answered as an extra word, or with the words of another op.
   [`${header3}q 1 2 3\n`, 'op "q", allowed: r w s z x i c p h v y cr0 cr3 cr4 invpcid'],
   [`${header3}users\n`, 'op "users", allowed: r w s'],
