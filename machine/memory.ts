@@ -4,12 +4,11 @@
  * A frame gets bytes ("a slot" in one big arena) when something stores a value into it: page tables, the
  * PML buffer. Data frames that only see stores of unknown values stay slotless and read as zero. Each
  * frame also has a version stamp, advanced by checked stores, so that copies can be checked.
- *
- * Space: frames below `guestFrames` hold guest memory, those above belong to the hypervisor.
  */
 import type { Pfn } from "./address.ts";
 import { assert } from "./assert.ts";
 import { highHalf, lowHalf } from "./entry.ts";
+import { FrameUse } from "./frame-use.ts";
 
 /** Frames with bytes, where nobody asks for more or fewer and the guest is not a large one: 256 MiB of tables. */
 const slotsUsual = 65_536;
@@ -58,23 +57,11 @@ export class PhysicalMemory {
   readonly next: Int32Array;
   /** Version stamp per frame (4 KiB); only checked runs advance it. */
   readonly stamps: Int32Array;
-  /** Users of a frame beyond the first. The host counts them; silicon knows nothing of it. */
-  private readonly sharers = new Map<Pfn, number>();
   /** Frames of the guest, and of guest and hypervisor together. Only `reset` changes them. */
   guestFrames: number;
   frames: number;
-  /** Stands for what happens between two resets: what others know of the memory, they know of this. */
-  life: object = {};
-  private slotsUsed = 1;
-  private tableCursor: number;
-  private readonly freeTables: Pfn[] = [];
-  private readonly freeSpares: Pfn[] = [];
-  private tablesInUse = 0;
-  /** Frames that it would take now, and took at most, if nobody shared any. */
-  framesSaved = 0;
-  framesSavedPeak = 0;
-  /** Most hypervisor table frames in use at once. */
-  tablesPeak = 0;
+  /** Who uses what since the last reset: what others know of the memory, they know of this. */
+  private use: FrameUse;
 
   constructor({ guestFrames, tableFrames, slotsMax = slotsFor(guestFrames) }: MemorySize) {
     this.guestFrames = guestFrames;
@@ -85,7 +72,12 @@ export class PhysicalMemory {
     this.words = new Int32Array(slotsMax * wordsPerFrame);
     this.next = new Int32Array((slotsMax * wordsPerFrame) / 2);
     this.pfnOfSlot = new Int32Array(slotsMax);
-    this.tableCursor = guestFrames;
+    this.use = new FrameUse(this);
+  }
+
+  /** Stands for what happens between two resets. */
+  get life(): object {
+    return this.use;
   }
 
   /** Could this memory, emptied, serve as one of that size? */
@@ -98,78 +90,53 @@ export class PhysicalMemory {
     assert(this.holds(size), `memory: ${size.guestFrames} frames do not fit into this one`);
     this.slotOf.fill(0, 0, this.frames);
     this.stamps.fill(0, 0, this.frames);
-    this.words.fill(0, 0, this.slotsUsed << slotShift);
-    this.next.fill(0, 0, this.slotsUsed << (slotShift - 1));
-    this.slotsUsed = 1;
+    this.words.fill(0, 0, this.use.slotsUsed << slotShift);
+    this.next.fill(0, 0, this.use.slotsUsed << (slotShift - 1));
     this.guestFrames = size.guestFrames;
     this.frames = size.guestFrames + size.tableFrames;
-    this.tableCursor = size.guestFrames;
-    this.freeTables.length = 0;
-    this.sharers.clear();
-    this.life = {};
-    this.tablesInUse = 0;
-    this.tablesPeak = 0;
+    this.use = new FrameUse(this);
   }
 
   /** A zeroed frame for a hypervisor table. */
   allocateTable(): Pfn {
-    this.tablesInUse += 1;
-    if (this.tablesInUse > this.tablesPeak) this.tablesPeak = this.tablesInUse;
-    const reused = this.freeTables.pop();
-    if (reused !== undefined) {
-      this.zero(reused);
-      return reused;
-    }
-    assert(
-      this.tableCursor < this.frames,
-      `memory: all ${this.frames - this.guestFrames} table frames used`,
-    );
-    const pfn = this.tableCursor as Pfn;
-    this.tableCursor += 1;
+    const pfn = this.use.takeTable();
+    this.zero(pfn);
     return pfn;
   }
 
   /** A frame outside guest order, for a guest page whose first frame the host took away. */
   allocateSpare(): Pfn {
-    const reused = this.freeSpares.pop();
-    if (reused !== undefined) {
-      this.zero(reused);
-      return reused;
-    }
-    assert(this.tableCursor < this.frames, "memory: no spare frame left");
-    const pfn = this.tableCursor as Pfn;
-    this.tableCursor += 1;
+    const pfn = this.use.takeSpare();
+    this.zero(pfn);
     return pfn;
   }
 
   freeTable(pfn: Pfn): void {
-    assert(pfn >= this.guestFrames, () => `memory: frame ${pfn} is the guest's, not a table`);
-    this.tablesInUse -= 1;
-    this.freeTables.push(pfn);
+    this.use.freeTable(pfn);
   }
 
   isShared(pfn: Pfn): boolean {
-    return this.sharers.has(pfn);
+    return this.use.isShared(pfn);
   }
 
   /** One more user of the frame. */
   share(pfn: Pfn): void {
-    this.sharers.set(pfn, (this.sharers.get(pfn) ?? 0) + 1);
-    this.framesSaved += 1;
-    if (this.framesSaved > this.framesSavedPeak) this.framesSavedPeak = this.framesSaved;
+    this.use.share(pfn);
   }
 
   /** One user less; without any the frame is free, unless it is a guest page's own place. */
   release(pfn: Pfn): void {
-    const others = this.sharers.get(pfn) ?? 0;
-    if (others > 0) {
-      if (others === 1) this.sharers.delete(pfn);
-      else this.sharers.set(pfn, others - 1);
-      this.framesSaved -= 1;
-    } else if (pfn >= this.guestFrames) {
-      this.stamps[pfn] = vacated;
-      this.freeSpares.push(pfn);
-    }
+    if (this.use.release(pfn)) this.stamps[pfn] = vacated;
+  }
+
+  /** Frames that it would take beyond those in use, if nobody shared any. */
+  get framesSaved(): number {
+    return this.use.framesSaved;
+  }
+
+  /** The most that these were. */
+  get framesSavedPeak(): number {
+    return this.use.framesSavedPeak;
   }
 
   /** The slot of `pfn`, given bytes now if it has none. */
@@ -177,12 +144,9 @@ export class PhysicalMemory {
     const slot = this.slotOf[pfn]!;
     if (slot !== 0) return slot;
     assert(pfn >= 0 && pfn < this.frames, `memory: frame ${pfn} of ${this.frames} does not exist`);
-    assert(
-      this.slotsUsed < this.pfnOfSlot.length,
-      `memory: all ${this.pfnOfSlot.length} slots used`,
-    );
-    const fresh = this.slotsUsed;
-    this.slotsUsed += 1;
+    const fresh = this.use.slotsUsed;
+    assert(fresh < this.pfnOfSlot.length, () => `memory: all ${this.pfnOfSlot.length} slots used`);
+    this.use.slotsUsed = fresh + 1;
     this.slotOf[pfn] = fresh;
     this.pfnOfSlot[fresh] = pfn;
     return fresh;
@@ -273,11 +237,11 @@ export class PhysicalMemory {
 
   /** Bytes of all frames that have any. */
   get bytesInUse(): number {
-    return (this.slotsUsed - 1) * 4096;
+    return (this.use.slotsUsed - 1) * 4096;
   }
 
   /** Bytes of hypervisor tables, at their peak. */
   get tableBytesPeak(): number {
-    return this.tablesPeak * 4096;
+    return this.use.tablesPeak * 4096;
   }
 }
