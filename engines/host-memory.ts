@@ -82,8 +82,11 @@ export function createHostMemory(machine: Machine): HostMemory {
     frames: guestFrames,
     ledger,
     notifier,
-    unshare: copyAway,
-    onReturn: (gfn) => host.onReturn?.(gfn),
+    onLeave: (gfn) => machine.hostObserver?.swappedOut(gfn),
+    onReturn(gfn, pfn) {
+      machine.hostObserver?.moved(gfn, pfn);
+      host.onReturn?.(gfn);
+    },
   });
 
   function hostFault(gfn: Gfn): Pfn {
@@ -96,9 +99,11 @@ export function createHostMemory(machine: Machine): HostMemory {
       return placement(gfn);
     }
     // A reclaimed page left its place; what comes back is another frame, of zeros.
-    const pfn = reclaimed.has(gfn) ? memory.allocateSpare() : placement(gfn);
+    const isLost = reclaimed.has(gfn);
+    const pfn = isLost ? memory.allocateSpare() : placement(gfn);
     table.map(gfn, pfn, "read-write");
     swap.came(gfn, 1);
+    if (isLost) machine.hostObserver?.moved(gfn, pfn);
     return pfn;
   }
 
@@ -233,12 +238,7 @@ export function createHostMemory(machine: Machine): HostMemory {
           machine.hostObserver?.moved((gfn + i) as Gfn, (pfn + i) as Pfn);
         }
       }
-      for (const [gfn, contents] of swapped) {
-        const pfn = memory.allocateSpare();
-        memory.fill(pfn, contents);
-        machine.hostObserver?.moved(gfn, pfn);
-        swap.put(gfn, { pfn, contents: memory.vacate(pfn) });
-      }
+      for (const [gfn, contents] of swapped) swap.put(gfn, contents);
     },
     check(gfn, vpn) {
       if (gfn < 0 || gfn >= guestFrames) throw new OutsideMemory(vpn, gfn, guestFrames);

@@ -135,6 +135,7 @@ function tableChecker(vcpu: Vcpu, memory: PhysicalMemory): Observer {
       assert(executable || (high & FETCH) === 0, `test: vpn ${vpn} was fetched but holds data`);
     },
     storing: nothing,
+    copying: () => 0,
     copied: nothing,
     emulated: nothing,
     guestFault: nothing,

@@ -19,7 +19,7 @@ import {
   exitCounter,
 } from "./exit.ts";
 import type { Hypervisor } from "./hypervisor.ts";
-import type { PhysicalMemory } from "./memory.ts";
+import type { FrameContents, PhysicalMemory } from "./memory.ts";
 import {
   batchLength,
   columnLength,
@@ -39,6 +39,19 @@ const exitsPerAccessMax = 1000;
 
 const dataStore: PendingStore = { kind: "data" };
 
+/**
+ * What a page copy has loaded and has yet to store. Contents, not a frame: the exits of the store come in between,
+ * and the hypervisor may give the frame away in any of them.
+ *
+ * Model: silicon copies a page piece by piece and loads a piece again after each exit; here the whole page is loaded
+ * once. Bias: none, nobody else stores to it meanwhile.
+ */
+interface LoadedPage {
+  readonly contents: FrameContents;
+  /** The observer's name for them. */
+  readonly version: number;
+}
+
 /** The vCPU that owns this unit, as its hypervisor is told in an exit. */
 export type AnswerExit = (exit: VmExit) => Resolution;
 
@@ -56,7 +69,7 @@ export class AccessUnit {
   private base = 0;
   private length = 0;
   private pending: PendingStore = dataStore;
-  private pendingCopy: Pfn | null = null;
+  private pendingCopy: LoadedPage | null = null;
   private exitsHere = 0;
   /** High column of the access that stopped last: its kind, for the observer. */
   private stoppedHigh = 0;
@@ -137,7 +150,9 @@ export class AccessUnit {
   /** Two pages through two mappings: the load at `from` decides what the store at `to` writes. */
   copy(to: Vpn, from: Vpn): void {
     if (!this.single(from, 0, 0)) return;
-    this.pendingCopy = this.mmu.lastPfn();
+    const pfn = this.mmu.lastPfn();
+    const version = this.observer === null ? 0 : this.observer.copying(this.id, pfn);
+    this.pendingCopy = { contents: this.memory.contentsOf(pfn), version };
     this.single(to, 0, STORE, { kind: "page" });
     this.pendingCopy = null;
   }
@@ -181,8 +196,8 @@ export class AccessUnit {
       if (this.pendingCopy === null) {
         memory.zero(pfn);
       } else {
-        memory.copy(pfn, this.pendingCopy);
-        observer?.copied(this.id, pfn, this.pendingCopy);
+        memory.fill(pfn, this.pendingCopy.contents);
+        observer?.copied(this.id, pfn, this.pendingCopy.version);
       }
     }
   }

@@ -58,14 +58,15 @@ export interface HostRoom {
 /** Rooms for `guests` guests of equal size in one memory. */
 export function shareHost(
   guests: number,
-  options: Pick<MachineOptions, "guestFrames" | "vcpus" | "slotsMax">,
+  options: Pick<MachineOptions, "guestFrames" | "vcpus" | "memory" | "slotsMax">,
 ): HostRoom[] {
   const frames = roundedFrames(options.guestFrames);
-  const memory = new PhysicalMemory({
+  const size: MemorySize = {
     guestFrames: guests * frames,
     tableFrames: guests * tableFramesFor(frames),
     ...(options.slotsMax === undefined ? {} : { slotsMax: guests * options.slotsMax }),
-  });
+  };
+  const memory = options.memory?.(size) ?? new PhysicalMemory(size);
   return Array.from({ length: guests }, (_, i) => {
     return { memory, firstFrame: i * frames, firstVpid: 1 + i * options.vcpus };
   });

@@ -38,8 +38,13 @@ export interface Observer {
   access(cpu: number, vpn: Vpn, high: number, pfn: Pfn): void;
   /** Known bytes are about to change in frame `pfn`: by the guest, or for it. */
   storing(cpu: number, pfn: Pfn, store: PendingStore): void;
-  /** Frame `to` became a copy of frame `from`. */
-  copied(cpu: number, to: Pfn, from: Pfn): void;
+  /**
+   * A page copy has loaded frame `from`. The version of data that this returns comes back with `copied`: until
+   * then the host may move or share either page, so whoever asks whose frame it is has to ask now.
+   */
+  copying(cpu: number, from: Pfn): number;
+  /** Frame `to` became a copy of what was loaded as `version`. */
+  copied(cpu: number, to: Pfn, version: number): void;
   /** Called before the bytes change. */
   emulated(cpu: number, store: EmulatedStore): void;
   /** #PF is about to be delivered for the access whose high column is `high`. */
@@ -51,6 +56,8 @@ export interface Observer {
 export interface HostObserver {
   /** The page lies in frame `to` from now on, with the contents that it had. Called before anything uses it. */
   moved(gfn: Gfn, to: Pfn): void;
+  /** The page is about to leave memory, contents and all; `moved` says when it is back. */
+  swappedOut(gfn: Gfn): void;
   /** These frames keep the contents that they have now, until the snapshot is dropped. */
   snapshotTaken(kept: ReadonlyMap<Gfn, Pfn>): void;
   snapshotDropped(): void;

@@ -2,7 +2,6 @@
  * Runs one program under one engine with the oracle watching, and says what came of it.
  */
 import type { PagingLevels } from "../../machine/address.ts";
-import { fastMmu } from "../../machine/fast.ts";
 import { Machine, type MachineOptions, type MmuFactory } from "../../machine/machine.ts";
 import { OutsideMemory } from "../../machine/outside-memory.ts";
 import type { Preset } from "../../machine/presets.ts";
@@ -22,6 +21,8 @@ import { replayDecoded } from "../../workloads/trace/replay.ts";
 import { TraceError } from "../../workloads/trace/trace-error.ts";
 import { attachOracle } from "../oracle/oracle.ts";
 import type { Snapshot } from "../snapshot.ts";
+import { digestMemory } from "./memory-digest.ts";
+import { programHardware } from "./program-hardware.ts";
 import type { Program } from "./program.ts";
 
 /** What a program runs on. */
@@ -50,17 +51,19 @@ export interface Verdict {
   readonly counts: Snapshot | null;
 }
 
+/** The machine that a program asks for, on the thread's hardware: it takes the place of the one before. */
 export function machineFor({ header }: Program, target: Target): MachineOptions {
+  const { memory, mmu } = programHardware();
   return {
     preset: target.preset,
-    mmu: target.mmu ?? fastMmu,
+    memory,
+    mmu: target.mmu ?? mmu,
     guestFrames: header.memoryFrames,
     vcpus: header.vcpus,
     seed: 1,
     backing: header.backing,
     nestedLevels: target.nestedLevels,
     placement: "scatter",
-    slotsMax: 1536,
     ...(header.shadowPagesMax === null ? {} : { shadowPagesMax: header.shadowPagesMax }),
   };
 }
@@ -91,7 +94,7 @@ export function runProgram(program: Program, target: Target): Verdict {
     problem = `${target.engine}: ${oracle.stale} accesses of an orderly guest used stale values`;
   }
   const { checked, faults, stale } = oracle;
-  const digest = problem === null ? oracle.digest() : 0;
+  const digest = problem === null ? digestMemory(oracle.frames) : 0;
   return { checked, faults, stale, digest, problem, counts };
 }
 

@@ -3,15 +3,13 @@
  *
  * Time is the guest's ops here, so that a link of a few pages per op meets every kind of work half done.
  */
-import type { PagingLevels } from "../../machine/address.ts";
 import { createLedger } from "../../machine/counters.ts";
 import { Machine } from "../../machine/machine.ts";
 import { type OpChunk } from "../../workloads/trace/ops.ts";
 import { replayDecoded } from "../../workloads/trace/replay.ts";
 import type { OpGroup, Program } from "../fuzz/program.ts";
-import { chunkOf, problemOf, type Target } from "../fuzz/run-program.ts";
+import { chunkOf, machineFor, problemOf, type Target } from "../fuzz/run-program.ts";
 import { attachOracle } from "../oracle/oracle.ts";
-import { fastMmu } from "../../machine/fast.ts";
 import type { Verdict } from "../result.ts";
 import { DestinationMemory, SourceMemory } from "./guest-memory.ts";
 import { Link } from "./link.ts";
@@ -39,7 +37,7 @@ export function runMigrated(
   target: Target,
   { startGroup, settings }: FuzzedMigration,
 ): MigrationVerdict {
-  const machine = machineOf(program, target);
+  const machine = new Machine(machineFor(program, target));
   const hypervisor = target.factory(machine);
   const oracle = attachOracle(machine, hypervisor, target);
   let ops = 0;
@@ -104,22 +102,4 @@ export function runMigrated(
 /** There is one dirty log, and the migration has it. */
 function isGuests(op: OpGroup[number]): boolean {
   return op.op !== "host" || !op.event.kind.startsWith("dirty-log");
-}
-
-function machineOf(
-  { header }: Program,
-  { preset, nestedLevels, mmu }: Target & { readonly nestedLevels: PagingLevels },
-): Machine {
-  return new Machine({
-    preset,
-    mmu: mmu ?? fastMmu,
-    guestFrames: header.memoryFrames,
-    vcpus: header.vcpus,
-    seed: 1,
-    backing: header.backing,
-    nestedLevels,
-    placement: "scatter",
-    slotsMax: 1536,
-    ...(header.shadowPagesMax === null ? {} : { shadowPagesMax: header.shadowPagesMax }),
-  });
 }

@@ -36,6 +36,7 @@ export class SourceMemory {
 
   /** The frame as it is now, read from where the host keeps it. */
   read(gfn: number): PageContent {
+    if (this.frames.isAway(gfn)) this.touch(gfn as Gfn);
     const pfn = this.frames.pfnOf[gfn] ?? -1;
     if (pfn < 0) return { version: 0, words: null };
     if (this.memory.stamps[pfn] === vacated) this.touch(gfn as Gfn);

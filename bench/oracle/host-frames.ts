@@ -6,14 +6,14 @@
  * and from then on it is fixed again.
  *
  * The host says when it moves a page (`moved`): to a frame of its own, or to one that it shares. It is believed
- * only if the contents are the same there.
+ * only if the contents are the same there. A page that it swaps out lies in no frame; what it held is kept here.
  *
  * Versions: a checked store advances the stamp of the frame that it reached (`PhysicalMemory.stamps`) and of
  * the page that it should have reached (here). A copy or a new frame that loses a write shows in a later read.
  */
 import type { Gfn, Pfn } from "../../machine/address.ts";
 import { A, D } from "../../machine/entry.ts";
-import type { PhysicalMemory } from "../../machine/memory.ts";
+import type { FrameContents, PhysicalMemory } from "../../machine/memory.ts";
 import type { Placement } from "../../machine/placement.ts";
 import { FrameClaims } from "./frame-claims.ts";
 
@@ -24,8 +24,16 @@ export interface FramesOptions {
   readonly versionsFrom: number;
 }
 
+/** A page-table entry as it lies in memory. */
+interface Entry {
+  readonly low: number;
+  readonly high: number;
+}
+
+const nothing: Entry = { low: 0, high: 0 };
+
 export class HostFrames {
-  /** pfn by gfn; -1 when the host has taken the frame away. */
+  /** pfn by gfn; -1 when the host has taken the frame away, for good or to swap. */
   readonly pfnOf: Int32Array;
   private readonly gfnOf: Int32Array;
   private readonly versions: Int32Array;
@@ -33,9 +41,9 @@ export class HostFrames {
   private readonly claims: FrameClaims;
   /** Pages of this guest in frames that hold several of them. */
   private readonly together = new Map<Pfn, Set<number>>();
+  /** What pages held that are swapped out. */
+  private readonly away = new Map<number, FrameContents>();
   private lastVersion: number;
-  /** Version of the page that was zeroed last, for a copy of a page onto itself. */
-  private zeroedVersion = 0;
 
   constructor(memory: PhysicalMemory, { guestFrames, placement, versionsFrom }: FramesOptions) {
     this.memory = memory;
@@ -61,9 +69,40 @@ export class HostFrames {
   /** May `gfn` lie in `pfn`? Fixes a reclaimed page to the frame where it turns up. */
   isAt(gfn: number, pfn: Pfn): boolean {
     if (this.pfnOf[gfn] === pfn) return true;
-    if (this.pfnOf[gfn] !== -1 || this.claims.count(pfn) !== 0) return false;
+    if (this.pfnOf[gfn] !== -1 || this.isAway(gfn) || this.claims.count(pfn) !== 0) return false;
     this.enter(gfn, pfn);
     return true;
+  }
+
+  /** Is the page swapped out? */
+  isAway(gfn: number): boolean {
+    return this.away.has(gfn);
+  }
+
+  /** Does the page hold bytes, wherever it is? */
+  hasBytes(gfn: number): boolean {
+    const pfn = (this.pfnOf[gfn] ?? -1) as Pfn;
+    return pfn < 0 ? (this.away.get(gfn)?.words ?? null) !== null : this.memory.hasBytes(pfn);
+  }
+
+  /** An entry of the page as it is now. A page that the host has taken away and not given back is zeros. */
+  entry(gfn: number, index: number): Entry {
+    const pfn = (this.pfnOf[gfn] ?? -1) as Pfn;
+    if (pfn >= 0) {
+      const low = this.memory.readLow(pfn, index);
+      return { low, high: this.memory.readHigh(pfn, index) };
+    }
+    const words = this.away.get(gfn)?.words ?? null;
+    if (words === null) return nothing;
+    return { low: words[index * 2]!, high: words[index * 2 + 1]! };
+  }
+
+  /** The host is about to swap the page out. */
+  swapOut(gfn: number): void {
+    const pfn = (this.pfnOf[gfn] ?? -1) as Pfn;
+    if (pfn < 0) return;
+    this.away.set(gfn, this.memory.contentsOf(pfn));
+    this.leave(gfn, pfn);
   }
 
   /** The host moved the page; false when the frame does not hold what the page held. */
@@ -74,8 +113,11 @@ export class HostFrames {
     if (from >= 0) {
       // Whoever stays in the old frame may have written it meanwhile; then there is nothing to compare.
       const isOld = this.memory.stamps[from] === this.versions[gfn];
-      if (isOld && !hasSameEntries(this.memory, from, to)) return false;
+      if (isOld && !this.holdsEntries(gfn, to)) return false;
       this.leave(gfn, from);
+    } else if (this.isAway(gfn)) {
+      if (!this.holdsEntries(gfn, to)) return false;
+      this.away.delete(gfn);
     }
     this.enter(gfn, to);
     return true;
@@ -95,6 +137,7 @@ export class HostFrames {
   inherit(other: HostFrames): void {
     this.versions.set(other.versions);
     for (const [gfn, pfn] of this.pfnOf.entries()) if (pfn >= 0) this.leave(gfn, pfn as Pfn);
+    for (const [gfn, contents] of other.away) this.away.set(gfn, contents);
   }
 
   private enter(gfn: number, pfn: Pfn): void {
@@ -121,8 +164,9 @@ export class HostFrames {
   /** The host takes the frame: the page's data is lost, and so is its place. */
   reclaim(gfn: number): void {
     const pfn = this.pfnOf[gfn];
-    if (pfn === undefined || pfn === -1) return;
-    this.leave(gfn, pfn as Pfn);
+    if (pfn === undefined) return;
+    if (pfn !== -1) this.leave(gfn, pfn as Pfn);
+    this.away.delete(gfn);
     this.versions[gfn] = 0;
   }
 
@@ -135,13 +179,12 @@ export class HostFrames {
 
   /** Silicon's own zeroing gives version 0. */
   zeroed(gfn: number): void {
-    this.zeroedVersion = this.versions[gfn]!;
     this.versions[gfn] = 0;
   }
 
-  /** `to` was announced as zeroed just before: both are stores of a whole page. */
-  copied(to: number, from: number): void {
-    this.versions[to] = to === from ? this.zeroedVersion : this.versions[from]!;
+  /** The page holds data of this version now, another's. */
+  copied(to: number, version: number): void {
+    this.versions[to] = version;
   }
 
   holdsLatest(gfn: number, pfn: Pfn): boolean {
@@ -152,15 +195,15 @@ export class HostFrames {
   latest(gfn: number): number {
     return this.versions[gfn]!;
   }
-}
 
-/** Are the bytes of two frames equal, A and D bits aside? Those, a hypervisor may set in one of them. */
-function hasSameEntries(memory: PhysicalMemory, one: Pfn, other: Pfn): boolean {
-  if (!memory.hasBytes(one) && !memory.hasBytes(other)) return true;
-  for (let index = 0; index < 512; index++) {
-    const low = memory.readLow(one, index) ^ memory.readLow(other, index);
-    if ((low & ~(A | D)) !== 0) return false;
-    if (memory.readHigh(one, index) !== memory.readHigh(other, index)) return false;
+  /** Does the frame hold the page's bytes, A and D bits aside? Those, a hypervisor may set in one of two copies. */
+  private holdsEntries(gfn: number, pfn: Pfn): boolean {
+    if (!this.hasBytes(gfn) && !this.memory.hasBytes(pfn)) return true;
+    for (let index = 0; index < 512; index++) {
+      const { low, high } = this.entry(gfn, index);
+      if (((low ^ this.memory.readLow(pfn, index)) & ~(A | D)) !== 0) return false;
+      if (high !== this.memory.readHigh(pfn, index)) return false;
+    }
+    return true;
   }
-  return true;
 }

@@ -11,7 +11,6 @@
  *
  * Source: SDM vol. 3A 4.10.2 "Translation Lookaside Buffers", 4.10.3 "Paging-Structure Caches".
  */
-import type { Pfn } from "../../machine/address.ts";
 import {
   A,
   D,
@@ -30,7 +29,6 @@ import {
   frameOf,
 } from "../../machine/entry.ts";
 import type { Cr3, Registers } from "../../machine/exit.ts";
-import type { PhysicalMemory } from "../../machine/memory.ts";
 import { FETCH, STORE, USER } from "../../machine/mmu.ts";
 import type { EntryHistory, Superseded } from "./entry-history.ts";
 import type { HostFrames } from "./host-frames.ts";
@@ -110,22 +108,17 @@ export function tableIndex(vpn: number, level: number): number {
 }
 
 export class LegalWalks {
-  private readonly memory: PhysicalMemory;
   private readonly frames: HostFrames;
   private readonly history: EntryHistory;
 
-  constructor(memory: PhysicalMemory, frames: HostFrames, history: EntryHistory) {
-    this.memory = memory;
+  constructor(frames: HostFrames, history: EntryHistory) {
     this.frames = frames;
     this.history = history;
   }
 
-  /** The entry as it is now. A page that the host has taken away and not given back is zeros. */
+  /** The entry as it is now. */
   entry(gfn: number, index: number): { readonly low: number; readonly high: number } {
-    const pfn = this.frames.pfnOf[gfn] ?? -1;
-    if (pfn < 0) return { low: 0, high: 0 };
-    const low = this.memory.readLow(pfn as Pfn, index);
-    return { low, high: this.memory.readHigh(pfn as Pfn, index) };
+    return this.frames.entry(gfn, index);
   }
 
   /** Where the tables as they are lead: the one right answer when nothing stale is cached. */

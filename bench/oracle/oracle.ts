@@ -40,6 +40,7 @@ import {
   isReserved,
   kindBits,
   LegalWalks,
+  type Outcome,
   type Query,
 } from "./legal-walks.ts";
 import { SharingChecks } from "./sharing-checks.ts";
@@ -104,7 +105,7 @@ export class Oracle implements Observer {
     const { guestFrames } = machine;
     this.frames = new HostFrames(machine.memory, { guestFrames, placement, versionsFrom });
     this.sharing = new SharingChecks(machine, this.frames, this.engine);
-    this.walks = new LegalWalks(machine.memory, this.frames, this.history);
+    this.walks = new LegalWalks(this.frames, this.history);
     this.logs = machine.vcpus.map(() => new InvalidationLog());
   }
 
@@ -136,13 +137,17 @@ export class Oracle implements Observer {
       const high = this.machine.memory.readHigh(pfn, store.index);
       this.history.supersede({ gfn, index: store.index, low, high });
     } else {
-      this.supersedeFrame(gfn, pfn);
+      this.supersedeFrame(gfn);
       this.frames.zeroed(gfn);
     }
   }
 
-  copied(_cpu: number, to: Pfn, from: Pfn): void {
-    this.frames.copied(this.frames.owner(to), this.frames.owner(from));
+  copying(_cpu: number, from: Pfn): number {
+    return this.frames.latest(this.frames.owner(from));
+  }
+
+  copied(_cpu: number, to: Pfn, version: number): void {
+    this.frames.copied(this.frames.owner(to), version);
   }
 
   guestFault(cpu: number, { vpn, error }: PageFault, high: number): void {
@@ -169,8 +174,7 @@ export class Oracle implements Observer {
     this.history.tick();
     if (event.kind !== "reclaim") return;
     for (let gfn = event.start as number; gfn < event.start + event.frames; gfn++) {
-      const pfn = this.frames.pfnOf[gfn] ?? -1;
-      if (pfn >= 0) this.supersedeFrame(gfn, pfn as Pfn);
+      this.supersedeFrame(gfn);
       this.frames.reclaim(gfn);
     }
   }
@@ -183,24 +187,6 @@ export class Oracle implements Observer {
       `${this.engine}: gfn ${hex(lost)} was written but dirty-log-get does not report it; ` +
         `it reports ${reported.length} frames, after ${this.checked} accesses`,
     );
-  }
-
-  /** The guest's memory as a number, wherever the host keeps it; A and D bits left out. */
-  digest(): number {
-    const { memory, guestFrames } = this.machine;
-    let digest = 0;
-    for (let gfn = 0; gfn < guestFrames; gfn++) {
-      const pfn = (this.frames.pfnOf[gfn] ?? -1) as Pfn;
-      if (pfn < 0 || !memory.hasBytes(pfn)) continue;
-      for (let index = 0; index < 512; index++) {
-        const low = memory.readLow(pfn, index) & ~(A | D);
-        const high = memory.readHigh(pfn, index);
-        if ((low | high) === 0) continue;
-        digest = Math.imul(digest ^ (gfn * 512 + index), 0x0100_0193);
-        digest = Math.imul(Math.imul(digest ^ low, 0x0100_0193) ^ high, 0x0100_0193);
-      }
-    }
-    return digest >>> 0;
   }
 
   /** The vCPU, what it has in CR3 noted: nothing was cached for a root before something used it. */
@@ -242,11 +228,18 @@ export class Oracle implements Observer {
     return -1;
   }
 
-  /** Finds a legal translation to `pfn` that needs caches; returns its guest frame or stops the run. */
+  /** Finds a legal translation to `pfn`, by way of caches if need be; returns its guest frame or stops the run. */
   private explain(query: Query, pfn: Pfn): number {
+    const leads = (outcome: Outcome): outcome is Extract<Outcome, { readonly kind: "page" }> =>
+      outcome.kind === "page" &&
+      allows(outcome, query) &&
+      isMarked(outcome, query.high) &&
+      this.frames.isAt(outcome.gfn, pfn);
+    // The tables as they are: some of them may be swapped out.
+    const now = this.walks.now(query);
+    if (leads(now)) return now.gfn;
     for (const outcome of this.walks.outcomes(query)) {
-      if (outcome.kind !== "page" || !allows(outcome, query)) continue;
-      if (!isMarked(outcome, query.high) || !this.frames.isAt(outcome.gfn, pfn)) continue;
+      if (!leads(outcome)) continue;
       this.stale += 1;
       return outcome.gfn;
     }
@@ -268,13 +261,11 @@ export class Oracle implements Observer {
     this.dirty.stored(gfn);
   }
 
-  private supersedeFrame(gfn: number, pfn: Pfn): void {
-    const { memory } = this.machine;
-    if (memory.hasBytes(pfn)) {
+  private supersedeFrame(gfn: number): void {
+    if (this.frames.hasBytes(gfn)) {
       for (let index = 0; index < 512; index++) {
-        const low = memory.readLow(pfn, index);
-        if ((low & P) === 0) continue;
-        this.history.supersede({ gfn, index, low, high: memory.readHigh(pfn, index) });
+        const { low, high } = this.frames.entry(gfn, index);
+        if ((low & P) !== 0) this.history.supersede({ gfn, index, low, high });
       }
     }
     this.history.supersedeFrame(gfn);

@@ -30,6 +30,10 @@ export class SharingChecks implements HostObserver {
     this.fail(`gfn ${hex(gfn)} was moved to pfn ${hex(to)}, which does not hold its contents`);
   }
 
+  swappedOut(gfn: Gfn): void {
+    this.frames.swapOut(gfn);
+  }
+
   snapshotTaken(kept: ReadonlyMap<Gfn, Pfn>): void {
     this.kept.take(kept);
   }

@@ -32,6 +32,10 @@ export class StampStores implements Observer {
   }
 
   storing(): void {}
+  copying(): number {
+    return 0;
+  }
+
   copied(): void {}
   guestFault(): void {}
   invalidated(): void {}

@@ -33,7 +33,7 @@ export class Stamper implements Observer {
     const { memory, guestFrames, placement } = machine;
     this.machine = machine;
     this.frames = new HostFrames(memory, { guestFrames, placement, versionsFrom: 0 });
-    this.walks = new LegalWalks(machine.memory, this.frames, new EntryHistory());
+    this.walks = new LegalWalks(this.frames, new EntryHistory());
   }
 
   access(cpu: number, vpn: Vpn, high: number, pfn: Pfn): void {
@@ -51,8 +51,14 @@ export class Stamper implements Observer {
     if (store.kind === "page") this.frames.zeroed(this.frames.owner(pfn));
   }
 
-  copied(_cpu: number, to: Pfn, from: Pfn): void {
-    this.frames.copied(this.frames.owner(to), this.frames.owner(from));
+  copying(_cpu: number, from: Pfn): number {
+    const owner = this.frames.owner(from);
+    // Not recognized yet: the host took it away, and only loads have reached it since.
+    return owner < 0 ? 0 : this.frames.latest(owner);
+  }
+
+  copied(_cpu: number, to: Pfn, version: number): void {
+    this.frames.copied(this.frames.owner(to), version);
   }
 
   /** The host took these frames; what they held is lost. */

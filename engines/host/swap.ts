@@ -7,7 +7,8 @@
  *
  * Model: pages are swapped out between exits, by batches, as kswapd would beside the guest; Linux keeps two
  * lists and several generations instead of one hand. A page comes back to the frame that it left, so that
- * placement stays a function of its number; what it shared before is its own afterwards. Bias: both.
+ * placement stays a function of its number; one that shared its frame leaves it to the others and comes back to
+ * one of its own. Bias: both.
  *
  * Source: Linux mm/vmscan.c `shrink_folio_list`, `SWAP_CLUSTER_MAX`; KVM `kvm_age_gfn`.
  */
@@ -20,9 +21,10 @@ import type { HostTable } from "./table.ts";
 /** Pages swapped out at once when there are too many: at most this, and a sixteenth of the limit. */
 const batchMax = 32;
 
-/** A page on the device, and the frame kept for it. */
+/** A page on the device. */
 interface Swapped {
-  readonly pfn: Pfn;
+  /** The frame kept for it; null when it left one to others. */
+  readonly pfn: Pfn | null;
   readonly contents: FrameContents;
 }
 
@@ -32,10 +34,10 @@ export interface SwapParts {
   readonly frames: number;
   readonly ledger: Ledger;
   readonly notifier: () => MmuNotifier;
+  /** A page is about to leave memory. */
+  readonly onLeave: (gfn: Gfn) => void;
   /** A page came back, by whichever way. */
-  readonly onReturn: (gfn: Gfn) => void;
-  /** Gives a page that shares its frame one of its own. */
-  readonly unshare: (gfn: Gfn, pfn: Pfn) => Pfn;
+  readonly onReturn: (gfn: Gfn, pfn: Pfn) => void;
 }
 
 export class Swap {
@@ -54,19 +56,14 @@ export class Swap {
     return this.pages.has(gfn);
   }
 
-  /** What a page holds on the device. */
-  contentsOf(gfn: Gfn): FrameContents | undefined {
-    return this.pages.get(gfn)?.contents;
-  }
-
   /** All pages on the device, for a copy of the guest's memory. */
   entries(): Iterable<readonly [Gfn, FrameContents]> {
     return Array.from(this.pages, ([gfn, { contents }]) => [gfn, contents] as const);
   }
 
   /** The page is on the device from now on: some of a clone's begin there. */
-  put(gfn: Gfn, page: Swapped): void {
-    this.pages.set(gfn, page);
+  put(gfn: Gfn, contents: FrameContents): void {
+    this.pages.set(gfn, { pfn: null, contents });
   }
 
   /** Pages came into memory. */
@@ -84,6 +81,9 @@ export class Swap {
 
   /** Forgets the page on the device; true if there was one. */
   drop(gfn: Gfn): boolean {
+    const page = this.pages.get(gfn);
+    if (page === undefined) return false;
+    if (page.pfn !== null) this.parts.memory.release(page.pfn);
     return this.pages.delete(gfn);
   }
 
@@ -100,13 +100,14 @@ export class Swap {
   /** Brings a page back into memory, into a frame of its own. */
   in(gfn: Gfn): Pfn {
     const { memory, table, ledger, onReturn } = this.parts;
-    const { pfn, contents } = this.pages.get(gfn)!;
+    const { pfn: kept, contents } = this.pages.get(gfn)!;
+    const pfn = kept ?? memory.allocateSpare();
     this.pages.delete(gfn);
     memory.fill(pfn, contents);
     table.map(gfn, pfn, "read-write");
     this.came(gfn, 1);
     ledger.hostMajorFaults += 1;
-    onReturn(gfn);
+    onReturn(gfn, pfn);
     return pfn;
   }
 
@@ -144,12 +145,16 @@ export class Swap {
     if (isYoung) this.parts.notifier().flush();
   }
 
-  private write(gfn: Gfn, shared: Pfn): void {
-    const { memory, table, ledger, unshare } = this.parts;
-    table.split(gfn);
-    const pfn = memory.isShared(shared) ? unshare(gfn, shared) : shared;
+  private write(gfn: Gfn, pfn: Pfn): void {
+    const { memory, table, ledger, onLeave } = this.parts;
+    onLeave(gfn);
     table.unmap(gfn);
-    this.pages.set(gfn, { pfn, contents: memory.vacate(pfn) });
+    if (memory.isShared(pfn)) {
+      this.pages.set(gfn, { pfn: null, contents: memory.contentsOf(pfn) });
+      memory.release(pfn);
+    } else {
+      this.pages.set(gfn, { pfn, contents: memory.vacate(pfn) });
+    }
     this.went(gfn);
     ledger.hostSwapOuts += 1;
   }

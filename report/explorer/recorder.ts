@@ -64,6 +64,7 @@ export class Recorder {
 
   private readonly observer: Observer = {
     access: () => undefined,
+    copying: () => 0,
     copied: () => undefined,
     emulated: () => undefined,
     storing: (_cpu, _pfn, store) => {
