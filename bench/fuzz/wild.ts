@@ -99,7 +99,8 @@ const acts: Readonly<Record<string, Act>> = {
     script.emit({ op: "host", event: anyDirtyLogEvent(script.prng, start) });
   },
   reclaim: (script) => {
-    // Never a table: a host that loses one breaks the guest, and no hypervisor promises to notice.
+    // Never a table on purpose: a host that loses one breaks its guest. A guest that runs wild may use a data frame
+    // as one all the same; what it then sees is its own affair, within what `EntryHistory` says of lost entries.
     const start = anyData(script);
     const frames = 1 + script.prng.below(4);
     script.emit({ op: "host", event: { kind: "reclaim", start, frames } });

@@ -5,6 +5,10 @@
  * leaves a record of the value it replaced. Time is logical: it advances with every event that matters, and
  * a value holds in [start, end). A and D bits belong to the record as the value's last moment had them: they
  * only rise while a value stands, so this says whether they were ever set.
+ *
+ * An entry that the host takes away with its page is neither there nor replaced. The guest did not change it, so
+ * nobody is told: a hypervisor that shadows the table, as real KVM does, goes on with what it has until the guest
+ * stores to the entry, whatever the guest flushes; silicon that walks the table itself reads zeros.
  */
 import { P } from "../../machine/entry.ts";
 
@@ -15,10 +19,20 @@ export interface Superseded {
   readonly end: number;
 }
 
+/** A value and where it stands. */
+export interface EntryValue {
+  readonly gfn: number;
+  readonly index: number;
+  readonly low: number;
+  readonly high: number;
+}
+
 interface Entry {
   /** When the value of now was stored. */
   start: number;
   readonly past: Superseded[];
+  /** What it held when the host took the page away, if the guest has not stored to it since. */
+  lost: Superseded | null;
 }
 
 const none: readonly Superseded[] = [];
@@ -27,6 +41,8 @@ export class EntryHistory {
   private readonly entries = new Map<number, Entry>();
   /** When a store of a whole page replaced all entries of a frame. */
   private readonly frameStart = new Map<number, number>();
+  /** Entries that the host took away, by frame. */
+  private readonly lostIn = new Map<number, Set<Entry>>();
   private time = 0;
 
   get now(): number {
@@ -40,13 +56,9 @@ export class EntryHistory {
   }
 
   /** A store replaces this value now. Only present values are kept: the others are never cached. */
-  supersede(at: { gfn: number; index: number; low: number; high: number }): void {
-    const key = at.gfn * 512 + at.index;
-    let entry = this.entries.get(key);
-    if (entry === undefined) {
-      entry = { start: 0, past: [] };
-      this.entries.set(key, entry);
-    }
+  supersede(at: EntryValue): void {
+    const entry = this.entryAt(at.gfn, at.index);
+    this.replaceLost(entry);
     if ((at.low & P) !== 0) {
       const start = this.startOf(at.gfn, at.index);
       entry.past.push({ low: at.low, high: at.high, start, end: this.time });
@@ -56,7 +68,24 @@ export class EntryHistory {
 
   /** All entries of the frame have new values now. */
   supersedeFrame(gfn: number): void {
+    for (const entry of this.lostIn.get(gfn) ?? []) this.replaceLost(entry);
+    this.lostIn.delete(gfn);
     this.frameStart.set(gfn, this.time);
+  }
+
+  /** The host takes the page away in which this present value stands. */
+  lose({ gfn, index, low, high }: EntryValue): void {
+    const entry = this.entryAt(gfn, index);
+    entry.lost = { low, high, start: this.startOf(gfn, index), end: Infinity };
+    const others = this.lostIn.get(gfn);
+    if (others === undefined) this.lostIn.set(gfn, new Set([entry]));
+    else others.add(entry);
+    entry.start = this.time;
+  }
+
+  /** The value that went with its page and may still be used as if it stood, or null. */
+  lostAt(gfn: number, index: number): Superseded | null {
+    return this.entries.get(gfn * 512 + index)?.lost ?? null;
   }
 
   startOf(gfn: number, index: number): number {
@@ -67,5 +96,22 @@ export class EntryHistory {
   /** Present values that the entry held before, oldest first. */
   pastOf(gfn: number, index: number): readonly Superseded[] {
     return this.entries.get(gfn * 512 + index)?.past ?? none;
+  }
+
+  private entryAt(gfn: number, index: number): Entry {
+    const key = gfn * 512 + index;
+    let entry = this.entries.get(key);
+    if (entry === undefined) {
+      entry = { start: 0, past: [], lost: null };
+      this.entries.set(key, entry);
+    }
+    return entry;
+  }
+
+  /** A store: what was lost may be cached from now on, as any value that was replaced. */
+  private replaceLost(entry: Entry): void {
+    if (entry.lost === null) return;
+    entry.past.push({ ...entry.lost, end: this.time });
+    entry.lost = null;
   }
 }

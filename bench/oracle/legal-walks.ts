@@ -6,6 +6,7 @@
  * earlier than the last invalidation that covers the page. An entry above it was current at that moment,
  * or sat in a paging-structure cache then, so it stood after the last invalidation of those. Entries that are
  * not present or reserved are never cached, nor are entries with A=0. Freed tables are walked like any other.
+ * An entry that the host took away with its page counts as standing (`entry-history.ts`).
  *
  * Slow, and asked only when the walk of the tables as they are does not explain what happened.
  *
@@ -180,6 +181,10 @@ export class LegalWalks {
     } else {
       const current = { low, high, start: history.startOf(table, index), end: Infinity };
       yield* this.through(search, path, level, current);
+    }
+    const lost = history.lostAt(table, index);
+    if (lost !== null && !isReserved(level, lost.low, lost.high)) {
+      yield* this.through(search, path, level, lost);
     }
     for (const value of history.pastOf(table, index)) {
       if ((value.low & A) === 0 || isReserved(level, value.low, value.high)) continue;

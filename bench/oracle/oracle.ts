@@ -29,7 +29,7 @@ import { FETCH, STORE, USER } from "../../machine/mmu.ts";
 import { identity } from "../../machine/placement.ts";
 import type { EmulatedStore, Invalidation, Observer, PageFault } from "../../machine/observer.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";
-import { EntryHistory } from "./entry-history.ts";
+import { EntryHistory, type EntryValue } from "./entry-history.ts";
 import { DirtyModel } from "./dirty-model.ts";
 import { HostFrames } from "./host-frames.ts";
 import { InvalidationLog } from "./invalidation-log.ts";
@@ -174,7 +174,7 @@ export class Oracle implements Observer {
     this.history.tick();
     if (event.kind !== "reclaim") return;
     for (let gfn = event.start as number; gfn < event.start + event.frames; gfn++) {
-      this.supersedeFrame(gfn);
+      this.loseFrame(gfn);
       this.frames.reclaim(gfn);
     }
   }
@@ -262,13 +262,20 @@ export class Oracle implements Observer {
   }
 
   private supersedeFrame(gfn: number): void {
-    if (this.frames.hasBytes(gfn)) {
-      for (let index = 0; index < 512; index++) {
-        const { low, high } = this.frames.entry(gfn, index);
-        if ((low & P) !== 0) this.history.supersede({ gfn, index, low, high });
-      }
-    }
+    for (const value of this.presentIn(gfn)) this.history.supersede(value);
     this.history.supersedeFrame(gfn);
+  }
+
+  private loseFrame(gfn: number): void {
+    for (const value of this.presentIn(gfn)) this.history.lose(value);
+  }
+
+  private *presentIn(gfn: number): Generator<EntryValue> {
+    if (!this.frames.hasBytes(gfn)) return;
+    for (let index = 0; index < 512; index++) {
+      const { low, high } = this.frames.entry(gfn, index);
+      if ((low & P) !== 0) yield { gfn, index, low, high };
+    }
   }
 
   private query(vcpu: Vcpu, vpn: number, high: number): Query {
