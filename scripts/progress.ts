@@ -1,5 +1,5 @@
 /**
- * One progress line on stderr: done of total, simulated accesses a second, time left.
+ * One progress line on stderr: done of total, how fast, time left.
  *
  * On a terminal the line rewrites itself; elsewhere a new line appears now and then, so that logs stay
  * short. The only file beside `bench/host-time.ts` that reads the clock.
@@ -26,6 +26,8 @@ export interface ProgressOptions {
   readonly unit: string;
   readonly count: number;
   readonly weight: number;
+  /** What the speed is told in: simulated accesses, or what is counted. */
+  readonly speed: "accesses" | "count";
   readonly quiet: boolean;
   readonly stream: NodeJS.WriteStream;
 }
@@ -35,7 +37,7 @@ const terminalInterval = 100;
 const logInterval = 5000;
 
 export function createProgress(options: ProgressOptions): Progress {
-  const { unit, count, weight, quiet, stream } = options;
+  const { unit, count, weight, speed, quiet, stream } = options;
   const start = performance.now();
   const isTerminal = stream.isTTY;
   const clear = isTerminal ? "\r\x1b[K" : "";
@@ -44,16 +46,21 @@ export function createProgress(options: ProgressOptions): Progress {
   let weightDone = 0;
   let accesses = 0;
 
-  const line = (now: number) => {
+  const line = (now: number, isOver: boolean) => {
     const seconds = (now - start) / 1000;
-    const rate = `${(accesses / 1e6 / Math.max(seconds, 0.001)).toFixed(1)} M accesses/s`;
+    const perSecond = (total: number) => total / Math.max(seconds, 0.001);
+    const rate =
+      speed === "count"
+        ? `${perSecond(done).toFixed(0)} ${unit}/s`
+        : `${(perSecond(accesses) / 1e6).toFixed(1)} M accesses/s`;
     const left = weightDone === 0 ? 0 : (seconds * (weight - weightDone)) / weightDone;
-    const time = done >= count ? `${duration(seconds)} in all` : `${duration(left)} left`;
+    const time = isOver ? `${duration(seconds)} in all` : `${duration(left)} left`;
     return `${done}/${count} ${unit}, ${rate}, ${time}`;
   };
-  const print = (now: number) => {
+  const print = (now: number, isOver: boolean) => {
     shown = now;
-    stream.write(isTerminal ? clear + line(now) : `${line(now)}\n`);
+    const text = line(now, isOver);
+    stream.write(isTerminal ? clear + text : `${text}\n`);
   };
 
   return {
@@ -63,14 +70,15 @@ export function createProgress(options: ProgressOptions): Progress {
       accesses += more.accesses;
       const now = performance.now();
       const interval = isTerminal ? terminalInterval : logInterval;
-      if (!quiet && now - shown >= interval) print(now);
+      // The last line is for `finish`.
+      if (!quiet && done < count && now - shown >= interval) print(now, false);
     },
     note(text) {
       stream.write(`${clear}${text}\n`);
     },
     finish() {
       if (quiet) return;
-      print(performance.now());
+      print(performance.now(), true);
       if (isTerminal) stream.write("\n");
     },
   };

@@ -15,6 +15,7 @@ export function sweepProgress(points: readonly PointKey[], quiet: boolean): Swee
     unit: "points",
     count: points.length,
     weight: points.reduce((sum, key) => sum + pointWeight(key), 0),
+    speed: "accesses",
     quiet,
     stream: process.stderr,
   });

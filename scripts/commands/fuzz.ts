@@ -1,26 +1,62 @@
 /** `shadewalk fuzz`: random guests through all engines, every access under the oracle. */
+import { randomInt } from "node:crypto";
 import { writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { parse } from "node:path";
 import { Command } from "@commander-js/extra-typings";
 import { engineNames } from "../../bench/catalogue.ts";
+import { ConfigError } from "../../bench/config-error.ts";
 import { fuzz as runFuzz, type FuzzOptions, fuzzPresets } from "../../bench/fuzz.ts";
-import type { FuzzProgress, FuzzResult } from "../../bench/fuzz/hunt.ts";
+import type { FuzzFailure, FuzzProgress, FuzzResult } from "../../bench/fuzz/hunt.ts";
 import {
   fuzzMigrations,
   migratableEngines,
   type MigrationFuzzOptions,
+  type MigrationFuzzResult,
 } from "../../bench/migration/fuzz-migrations.ts";
+import { runFuzzSeeds } from "../fuzz-seeds.ts";
 import { createProgress } from "../progress.ts";
 import { nameList, seedMax, wholeNumber } from "./options.ts";
 
-export const fuzz = () =>
+const examples = `
+Guests misbehave: missing flushes, stores into live and freed tables, aliased tables, self-maps, split 2 MiB
+pages, cleared A/D bits, reused PCIDs. A failure is shrunk to a short vmmu-trace 3 that replays:
+  npx shadewalk run --trace fuzz-failure.trace --engine NAME --check
+
+With --migrations each guest moves over a random link by pre-copy or post-copy, under every engine that has a
+host, and every frame is compared at the end; its processors are made up for fuzzing.
+
+With --seeds each seed has --ops operations of guests that stay, each beside a clone of itself too, and a tenth as
+many of guests that migrate. A seed that fails stops, the others go on.
+
+Examples:
+  npx shadewalk fuzz --seed 7 --ops 1000000
+  npx shadewalk fuzz --seeds 200 --ops 100000 --workers 2
+  npx shadewalk fuzz --migrations --engines ept-pml,ept-wp`;
+
+const createCommand = () =>
   new Command("fuzz")
     .description("Drive random guests through all engines at once and check every access.")
-    .option("-s, --seed <n>", "decides every program", wholeNumber("--seed", 0, seedMax), 1)
+    .option(
+      "-s, --seed <n>",
+      "decides every program; 1 if absent",
+      wholeNumber("--seed", 0, seedMax),
+    )
     .option(
       "-n, --ops <n>",
-      "guest operations in all, each run under every engine",
+      "guest operations in all, each run under every engine; with --seeds, for each seed",
       wholeNumber("--ops", 1, 1e12),
       100_000,
+    )
+    .option(
+      "--seeds <n>",
+      "a long run: this many seeds, drawn from --seed or fresh",
+      wholeNumber("--seeds", 1, 1e6),
+    )
+    .option(
+      "-w, --workers <n>",
+      "worker threads of a long run; all processors if absent",
+      wholeNumber("--workers", 1, 256),
     )
     .option(
       "--engines <names>",
@@ -35,55 +71,77 @@ export const fuzz = () =>
     .option("--migrations", "migrate each guest from a random point on; see `migrate`", false)
     .option("-o, --out <file>", "where a failure's trace goes", "fuzz-failure.trace")
     .option("-q, --quiet", "no progress on stderr", false)
-    .addHelpText(
-      "after",
-      `
-Guests misbehave: missing flushes, stores into live and freed tables, aliased tables, self-maps, split 2 MiB
-pages, cleared A/D bits, reused PCIDs. A failure is shrunk to a short vmmu-trace 3 that replays:
-  npx shadewalk run --trace fuzz-failure.trace --engine NAME --check
+    .addHelpText("after", examples);
 
-With --migrations each guest moves over a random link by pre-copy or post-copy, under every engine that has a
-host, and every frame is compared at the end; its processors are made up for fuzzing.
+type Options = ReturnType<ReturnType<typeof createCommand>["opts"]>;
 
-Examples:
-  npx shadewalk fuzz --seed 7 --ops 1000000
-  npx shadewalk fuzz --migrations --engines ept-pml,ept-wp`,
-    )
-    .action(({ seed, ops, engines, presets, migrations, out, quiet }) => {
-      const progress = createProgress({
-        unit: "ops",
-        count: ops,
-        weight: ops,
-        quiet,
-        stream: process.stderr,
-      });
-      let seen = { ops: 0, checked: 0 };
-      const isChosen = (name: string) => engines?.includes(name) ?? true;
-      const onProgress = ({ ops: done, checked }: FuzzProgress) => {
-        const count = done - seen.ops;
-        progress.add({ count, weight: count, accesses: checked - seen.checked });
-        seen = { ops: done, checked };
-      };
-      const { result, moved } = migrations
-        ? runMigrations({ seed, ops, targets: pickBy(migratableEngines, isChosen), onProgress })
-        : runGuests({
-            seed,
-            ops,
-            engines: engineNames.filter(isChosen),
-            presets: presets ?? Object.keys(fuzzPresets),
-            onProgress,
-          });
-      progress.finish();
-      const { failure, programs, checked } = result;
-      console.log(
-        `seed ${seed}: ${programs} programs, ${result.ops} ops, ${checked} accesses checked${moved}`,
-      );
-      if (failure === null) return;
-      writeFileSync(out, failure.trace);
-      console.log(`${failure.engine} on ${failure.preset} failed: ${failure.message}`);
-      console.log(`${out}: ${failure.ops} ops that fail again`);
-      process.exitCode = 1;
-    });
+export const fuzz = () =>
+  createCommand().action(async (options) => {
+    if (options.seeds === undefined) runOneSeed(options);
+    else await runLong(options, options.seeds);
+  });
+
+function chosenEngines({ engines }: Options) {
+  return engineNames.filter((name) => engines?.includes(name) ?? true);
+}
+
+async function runLong(options: Options, count: number): Promise<void> {
+  if (options.migrations) {
+    throw new ConfigError("--migrations: --seeds migrates guests anyway; allowed: one of the two");
+  }
+  const { name, ext, dir } = parse(options.out);
+  const failures = await runFuzzSeeds({
+    from: options.seed ?? randomInt(seedMax),
+    count,
+    ops: options.ops,
+    engines: chosenEngines(options),
+    presets: options.presets ?? Object.keys(fuzzPresets),
+    workers: options.workers ?? Math.max(1, availableParallelism()),
+    quiet: options.quiet,
+    fileOf: (seed, part) => `${dir === "" ? "" : `${dir}/`}${name}-${seed}${part}${ext}`,
+  });
+  if (failures > 0) process.exitCode = 1;
+}
+
+function runOneSeed(options: Options): void {
+  if (options.workers !== undefined) {
+    throw new ConfigError("--workers: one seed runs on one thread; allowed with --seeds only");
+  }
+  const { seed = 1, ops, presets, migrations, out, quiet } = options;
+  const progress = createProgress({
+    unit: "ops",
+    count: ops,
+    weight: ops,
+    speed: "count",
+    quiet,
+    stream: process.stderr,
+  });
+  if (!quiet) progress.note(`seed ${seed}`);
+  let seen = { ops: 0, checked: 0 };
+  const onProgress = ({ ops: done, checked }: FuzzProgress) => {
+    const count = done - seen.ops;
+    progress.add({ count, weight: count, accesses: checked - seen.checked });
+    seen = { ops: done, checked };
+  };
+  const engines = chosenEngines(options);
+  const { result, moved } = migrations
+    ? runMigrations({ seed, ops, targets: migratable(engines), onProgress })
+    : runGuests({ seed, ops, engines, presets: presets ?? Object.keys(fuzzPresets), onProgress });
+  progress.finish();
+  const { failure, programs, checked } = result;
+  console.log(
+    `seed ${seed}: ${programs} programs, ${result.ops} ops, ${checked} accesses checked${moved}`,
+  );
+  if (failure === null) return;
+  writeFileSync(out, failure.trace);
+  console.log(failureText(failure, out));
+  process.exitCode = 1;
+}
+
+/** Two lines that say what failed and where its trace is. */
+function failureText({ engine, preset, message, ops }: FuzzFailure, file: string): string {
+  return `${engine} on ${preset} failed: ${message}\n${file}: ${ops} ops that fail again`;
+}
 
 function runGuests(options: FuzzOptions): { readonly result: FuzzResult; readonly moved: string } {
   return { result: runFuzz(options), moved: "" };
@@ -91,12 +149,15 @@ function runGuests(options: FuzzOptions): { readonly result: FuzzResult; readonl
 
 function runMigrations(options: MigrationFuzzOptions): ReturnType<typeof runGuests> {
   const result = fuzzMigrations(options);
-  return { result, moved: `, ${result.migrations} migrations, ${result.pagesSent} pages sent` };
+  return { result, moved: `, ${movedText(result)}` };
 }
 
-function pickBy<T>(
-  registry: Readonly<Record<string, T>>,
-  isChosen: (name: string) => boolean,
-): Record<string, T> {
-  return Object.fromEntries(Object.entries(registry).filter(([name]) => isChosen(name)));
+function movedText({ migrations, pagesSent }: MigrationFuzzResult): string {
+  return `${migrations} migrations, ${pagesSent} pages sent`;
+}
+
+function migratable(engines: readonly string[]): MigrationFuzzOptions["targets"] {
+  return Object.fromEntries(
+    Object.entries(migratableEngines).filter(([name]) => engines.includes(name)),
+  );
 }

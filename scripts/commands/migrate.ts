@@ -123,6 +123,7 @@ export const migrate = () =>
       unit: "migrations",
       count: points.length,
       weight: points.reduce((sum, key) => sum + pointWeight(key), 0),
+      speed: "accesses",
       quiet,
       stream: process.stderr,
     });

@@ -61,6 +61,7 @@ Examples:
         unit: "points",
         count: prepared.points,
         weight: prepared.weight,
+        speed: "accesses",
         quiet,
         stream: process.stderr,
       });
