@@ -2,11 +2,12 @@
 import { randomInt } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { parse } from "node:path";
+import { dirname, parse } from "node:path";
 import { Command } from "@commander-js/extra-typings";
 import { engineNames } from "../../bench/catalogue.ts";
 import { ConfigError } from "../../bench/config-error.ts";
 import { fuzz as runFuzz, type FuzzOptions, fuzzPresets } from "../../bench/fuzz.ts";
+import { prepareOutput } from "../../bench/make-folder.ts";
 import type { FuzzFailure, FuzzProgress, FuzzResult } from "../../bench/fuzz/hunt.ts";
 import {
   fuzzMigrations,
@@ -77,18 +78,36 @@ type Options = ReturnType<ReturnType<typeof createCommand>["opts"]>;
 
 export const fuzz = () =>
   createCommand().action(async (options) => {
+    refuseContradictions(options);
+    prepareOutput(dirname(options.out));
     if (options.seeds === undefined) runOneSeed(options);
     else await runLong(options, options.seeds);
   });
+
+/** An option that would change nothing is a mistake. */
+function refuseContradictions(options: Options): void {
+  const { seeds, workers, migrations, presets } = options;
+  if (seeds === undefined && workers !== undefined) {
+    throw new ConfigError("--workers: one seed runs on one thread; allowed with --seeds only");
+  }
+  if (!migrations) return;
+  if (seeds !== undefined) {
+    throw new ConfigError("--migrations: --seeds migrates guests anyway; allowed: one of the two");
+  }
+  if (presets !== undefined) {
+    throw new ConfigError("--presets: with --migrations processors are made up for fuzzing");
+  }
+  if (Object.keys(migratable(chosenEngines(options))).length === 0) {
+    const allowed = Object.keys(migratableEngines).join(", ");
+    throw new ConfigError(`--migrations: no engine of --engines has a host. Allowed: ${allowed}`);
+  }
+}
 
 function chosenEngines({ engines }: Options) {
   return engineNames.filter((name) => engines?.includes(name) ?? true);
 }
 
 async function runLong(options: Options, count: number): Promise<void> {
-  if (options.migrations) {
-    throw new ConfigError("--migrations: --seeds migrates guests anyway; allowed: one of the two");
-  }
   const { name, ext, dir } = parse(options.out);
   const failures = await runFuzzSeeds({
     from: options.seed ?? randomInt(seedMax),
@@ -104,9 +123,6 @@ async function runLong(options: Options, count: number): Promise<void> {
 }
 
 function runOneSeed(options: Options): void {
-  if (options.workers !== undefined) {
-    throw new ConfigError("--workers: one seed runs on one thread; allowed with --seeds only");
-  }
   const { seed = 1, ops, presets, migrations, out, quiet } = options;
   const progress = createProgress({
     unit: "ops",
