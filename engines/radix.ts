@@ -57,21 +57,38 @@ export function findPlace({ memory, root, levels }: RadixTree, page: number): En
   }
 }
 
-/** Calls `visit` for every present leaf that maps pages in [start, start + pages), in page order. */
+/** Leaves of pages in [start, end), and what to do with them. */
+interface LeafVisit {
+  readonly memory: PhysicalMemory;
+  readonly start: number;
+  readonly end: number;
+  readonly visit: (place: EntryPlace, page: number) => void;
+}
+
+/**
+ * Calls `visit` for every present leaf that maps pages in [start, start + pages), in page order. It may change the
+ * leaf, split it too, but free no table.
+ */
 export function forEachLeaf(
-  tree: RadixTree,
+  { memory, root, levels }: RadixTree,
   start: number,
   pages: number,
   visit: (place: EntryPlace, page: number) => void,
 ): void {
-  let page = start;
-  const end = start + pages;
-  while (page < end) {
-    const place = findPlace(tree, page);
-    const span = 512 ** (place.level - 1);
-    const first = page - (page % span);
-    if ((tree.memory.readLow(place.table, place.index) & linkFlags) !== 0) visit(place, first);
-    page = first + span;
+  visitBelow({ memory, start, end: start + pages, visit }, root, levels, 0);
+}
+
+/** The leaves below `table`, whose first entry is for page `first`. */
+function visitBelow(leaves: LeafVisit, table: Pfn, level: number, first: number): void {
+  const { memory, start, end, visit } = leaves;
+  const span = 512 ** (level - 1);
+  const last = Math.min(511, Math.floor((end - 1 - first) / span));
+  for (let index = Math.max(0, Math.floor((start - first) / span)); index <= last; index++) {
+    const low = memory.readLow(table, index);
+    if ((low & linkFlags) === 0) continue;
+    const page = first + index * span;
+    if (level === 1 || ((low & PS) !== 0 && level <= 3)) visit({ table, index, level }, page);
+    else visitBelow(leaves, frameOf(low, memory.readHigh(table, index)) as Pfn, level - 1, page);
   }
 }
 

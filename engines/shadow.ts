@@ -92,7 +92,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
     vcpu.ledger.emulatedPteWrites += 1;
     for (const table of tables.tablesOf(gfn)) {
       if (store.kind === "entry") tables.mirror(table, store.index);
-      else for (let index = 0; index < 512; index++) tables.mirror(table, index);
+      else tables.mirrorAll(table);
     }
   }
 
@@ -203,7 +203,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
       memory.reclaim(gfn);
       // What was a table reads as zeros now.
       for (const table of tables.tablesOf(gfn)) {
-        for (let index = 0; index < 512; index++) tables.mirror(table, index);
+        tables.mirrorAll(table);
         tables.flushNeeded = true;
       }
     }

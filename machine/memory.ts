@@ -24,7 +24,7 @@ export interface FrameContents {
 export const vacated = -1;
 
 /** int32 words per 4 KiB frame, and log2 of it: `slot << 10` is the arena index of a frame's first word. */
-const wordsPerFrame = 1024;
+export const wordsPerFrame = 1024;
 export const slotShift = 10;
 
 export interface MemorySize {
@@ -154,6 +154,11 @@ export class PhysicalMemory {
 
   hasBytes(pfn: Pfn): boolean {
     return this.slotOf[pfn] !== 0;
+  }
+
+  /** Where the frame's words begin in the arena; 0, where zeros are, if it has none. */
+  wordsOf(pfn: Pfn): number {
+    return this.slotOf[pfn]! << slotShift;
   }
 
   readLow(pfn: Pfn, index: number): number {

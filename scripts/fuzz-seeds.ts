@@ -2,12 +2,9 @@
  * A long run of the fuzzer on the terminal: each seed's line as it ends, failures with their traces, totals.
  */
 import { writeFileSync } from "node:fs";
-import type { EngineName } from "../engines/index.ts";
-import { Prng } from "../guest/prng.ts";
 import type { FuzzFailure } from "../bench/fuzz/hunt.ts";
-import { runSeeds } from "../bench/fuzz/run-seeds.ts";
+import { drawSeeds, runSeeds, type SeedsOptions } from "../bench/fuzz/run-seeds.ts";
 import { migratedOps, type SeedReport } from "../bench/fuzz/seed-run.ts";
-import { seedMax } from "./commands/options.ts";
 import { createProgress } from "./progress.ts";
 
 export interface LongRun {
@@ -16,12 +13,12 @@ export interface LongRun {
   readonly count: number;
   /** Of the guests that stay, for each seed. */
   readonly ops: number;
-  readonly engines: readonly EngineName[];
+  readonly engines: SeedsOptions["engines"];
   readonly presets: readonly string[];
   readonly workers: number;
   readonly quiet: boolean;
   /** Where the trace of a seed's failure goes; both parts of a seed may fail. */
-  fileOf(seed: number, part: "" | "-migrated"): string;
+  readonly fileOf: (seed: number, part: "" | "-migrated") => string;
 }
 
 /** Runs them all; resolves to the number of failures. */
@@ -86,12 +83,4 @@ function seedLine({ seed, stayed, moved }: SeedReport): string {
   ];
   const isGood = stayed.failure === null && (moved?.failure ?? null) === null;
   return `${parts.join("; ")}: ${isGood ? "ok" : "FAILED"}`;
-}
-
-/** As many different seeds as asked for. */
-function drawSeeds(from: number, count: number): number[] {
-  const prng = new Prng(from);
-  const seeds = new Set<number>();
-  while (seeds.size < count) seeds.add(prng.below(seedMax));
-  return [...seeds];
 }

@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { execute } from "./program.ts";
 import { runCommand } from "./run-command.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "shadewalk-fuzz-"));
@@ -54,9 +55,8 @@ const mistakes: [string, string[], number, string[]][] = [
 
 // Seen running for its whole time, or for ever, the option ignored.
 test.each(mistakes)("refused in one line: %s", async (_, options, code, words) => {
-  const { status, stdout, stderr } = await runCommand(["fuzz", ...options, "--ops", "300"]);
-  expect(status).toBe(code);
-  expect(stdout).toBe("");
-  expect(stderr.trim().split("\n")).toHaveLength(1);
-  for (const word of words) expect(stderr).toContain(word);
+  const failure = await execute(["fuzz", ...options, "--ops", "300"]);
+  expect(failure?.text).toMatch(/^shadewalk: [^\n]+$/);
+  for (const word of words) expect(failure?.text).toContain(word);
+  expect(failure?.exitCode).toBe(code);
 });

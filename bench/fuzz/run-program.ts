@@ -19,9 +19,9 @@ import {
 } from "../../workloads/trace/ops.ts";
 import { replayDecoded } from "../../workloads/trace/replay.ts";
 import { TraceError } from "../../workloads/trace/trace-error.ts";
+import { digestMemory } from "../oracle/memory-digest.ts";
 import { attachOracle } from "../oracle/oracle.ts";
 import type { Snapshot } from "../snapshot.ts";
-import { digestMemory } from "./memory-digest.ts";
 import { programHardware } from "./program-hardware.ts";
 import type { Program } from "./program.ts";
 

@@ -2,6 +2,7 @@
  * A long run: many seeds on worker threads. A seed that fails stops, the others go on.
  */
 import { Piscina } from "piscina";
+import { Prng } from "../../guest/prng.ts";
 import { codeUrl } from "../code-url.ts";
 import { errorLine } from "../config-error.ts";
 import type { FuzzProgress } from "./hunt.ts";
@@ -12,10 +13,21 @@ export interface SeedsOptions extends Omit<SeedOptions, "seed"> {
   readonly seeds: readonly number[];
   readonly workers: number;
   /** What was done since the last call, over all threads. */
-  onProgress(more: FuzzProgress): void;
-  onSeed(report: SeedReport): void;
+  readonly onProgress: (more: FuzzProgress) => void;
+  readonly onSeed: (report: SeedReport) => void;
   /** The thread itself failed: one line. */
-  onDied(seed: number, message: string): void;
+  readonly onDied: (seed: number, message: string) => void;
+}
+
+/** Seeds fit an int32, which the generator mixes. */
+const seedMax = 2 ** 31 - 1;
+
+/** As many different seeds as asked for. */
+export function drawSeeds(from: number, count: number): number[] {
+  const prng = new Prng(from);
+  const seeds = new Set<number>();
+  while (seeds.size < count) seeds.add(prng.below(seedMax));
+  return [...seeds];
 }
 
 const seedWorker = new URL("./seed-worker.ts", import.meta.url);

@@ -13,7 +13,7 @@
  */
 import type { Gfn, Pfn } from "../../machine/address.ts";
 import { A, D } from "../../machine/entry.ts";
-import type { FrameContents, PhysicalMemory } from "../../machine/memory.ts";
+import { type FrameContents, type PhysicalMemory, wordsPerFrame } from "../../machine/memory.ts";
 import type { Placement } from "../../machine/placement.ts";
 import { FrameClaims } from "./frame-claims.ts";
 
@@ -198,12 +198,23 @@ export class HostFrames {
 
   /** Does the frame hold the page's bytes, A and D bits aside? Those, a hypervisor may set in one of two copies. */
   private holdsEntries(gfn: number, pfn: Pfn): boolean {
-    if (!this.hasBytes(gfn) && !this.memory.hasBytes(pfn)) return true;
-    for (let index = 0; index < 512; index++) {
-      const { low, high } = this.entry(gfn, index);
-      if (((low ^ this.memory.readLow(pfn, index)) & ~(A | D)) !== 0) return false;
-      if (high !== this.memory.readHigh(pfn, index)) return false;
+    const { words } = this.memory;
+    const here = this.memory.wordsOf(pfn);
+    const held = this.held(gfn);
+    if (held.words === words && held.first === here) return true;
+    for (let i = 0; i < wordsPerFrame; i += 2) {
+      if (((words[here + i]! ^ held.words[held.first + i]!) & ~(A | D)) !== 0) return false;
+      if (words[here + i + 1] !== held.words[held.first + i + 1]) return false;
     }
     return true;
+  }
+
+  /** The page's words, in memory or kept here, and where they begin. */
+  private held(gfn: number): { readonly words: Int32Array; readonly first: number } {
+    const pfn = (this.pfnOf[gfn] ?? -1) as Pfn;
+    const { words } = this.memory;
+    if (pfn >= 0) return { words, first: this.memory.wordsOf(pfn) };
+    // Slot 0 is zeros.
+    return { words: this.away.get(gfn)?.words ?? words, first: 0 };
   }
 }

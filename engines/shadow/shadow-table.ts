@@ -2,6 +2,7 @@
  * One shadow table, the key that finds it, and what all of them are made with.
  */
 import { entriesPerTable, type Gfn, type Pfn } from "../../machine/address.ts";
+import { P } from "../../machine/entry.ts";
 import type { Ledger } from "../../machine/counters.ts";
 import type { PhysicalMemory } from "../../machine/memory.ts";
 import type { HostMemory } from "../host-memory.ts";
@@ -42,4 +43,37 @@ export function createTable(
   const pfn = bytes.allocateTable();
   const frames = new Int32Array(entriesPerTable).fill(-1);
   return { id: pfn - bytes.guestFrames, ...of, pfn, parents: new Set(), frames };
+}
+
+/** Do links lead from one of these roots to one of the tables? `byId` has every table at its number. */
+export function isReachable(
+  tables: readonly ShadowTable[],
+  byId: readonly (ShadowTable | undefined)[],
+  roots: ReadonlySet<Pfn>,
+): boolean {
+  const seen = new Set<ShadowTable>();
+  const pending = [...tables];
+  for (let table = pending.pop(); table !== undefined; table = pending.pop()) {
+    if (roots.has(table.pfn)) return true;
+    if (seen.has(table)) continue;
+    seen.add(table);
+    for (const parent of table.parents) {
+      const above = byId[Math.floor(parent / 512)];
+      if (above !== undefined) pending.push(above);
+    }
+  }
+  return false;
+}
+
+/** Entries that are present in the guest's table or in the shadow. Most tables are nearly empty. */
+export function presentIn({ memory, bytes }: ShadowParts, { gfn, pfn }: ShadowTable): number[] {
+  // A first read brings a page back that was swapped out.
+  memory.read(gfn, 0);
+  const guest = memory.pfnOf(gfn);
+  const indexes: number[] = [];
+  for (let index = 0; index < entriesPerTable; index++) {
+    const low = guest === -1 ? 0 : bytes.readLow(guest, index);
+    if (((low | bytes.readLow(pfn, index)) & P) !== 0) indexes.push(index);
+  }
+  return indexes;
 }

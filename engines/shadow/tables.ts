@@ -13,7 +13,14 @@ import { A, D, frameOf, highHalf, lowHalf, NX_HIGH, P, PS, U, W } from "../../ma
 import type { FrameRange } from "../dirty/frame-ranges.ts";
 import { hasReserved } from "../guest-walk.ts";
 import { FrameMap } from "./frame-map.ts";
-import { createTable, keyOf, type ShadowParts, type ShadowTable } from "./shadow-table.ts";
+import {
+  createTable,
+  isReachable,
+  keyOf,
+  presentIn,
+  type ShadowParts,
+  type ShadowTable,
+} from "./shadow-table.ts";
 
 const none: readonly ShadowTable[] = [];
 
@@ -47,8 +54,13 @@ export class ShadowTables {
     const table = this.create(gfn, level, false);
     this.byGfn.set(gfn, [...this.tablesOf(gfn), table]);
     this.writeProtect(gfn);
-    for (let index = 0; index < 512; index++) this.mirror(table, index);
+    this.mirrorAll(table);
     return table;
+  }
+
+  /** Makes every entry say what the guest's says now. */
+  mirrorAll(table: ShadowTable): void {
+    for (const index of presentIn(this.parts, table)) this.mirror(table, index);
   }
 
   /** Makes entry `index` say what the guest's says now. Entries with A=0 wait for the hidden fault. */
@@ -99,18 +111,7 @@ export class ShadowTables {
 
   /** Can silicon reach a shadow of `gfn` from one of these roots? */
   isReachable(gfn: Gfn, roots: ReadonlySet<Pfn>): boolean {
-    const seen = new Set<ShadowTable>();
-    const pending = [...this.tablesOf(gfn)];
-    for (let table = pending.pop(); table !== undefined; table = pending.pop()) {
-      if (roots.has(table.pfn)) return true;
-      if (seen.has(table)) continue;
-      seen.add(table);
-      for (const parent of table.parents) {
-        const above = this.byId[Math.floor(parent / 512)];
-        if (above !== undefined) pending.push(above);
-      }
-    }
-    return false;
+    return isReachable(this.tablesOf(gfn), this.byId, roots);
   }
 
   /** `gfn` is no table any more: its shadows go, and it may be written again. */

@@ -2,7 +2,7 @@
  * What a guest's memory holds, as one number: guests that did the same must agree in it.
  */
 import { A, D } from "../../machine/entry.ts";
-import type { HostFrames } from "../oracle/host-frames.ts";
+import type { HostFrames } from "./host-frames.ts";
 
 /** FNV-1a's prime, a word at a time. */
 const prime = 0x0100_0193;
