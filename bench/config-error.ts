@@ -5,7 +5,10 @@
  * `scripts/shadewalk.ts` catches it, prints it and exits with code 2.
  */
 import { OutsideMemory } from "../machine/outside-memory.ts";
+import { oneLine, quote } from "../workloads/trace/quote.ts";
 import { TraceError } from "../workloads/trace/trace-error.ts";
+
+export { quote };
 
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
@@ -49,11 +52,6 @@ export function unknownText(name: string, allowed: readonly string[]): string {
   return `unknown.${hint} Allowed: ${allowed.join(", ")}`;
 }
 
-/** A value as a person typed it, so that an empty word or a space can be seen. */
-export function quote(value: unknown): string {
-  return typeof value === "string" ? JSON.stringify(value) : String(value);
-}
-
 /** The allowed name that a typing slip most likely meant, if one is near enough. */
 function nearest(name: string, allowed: readonly string[]): string | undefined {
   const limit = Math.max(1, Math.floor(name.length / 3));
@@ -86,7 +84,7 @@ function editDistance(from: string, to: string): number {
 /** An error as one line, for a reader who did not cause it. */
 export function errorLine(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  return (memoryLine(error) ?? message).replaceAll(/\s+/g, " ").trim();
+  return oneLine(memoryLine(error) ?? message);
 }
 
 /** What to say of an error that memory is the reason of, and what to do; null for every other error. */

@@ -4,7 +4,7 @@
  * A source is a formula over published rows (see `cost-formula.ts`), and then the number must follow from it;
  * or `assumed` or `measured`, and then a reason must stand beside it.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { basename, extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
@@ -13,6 +13,7 @@ import { evaluate, type PublishedRow, readPublishedRows } from "./cost-formula.t
 import { type CostModel, events, exitPrices, sections, walkPrices } from "./cost.ts";
 import type { CostChooser } from "./price-rows.ts";
 import { exitCauses } from "./result.ts";
+import { readTextFile } from "./text-file.ts";
 import { type FieldPath, parseYamlFile } from "./yaml-file.ts";
 
 /** Shipped cost files by processor generation, oldest first. */
@@ -49,7 +50,7 @@ export function costText(nameOrPath: string): { readonly name: string; readonly 
   const isPreset = (costPresets as readonly string[]).includes(nameOrPath);
   const name = isPreset ? presetPath(nameOrPath) : nameOrPath;
   if (!existsSync(name)) throw unknownName("cost file", nameOrPath, costPresets);
-  return { name, text: readFileSync(name, "utf8") };
+  return { name, text: readTextFile("cost file", name) };
 }
 
 export function presetPath(name: string): string {

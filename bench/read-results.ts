@@ -23,6 +23,7 @@ import {
   type ResultRows,
   type WalkRow,
 } from "./result.ts";
+import { unreadable } from "./text-file.ts";
 
 /** Both tables of a results folder. Throws a `ConfigError` if they do not belong together. */
 export async function readResults(folder: string): Promise<ResultRows> {
@@ -157,7 +158,7 @@ async function readRows<R extends PointRow | WalkRow>(
     if (error instanceof Error && "code" in error && String(error.code).startsWith("CSV_")) {
       throw new ConfigError(`${path}: ${error.message}`);
     }
-    throw error;
+    throw unreadable("points", path, error);
   }
   if (rows.length === 0) throw new ConfigError(`${path}:1: no lines of results`);
   return rows;

@@ -1,11 +1,12 @@
 /**
  * Finds and reads sweep files: those shipped in `bench/sweeps/` go by their name, others by their path.
  */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { basename, join, relative } from "node:path";
-import { ConfigError, unknownText } from "./config-error.ts";
+import { ConfigError, quote, unknownText } from "./config-error.ts";
 import { parseSweep, type Sweep, type SweepOptions } from "./sweep.ts";
 import type { Catalogue } from "./sweep-schema.ts";
+import { readTextFile } from "./text-file.ts";
 
 const folder = join(import.meta.dirname, "sweeps");
 const extension = ".yaml";
@@ -35,10 +36,10 @@ export function readSweep(
   const isName = known.includes(nameOrPath);
   if (!isName && !existsSync(nameOrPath)) {
     const allowed = `${unknownText(nameOrPath, known)}, or the path of a ${extension} file`;
-    throw new ConfigError(`sweep ${JSON.stringify(nameOrPath)}: ${allowed}`);
+    throw new ConfigError(`sweep ${quote(nameOrPath)}: ${allowed}`);
   }
   const path = isName ? join(folder, nameOrPath + extension) : nameOrPath;
-  const text = readFileSync(path, "utf8");
+  const text = readTextFile("sweep", path);
   const shown = isName ? relative(process.cwd(), path) : path;
   return { name: nameOrPath, path, sweep: parseSweep(text, shown, catalogue, options) };
 }

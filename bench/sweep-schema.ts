@@ -3,7 +3,7 @@
  */
 import { z } from "zod";
 import type { Preset } from "../machine/presets.ts";
-import { unknownText } from "./config-error.ts";
+import { quote, unknownText } from "./config-error.ts";
 import { levelPairNames } from "./levels.ts";
 import { machineSchema } from "./machines.ts";
 import type { ParamSource } from "./params.ts";
@@ -71,19 +71,31 @@ export const sweepSchema = z.strictObject({
 export type SweepFile = z.infer<typeof sweepSchema>;
 export type SweepEntry = SweepFile["workloads"][number];
 
-/** Complains about the first name that does not exist. */
-export function checkNames(
-  yaml: YamlFile<SweepFile>,
+/**
+ * For a file that lacks fields: complains about a name in the others that does not exist. So a slip of the pen is
+ * named before what was never written.
+ */
+export function checkNamesPresent(
+  { value, complain }: YamlFile<unknown>,
   catalogue: Catalogue,
-  presetNames: readonly string[],
 ): void {
-  const { engines, presets, workloads, exclude } = yaml.value;
+  const present = sweepSchema.partial().loose().safeParse(value);
+  if (!present.success) return;
+  const { engines = [], presets = [], workloads = [], exclude = [], machines = {} } = present.data;
+  const named = { title: "", seeds: [], backing: [], levels: [], engines, presets, workloads };
+  checkNames({ value: { ...named, exclude, machines }, complain }, catalogue);
+}
+
+/** Complains about the first name that does not exist. */
+export function checkNames(yaml: YamlFile<SweepFile>, catalogue: Catalogue): void {
+  const { engines, presets, workloads, exclude, machines } = yaml.value;
+  const presetNames = [...Object.keys(catalogue.presets), ...Object.keys(machines)];
   const engineNames = Object.keys(catalogue.engines);
   const workloadNames = Object.keys(catalogue.workloads);
   const entryEngines = [...engineNames, others];
   const check = (path: FieldPath, name: string | undefined, allowed: readonly string[]) => {
     if (name === undefined || allowed.includes(name)) return;
-    throw yaml.complain(path, `${JSON.stringify(name)}: ${unknownText(name, allowed)}`);
+    throw yaml.complain(path, `${quote(name)}: ${unknownText(name, allowed)}`);
   };
   const checkAll = (path: FieldPath, list: readonly string[], allowed: readonly string[]) => {
     for (const [index, name] of list.entries()) check([...path, index], name, allowed);

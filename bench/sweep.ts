@@ -5,7 +5,7 @@
  * point's id is its place in that fixed order, so it does not depend on filters, workers or timing.
  */
 import type { Preset } from "../machine/presets.ts";
-import { unknownText } from "./config-error.ts";
+import { quote, unknownText } from "./config-error.ts";
 import { levelsOf } from "./levels.ts";
 import { changedPreset } from "./machines.ts";
 import { fullParams, paramProblem, type ParamValues, sizeProblem } from "./params.ts";
@@ -13,6 +13,7 @@ import type { PointKey } from "./result.ts";
 import {
   type Catalogue,
   checkNames,
+  checkNamesPresent,
   plainEntries,
   type SweepEntry,
   type SweepFile,
@@ -47,7 +48,10 @@ export function parseSweep(
   catalogue: Catalogue,
   options: SweepOptions = {},
 ): Sweep {
-  return sweepOf(parseYamlFile(text, file, sweepSchema), catalogue, options);
+  const yaml = parseYamlFile(text, file, sweepSchema, (present) =>
+    checkNamesPresent(present, catalogue),
+  );
+  return sweepOf(yaml, catalogue, options);
 }
 
 /** The points of a file whose shape is checked already; it may say more than a sweep does. */
@@ -58,7 +62,7 @@ export function sweepOf(
 ): Sweep {
   const { title, exclude } = yaml.value;
   const machines = machinesOf(yaml, catalogue);
-  checkNames(yaml, catalogue, Object.keys(machines));
+  checkNames(yaml, catalogue);
   if (
     replaced !== undefined &&
     !yaml.value.workloads.some((entry) => isRepeated(yaml.value, entry))
@@ -165,7 +169,7 @@ function machinesOf(yaml: YamlFile<SweepFile>, { presets }: Catalogue): Sweep["m
     const base = presets[change.like];
     if (base === undefined) {
       const problem = unknownText(change.like, Object.keys(presets));
-      throw yaml.complain([...path, "like"], `${JSON.stringify(change.like)}: ${problem}`);
+      throw yaml.complain([...path, "like"], `${quote(change.like)}: ${problem}`);
     }
     machines[name] = { preset: changedPreset(base, name, change), like: change.like };
   }

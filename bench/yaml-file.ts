@@ -6,7 +6,9 @@
  */
 import { isMap, isNode, isScalar, LineCounter, parseDocument, type Document } from "yaml";
 import { z } from "zod";
-import { ConfigError, quote } from "./config-error.ts";
+import { bare, oneLine, quote } from "../workloads/trace/quote.ts";
+import { ConfigError } from "./config-error.ts";
+import { schemaWords } from "./schema-words.ts";
 
 /** Where a value stands in a file: keys and list indices from the root. */
 export type FieldPath = readonly PropertyKey[];
@@ -18,36 +20,53 @@ export interface YamlFile<T> {
   complain(path: FieldPath, problem: string): ConfigError;
 }
 
-export function parseYamlFile<T>(text: string, file: string, schema: z.ZodType<T>): YamlFile<T> {
+/**
+ * `checkPresent` may complain about what stands in a file before the file is blamed for what does not: it is called
+ * when fields are missing and nothing else is wrong.
+ */
+export function parseYamlFile<T>(
+  text: string,
+  file: string,
+  schema: z.ZodType<T>,
+  checkPresent: (present: YamlFile<unknown>) => void = () => undefined,
+): YamlFile<T> {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const [broken] = document.errors;
   if (broken !== undefined) {
     const { line } = lines.linePos(broken.pos[0]);
-    throw new ConfigError(`${file}:${line}: not YAML: ${oneLine(broken.message)}`);
+    throw new ConfigError(`${file}:${line}: not YAML: ${yamlWords(broken.message)}`);
   }
   const complain = (path: FieldPath, problem: string) => {
     const { line } = lines.linePos(offsetOf(document, path));
     const field = path.length === 0 ? "" : `${fieldName(path)}: `;
-    return new ConfigError(`${file}:${line}: ${field}${oneLine(problem)}`);
+    return new ConfigError(`${file}:${line}: ${field}${problem}`);
   };
 
   const raw: unknown = document.toJS();
-  const parsed = schema.safeParse(raw);
+  const parsed = schema.safeParse(raw, { error: schemaWords });
   if (parsed.success) return { value: parsed.data, complain };
-  const [issue] = parsed.error.issues;
+  const { issues } = parsed.error;
+  const wrong = issues.find(({ path }) => valueAt(raw, path) !== undefined);
+  if (wrong === undefined) checkPresent({ value: raw, complain });
+  const issue = wrong ?? issues[0];
   if (issue === undefined) throw new ConfigError(`${file}: not as its schema wants it`);
   if (issue.code === "unrecognized_keys") {
     const [key = ""] = issue.keys;
     throw complain([...issue.path, key], `unknown field. ${allowedKeys(schema, issue.path)}`);
   }
-  throw complain(issue.path, `${valueText(raw, issue.path)}${issue.message}`);
+  throw complain(issue.path, `${valueText(valueAt(raw, issue.path))}${issue.message}`);
+}
+
+/** The parser's complaint; what it quotes of the file is cut. */
+function yamlWords(message: string): string {
+  return oneLine(message.replace(/(?<=: ).*/s, (quoted) => bare(quoted)));
 }
 
 /** `workloads[2].params.pages`, as a person would write it. */
 function fieldName(path: FieldPath): string {
   return path
-    .map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`))
+    .map((key) => (typeof key === "number" ? `[${key}]` : `.${bare(String(key))}`))
     .join("")
     .replace(/^\./, "");
 }
@@ -68,12 +87,16 @@ function offsetOf(document: Document, path: FieldPath): number {
   return path.length === 0 ? 0 : offsetOf(document, path.slice(0, -1));
 }
 
-function valueText(raw: unknown, path: FieldPath): string {
+function valueAt(raw: unknown, path: FieldPath): unknown {
   let value = raw;
   for (const key of path) {
-    if (typeof value !== "object" || value === null) return "";
+    if (typeof value !== "object" || value === null) return undefined;
     value = Reflect.get(value, key);
   }
+  return value;
+}
+
+function valueText(value: unknown): string {
   if (value === undefined) return "missing: ";
   return typeof value === "object" && value !== null ? "" : `${quote(value)}: `;
 }
@@ -106,8 +129,4 @@ function fieldOf(schema: unknown, key: string): unknown {
 function elementOf(schema: unknown): unknown {
   const inner = unwrapped(schema);
   return inner instanceof z.ZodArray ? inner.element : undefined;
-}
-
-function oneLine(text: string): string {
-  return text.replaceAll(/\s+/g, " ").trim();
 }

@@ -3,6 +3,7 @@
  */
 import { CommanderError } from "@commander-js/extra-typings";
 import { EnvironmentError, Interrupted, isUserMistake, memoryLine } from "../bench/config-error.ts";
+import { bare, oneLine } from "../workloads/trace/quote.ts";
 
 export interface ErrorReport {
   readonly text: string;
@@ -15,7 +16,9 @@ export function errorReport(error: unknown): ErrorReport {
     // Printed help is its own message: `shadewalk` alone, or `shadewalk help`.
     if (error.code === "commander.help")
       return { text: "shadewalk: no command given, see --help", exitCode: 2 };
-    return { text: line(message.replace(/^error: /, "")), exitCode: 2 };
+    // Commander quotes what it was given, however long.
+    const given = message.replace(/(?<=').*(?=')/s, (value) => bare(value));
+    return { text: line(given.replace(/^error: /, "")), exitCode: 2 };
   }
   if (isUserMistake(error)) return { text: line(message), exitCode: 2 };
   if (error instanceof Interrupted) return { text: line(message), exitCode: 130 };
@@ -28,7 +31,6 @@ export function errorReport(error: unknown): ErrorReport {
   return { text: `shadewalk: ${stack ?? message}`, exitCode: 1 };
 }
 
-/** Blanks stay as they are: a quoted line of a trace must be found in its file. */
 function line(message: string): string {
-  return `shadewalk: ${message.replaceAll(/\s*[\r\n]\s*/g, " ").trim()}`;
+  return `shadewalk: ${oneLine(message)}`;
 }

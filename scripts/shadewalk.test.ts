@@ -97,7 +97,7 @@ const mistakes: [string, string[], number, string[]][] = [
     ["nan.yaml:", "NaN", "number of cycles"],
   ],
   ["an unknown cost file", ["price", "x.csv", "--cost", "zen3"], 2, ['"zen3"', "zen2"]],
-  ["points that do not exist", ["price", join(folder, "no.csv"), "--cost", "zen2"], 1, ["no.csv"]],
+  ["points that do not exist", ["price", join(folder, "no.csv"), "--cost", "zen2"], 2, ["no.csv"]],
   [
     "points that are none",
     ["price", file("p.csv", "a,b\n1,2\n"), "--cost", "zen2"],
@@ -108,7 +108,7 @@ const mistakes: [string, string[], number, string[]][] = [
     "a trace that does not exist",
     ["run", "-t", join(folder, "no.trace")],
     2,
-    ["no.trace", "ENOENT"],
+    ["no.trace", "no such file"],
   ],
   ["a trace of no format", ["run", "-t", file("x.trace", "hello\n")], 2, ["x.trace: line 1"]],
   ["a malformed line", ["run", "-t", file("m.trace", `${trace}r 10zz\n`)], 2, ["line 4", '"10zz"']],

@@ -4,13 +4,15 @@
  *
  * Engines without a dirty log are refused before the first run: pre-copy under them would lose every write.
  */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { basename, join, relative } from "node:path";
 import { z } from "zod";
-import { ConfigError, unknownText } from "../config-error.ts";
+import { ConfigError, quote, unknownText } from "../config-error.ts";
 import type { Catalogue } from "../sweep-schema.ts";
-import { sweepSchema } from "../sweep-schema.ts";
+import { checkNamesPresent, sweepSchema } from "../sweep-schema.ts";
+import { schemaWords } from "../schema-words.ts";
 import { type Sweep, sweepOf } from "../sweep.ts";
+import { readTextFile } from "../text-file.ts";
 import { type FieldPath, parseYamlFile, type YamlFile } from "../yaml-file.ts";
 import { engineProblem } from "./engines.ts";
 import type { MigrationKey } from "../result.ts";
@@ -37,7 +39,9 @@ export function parseMigrationSweep(
   file: string,
   catalogue: Catalogue,
 ): Omit<MigrationSweep, "name" | "path"> {
-  const yaml = parseYamlFile(text, file, schema);
+  const yaml = parseYamlFile(text, file, schema, (present) =>
+    checkNamesPresent(present, catalogue),
+  );
   const sweep = sweepOf(yaml, catalogue);
   const settings = yaml.value.migrations.flatMap((given, index) =>
     gridSettings(given, ["migrations", index], yaml),
@@ -64,7 +68,7 @@ function gridSettings(given: Grid, path: FieldPath, yaml: YamlFile<unknown>): Mi
     rows = rows.flatMap((row) => list.map((value) => ({ ...row, [name]: value })));
   }
   return rows.map((row) => {
-    const parsed = settingsSchema.safeParse(row);
+    const parsed = settingsSchema.safeParse(row, { error: schemaWords });
     if (parsed.success) return fullSettings(parsed.data);
     const [issue] = parsed.error.issues;
     throw yaml.complain([...path, ...(issue?.path ?? [])], issue?.message ?? "not a setting");
@@ -88,10 +92,10 @@ export function readMigrationSweep(nameOrPath: string, catalogue: Catalogue): Mi
   const isName = known.includes(nameOrPath);
   if (!isName && !existsSync(nameOrPath)) {
     const allowed = `${unknownText(nameOrPath, known)}, or the path of a ${extension} file`;
-    throw new ConfigError(`sweep ${JSON.stringify(nameOrPath)}: ${allowed}`);
+    throw new ConfigError(`sweep ${quote(nameOrPath)}: ${allowed}`);
   }
   const path = isName ? join(folder, nameOrPath + extension) : nameOrPath;
   const shown = isName ? relative(process.cwd(), path) : path;
-  const sweep = parseMigrationSweep(readFileSync(path, "utf8"), shown, catalogue);
+  const sweep = parseMigrationSweep(readTextFile("sweep", path), shown, catalogue);
   return { name: nameOrPath, path, ...sweep };
 }

@@ -4,7 +4,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { ConfigError } from "../config-error.ts";
+import { ConfigError, quote } from "../config-error.ts";
 import { comparedAs } from "./counter-map.ts";
 
 /** What one trace is expected to count under one kernel and mode. */
@@ -30,11 +30,13 @@ const header = "trace,kernel,mode,phase,counter,value";
 /** Every folder below `root` (itself included) that holds ground truth, in name order. */
 export function groundTruthFolders(root: string): string[] {
   if (!existsSync(root) || !statSync(root).isDirectory()) {
-    throw new ConfigError(`--dir "${root}": not a folder`);
+    throw new ConfigError(`--dir ${quote(root)}: not a folder`);
   }
   const found = search(root);
   if (found.length === 0) {
-    throw new ConfigError(`--dir "${root}": holds no ${expectedName}, nor does a folder in it`);
+    throw new ConfigError(
+      `--dir ${quote(root)}: holds no ${expectedName}, nor does a folder in it`,
+    );
   }
   return found;
 }
@@ -55,7 +57,9 @@ export function readExpectations(folder: string): Expectation[] {
   const file = join(folder, expectedName);
   const lines = decompress(file).split("\n");
   if (lines[0]?.trim() !== header) {
-    throw new ConfigError(`${file}, line 1: "${lines[0]}" is not the header; allowed: ${header}`);
+    throw new ConfigError(
+      `${file}, line 1: ${quote(lines[0])} is not the header; allowed: ${header}`,
+    );
   }
   const groups = new Map<string, { expectation: Expectation; sums: Map<string, ExpectedRow> }>();
   for (const [i, line] of lines.entries()) {
@@ -87,7 +91,9 @@ function fields(line: string, place: string): Fields {
   const value = Number(text);
   const complete = trace && kernel && mode && phase && counter && text && rest.length === 0;
   if (!complete || !Number.isInteger(value)) {
-    throw new ConfigError(`${place}: "${line.trim()}"; allowed: ${header}, value a whole number`);
+    throw new ConfigError(
+      `${place}: ${quote(line.trim())}; allowed: ${header}, value a whole number`,
+    );
   }
   return [trace, kernel, mode, phase, counter, value];
 }

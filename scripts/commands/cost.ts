@@ -1,11 +1,12 @@
 /** `shadewalk cost`: a cost file from a user's own machine, or a result in the shape of its tool. */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { Command, Option } from "@commander-js/extra-typings";
 import { ConfigError } from "../../bench/config-error.ts";
 import { costPresets, defaultCostPreset } from "../../bench/cost-file.ts";
 import { importPerf } from "../../bench/perf-import.ts";
 import type { TextFile } from "../../bench/perf-table.ts";
 import { readPoints } from "../../bench/read-results.ts";
+import { readTextFile } from "../../bench/text-file.ts";
 import { perfShape } from "../../report/perf-shape.ts";
 import { wholeNumber } from "./options.ts";
 
@@ -72,6 +73,5 @@ function write(out: string | undefined, text: string): void {
 }
 
 function textFile(option: string, name: string): TextFile {
-  if (!existsSync(name)) throw new ConfigError(`${option} ${name}: no such file`);
-  return { name, text: readFileSync(name, "utf8") };
+  return { name, text: readTextFile(option, name) };
 }

@@ -1,7 +1,7 @@
 /** `shadewalk lab`: exercises with hidden answers, and marks for a file of answers. */
-import { readFile } from "node:fs/promises";
 import { Command } from "@commander-js/extra-typings";
 import { grade, makeSheet } from "../../bench/lab/sheet.ts";
+import { readTextFile } from "../../bench/text-file.ts";
 import { refuseGiven } from "./given.ts";
 import { seedMax, wholeNumber } from "./options.ts";
 
@@ -26,11 +26,11 @@ Examples:
   npx shadewalk lab --seed 7 --answers
   npx shadewalk lab --seed 7 --grade answers.txt`,
     )
-    .action(async ({ seed, count, answers, grade: file }, command) => {
+    .action(({ seed, count, answers, grade: file }, command) => {
       if (file !== undefined) refuseGiven(command, ["answers"], "is not used with --grade");
       const sheet = makeSheet({ seed, count });
       if (file !== undefined) {
-        const marks = grade(sheet, await readFile(file, "utf8"), file);
+        const marks = grade(sheet, readTextFile("--grade", file), file);
         for (const { number, given, isRight } of marks) {
           const verdict = given === null ? "not answered" : isRight ? "right" : `wrong: ${given}`;
           console.log(`${number}: ${verdict}`);

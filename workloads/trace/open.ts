@@ -9,6 +9,7 @@ import { type Duplex, pipeline, Readable } from "node:stream";
 import { constants, createGunzip, createZstdDecompress } from "node:zlib";
 import { foreignTrace } from "./foreign.ts";
 import { isLackeyLine } from "./lackey-lines.ts";
+import { refusalText } from "./refusal.ts";
 import { TraceError } from "./trace-error.ts";
 import { decodeXz } from "./xz.ts";
 
@@ -78,7 +79,7 @@ async function* raw(file: string): Pieces {
   try {
     for await (const piece of stream) yield piece as Uint8Array;
   } catch (error) {
-    const value = error instanceof Error ? error.message : String(error);
+    const value = refusalText(error) ?? String(error);
     throw new TraceError({ file, line: 0, field: "open", value, allowed: "a readable file or -" });
   }
 }

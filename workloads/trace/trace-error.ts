@@ -3,6 +3,7 @@
  *
  * The message is one line, ready for a person: `f.trace.gz: line 12: GVA "10zz", allowed: hexadecimal`.
  */
+import { quote } from "./quote.ts";
 
 export interface TraceErrorParts {
   /** File as the user named it; `-` is standard input. */
@@ -26,19 +27,11 @@ export class TraceError extends Error {
 
   constructor({ file, line, field, value, allowed }: TraceErrorParts) {
     const where = line === 0 ? file : `${file}: line ${line}`;
-    super(`${where}: ${field} ${printable(value)}, allowed: ${allowed}`);
+    super(`${where}: ${field} ${quote(value)}, allowed: ${allowed}`);
     this.file = file;
     this.line = line;
     this.field = field;
     this.value = value;
     this.allowed = allowed;
   }
-}
-
-const valueLengthMax = 60;
-
-/** Quoted on one line, whatever bytes a damaged file has; cut where nobody would read on. */
-function printable(value: string): string {
-  const cut = value.length > valueLengthMax ? `${value.slice(0, valueLengthMax)}...` : value;
-  return JSON.stringify(cut);
 }
