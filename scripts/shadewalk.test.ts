@@ -38,7 +38,7 @@ const mistakes: [string, string[], number, string[]][] = [
   ["levels that do not exist", ["walk", "0", "--levels", "3-on-4"], 2, ["Allowed: 4-on-4"]],
   ["a size that is none", ["dirty-log", "-b", "3k"], 2, ['-b "3k"', "10M or 3G"]],
   ["uneven memslots", ["dirty-log", "-b", "8k", "-x", "3"], 2, ["-x 3", "2 pages evenly"]],
-  ["a ring without room", ["dirty-log", "--ring", "10"], 2, ['--ring "10"', "from 640"]],
+  ["a ring without room", ["dirty-log", "--ring", "10"], 2, ['--ring "10"', "from 1024"]],
   ["an address that is none", ["walk", "0xzz"], 2, ['GVA "0xzz"', "hexadecimal"]],
   ["no canonical address", ["walk", "0xfff800000000000"], 2, ["GVA", "0xffff800000000000 to 0x"]],
   ["an address without 0x", ["walk", "4194304"], 2, ["0x4194304", "0x400000 for decimal"]],

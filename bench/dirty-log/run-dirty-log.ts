@@ -65,10 +65,12 @@ export function runDirtyLog(settings: DirtyLogSettings, run: DirtyLogRun): Dirty
     phases.push({ name, iteration, pagesReported, ledger, cyclesTotal });
   };
   const slotFrames = layout.pages / settings.slots;
-  const eachSlot = (kind: "dirty-log-on" | "dirty-log-clear") => {
+  const eachSlot = (kind: "dirty-log-on" | "dirty-log-clear", chunk = slotFrames) => {
     for (let slot = 0; slot < settings.slots; slot++) {
-      const start = (layout.first + slot * slotFrames) as Gfn;
-      hypervisor.host({ kind, start, frames: slotFrames });
+      for (let done = 0; done < slotFrames; done += chunk) {
+        const start = (layout.first + slot * slotFrames + done) as Gfn;
+        hypervisor.host({ kind, start, frames: Math.min(chunk, slotFrames - done) });
+      }
     }
   };
   // All pages are written in order first, so that later rounds find none of them missing.
@@ -78,7 +80,9 @@ export function runDirtyLog(settings: DirtyLogSettings, run: DirtyLogRun): Dirty
     phase("dirty", iteration, () => guest.run(settings));
     phase("get", iteration, () => hypervisor.host({ kind: "dirty-log-get" }).length);
     if (settings.dirtyLog.armedBy !== "get") {
-      phase("clear", iteration, () => eachSlot("dirty-log-clear"));
+      phase("clear", iteration, () =>
+        eachSlot("dirty-log-clear", settings.clearPages ?? slotFrames),
+      );
     }
   }
   phase("disable", null, () => {

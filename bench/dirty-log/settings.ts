@@ -24,6 +24,8 @@ export interface DirtyLogSettings {
   readonly writePercent: number;
   /** Memslots that the memory is divided into; each is logged, read and cleared by itself. */
   readonly slots: number;
+  /** Pages that one clear covers; null: a memslot at once. */
+  readonly clearPages: number | null;
   readonly backing: "4k" | "2m";
   /** Rounds of dirty, get and clear. */
   readonly iterations: number;
@@ -53,6 +55,35 @@ export function pagesOf(option: string, text: string): number {
   if (digits !== "" && Number.isInteger(pages) && pages >= 1 && pages <= pagesMax) return pages;
   throw new ConfigError(
     `${option} ${quote(text)}: must be a size in bytes such as 10M or 3G, a multiple of 4096, up to 64G`,
+  );
+}
+
+/** Entries of a dirty ring: KVM takes powers of two only, with room beside its reserve of 64 and a PML buffer. */
+const ringEntriesMin = 1024;
+const ringEntriesMax = 65_536;
+
+/** A ring's size, `4096` or `4K`; 0 is no ring, so null. */
+export function ringEntriesOf(option: string, text: string): number | null {
+  const [, digits = "", unit = ""] = /^([0-9]+)(K?)$/i.exec(text) ?? [];
+  const entries =
+    digits === "" ? Number.NaN : Number(digits) * (unitBytes[unit.toUpperCase()] ?? 1);
+  if (entries === 0) return null;
+  const isInRange = entries >= ringEntriesMin && entries <= ringEntriesMax;
+  if (isInRange && Number.isInteger(Math.log2(entries))) return entries;
+  throw new ConfigError(
+    `${option} ${quote(text)}: must be a power of two from ${ringEntriesMin} to ${ringEntriesMax}, or 0 for the bitmap`,
+  );
+}
+
+/** KVM clears whole words of its bitmap. */
+const clearPagesStep = 64;
+
+/** What one clear covers, `1M` or `3G`, in pages. */
+export function clearPagesOf(option: string, text: string): number {
+  const pages = pagesOf(option, text);
+  if (pages % clearPagesStep === 0) return pages;
+  throw new ConfigError(
+    `${option} ${quote(text)}: must be a multiple of 256K, which KVM clears at once`,
   );
 }
 

@@ -21,6 +21,7 @@ export function testSettings(
     order: "sequential",
     writePercent: 100,
     slots: 1,
+    clearPages: null,
     backing: "4k",
     iterations: 2,
     disabling: "stopped",

@@ -51,6 +51,15 @@ export function oneOf<const T extends string>(
   };
 }
 
+/** Yes or no, in the ways that the kernel reads a switch: Y, N, 1 and 0, and the whole words; capital or not. */
+export function yesOrNo(option: string): (text: string) => boolean {
+  return (text) => {
+    if (/^(?:y|yes|1)$/i.test(text)) return true;
+    if (/^(?:n|no|0)$/i.test(text)) return false;
+    throw new ConfigError(`${option} ${quote(text)}: must be y or n`);
+  };
+}
+
 /** Seeds fit an int32, which the generator mixes. */
 export const seedMax = 2 ** 31 - 1;
 
