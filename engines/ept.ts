@@ -97,11 +97,12 @@ export function createNested(
     const isMapped = (bytes.readLow(place.table, place.index) & allRights) !== 0;
     if (isWrite) tracker.wrote(gfn, vcpu);
     if (!isMapped) map(gfn, isWrite, vcpu);
-    else if (place.level === 2 && tracker.needsSmall(gfn)) {
+    else if (isWrite) {
       // The log protects a large leaf as a whole: its first write makes small ones of it.
-      tables.splitHuge({ start: gfn, frames: 1 });
-      allowWrite(gfn, findPlace(tree, gfn));
-    } else allowWrite(gfn, place);
+      const isLarge = place.level === 2 && tracker.needsSmall(gfn);
+      if (isLarge) tables.splitHuge({ start: gfn, frames: 1 });
+      allowWrite(gfn, isLarge ? findPlace(tree, gfn) : place);
+    }
     vcpu.ledger.faultsFixed += 1;
   }
 

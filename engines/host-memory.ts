@@ -103,6 +103,7 @@ export function createHostMemory(machine: Machine): HostMemory {
     const pfn = isLost ? memory.allocateSpare() : placement(gfn);
     table.map(gfn, pfn, "read-write");
     swap.came(gfn, 1);
+    // It may be mapped, shared or merged before the guest uses it.
     if (isLost) machine.hostObserver?.moved(gfn, pfn);
     return pfn;
   }

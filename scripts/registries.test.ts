@@ -27,6 +27,8 @@ const repository = join(import.meta.dirname, "..");
 const copy = mkdtempSync(join(tmpdir(), "shadewalk-copy-"));
 afterAll(() => rmSync(copy, { recursive: true }));
 
+const page = readFileSync(join(repository, "docs/add-a-scheme.md"), "utf8");
+
 const registries = {
   engines: { path: "engines/index.ts", names: engineNames },
   workloads: { path: "workloads/index.ts", names: describeWorkloads().map(([name]) => name) },
@@ -46,7 +48,7 @@ const additions: readonly Addition[] = [
     registry: registries.engines.path,
     file: "engines/ept-around.ts",
     // The page that teaches it is followed to the letter.
-    source: firstBlock(readFileSync(join(repository, "docs/add-a-scheme.md"), "utf8"), "ts"),
+    source: firstBlock(page, "ts"),
     importLine: 'import { eptAround } from "./ept-around.ts";',
     entryLine: '  "ept-around": eptAround,',
   },
@@ -85,6 +87,15 @@ export const fakeChart: Chart = { spec: (setting) => slowdown.spec(setting) };
   },
 ];
 
+/** The commands of a section of the page. */
+function commandsOf(section: string): string[][] {
+  const [, text = ""] =
+    new RegExp(`^## \\d+\\. ${section.replace("?", "\\?")}\n(.*?)(?=^## )`, "ms").exec(page) ?? [];
+  const commands = Array.from(text.matchAll(/^npx shadewalk (.*)$/gm), ([, words = ""]) => words);
+  expect(commands).toHaveLength(2);
+  return commands.map((words) => words.split(" "));
+}
+
 /** The first fenced block of a language. */
 function firstBlock(markdown: string, language: string): string {
   const [, code] = new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, "ms").exec(markdown) ?? [];
@@ -100,53 +111,68 @@ function withAddition(text: string, { importLine, entryLine }: Addition): string
   return withEntry.replace(/^import /m, `${importLine}\nimport `);
 }
 
-test("an engine, a workload and a chart are one file and one registry line each", async () => {
-  const rooms = ["machine", "guest", "engines", "workloads", "bench", "report", "scripts"];
-  for (const name of [...rooms, "package.json", "tsconfig.json"]) {
-    cpSync(join(repository, name), join(copy, name), { recursive: true });
-  }
-  symlinkSync(join(repository, "node_modules"), join(copy, "node_modules"));
-  for (const addition of additions) {
-    const registry = join(copy, addition.registry);
-    writeFileSync(registry, withAddition(readFileSync(registry, "utf8"), addition));
-    writeFileSync(join(copy, addition.file), addition.source);
-  }
+// A compiler, a sweep with charts and a fuzzer, on whatever processors are left.
+const patience = { timeout: 300_000 };
 
-  const compiler = join(repository, "node_modules/typescript/bin/tsc");
-  const types = spawnSync(process.execPath, [compiler, "--noEmit"], {
-    cwd: copy,
-    encoding: "utf8",
-  });
-  const complaints = types.stdout
-    .split("\n")
-    .filter((line) => /fake-|ept-around|index\.ts/.test(line));
-  expect(complaints).toEqual([]);
-
-  const { stdout } = await runCommand(["list"], { root: copy });
-  for (const name of ["ept-around", "fake-workload", "fake-chart"]) expect(stdout).toContain(name);
-
-  const sweep = join(copy, "sweep.yaml");
-  writeFileSync(
-    sweep,
-    "title: t\nengines: [native, ept]\npresets: [textbook]\nseeds: [1]\nworkloads:\n" +
-      "  - { workload: fake-workload, engines: [native, ept, ept-around] }\n",
-  );
-  const out = join(copy, "out");
-  const bench = await runCommand(["bench", sweep, "--out", out, "--quiet"], { root: copy });
-  expect(bench.stderr).toBe("");
-  expect(bench.stdout).toContain("fake-workload");
-  expect(readFileSync(join(out, "points.csv"), "utf8")).toContain("ept-around,fake-workload");
-  expect(readFileSync(join(out, "charts/fake-chart.vl.json"), "utf8")).toContain("ept-around");
-
-  // The default sweep takes what the registries gain, without a word about it.
-  const { points } = await defaultPoints();
-  const ran = new Set(points.map(({ engine, workload }) => `${engine} ${workload}`));
-  for (const engine of [...registries.engines.names, "ept-around"]) {
-    for (const workload of [...registries.workloads.names, "fake-workload"]) {
-      expect(ran).toContain(`${engine} ${workload}`);
+test(
+  "an engine, a workload and a chart are one file and one registry line each",
+  patience,
+  async () => {
+    const rooms = ["machine", "guest", "engines", "workloads", "bench", "report", "scripts"];
+    for (const name of [...rooms, "package.json", "tsconfig.json"]) {
+      cpSync(join(repository, name), join(copy, name), { recursive: true });
     }
-  }
-});
+    symlinkSync(join(repository, "node_modules"), join(copy, "node_modules"));
+    for (const addition of additions) {
+      const registry = join(copy, addition.registry);
+      writeFileSync(registry, withAddition(readFileSync(registry, "utf8"), addition));
+      writeFileSync(join(copy, addition.file), addition.source);
+    }
+
+    const compiler = join(repository, "node_modules/typescript/bin/tsc");
+    const types = spawnSync(process.execPath, [compiler, "--noEmit"], {
+      cwd: copy,
+      encoding: "utf8",
+    });
+    const complaints = types.stdout
+      .split("\n")
+      .filter((line) => /fake-|ept-around|index\.ts/.test(line));
+    expect(complaints).toEqual([]);
+
+    const { stdout } = await runCommand(["list"], { root: copy });
+    for (const name of ["ept-around", "fake-workload", "fake-chart"])
+      expect(stdout).toContain(name);
+
+    // Seen failing: the fuzzer, for an engine whose neighbours got write access to frames that others use.
+    for (const command of commandsOf("Is it right?")) {
+      const checked = await runCommand(command, { root: copy, cwd: copy });
+      expect(checked).toMatchObject({ status: 0 });
+      expect(checked.stdout).toMatch(/accesses checked|checked \d+ accesses/);
+    }
+
+    const sweep = join(copy, "sweep.yaml");
+    writeFileSync(
+      sweep,
+      "title: t\nengines: [native, ept]\npresets: [textbook]\nseeds: [1]\nworkloads:\n" +
+        "  - { workload: fake-workload, engines: [native, ept, ept-around] }\n",
+    );
+    const out = join(copy, "out");
+    const bench = await runCommand(["bench", sweep, "--out", out, "--quiet"], { root: copy });
+    expect(bench.stderr).toBe("");
+    expect(bench.stdout).toContain("fake-workload");
+    expect(readFileSync(join(out, "points.csv"), "utf8")).toContain("ept-around,fake-workload");
+    expect(readFileSync(join(out, "charts/fake-chart.vl.json"), "utf8")).toContain("ept-around");
+
+    // The default sweep takes what the registries gain, without a word about it.
+    const { points } = await defaultPoints();
+    const ran = new Set(points.map(({ engine, workload }) => `${engine} ${workload}`));
+    for (const engine of [...registries.engines.names, "ept-around"]) {
+      for (const workload of [...registries.workloads.names, "fake-workload"]) {
+        expect(ran).toContain(`${engine} ${workload}`);
+      }
+    }
+  },
+);
 
 /** The points of the copy's default sweep. */
 async function defaultPoints() {

@@ -12,15 +12,17 @@ export interface CommandOptions {
   readonly input?: string;
   /** Another copy of the repository. */
   readonly root?: string;
+  /** Where it runs, and leaves what it writes. */
+  readonly cwd?: string;
 }
 
 const repository = join(import.meta.dirname, "..");
 
 export async function runCommand(
   args: readonly string[],
-  { input = "", root = repository }: CommandOptions = {},
+  { input = "", root = repository, cwd = process.cwd() }: CommandOptions = {},
 ): Promise<Finish> {
-  const child = spawn(process.execPath, [join(root, "scripts/shadewalk.ts"), ...args]);
+  const child = spawn(process.execPath, [join(root, "scripts/shadewalk.ts"), ...args], { cwd });
   let stdout = "";
   let stderr = "";
   child.stdout.on("data", (text: Buffer) => (stdout += text.toString()));
