@@ -1,5 +1,15 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
+
+// `node_modules/.bin/vitest` runs on the machine's own Node, and what that cannot do would look like failures of ours.
+const major = Number(process.versions.node.split(".")[0]);
+if (major < 26 && existsSync(join(import.meta.dirname, "node_modules/.bin/node"))) {
+  const advice =
+    "start the tests with npm test or npx vitest, which find the Node that came with the project";
+  process.stderr.write(`vitest: this is Node ${process.versions.node}: ${advice}\n`);
+  process.exit(1);
+}
 
 export default defineConfig({
   test: {
