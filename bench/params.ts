@@ -4,7 +4,9 @@
  * A parameter's default says its kind: a whole number, a fraction, or a word. So no workload repeats that in
  * a schema, and a wrong value is refused before the first run.
  */
+import { bare } from "../workloads/trace/quote.ts";
 import { ConfigError, quote, unknownText } from "./config-error.ts";
+import { paramRange } from "./param-ranges.ts";
 
 export type ParamValues = Readonly<Record<string, number | string>>;
 
@@ -41,7 +43,7 @@ export function paramProblem(
   if (typeof usual === "string") {
     return typeof value === "string" ? undefined : `${value}: must be a word, such as ${usual}`;
   }
-  const [min, max] = rangeOf(name);
+  const { min, max } = paramRange(name, usual);
   const isWhole = Number.isInteger(usual);
   const isGood =
     typeof value === "number" &&
@@ -58,20 +60,6 @@ export function sizeProblem(source: ParamSource, params: ParamValues): string | 
   const frames = source.guestFrames(params);
   if (frames <= guestFramesMax) return undefined;
   return `${frames} frames of guest memory: must be at most ${guestFramesMax} (128 GiB)`;
-}
-
-/** Least values by the end of a parameter's name, where 0 would be nothing to run. */
-const least: readonly (readonly [ending: RegExp, min: number])[] = [
-  // Half of a program's image is code, half data.
-  [/^imagePages$/, 2],
-  [/(?:pages|leaves|processes|turns)$/i, 1],
-  [/fanout$/i, 2],
-];
-
-function rangeOf(name: string): readonly [min: number, max: number] {
-  if (/percent$/i.test(name)) return [0, 100];
-  const [, min = 0] = least.find(([ending]) => ending.test(name)) ?? [];
-  return [min, 1e12];
 }
 
 /** Defaults filled in, keys sorted: the form that results store. */
@@ -94,7 +82,7 @@ export function readParams(source: ParamSource, words: readonly string[]): Param
     }
     const value = typeof source.defaults[name] === "string" ? text : readNumber(text);
     const problem = paramProblem(source, name, value);
-    if (problem !== undefined) throw new ConfigError(`--param ${name}: ${problem}`);
+    if (problem !== undefined) throw new ConfigError(`--param ${bare(name)}: ${problem}`);
     given[name] = value;
   }
   const params = fullParams(source, given);
