@@ -3,7 +3,7 @@
  *
  * Not `mkdir` with `recursive`: where a file system refuses a name for good (below /proc, say), Node tries for ever.
  */
-import { existsSync, mkdirSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { EnvironmentError, errorLine } from "./config-error.ts";
 
@@ -17,6 +17,17 @@ export function makeFolder(path: string): void {
   } catch (error) {
     // Another process may have been faster.
     if (!existsSync(folder)) throw error;
+  }
+}
+
+/** Makes the folder where a file will be written much later; throws at once where it cannot be. */
+export function folderFor(file: string): void {
+  const folder = dirname(file);
+  try {
+    makeFolder(folder);
+    accessSync(folder, constants.W_OK);
+  } catch (error) {
+    throw unwritable(folder, error);
   }
 }
 

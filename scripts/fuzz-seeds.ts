@@ -25,10 +25,11 @@ export interface LongRun {
 export async function runFuzzSeeds(run: LongRun): Promise<number> {
   const { from, count, ops, engines, presets, workers, quiet } = run;
   const opsInAll = count * (ops + migratedOps({ ops, engines }));
+  let opsDone = 0;
   const progress = createProgress({
     unit: "ops",
     count: opsInAll,
-    weight: opsInAll,
+    weightLeft: () => Math.max(0, opsInAll - opsDone),
     speed: "count",
     quiet,
     stream: process.stderr,
@@ -48,8 +49,10 @@ export async function runFuzzSeeds(run: LongRun): Promise<number> {
     engines,
     presets,
     workers,
-    onProgress: (more) =>
-      progress.add({ count: more.ops, weight: more.ops, accesses: more.checked }),
+    onProgress(more) {
+      opsDone += more.ops;
+      progress.add({ count: more.ops, weight: more.ops, accesses: more.checked });
+    },
     onSeed(report) {
       const { seed, stayed, moved } = report;
       total.seeds += 1;

@@ -15,7 +15,7 @@ export interface Progress {
 /** What was finished since the last call. */
 export interface Done {
   readonly count: number;
-  /** Share of the work, in the unit of `ProgressOptions.weight`. */
+  /** Share of the work, in the unit of `ProgressOptions.weightLeft`. */
   readonly weight: number;
   /** Accesses simulated. */
   readonly accesses: number;
@@ -25,11 +25,14 @@ export interface ProgressOptions {
   /** What is counted: `points`, `ops`. */
   readonly unit: string;
   readonly count: number;
-  readonly weight: number;
+  /** Work that is left; asked after each `add`. */
+  readonly weightLeft: () => number;
   /** What the speed is told in: simulated accesses, or what is counted. */
   readonly speed: "accesses" | "count";
   readonly quiet: boolean;
-  readonly stream: NodeJS.WriteStream;
+  readonly stream: Pick<NodeJS.WriteStream, "isTTY" | "write">;
+  /** Milliseconds; the host's clock unless a test has its own. */
+  readonly now?: () => number;
 }
 
 /** Milliseconds between two lines. */
@@ -37,8 +40,9 @@ const terminalInterval = 100;
 const logInterval = 5000;
 
 export function createProgress(options: ProgressOptions): Progress {
-  const { unit, count, weight, speed, quiet, stream } = options;
-  const start = performance.now();
+  const { unit, count, weightLeft, speed, quiet, stream } = options;
+  const clock = options.now ?? (() => performance.now());
+  const start = clock();
   const isTerminal = stream.isTTY;
   const clear = isTerminal ? "\r\x1b[K" : "";
   let shown = start;
@@ -53,7 +57,7 @@ export function createProgress(options: ProgressOptions): Progress {
       speed === "count"
         ? `${perSecond(done).toFixed(0)} ${unit}/s`
         : `${(perSecond(accesses) / 1e6).toFixed(1)} M accesses/s`;
-    const left = weightDone === 0 ? 0 : (seconds * (weight - weightDone)) / weightDone;
+    const left = weightDone === 0 ? 0 : (seconds * weightLeft()) / weightDone;
     const time = isOver ? `${duration(seconds)} in all` : `${duration(left)} left`;
     return `${done}/${count} ${unit}, ${rate}, ${time}`;
   };
@@ -68,7 +72,7 @@ export function createProgress(options: ProgressOptions): Progress {
       done += more.count;
       weightDone += more.weight;
       accesses += more.accesses;
-      const now = performance.now();
+      const now = clock();
       const interval = isTerminal ? terminalInterval : logInterval;
       // The last line is for `finish`.
       if (!quiet && done < count && now - shown >= interval) print(now, false);
@@ -78,7 +82,7 @@ export function createProgress(options: ProgressOptions): Progress {
     },
     finish() {
       if (quiet) return;
-      print(performance.now(), true);
+      print(clock(), true);
       if (isTerminal) stream.write("\n");
     },
   };

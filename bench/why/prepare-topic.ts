@@ -1,7 +1,7 @@
 /**
  * A topic made ready to run, whatever its evidence is: points of a sweep, or migrations.
  */
-import { pointWeight } from "../point.ts";
+import { costOf, type PointCost } from "../remaining-work.ts";
 import type { PointKey, ResultRows } from "../result.ts";
 import type { MigrationTopic } from "./migration/experiment.ts";
 import { migrationPlanOf, runMigrationTopic } from "./migration/run-migration-topic.ts";
@@ -14,7 +14,7 @@ export interface AnswerOptions {
   readonly workers: number;
   readonly signal: AbortSignal;
   /** One point is done. */
-  readonly onFinished: (key: PointKey, accesses: number) => void;
+  readonly onFinished: (key: PointKey, cost: PointCost) => void;
 }
 
 export interface Answer {
@@ -26,9 +26,7 @@ export interface Answer {
 }
 
 export interface PreparedTopic {
-  readonly points: number;
-  /** Of all points, as `pointWeight` has it. */
-  readonly weight: number;
+  readonly points: readonly PointKey[];
   run(options: AnswerOptions): Promise<Answer>;
 }
 
@@ -48,14 +46,12 @@ export function prepareTopic(
 
 function preparePoints(experiments: Topic["experiments"]): PreparedTopic {
   return {
-    ...sizeOf(planOf(experiments).points),
+    points: planOf(experiments).points,
     async run({ onFinished, ...options }) {
       const why = await runWhy({
         ...options,
         experiments,
-        onFinished({ result: { key, regions } }) {
-          onFinished(key, regions.setup.ledger.accesses + regions.measured.ledger.accesses);
-        },
+        onFinished: ({ result, host }) => onFinished(result.key, costOf(result, host)),
       });
       return { ...why, files: ["points.csv", "walks.csv", "manifest.json"] };
     },
@@ -64,22 +60,15 @@ function preparePoints(experiments: Topic["experiments"]): PreparedTopic {
 
 function prepareMigrations(experiments: MigrationTopic["migrations"]): PreparedTopic {
   return {
-    ...sizeOf(migrationPlanOf(experiments).points),
+    points: migrationPlanOf(experiments).points,
     async run({ onFinished, ...options }) {
       const why = await runMigrationTopic({
         ...options,
         experiments,
-        onFinished: ({ key, accesses }) => onFinished(key, accesses),
+        onFinished: ({ key, accesses }) => onFinished(key, { accesses, milliseconds: null }),
       });
       return { ...why, rows: { points: [], walks: [] } };
     },
-  };
-}
-
-function sizeOf(points: readonly PointKey[]): { readonly points: number; readonly weight: number } {
-  return {
-    points: points.length,
-    weight: points.reduce((sum, key) => sum + pointWeight(key), 0),
   };
 }
 

@@ -5,9 +5,10 @@ import { Command } from "@commander-js/extra-typings";
 import { startHostClock } from "../../bench/host-time.ts";
 import { journalName } from "../../bench/journal.ts";
 import { writingInto } from "../../bench/make-folder.ts";
+import { costOf } from "../../bench/remaining-work.ts";
 import { runSweep } from "../../bench/run-sweep.ts";
+import { pointsProgress } from "../points-progress.ts";
 import { publish } from "../publish.ts";
-import { sweepProgress } from "../sweep-progress.ts";
 import { waiting } from "../waiting.ts";
 import { wholeNumber } from "./options.ts";
 import {
@@ -61,7 +62,7 @@ Examples:
       const abort = new AbortController();
       process.once("SIGINT", () => abort.abort());
 
-      const progress = sweepProgress(points, quiet);
+      const progress = pointsProgress(points, { unit: "points", quiet });
       const run = await runSweep({
         points,
         machines,
@@ -70,7 +71,7 @@ Examples:
         check,
         resume,
         signal: abort.signal,
-        onFinished: (finished) => progress.onFinished(finished),
+        onFinished: ({ result, host }) => progress.onFinished(result.key, costOf(result, host)),
         onFailed: (message) => progress.onFailed(message),
         onWait: waiting,
       });

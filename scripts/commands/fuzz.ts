@@ -2,12 +2,12 @@
 import { randomInt } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { dirname, parse } from "node:path";
+import { parse } from "node:path";
 import { Command } from "@commander-js/extra-typings";
 import { engineNames } from "../../bench/catalogue.ts";
 import { ConfigError } from "../../bench/config-error.ts";
 import { fuzz as runFuzz, type FuzzOptions, fuzzPresets } from "../../bench/fuzz.ts";
-import { prepareOutput } from "../../bench/make-folder.ts";
+import { folderFor } from "../../bench/make-folder.ts";
 import type { FuzzFailure, FuzzProgress, FuzzResult } from "../../bench/fuzz/hunt.ts";
 import {
   fuzzMigrations,
@@ -79,7 +79,7 @@ type Options = ReturnType<ReturnType<typeof createCommand>["opts"]>;
 export const fuzz = () =>
   createCommand().action(async (options) => {
     refuseContradictions(options);
-    prepareOutput(dirname(options.out));
+    folderFor(options.out);
     if (options.seeds === undefined) runOneSeed(options);
     else await runLong(options, options.seeds);
   });
@@ -127,7 +127,7 @@ function runOneSeed(options: Options): void {
   const progress = createProgress({
     unit: "ops",
     count: ops,
-    weight: ops,
+    weightLeft: () => Math.max(0, ops - seen.ops),
     speed: "count",
     quiet,
     stream: process.stderr,

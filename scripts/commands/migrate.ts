@@ -15,13 +15,12 @@ import { fullSettings } from "../../bench/migration/settings-schema.ts";
 import { migrationModes } from "../../bench/migration/settings.ts";
 import { bitsPerSecond, milliseconds } from "../../bench/migration/units.ts";
 import { readParams } from "../../bench/params.ts";
-import { pointWeight } from "../../bench/point.ts";
 import type { MigrationKey } from "../../bench/result.ts";
 import type { SweepMachine } from "../../bench/sweep.ts";
 import { migrationCharts } from "../../report/charts/migration-charts.ts";
 import { migrationText } from "../../report/migration-table.ts";
 import { drawCharts } from "../../report/render.ts";
-import { createProgress } from "../progress.ts";
+import { pointsProgress } from "../points-progress.ts";
 import { waiting } from "../waiting.ts";
 import { otherNames, refuseGiven, type Words } from "./given.ts";
 import { nameList, oneOf, quantity, wholeNumber } from "./options.ts";
@@ -119,22 +118,14 @@ export const migrate = () =>
     const lock = out === undefined ? null : await lockFolder({ folder: out, onWatch: waiting });
     const abort = new AbortController();
     process.once("SIGINT", () => abort.abort());
-    const progress = createProgress({
-      unit: "migrations",
-      count: points.length,
-      weight: points.reduce((sum, key) => sum + pointWeight(key), 0),
-      speed: "accesses",
-      quiet,
-      stream: process.stderr,
-    });
+    const progress = pointsProgress(points, { unit: "migrations", quiet });
     const results = await runMigrations({
       points,
       machines,
       workers,
       check,
       signal: abort.signal,
-      onFinished: ({ key, accesses }) =>
-        progress.add({ count: 1, weight: pointWeight(key), accesses }),
+      onFinished: ({ key, accesses }) => progress.onFinished(key, { accesses, milliseconds: null }),
     });
     progress.finish();
     if (results.length < points.length) throw new Interrupted("migrate: interrupted");

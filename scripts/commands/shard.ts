@@ -2,8 +2,9 @@
 import { availableParallelism } from "node:os";
 import { Command } from "@commander-js/extra-typings";
 import { ConfigError } from "../../bench/config-error.ts";
+import { costOf } from "../../bench/remaining-work.ts";
 import { runShard, shardPoints } from "../../bench/shard.ts";
-import { sweepProgress } from "../sweep-progress.ts";
+import { pointsProgress } from "../points-progress.ts";
 import { waiting } from "../waiting.ts";
 import { shardsMax, wholeNumber } from "./options.ts";
 import {
@@ -50,7 +51,10 @@ Example, two machines with a shared folder:
       const { sweep, points } = chooseSweep(name, options);
       const abort = new AbortController();
       process.once("SIGINT", () => abort.abort());
-      const progress = sweepProgress(shardPoints({ points, index, of }), quiet);
+      const progress = pointsProgress(shardPoints({ points, index, of }), {
+        unit: "points",
+        quiet,
+      });
       const run = await runShard({
         points,
         machines: sweep.sweep.machines,
@@ -60,7 +64,7 @@ Example, two machines with a shared folder:
         workers,
         check,
         signal: abort.signal,
-        onFinished: (finished) => progress.onFinished(finished),
+        onFinished: ({ result, host }) => progress.onFinished(result.key, costOf(result, host)),
         onFailed: (message) => progress.onFailed(message),
         onWait: waiting,
       });

@@ -4,13 +4,12 @@ import { Command } from "@commander-js/extra-typings";
 import { pick } from "../../bench/config-error.ts";
 import { lockFolder } from "../../bench/folder-lock.ts";
 import { writingInto } from "../../bench/make-folder.ts";
-import { pointWeight } from "../../bench/point.ts";
 import { defaultTopic, topicFolder, topics } from "../../bench/why/index.ts";
 import { experimentNames, prepareTopic } from "../../bench/why/prepare-topic.ts";
 import { writeAnswer } from "../../bench/why/write-answer.ts";
 import { answerCharts, answerMarkdown, answerText } from "../../report/answer.ts";
 import { drawCharts } from "../../report/render.ts";
-import { createProgress } from "../progress.ts";
+import { pointsProgress } from "../points-progress.ts";
 import { waiting } from "../waiting.ts";
 import { nameList, oneOf, wholeNumber } from "./options.ts";
 
@@ -57,22 +56,13 @@ Examples:
       const lock = await lockFolder({ folder: out, onWatch: waiting });
       const abort = new AbortController();
       process.once("SIGINT", () => abort.abort());
-      const progress = createProgress({
-        unit: "points",
-        count: prepared.points,
-        weight: prepared.weight,
-        speed: "accesses",
-        quiet,
-        stream: process.stderr,
-      });
+      const progress = pointsProgress(prepared.points, { unit: "points", quiet });
       const { findings, texts, files, pictures } = await writingInto(out, advice, async () => {
         const answer = await prepared.run({
           out,
           workers,
           signal: abort.signal,
-          onFinished(key, accesses) {
-            progress.add({ count: 1, weight: pointWeight(key), accesses });
-          },
+          onFinished: (key, cost) => progress.onFinished(key, cost),
         });
         progress.finish();
         const markdown = answerMarkdown(chosen.title, answer.findings);
