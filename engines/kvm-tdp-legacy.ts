@@ -65,8 +65,10 @@ function createKvmTdpLegacy(machine: Machine): Hypervisor {
       vm.guest.balance();
       if (exit.reason !== "ept-violation") return "resume";
       vm.guest.check(exit.gfn, exit.vpn);
+      vm.isAnswering = true;
       if (exit.access === "write") vm.guest.touchForWrite(exit.gfn);
       if (!fixQuickly(vm, root!, exit)) map(vm, root!, exit.gfn);
+      vm.isAnswering = false;
       return "resume";
     },
 

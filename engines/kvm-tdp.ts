@@ -38,6 +38,8 @@ class NestedTables {
   private readonly log: DirtyLog;
   /** The VM's own counts: gauges and host events. */
   private readonly ledger;
+  /** A fault is being answered by the processor of the vCPU that took it; otherwise a thread of the host acts. */
+  private isAnswering = false;
 
   constructor(machine: Machine) {
     this.machine = machine;
@@ -62,7 +64,11 @@ class NestedTables {
     const { gfn } = exit;
     const isWrite = exit.access === "write";
     this.memory.check(gfn, exit.vpn);
-    if (isWrite) this.memory.touchForWrite(gfn);
+    if (isWrite) {
+      this.isAnswering = true;
+      this.memory.touchForWrite(gfn);
+      this.isAnswering = false;
+    }
     const place = findPlace(this.tree, gfn);
     const low = this.low(place);
     if ((low & P) === 0) {
@@ -194,8 +200,9 @@ class NestedTables {
 
   private flush(): void {
     this.ledger.remoteFlushes += 1;
-    this.ledger.remoteInterrupts += this.machine.vcpus.length;
-    for (const { mmu } of this.machine.vcpus) mmu.flushNested();
+    const { vcpus } = this.machine;
+    this.ledger.remoteInterrupts += this.isAnswering ? vcpus.length - 1 : vcpus.length;
+    for (const { mmu } of vcpus) mmu.flushNested();
   }
 }
 

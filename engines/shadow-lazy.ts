@@ -44,13 +44,16 @@ export function createShadowLazy(policy: ShadowPolicy): EngineFactory {
         vm.states[vcpu.id] = state;
         vcpu.setControls(controlsFor(vm, registers));
         serve(vm, state);
+        vm.isAnswering = true;
         enterGuest(vm, state);
+        vm.isAnswering = false;
       },
 
       exit(exit, vcpu) {
         const state = vm.states[vcpu.id]!;
         serve(vm, state);
         vm.guest.balance();
+        vm.isAnswering = true;
         // Requests of other vCPUs are normally served when this one is scheduled; at the latest now.
         if (state.freeRoots || state.root === null) enterGuest(vm, state);
         if (exit.reason === "cr3-write" && pcidRoots[vcpu.id]!.load(exit.cr3)) {
@@ -58,6 +61,7 @@ export function createShadowLazy(policy: ShadowPolicy): EngineFactory {
         }
         const resolution = answer(vm, state, exit);
         enterGuest(vm, state);
+        vm.isAnswering = false;
         return resolution;
       },
 
@@ -65,7 +69,9 @@ export function createShadowLazy(policy: ShadowPolicy): EngineFactory {
         if (event.kind === "vcpu-run") {
           const state = vm.states[event.vcpu]!;
           serve(vm, state);
+          vm.isAnswering = true;
           enterGuest(vm, state);
+          vm.isAnswering = false;
           // Without VPID the entry flushes, and whatever another vCPU did meanwhile is seen.
           if (!vpid) state.vcpu.mmu.flushLinear();
           return [];

@@ -219,7 +219,10 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
     },
     exit(exit, vcpu) {
       serving = vcpu.ledger;
+      // Who makes room runs beside the guest.
+      isHost = true;
       memory.balance();
+      isHost = false;
       tracker.exited(vcpu);
       const resolution = answer(exit, vcpu);
       tracker.entering(vcpu);

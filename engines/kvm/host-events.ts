@@ -16,12 +16,6 @@ import { type MmuNotifier, neighboursIn } from "../host/notifier.ts";
 import { takeAccessed } from "../radix.ts";
 import { flushRemote, type Vm } from "./vm.ts";
 
-/** The thread that asks runs no vCPU, so it interrupts all of them. */
-function flushFromOutside(vm: Vm): void {
-  flushRemote(vm);
-  vm.ledger.remoteInterrupts += 1;
-}
-
 const sizes = [1, 2, 3] as const;
 
 /** Every frame of the range, once per page of the given level. */
@@ -38,7 +32,7 @@ function dirtyLogOn(vm: Vm, range: FrameRange): void {
       if (protectMappings(vm, gfn, level, "log")) isStale = true;
     }
   }
-  if (isStale) flushFromOutside(vm);
+  if (isStale) flushRemote(vm);
 }
 
 function dirtyLogGet(vm: Vm): readonly Gfn[] {
@@ -46,7 +40,7 @@ function dirtyLogGet(vm: Vm): readonly Gfn[] {
   vm.gauges.dirtyPagesReported += frames.length;
   let isStale = false;
   for (const gfn of frames) if (protectMappings(vm, gfn, 1, "log")) isStale = true;
-  if (isStale) flushFromOutside(vm);
+  if (isStale) flushRemote(vm);
   return frames;
 }
 
@@ -55,7 +49,7 @@ function dirtyLogOff(vm: Vm): void {
   for (const range of vm.dirtyLog.off()) {
     for (const gfn of pagesIn(range, 1)) if (dropCollapsible(vm, gfn)) isStale = true;
   }
-  if (isStale) flushFromOutside(vm);
+  if (isStale) flushRemote(vm);
 }
 
 /** Drops small entries that a large one could replace. */
@@ -84,7 +78,7 @@ function unmap(vm: Vm, range: FrameRange): void {
       isStale = true;
     }
   }
-  if (isStale) flushFromOutside(vm);
+  if (isStale) flushRemote(vm);
 }
 
 /** Every entry that maps the frame, of whatever size. */
