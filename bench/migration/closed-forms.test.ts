@@ -1,0 +1,127 @@
+/**
+ * Migrations of a small guest whose numbers must follow from each other: bytes from pages, times from bytes and
+ * the host's own work, slowdowns from cycles and waits.
+ */
+import { describe, expect, test } from "vitest";
+import { exitCounters, type MigrationResult } from "../result.ts";
+import { migrateSmall, type TestMigration } from "./test-migration.ts";
+
+const pageBytes = 4104;
+const markerBytes = 9;
+/** 40 Gbit/s. */
+const bytesPerMs = 5e6;
+
+const writer = {
+  engine: "ept-wp",
+  workload: "hot-write",
+  params: { pages: 512, hotPercent: 10, accesses: 20_000, logRounds: 4 },
+  settings: { bandwidthBitsPerSecond: 40e9 },
+} as const satisfies TestMigration;
+const slow = { autoConverge: 1, throttlePeriodMs: 0.1, downtimeLimitMs: 0.02 } as const;
+
+const migrations = {
+  precopy: migrateSmall(writer),
+  throttled: migrateSmall({ ...writer, settings: { ...writer.settings, ...slow } }),
+  postcopy: migrateSmall({ ...writer, settings: { ...writer.settings, mode: "postcopy" } }),
+} as const;
+
+const sum = (numbers: readonly number[]) => numbers.reduce((total, n) => total + n, 0);
+
+/** Time of the host's own work in a round, and of its bytes on the wire. */
+function busyMs({ gigahertz }: MigrationResult, round: MigrationResult["rounds"][number]): number {
+  return round.bytes / bytesPerMs + round.trackerCycles / (gigahertz * 1e6);
+}
+
+describe.each(Object.entries(migrations))("%s", (name, result) => {
+  const { outcome, rounds, gigahertz, exits } = result;
+
+  test("each round's bytes are its pages, its markers and nothing else", () => {
+    for (const { phase, bytes, pagesSent, zeroPages } of rounds) {
+      // Post-copy's stop sends the runs that the destination must forget instead.
+      if (phase === "stop-and-copy" && name === "postcopy") expect(bytes % 16).toBe(0);
+      else expect(bytes).toBe((pagesSent - zeroPages) * pageBytes + zeroPages * markerBytes);
+    }
+    for (const total of [
+      "pagesSent",
+      "pagesResent",
+      "zeroPages",
+      "bytes",
+      "trackerCycles",
+    ] as const) {
+      expect(outcome[total], total).toBe(sum(rounds.map((round) => round[total])));
+    }
+    expect(outcome.pagesDirtied).toBe(sum(rounds.map((round) => round.pagesDirtied)));
+    expect(outcome.zeroPages).toBeGreaterThan(0);
+    expect(outcome.pagesResent).toBe(outcome.pagesSent - outcome.framesChecked);
+  });
+
+  test("rounds are numbered, and each lasts as long as its bytes and the work in the log", () => {
+    expect(rounds.map(({ round }) => round)).toEqual(rounds.map((_, i) => i + 1));
+    for (const round of rounds) {
+      if (round.phase === "postcopy") continue;
+      expect(round.endMs - round.startMs).toBeGreaterThanOrEqual(busyMs(result, round) - 1e-9);
+    }
+    const precopy = rounds.filter(({ phase, pagesSent }) => phase === "precopy" && pagesSent > 0);
+    expect(outcome.rounds).toBe(precopy.length);
+    const first = rounds[0]!;
+    expect(outcome.totalMs).toBe(Math.max(...rounds.map(({ endMs }) => endMs)) - first.startMs);
+  });
+
+  test("the stop lasts as long as what is sent in it, and the last reading of the log", () => {
+    const stop = rounds.find(({ phase }) => phase === "stop-and-copy")!;
+    expect(outcome.downtimeMs).toBeCloseTo(busyMs(result, stop), 9);
+  });
+
+  // Planted: a moved guest's slowdown with its down time in it.
+  test("a slowdown is the guest's cycles and waits over its cycles alone, without the stop", () => {
+    const cyclesPerMs = gigahertz * 1e6;
+    expect(outcome.trackerSlowdown).toBeCloseTo(outcome.guestCycles / outcome.unmigratedCycles, 9);
+    const runningMs = (outcome.guestSlowdown * outcome.unmigratedCycles) / cyclesPerMs;
+    const perSecond = (outcome.pagesDirtied * 1000) / runningMs;
+    expect(outcome.dirtyPagesPerSecond / perSecond).toBeCloseTo(1, 9);
+    if (name !== "throttled") {
+      expect(runningMs).toBeCloseTo(outcome.guestCycles / cyclesPerMs + outcome.pullWaitMs, 9);
+    } else {
+      expect(runningMs).toBeGreaterThan((outcome.guestCycles / cyclesPerMs) * 1.02);
+    }
+    expect(outcome.nativeSlowdown).toBeGreaterThanOrEqual(outcome.guestSlowdown);
+  });
+
+  test("the exits are those of the time between start and end: one per page written in a round", () => {
+    const counted = sum(exitCounters.map((counter) => exits[counter]));
+    expect(counted).toBe(exits.exitsEptViolation + exits.exitsCpuid);
+    const waited = name === "postcopy" ? outcome.pagesPulled : 0;
+    expect(exits.exitsEptViolation).toBeGreaterThanOrEqual(outcome.pagesDirtied);
+    expect(exits.exitsEptViolation).toBeLessThanOrEqual(outcome.pagesDirtied + waited + 600);
+  });
+});
+
+test("the rule allows what the link sends within the limit, once its speed is known", () => {
+  const { rounds } = migrations.precopy;
+  const limits = rounds.map(({ allowedBytes }) => allowedBytes);
+  expect(limits.filter((bytes) => bytes !== 0 && bytes !== 0.2 * bytesPerMs)).toEqual([]);
+  const late = { ...writer.settings, bandwidthWindowMs: 0.5 };
+  const measured = migrateSmall({ ...writer, settings: late }).rounds;
+  for (const { phase, startMs, endMs, allowedBytes } of measured) {
+    if (phase !== "precopy" || allowedBytes === 0) continue;
+    expect(endMs - measured[0]!.startMs).toBeGreaterThanOrEqual(0.5);
+    expect(endMs).toBeGreaterThan(startMs);
+  }
+});
+
+test("a migration that starts later leaves that much of the program unmeasured", () => {
+  const half = migrateSmall({ ...writer, settings: { ...writer.settings, startPercent: 50 } });
+  expect(half.rounds[0]!.startMs).toBeGreaterThan(migrations.precopy.rounds[0]!.startMs + 0.1);
+  expect(half.outcome.unmigratedCycles).toBeLessThan(
+    migrations.precopy.outcome.unmigratedCycles * 2,
+  );
+});
+
+test("post-copy after two passes has read the log twice before it moves", () => {
+  for (const passes of [1, 2]) {
+    const settings = { ...writer.settings, mode: "postcopy", postcopyAfterRounds: passes } as const;
+    const { outcome, rounds } = migrateSmall({ ...writer, settings });
+    expect(outcome.verdict).toBe("moved");
+    expect(rounds.filter(({ phase }) => phase === "precopy").length).toBe(passes);
+  }
+});
