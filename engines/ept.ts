@@ -106,8 +106,16 @@ export function createNested(
     vcpu.ledger.faultsFixed += 1;
   }
 
+  const leaves = nestedTables({
+    ...{ tree, memory, dirtyBit, hugeFlags: leafFlags },
+    ledger: () => ledger(),
+  });
   const tables: LoggedTables = {
-    ...nestedTables({ tree, memory, dirtyBit, hugeFlags: leafFlags, ledger: () => ledger() }),
+    ...leaves,
+    collapse(range, how) {
+      // Walk caches may lead to the table that went, and it may serve as another one at once.
+      if (leaves.collapse(range, how)) flush();
+    },
     vcpus,
     flush,
     setPml(buffers) {

@@ -107,18 +107,18 @@ describe("on 2 MiB host pages", () => {
     ["npt-wp", nptWp, { entriesWriteProtected: 512 }, 12, 0],
   ] as const)("%s splits first: one table more, and one fewer when logging ends", (...of) => {
     const [, engine, armed, exits, buffers] = of;
-    const { guest, on, host, tables, pages } = guestOf(engine, "2m");
+    const { on, host, tables, pages } = guestOf(engine, "2m");
     const before = tables();
     expect(on()).toMatchObject({ hugePagesSplit: 1, ...armed });
     expect(tables()).toBe(before + 1 + buffers);
     expect(pages("write", 0, 12)).toMatchObject({ exits, entriesFilled: 0 });
     expect(host("dirty-log-get").dirtyPagesReported).toBe(12);
-    expect(host("dirty-log-off")).toMatchObject({ hugePagesCollapsed: 1 });
-    // The next use of any of the pages maps all of them again, and a table for a second log is there.
-    guest.host({ kind: "evict", start: 0xfff as Gfn, frames: 1 });
+    // Nobody may walk the table that went. Seen failing: the next uses below came from what silicon had cached.
+    expect(host("dirty-log-off")).toMatchObject({ hugePagesCollapsed: 1, remoteInterrupts: 1 });
+    // The next use of any of the pages maps all of them again, and the table for a second log is there.
     expect(pages("write", 0, 64)).toMatchObject({ exits: 1, entriesFilled: 1 });
     expect(on()).toMatchObject({ hugePagesSplit: 1, ...armed });
-    expect(tables()).toBeLessThanOrEqual(before + 2 + buffers);
+    expect(tables()).toBe(before + 1 + buffers);
   });
 
   test("ept-pml-lazy protects the large page as a whole until its first write", () => {

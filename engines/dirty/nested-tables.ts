@@ -13,6 +13,8 @@ import {
   type RadixTree,
   splitLeaf,
 } from "../radix.ts";
+import type { DirtyLogOptions } from "../../machine/dirty-log-options.ts";
+import type { FrameRange } from "./frame-ranges.ts";
 import type { LoggedTables } from "./tracker.ts";
 
 /** Any of these bits makes a nested entry present: read, write, execute; present, write, user. */
@@ -28,7 +30,7 @@ export interface NestedParts {
   readonly ledger: () => Ledger;
 }
 
-/** All of `LoggedTables` that is about entries. */
+/** All of `LoggedTables` that is about entries; `collapse` says whether a table went, so that a flush is due. */
 export function nestedTables({ tree, memory, dirtyBit, hugeFlags, ledger }: NestedParts) {
   const { memory: bytes } = tree;
 
@@ -90,8 +92,9 @@ export function nestedTables({ tree, memory, dirtyBit, hugeFlags, ledger }: Nest
         take(place, dirtyBit);
       });
     },
-    collapse({ start, frames }, how) {
-      if (how === "never") return;
+    collapse({ start, frames }: FrameRange, how: DirtyLogOptions["collapse"]): boolean {
+      let isStale = false;
+      if (how === "never") return isStale;
       for (let gfn = start - (start % 512); gfn < start + frames; gfn += 512) {
         const small = findPlace(tree, gfn);
         if (small.level !== 1 || memory.orderOf(gfn as Gfn) !== 9) continue;
@@ -102,7 +105,9 @@ export function nestedTables({ tree, memory, dirtyBit, hugeFlags, ledger }: Nest
         }
         bytes.freeTable(small.table);
         ledger().hugePagesCollapsed += 1;
+        isStale = true;
       }
+      return isStale;
     },
   } satisfies Partial<LoggedTables>;
 }
