@@ -142,7 +142,8 @@ export class PhysicalMemory {
   /** The slot of `pfn`, given bytes now if it has none. */
   slot(pfn: Pfn): number {
     const slot = this.slotOf[pfn]!;
-    if (slot !== 0) return slot;
+    // Not `!== 0`: a frame that does not exist has no slot at all, and is refused below.
+    if (slot > 0) return slot;
     assert(pfn >= 0 && pfn < this.frames, `memory: frame ${pfn} of ${this.frames} does not exist`);
     const fresh = this.use.slotsUsed;
     assert(fresh < this.pfnOfSlot.length, () => `memory: all ${this.pfnOfSlot.length} slots used`);
