@@ -137,7 +137,10 @@ function startFrom(
   });
   guest.balloon = balloon;
   const act = () => {
-    if (isMeasured) scenario?.act(hosted(guests));
+    if (!isMeasured) return;
+    // What the program did before comes before what the host does.
+    vcpu.drain();
+    scenario?.act(hosted(guests));
   };
   workload.run(paced(system, settings.every, act), params, new Prng(key.seed));
   vcpu.drain();
