@@ -1,10 +1,22 @@
 /** Rows from counts: their order, their prices, and what each slowdown is relative to. */
 import { expect, test } from "vitest";
+import { assert } from "../machine/assert.ts";
 import { fixedCost, presetCosts, readCost } from "./cost-file.ts";
 import { events, price, sections, totalCycles } from "./cost.ts";
 import { madeUpResult } from "./made-up-results.ts";
 import { reprice, resultRows } from "./price-rows.ts";
-import { createLedger, cycleCategories, exitCauses } from "./result.ts";
+import {
+  type CounterName,
+  createLedger,
+  type CycleCategory,
+  cycleCategories,
+  exitCauses,
+} from "./result.ts";
+
+interface Priced {
+  readonly counters: readonly CounterName[];
+  readonly category: CycleCategory;
+}
 
 const costFor = presetCosts();
 
@@ -38,10 +50,11 @@ test("a slowdown is relative to bare metal's same region, to six digits", () => 
     [setup, nativeSetup],
     [measured, nativeMeasured],
   ] as const) {
-    const exact = row!.cyclesTotal / baseline!.cyclesTotal;
-    expect(row!.slowdown).toBe(Number(exact.toPrecision(6)));
-    expect(row!.cyclesTotal).toBe(totalCycles(row!.cycles));
-    expect(row!.cost).toBe("skylake-sp");
+    assert(row !== undefined && baseline !== undefined, "test: a row is missing");
+    const exact = row.cyclesTotal / baseline.cyclesTotal;
+    expect(row.slowdown).toBe(Number(exact.toPrecision(6)));
+    expect(row.cyclesTotal).toBe(totalCycles(row.cycles));
+    expect(row.cost).toBe("skylake-sp");
   }
 });
 
@@ -62,8 +75,8 @@ test("the baseline is that of the same host if there is one, otherwise any of th
     madeUpResult({ id: 10, workload: "gups" }, 8),
   ];
   const rows = resultRows(results, costFor).points.filter(({ region }) => region === "measured");
-  const total = (id: number) => rows.find(({ key }) => key.id === id)!.cyclesTotal;
-  const slowdown = (id: number) => rows.find(({ key }) => key.id === id)!.slowdown;
+  const total = (id: number) => rows.find(({ key }) => key.id === id)?.cyclesTotal ?? 0;
+  const slowdown = (id: number) => rows.find(({ key }) => key.id === id)?.slowdown;
   for (const [id, baseline] of [
     [3, 1],
     [4, 2],
@@ -78,8 +91,8 @@ test("rows priced again forget what they cost, and keep what they counted", () =
   const { points } = resultRows([madeUpResult({ engine: "native" })], costFor);
   const dear = reprice(points, fixedCost("p4-vtx"));
   expect(dear.map(({ cost }) => cost)).toEqual(["p4-vtx", "p4-vtx"]);
-  expect(dear[1]!.counters).toEqual(points[1]!.counters);
-  expect(dear[1]!.cyclesTotal).not.toBe(points[1]!.cyclesTotal);
+  expect(dear[1]?.counters).toEqual(points[1]?.counters);
+  expect(dear[1]?.cyclesTotal).not.toBe(points[1]?.cyclesTotal);
   expect(reprice(dear, costFor)).toEqual(points);
 });
 
@@ -96,12 +109,12 @@ test("a preset without a cost file of its own is priced as the default one", () 
 test("each counter adds its price to one cause, and nothing else does", () => {
   const cost = readCost("skylake-sp");
   for (const section of sections) {
-    for (const [name, { counters, category }] of Object.entries(events[section])) {
-      const unit = (cost.events[section] as Readonly<Record<string, number>>)[name]!;
-      for (const counter of counters) {
+    const prices: Readonly<Record<string, number>> = cost.events[section];
+    for (const [name, event] of Object.entries<Priced>(events[section])) {
+      const unit = prices[name] ?? Number.NaN;
+      for (const counter of event.counters) {
         const cycles = price({ ...createLedger(), [counter]: 1000 }, 0, cost);
-        // `accesses` and the like may have several prices, but no other event has this one's counter.
-        expect(cycles[category as keyof typeof cycles], counter).toBe(Math.round(1000 * unit));
+        expect(cycles[event.category], counter).toBe(Math.round(1000 * unit));
         expect(totalCycles(cycles), counter).toBe(Math.round(1000 * unit));
       }
     }

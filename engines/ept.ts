@@ -106,10 +106,8 @@ export function createNested(
     vcpu.ledger.faultsFixed += 1;
   }
 
-  const leaves = nestedTables({
-    ...{ tree, memory, dirtyBit, hugeFlags: leafFlags },
-    ledger: () => ledger(),
-  });
+  const hugeFlags = leafFlags;
+  const leaves = nestedTables({ tree, memory, dirtyBit, hugeFlags, ledger: () => ledger() });
   const tables: LoggedTables = {
     ...leaves,
     collapse(range, how) {

@@ -2,7 +2,7 @@
 import { globSync, readFileSync } from "node:fs";
 import { tidyProblems } from "./tidy-problems.ts";
 
-const paths = globSync("**/*.ts", { exclude: ["node_modules/**", "coverage/**"] })
+const paths = globSync("**/*.ts", { exclude: ["**/node_modules/**", "coverage/**"] })
   .map((path) => path.replaceAll("\\", "/"))
   .toSorted();
 const files = new Map(paths.map((path) => [path, readFileSync(path, "utf8")]));

@@ -132,17 +132,17 @@ test("a host acts before every so many accesses, of whatever kind, and at no oth
       calls.push([name, ...args]);
       return name;
     };
-  const names = [
-    ...["map", "mapAt", "unmap", "protect", "read", "write", "fetch", "compute"],
-    ...["fork", "exec", "exit", "switchTo", "syscall", "host", "measure"],
-  ];
+  const names = (
+    "map mapAt unmap protect read write fetch compute " +
+    "fork exec exit switchTo syscall host measure"
+  ).split(" ");
   const inner = Object.fromEntries(names.map((name) => [name, note(name)]));
   const guest = paced(inner as unknown as Guest, 3, () => calls.push(["act"]));
   const others = names.filter((name) => !/^(?:read|write|fetch)$/.test(name));
   const anyGuest = guest as unknown as Record<string, (...args: unknown[]) => unknown>;
-  for (const name of others) anyGuest[name]!(1);
+  for (const name of others) anyGuest[name]?.(1);
   expect(calls.map(([name]) => name)).toEqual(others);
-  expect([anyGuest["map"]!(1, 2), guest.fork()]).toEqual(["map", "fork"]);
+  expect([anyGuest["map"]?.(1, 2), guest.fork()]).toEqual(["map", "fork"]);
   calls.length = 0;
   guest.read(5 as Vpn, 8);
   guest.write(6 as Vpn, 16);
@@ -151,9 +151,9 @@ test("a host acts before every so many accesses, of whatever kind, and at no oth
   guest.write(9 as Vpn);
   guest.syscall();
   guest.fetch(10 as Vpn);
-  expect(calls.map(([name]) => name)).toEqual([
-    ...["read", "write", "act", "fetch", "read", "write", "syscall", "act", "fetch"],
-  ]);
+  expect(calls.map(([name]) => name)).toEqual(
+    "read write act fetch read write syscall act fetch".split(" "),
+  );
   expect(calls[0]).toEqual(["read", 5, 8]);
   expect(calls[1]).toEqual(["write", 6, 16]);
   expect(calls[3]).toEqual(["fetch", 7, 24]);
