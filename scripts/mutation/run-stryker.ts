@@ -44,14 +44,15 @@ export function isStrykerThere(): boolean {
   return existsSync(program);
 }
 
-/** Room by room, for each has its own tests. */
-export async function runStryker(mutants: readonly Mutant[]): Promise<Outcome[]> {
-  const outcomes: Outcome[] = [];
+/** Room by room, for each has its own tests; what is known of a room is told before the next one begins. */
+export async function runStryker(
+  mutants: readonly Mutant[],
+  onRoom: (outcomes: readonly Outcome[]) => void,
+): Promise<void> {
   for (const room of rooms) {
     const own = mutants.filter(({ file }) => roomOf(file) === room);
-    if (own.length > 0) outcomes.push(...(await runWith(own, room.tests)));
+    if (own.length > 0) onRoom(await runWith(own, room.tests));
   }
-  return outcomes;
 }
 
 async function runWith(mutants: readonly Mutant[], tests: readonly string[]): Promise<Outcome[]> {

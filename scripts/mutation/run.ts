@@ -55,21 +55,34 @@ async function run(
       "Stryker is not there: start this with npm run mutation, which fetches it",
     );
   }
-  const ran = new Map((await runStryker(again)).map((outcome) => [outcome.mutant.id, outcome]));
-  const outcomes = mutants.map(
-    (mutant): Outcome =>
-      ran.get(mutant.id) ?? { mutant, status: before.get(mutant.id) ?? "killed" },
-  );
-  mkdirSync(dirname(lastRun), { recursive: true });
-  writeFileSync(lastRun, JSON.stringify(outcomes.map(({ mutant, status }) => [mutant.id, status])));
   const known = readKnown();
-  for (const { mutant, status } of outcomes.filter(isAlive)) {
-    const reason = known.get(mutant.id)?.reason ?? "not explained yet";
-    console.log(`${status} ${mutant.id} ${mutantLine(mutant)} (${reason})`);
-  }
+  const status = new Map(before);
+  for (const { id } of again) status.delete(id);
+  await runStryker(again, (outcomes) => {
+    for (const outcome of outcomes) {
+      status.set(outcome.mutant.id, outcome.status);
+      if (isAlive(outcome))
+        console.log(survivorLine(outcome, known.get(outcome.mutant.id)?.reason));
+    }
+    writeLast(status);
+  });
+  const outcomes = mutants.map((mutant): Outcome => ({
+    mutant,
+    status: status.get(mutant.id) ?? "uncovered",
+  }));
   const scores = scoreRooms(outcomes, (mutant) => isEquivalent(known, mutant));
   for (const line of scoreLines(scores)) console.log(line);
   process.exitCode = scores.every(({ percent, goalPercent }) => percent >= goalPercent) ? 0 : 1;
+}
+
+function survivorLine({ mutant, status }: Outcome, reason = "not explained yet"): string {
+  return `${status} ${mutant.id} ${mutantLine(mutant)} (${reason})`;
+}
+
+/** After each room, so that a run that is stopped can go on with `--survivors`. */
+function writeLast(status: ReadonlyMap<string, Outcome["status"]>): void {
+  mkdirSync(dirname(lastRun), { recursive: true });
+  writeFileSync(lastRun, JSON.stringify([...status]));
 }
 
 function readLast(): ReadonlyMap<string, Outcome["status"]> {
