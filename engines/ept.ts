@@ -163,7 +163,10 @@ export function createNested(
         splitLeaf(tree, found);
       }
       const place = findPlace(tree, gfn);
-      if (place.level === 1) bytes.write(place.table, place.index, 0, 0);
+      if ((bytes.readLow(place.table, place.index) & allRights) !== 0) {
+        bytes.write(place.table, place.index, 0, 0);
+        ledger().entriesDropped += 1;
+      }
       memory.reclaim(gfn);
     }
     flush();

@@ -284,6 +284,23 @@ describe("the virtual TLB", () => {
 
 describe("nested paging", () => {
   test.each([
+    ["ept", ept],
+    ["npt", npt],
+    ["kvm-tdp", kvmTdp],
+  ] as const)("%s drops a leaf for each mapped frame that the host takes", (_name, engine) => {
+    const { guest, ready, touch } = guestOf(engine);
+    guest.load(ready.root);
+    touch("write", 4);
+    const start = guest.data(2);
+    const gone = guest.cost(() => guest.host({ kind: "reclaim", start, frames: 8 }));
+    expect(gone).toMatchObject({ entriesDropped: 2, remoteInterrupts: 2 });
+    expectCost(
+      guest.cost(() => touch("write", 4)),
+      { exitsEptViolation: 2, hostFaults: 2 },
+    );
+  });
+
+  test.each([
     ["ept", ept, 16],
     ["npt", npt, 16],
     ["kvm-tdp", kvmTdp, 0],

@@ -38,6 +38,8 @@ function createShadowVtlb(machine: Machine): Hypervisor {
   const tlbs = new Map<number, VirtualTlb>();
   const walk = createWalk();
   const walkHost: WalkHost = { guest: memory, marked() {} };
+  /** The vCPU whose exit is being answered; null while the host acts. */
+  let serving: VirtualCpu | null = null;
 
   function tlbOf(vcpu: VirtualCpu): VirtualTlb {
     const known = tlbs.get(vcpu.id);
@@ -59,6 +61,14 @@ function createShadowVtlb(machine: Machine): Hypervisor {
     vcpu.mmu.flushLinear();
   }
 
+  /** Every vCPU forgets everything, interrupted for it unless it is the one that exited. */
+  function emptyAll(): void {
+    for (const vcpu of vcpus) empty(vcpu);
+    const { ledger } = serving ?? vcpus[0]!;
+    ledger.remoteFlushes += vcpus.length - 1;
+    ledger.remoteInterrupts += serving === null ? vcpus.length : vcpus.length - 1;
+  }
+
   /** No reverse map says which entries map a frame, so all of them go, as at a CR3 write. */
   function unmap(start: Gfn, frames: number): void {
     const asked = new Set<number>();
@@ -71,8 +81,8 @@ function createShadowVtlb(machine: Machine): Hypervisor {
         if (!asked.has(pfn)) vcpu.ledger.neighboursUnmapped += 1;
         vcpu.ledger.entriesDropped += 1;
       });
-      empty(vcpu);
     }
+    emptyAll();
   }
 
   function dropRegion({ tree, fragments }: VirtualTlb, region: number): void {
@@ -167,8 +177,12 @@ function createShadowVtlb(machine: Machine): Hypervisor {
     exit(exit, vcpu) {
       memory.balance();
       switch (exit.reason) {
-        case "page-fault":
-          return pageFault(exit, vcpu);
+        case "page-fault": {
+          serving = vcpu;
+          const resolution = pageFault(exit, vcpu);
+          serving = null;
+          return resolution;
+        }
         case "invlpg":
           invlpg(vcpu, exit.vpn);
           return "resume";
@@ -195,7 +209,7 @@ function createShadowVtlb(machine: Machine): Hypervisor {
         for (let gfn = event.start; gfn < event.start + event.frames; gfn = (gfn + 1) as Gfn) {
           memory.reclaim(gfn);
         }
-        for (const vcpu of vcpus) empty(vcpu);
+        emptyAll();
       } else if (isMemoryEvent(event)) {
         memory.answer(event);
       }

@@ -46,22 +46,26 @@ describe.each(names)("under %s", (name) => {
   });
 
   // Planted: batches of 16 or 33, a batch that is a sixteenth of the guest, no batch under a small limit.
-  test.each([
-    [8, 1],
-    [31, 1],
-    [32, 2],
-    [64, 4],
-    [511, 31],
-    [512, 32],
-    [1024, 32],
-  ])("one page too many under a limit of %i takes %i out", (pages, batch) => {
+  test("one page too many takes a sixteenth of the limit out, at least one page and at most 32", () => {
     const { guest, memory, limit, inMemory } = guestOf(name);
-    limit(pages);
-    const back = guest.cost(() => memory.touch(0x300 as Gfn));
-    expect([back.hostMajorFaults, back.hostSwapOuts]).toEqual([1, 0]);
-    expect(guest.cost(() => memory.balance()).hostSwapOuts).toBe(batch);
-    expect(inMemory()).toBe(pages + 1 - batch);
-    expect(guest.cost(() => memory.balance()).hostSwapOuts).toBe(0);
+    for (const [pages, batch] of [
+      [1024, 32],
+      [512, 32],
+      [400, 25],
+      [271, 16],
+      [64, 4],
+      [32, 2],
+      [15, 1],
+      [8, 1],
+    ] as const) {
+      limit(pages);
+      const back = guest.cost(() => memory.touch(0x300 as Gfn));
+      expect([back.hostMajorFaults, back.hostSwapOuts], `limit ${pages}`).toEqual([1, 0]);
+      expect(guest.cost(() => memory.balance()).hostSwapOuts, `limit ${pages}`).toBe(batch);
+      expect(inMemory()).toBe(pages + 1 - batch);
+      expect(guest.cost(() => memory.balance()).hostSwapOuts).toBe(0);
+      guest.host({ kind: "evict", start: 0x300 as Gfn, frames: 1 });
+    }
   });
 
   test("many pages too many go all at once, not a batch of them", () => {
