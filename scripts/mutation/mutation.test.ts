@@ -98,6 +98,13 @@ test("the words of an error are no behaviour, those of anything else are", () =>
   const made = (name: string) => ({ type: "NewExpression", callee: { name } });
   expect(inside(made("ConfigError"), 0)).toBe("a message");
   expect(inside(call("assert"), 1)).toBe("a message");
+  const late = { type: "ArrowFunctionExpression" };
+  const path = {
+    node: late,
+    key: 1,
+    parentPath: { node: call("assert"), key: 0, parentPath: null },
+  };
+  expect(messages.shouldIgnore(path)).toBe("a message");
   expect([inside(call("assert"), 0), inside(call("run"), 0), inside(made("Map"), 0)]).toEqual([
     undefined,
     undefined,

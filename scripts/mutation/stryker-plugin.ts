@@ -31,7 +31,9 @@ interface Place {
 /** The text of an error or an assertion: wrong words fail nobody's experiment. */
 export const messages = {
   shouldIgnore({ node, key, parentPath }: Path): string | undefined {
-    if (!/^(?:StringLiteral|TemplateLiteral)$/.test(node.type)) return undefined;
+    if (!/^(?:StringLiteral|TemplateLiteral|ArrowFunctionExpression)$/.test(node.type)) {
+      return undefined;
+    }
     const parent = parentPath?.node;
     if (parent === undefined) return undefined;
     const isError =
