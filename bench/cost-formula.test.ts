@@ -9,6 +9,7 @@ test("a formula adds, subtracts, multiplies and divides published numbers", () =
   expect(evaluate("10 * AA06-047 - 80", rows)).toBe(1700);
   expect(evaluate("(DM24-079[2] + DM24-079[3]) / 2", rows)).toBe(34);
   expect(evaluate("2 + 3 * 4", rows)).toBe(14);
+  expect(evaluate("  2 -3\n", rows)).toBe(-1);
 });
 
 test("an index picks one of several numbers in a row", () => {

@@ -10,6 +10,7 @@ import { presets } from "../machine/presets.ts";
 import type { EngineFactory } from "./engine.ts";
 import { ept } from "./ept.ts";
 import { kvmTdp } from "./kvm-tdp.ts";
+import { kvmTdpLegacy } from "./kvm-tdp-legacy.ts";
 import { TestGuest, userPage } from "./kvm/test-guest.ts";
 import { npt } from "./npt.ts";
 import { shadowLazy } from "./shadow-lazy.ts";
@@ -70,6 +71,7 @@ describe("privileged instructions", () => {
     ["ept", ept, nested],
     ["npt", npt, nested],
     ["kvm-tdp", kvmTdp, svm],
+    ["kvm-tdp-legacy", kvmTdpLegacy, svm],
   ] as const)("under %s exit as its control fields say", (_name, engine, expected) => {
     const { guest, ready, vcpu } = guestOf(engine);
     guest.load(ready.root);
@@ -218,7 +220,7 @@ describe("trap-on-write shadow paging", () => {
 
 describe("the virtual TLB", () => {
   test("is empty after each CR3 write, and filled by one fault per page", () => {
-    const { guest, ready, touch } = guestOf(shadowVtlb);
+    const { guest, ready, vcpu, touch } = guestOf(shadowVtlb);
     for (let round = 0; round < 2; round++) {
       // The fetch of code is a page too.
       const load = guest.cost(() => guest.load(ready.root));
@@ -236,6 +238,11 @@ describe("the virtual TLB", () => {
         guest.cost(() => touch("write", 16)),
         {},
       );
+    }
+    // Both registers change what a translation means, so they empty it too.
+    for (const register of ["cr0", "cr4"] as const) {
+      expect(guest.exits(() => vcpu.writeRegisters(register, vcpu.registers))).toBe(1);
+      expect(guest.exits(() => touch("write", 16))).toBe(16);
     }
     // The guest's table is an ordinary page: one fault to map it, and stores run.
     expectCost(

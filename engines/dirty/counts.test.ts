@@ -131,6 +131,13 @@ describe("on 2 MiB host pages", () => {
     expect(pages("write", 0, 8)).toMatchObject({ exits: 4, pmlAppends: 4 });
   });
 
+  test("what was not written stays one large page, and is writable as a whole once logging is over", () => {
+    const { on, pages, host } = guestOf(eptPmlLazy, "2m");
+    on();
+    expect(host("dirty-log-off")).toMatchObject({ hugePagesCollapsed: 0, remoteInterrupts: 0 });
+    expect(pages("write", 0, 64)).toMatchObject({ exits: 1, hugePagesSplit: 0, entriesFilled: 0 });
+  });
+
   test("the TDP MMU's gauges follow a split and what is dropped after it", () => {
     const { on, host, pages } = guestOf(kvmTdp, "2m");
     const gauges = { leafEntries4kNow: 512, leafEntries2mNow: 1 };

@@ -4,6 +4,7 @@
 import { describe, expect, test } from "vitest";
 import type { Gfn } from "../../machine/address.ts";
 import { A, P, U, W } from "../../machine/entry.ts";
+import { kvmTdp } from "../kvm-tdp.ts";
 import { kvmTdpLegacy } from "../kvm-tdp-legacy.ts";
 import { shadowLazyKvm612, shadowLazyXen } from "../shadow-lazy.ts";
 import { tableFlags, TestGuest, userPage } from "./test-guest.ts";
@@ -133,6 +134,7 @@ describe("on 2 MiB host pages", () => {
   test.each([
     ["6.12", shadowLazyKvm612],
     ["legacy TDP", kvmTdpLegacy],
+    ["TDP", kvmTdp],
   ] as const)("%s drops a large entry for one frame of it, and counts the other 511", (...of) => {
     const guest = new TestGuest(of[1], { backing: "2m", vcpus: 2 });
     const tables = guest.largeSpace(0);
@@ -143,9 +145,13 @@ describe("on 2 MiB host pages", () => {
     const gone = guest.cost(() => guest.host({ kind: "evict", start: 0x805 as Gfn, frames: 1 }));
     expect(gone).toMatchObject({ neighboursUnmapped: 511, remoteInterrupts: 2 });
     expect(gone.leafEntries2mNow).toBe(large - 1);
-    // The host's page is split now: small entries, by groups of 8, without the frame that is away.
+    expect(gone.entriesDropped).toBe(1);
+    // The host's page is split now: small entries, by groups of 8 where there are groups, without the frame that
+    // is away.
+    const filled = of[0] === "TDP" ? 1 : 5;
     const back = guest.cost(() => guest.write(0));
-    expect(back).toMatchObject({ exits: 1, hostMajorFaults: 0, entriesFilled: 5 });
+    expect(back).toMatchObject({ exits: 1, hostMajorFaults: 0, entriesFilled: filled });
+    expect(back.leafEntries4kNow - gone.leafEntries4kNow).toBe(filled);
     expect(guest.cost(() => guest.write(5))).toMatchObject({ exits: 1, hostMajorFaults: 1 });
   });
 
@@ -160,6 +166,16 @@ describe("on 2 MiB host pages", () => {
     const cost = guest.cost(() => guest.write(0));
     expect(cost).toMatchObject({ entriesFilled: 8, leafEntries2mNow: 0 });
   });
+});
+
+// Planted: a table that goes out of sync because a neighbour of its page was touched.
+test("a neighbour that is a leaf table is filled read-only, and leaves sync at its own store", () => {
+  const { guest, tables } = full(shadowLazyKvm612);
+  guest.set(tables.pt, 3, tables.pt, userPage);
+  const group = guest.cost(() => guest.read(0));
+  expect(group).toMatchObject({ exits: 1, entriesPrefetched: 7, shadowPagesUnsynced: 0 });
+  expect(guest.exits(() => guest.read(3))).toBe(0);
+  expect(guest.cost(() => guest.write(3))).toMatchObject({ exits: 1, shadowPagesUnsynced: 1 });
 });
 
 test("a page without A is filled by its own access only, with A set in the guest's entry", () => {

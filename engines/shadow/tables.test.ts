@@ -1,0 +1,151 @@
+/**
+ * Trap-on-write shadows by their counts: large guest pages, tables that are given up, roots that cannot be.
+ */
+import { describe, expect, test } from "vitest";
+import { NX_HIGH, P, PF_FETCH, PF_PRESENT, PF_USER, PF_WRITE, PS, W } from "../../machine/entry.ts";
+import type { Gfn, Vpn } from "../../machine/address.ts";
+import { OutsideMemory } from "../../machine/outside-memory.ts";
+import { ept } from "../ept.ts";
+import { kvmTdpLegacy } from "../kvm-tdp-legacy.ts";
+import { tableFlags, TestGuest, userPage } from "../kvm/test-guest.ts";
+import { shadowLazy, shadowLazyXen } from "../shadow-lazy.ts";
+import { shadowVtlb } from "../shadow-vtlb.ts";
+import { shadow } from "../shadow.ts";
+
+const touch = (guest: TestGuest, pages: readonly number[]) =>
+  guest.cost(() => pages.forEach((page) => guest.write(page)));
+
+describe("a large guest page", () => {
+  test("on small host pages has a table of pieces, each filled by a fault", () => {
+    const guest = new TestGuest(shadow);
+    const tables = guest.largeSpace(0);
+    const load = guest.cost(() => guest.load(tables.root));
+    // Root, PDPT, PD, the guest's own empty table is not linked; and the table of pieces.
+    expect(load).toMatchObject({ shadowPagesAllocated: 4, exits: 1 });
+    expect(touch(guest, [0, 5, 511])).toMatchObject({
+      exits: 3,
+      hiddenFaults: 3,
+      entriesFilled: 3,
+    });
+    expect(touch(guest, [0, 5, 511])).toMatchObject({ exits: 0 });
+    // A second space with the same page finds the pieces.
+    const other = guest.largeSpace(1);
+    expect(guest.cost(() => guest.load(other.root)).shadowPagesAllocated).toBe(3);
+    expect(touch(guest, [0, 5, 511])).toMatchObject({ exits: 0 });
+    // The entry changes: the pieces are unlinked and silicon forgets them all.
+    const store = guest.cost(() => guest.store(other.pd, 0, 0x800, (userPage & ~W) | PS));
+    expect(store).toMatchObject({ emulatedPteWrites: 1, entriesFilled: 1, entriesDropped: 1 });
+  });
+
+  test("on large host pages is one leaf, until a guest table lies in it", () => {
+    const guest = new TestGuest(shadow, { backing: "2m" });
+    const tables = guest.largeSpace(0);
+    const load = guest.cost(() => guest.load(tables.root));
+    expect(load).toMatchObject({ shadowPagesAllocated: 3, exits: 1 });
+    expect(touch(guest, [0, 5, 511])).toMatchObject({ exits: 0 });
+    // A root inside the page: what mapped it large goes, and comes back in pieces.
+    guest.set(0x900, 0, 0x11, tableFlags);
+    guest.set(0x900, 1, tables.pdpt, tableFlags);
+    expect(guest.cost(() => guest.load(0x900 as Gfn)).entriesDropped).toBeGreaterThan(0);
+    expect(touch(guest, [0])).toMatchObject({ exits: 1, hiddenFaults: 1 });
+    expect(touch(guest, [0])).toMatchObject({ exits: 0 });
+    // The table itself stays read-only, and a store of data to it is emulated while it is a root.
+    expect(touch(guest, [0x100])).toMatchObject({ exits: 1, emulatedStores: 1 });
+    expect(touch(guest, [0x100])).toMatchObject({ exits: 1, emulatedStores: 1 });
+  });
+});
+
+describe("a table that no root reaches any more", () => {
+  // Planted: a frame that stays a table for ever, one that is given up while it is in use.
+  test("is given up at the first store of data, one that a root reaches is not", () => {
+    const guest = new TestGuest(shadow);
+    const [one, two] = [guest.space(0, 4), guest.space(1, 4)];
+    guest.load(one.root);
+    guest.load(two.root);
+    const [vcpu] = guest.machine.vcpus;
+    const data = (table: number) => guest.cost(() => vcpu!.write(table as Vpn));
+    expect(data(one.pt)).toMatchObject({ exits: 1, shadowPagesZapped: 1, emulatedStores: 0 });
+    expect(data(one.pt)).toMatchObject({ exits: 0 });
+    expect(data(two.pt)).toMatchObject({ exits: 1, shadowPagesZapped: 0, emulatedStores: 1 });
+    // A store of an entry is a table's, whoever reaches it; and the table that went is made again.
+    const entry = guest.cost(() => guest.store(one.pd, 9, 0x1f0, tableFlags));
+    expect(entry).toMatchObject({ emulatedPteWrites: 1, shadowPagesZapped: 0 });
+    expect(guest.cost(() => guest.load(one.root))).toMatchObject({ exits: 1 });
+    expect(touch(guest, [0])).toMatchObject({ exits: 1, hiddenFaults: 1, shadowPagesAllocated: 1 });
+    expect(data(one.pt)).toMatchObject({ exits: 1, emulatedStores: 1, shadowPagesZapped: 0 });
+  });
+});
+
+describe("what the guest may not do", () => {
+  test.each([
+    ["shadow", shadow],
+    ["shadow-vtlb", shadowVtlb],
+    ["shadow-lazy", shadowLazy],
+    ["ept", ept],
+    ["kvm-tdp-legacy", kvmTdpLegacy],
+  ] as const)("under %s faults with the error code of its own tables", (_name, engine) => {
+    const guest = new TestGuest(engine);
+    const { root, pt } = guest.space(0, 4);
+    guest.hypervisor.memory.write(pt, 1, (0x801 << 12) | userPage, NX_HIGH);
+    guest.set(pt, 2, 0x802, userPage & ~4);
+    guest.set(pt, 3, 0x803, userPage & ~W);
+    guest.load(root);
+    const [vcpu] = guest.machine.vcpus;
+    const page = (i: number) => (512 ** 3 + i) as Vpn;
+    vcpu!.fetch(page(1));
+    vcpu!.write(page(3));
+    vcpu!.fetch(page(9));
+    vcpu!.drain();
+    vcpu!.setPrivilege("user");
+    vcpu!.read(page(2));
+    vcpu!.write(page(3));
+    vcpu!.fetch(page(1));
+    vcpu!.read(page(9));
+    vcpu!.drain();
+    vcpu!.setPrivilege("supervisor");
+    expect(guest.faults.map(({ error }) => error)).toEqual([
+      PF_PRESENT | PF_FETCH,
+      PF_PRESENT | PF_WRITE,
+      PF_FETCH,
+      PF_PRESENT | PF_USER,
+      PF_PRESENT | PF_USER | PF_WRITE,
+      PF_PRESENT | PF_USER | PF_FETCH,
+      PF_USER,
+    ]);
+  });
+
+  test.each([
+    ["shadow", shadow],
+    ["shadow-vtlb", shadowVtlb],
+    ["shadow-lazy", shadowLazy],
+    ["ept", ept],
+  ] as const)("under %s ends with a word when its tables lead outside memory", (_name, engine) => {
+    const outside = (use: (guest: TestGuest) => void) => () => {
+      const guest = new TestGuest(engine);
+      const tables = guest.space(0, 4);
+      guest.set(tables.pt, 0, 4096, userPage);
+      guest.load(tables.root);
+      use(guest);
+      guest.cost(() => undefined);
+    };
+    expect(outside((guest) => guest.load(4096 as Gfn))).toThrow(OutsideMemory);
+    expect(outside((guest) => guest.read(0))).toThrow(OutsideMemory);
+    expect(outside((guest) => guest.read(1))).not.toThrow();
+  });
+});
+
+test("Xen writes an entry anew that links a shadowed table, not one that maps a large page there", () => {
+  const guest = new TestGuest(shadowLazyXen);
+  const { root, pd } = guest.space(0, 0);
+  // A leaf table at a frame where a 2 MiB page may begin.
+  guest.set(pd, 0, 0x200, tableFlags);
+  guest.set(0x200, 0, guest.data(0), userPage);
+  guest.load(root);
+  guest.write(0);
+  guest.store(pd, 3, 0x200, tableFlags);
+  expect(touch(guest, [3 * 512])).toMatchObject({ exits: 0 });
+  guest.store(pd, 4, 0x200, tableFlags & ~P);
+  guest.store(pd, 5, 0x200, userPage | PS);
+  expect(guest.cost(() => guest.read(5 * 512 + 1))).toMatchObject({ exits: 1, hiddenFaults: 1 });
+  expect(guest.cost(() => guest.read(4 * 512))).toMatchObject({ guestPageFaults: 1 });
+});
