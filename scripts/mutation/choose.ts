@@ -26,6 +26,12 @@ export async function chooseMutants({ count, seed, files, since }: Choice): Prom
   return sample(await findMutants(inRooms), count, seed);
 }
 
+/** Those of these ids that are still there: a changed line has other mutants. */
+export async function findAgain(ids: ReadonlySet<string>): Promise<Mutant[]> {
+  const all = await findMutants(filesOfRooms());
+  return all.filter(({ id }) => ids.has(id));
+}
+
 /** Every file that mutants may be planted in. */
 export function filesOfRooms(): string[] {
   const all = rooms.flatMap(({ files }) => globSync([...files]));

@@ -3,7 +3,6 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
-import type { Mutant } from "./mutants.ts";
 
 const knownSurvivor = z.strictObject({
   file: z.string(),
@@ -22,6 +21,6 @@ export function readKnown(): ReadonlyMap<string, KnownSurvivor> {
   return new Map(list.map((known) => [known.id, known]));
 }
 
-export function isEquivalent(known: ReadonlyMap<string, KnownSurvivor>, { id }: Mutant): boolean {
+export function isEquivalent(known: ReadonlyMap<string, KnownSurvivor>, id: string): boolean {
   return known.get(id)?.equivalent === true;
 }

@@ -58,9 +58,9 @@ test("the changed lines of a diff are the new ones", () => {
 test("a score counts survivors and what nothing covers, and leaves out equal and static mutants", () => {
   const outcomes = (
     ["killed", "killed", "survived", "uncovered", "static", "survived"] as const
-  ).map((status: Status, i): Outcome => ({ mutant: mutant("machine/x.ts", `m${i}`), status }));
-  const elsewhere: Outcome = { mutant: mutant("guest/x.ts", "g"), status: "killed" };
-  const scores = scoreRooms([...outcomes, elsewhere], ({ id }) => id === "m5");
+  ).map((status: Status, i): Outcome => ({ file: "machine/x.ts", id: `m${i}`, status }));
+  const elsewhere: Outcome = { file: "guest/x.ts", id: "g", status: "killed" };
+  const scores = scoreRooms([...outcomes, elsewhere], (id) => id === "m5");
   expect(scores[0]).toMatchObject({
     killed: 2,
     survived: 3,

@@ -7,7 +7,7 @@ import { z } from "zod";
 import { EnvironmentError } from "../../bench/config-error.ts";
 import type { Mutant } from "./mutants.ts";
 import { rooms } from "./rooms.ts";
-import { type Outcome, roomOf, type Status } from "./score.ts";
+import { roomOf, type Status } from "./score.ts";
 import { placeWord } from "./stryker-plugin.ts";
 
 const program = join(import.meta.dirname, "node_modules/@stryker-mutator/core/bin/stryker.js");
@@ -44,10 +44,16 @@ export function isStrykerThere(): boolean {
   return existsSync(program);
 }
 
+/** A mutant and what became of it. */
+export interface Fate {
+  readonly mutant: Mutant;
+  readonly status: Status;
+}
+
 /** Room by room, for each has its own tests; what is known of a room is told before the next one begins. */
 export async function runStryker(
   mutants: readonly Mutant[],
-  onRoom: (outcomes: readonly Outcome[]) => void,
+  onRoom: (fates: readonly Fate[]) => void,
 ): Promise<void> {
   for (const room of rooms) {
     const own = mutants.filter(({ file }) => roomOf(file) === room);
@@ -55,7 +61,7 @@ export async function runStryker(
   }
 }
 
-async function runWith(mutants: readonly Mutant[], tests: readonly string[]): Promise<Outcome[]> {
+async function runWith(mutants: readonly Mutant[], tests: readonly string[]): Promise<Fate[]> {
   const folder = mkdtempSync(join(tmpdir(), "shadewalk-mutation-"));
   try {
     const reportFile = join(folder, "report.json");
@@ -76,7 +82,7 @@ async function runWith(mutants: readonly Mutant[], tests: readonly string[]): Pr
         `Stryker ended with ${status} and without a report: see its lines above`,
       );
     }
-    return outcomesOf(mutants, JSON.parse(readFileSync(reportFile, "utf8")));
+    return fatesOf(mutants, JSON.parse(readFileSync(reportFile, "utf8")));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -137,7 +143,7 @@ function wordOf({ file, mutator, replacement, at: { start, end } }: Mutant): str
   });
 }
 
-function outcomesOf(mutants: readonly Mutant[], json: unknown): Outcome[] {
+function fatesOf(mutants: readonly Mutant[], json: unknown): Fate[] {
   const found = new Map<string, Status>();
   for (const [file, { mutants: reported }] of Object.entries(report.parse(json).files)) {
     for (const {

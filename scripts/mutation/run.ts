@@ -10,7 +10,7 @@ import { Command, InvalidArgumentError } from "@commander-js/extra-typings";
 import { z } from "zod";
 import { ConfigError } from "../../bench/config-error.ts";
 import { errorReport } from "../error-report.ts";
-import { chooseMutants } from "./choose.ts";
+import { chooseMutants, findAgain } from "./choose.ts";
 import { isEquivalent, readKnown } from "./known.ts";
 import { isStrykerThere, runStryker } from "./run-stryker.ts";
 import type { Mutant } from "./mutants.ts";
@@ -24,7 +24,7 @@ const program = new Command("mutation")
   .option("--seed <word>", "which ones", "1")
   .option("--file <glob...>", "all mutants of these files instead")
   .option("--since <commit>", "all mutants on lines that changed since then instead")
-  .option("--survivors", "of the chosen, only those that survived the run before", false)
+  .option("--survivors", "those that survived the last run, again", false)
   .option("--list", "print the chosen mutants and run nothing", false)
   .exitOverride()
   .configureOutput({ outputError: () => undefined });
@@ -34,62 +34,64 @@ try {
   if (file.length > 0 && since !== undefined) {
     throw new ConfigError("--file and --since: one of them");
   }
-  const mutants = await chooseMutants({ count, seed, files: file, since });
-  const before = survivors ? readLast() : new Map<string, Outcome["status"]>();
-  const again = mutants.filter(({ id }) => before.get(id) !== "killed");
+  if (survivors && (file.length > 0 || since !== undefined)) {
+    throw new ConfigError("--survivors: those of the last run, whatever that was about");
+  }
+  const before = survivors ? readLast() : [];
+  const mutants = survivors
+    ? await findAgain(new Set(before.filter(isAlive).map(({ id }) => id)))
+    : await chooseMutants({ count, seed, files: file, since });
   if (list) for (const mutant of mutants) console.log(mutantLine(mutant));
-  else await run(mutants, again, before);
+  else await run(mutants, before);
 } catch (error) {
   const { text, exitCode } = errorReport(error);
   if (text !== "") console.error(text);
   process.exitCode = exitCode;
 }
 
-async function run(
-  mutants: readonly Mutant[],
-  again: readonly Mutant[],
-  before: ReadonlyMap<string, Outcome["status"]>,
-): Promise<void> {
+/** `before`: outcomes that stand, those of mutants that are run again or gone left out. */
+async function run(mutants: readonly Mutant[], before: readonly Outcome[]): Promise<void> {
   if (!isStrykerThere()) {
     throw new ConfigError(
       "Stryker is not there: start this with npm run mutation, which fetches it",
     );
   }
   const known = readKnown();
-  const status = new Map(before);
-  for (const { id } of again) status.delete(id);
-  await runStryker(again, (outcomes) => {
-    for (const outcome of outcomes) {
-      status.set(outcome.mutant.id, outcome.status);
-      if (isAlive(outcome))
-        console.log(survivorLine(outcome, known.get(outcome.mutant.id)?.reason));
+  const outcomes: Outcome[] = before.filter((outcome) => !isAlive(outcome));
+  const waiting = new Map(mutants.map(({ id, file }) => [id, { id, file }]));
+  await runStryker(mutants, (fates) => {
+    for (const { mutant, status } of fates) {
+      const { id, file } = mutant;
+      outcomes.push({ id, file, status });
+      waiting.delete(id);
+      const reason = known.get(id)?.reason ?? "not explained yet";
+      if (isAlive({ status })) console.log(`${status} ${id} ${mutantLine(mutant)} (${reason})`);
     }
-    writeLast(status);
+    // A run that is stopped here goes on with `--survivors`: what has not run yet has survived so far.
+    const left = [...waiting.values()].map((one) => ({ ...one, status: "uncovered" }) as const);
+    writeLast([...outcomes, ...left]);
   });
-  const outcomes = mutants.map((mutant): Outcome => ({
-    mutant,
-    status: status.get(mutant.id) ?? "uncovered",
-  }));
-  const scores = scoreRooms(outcomes, (mutant) => isEquivalent(known, mutant));
+  const scores = scoreRooms(outcomes, (id) => isEquivalent(known, id));
   for (const line of scoreLines(scores)) console.log(line);
   process.exitCode = scores.every(({ percent, goalPercent }) => percent >= goalPercent) ? 0 : 1;
 }
 
-function survivorLine({ mutant, status }: Outcome, reason = "not explained yet"): string {
-  return `${status} ${mutant.id} ${mutantLine(mutant)} (${reason})`;
-}
-
-/** After each room, so that a run that is stopped can go on with `--survivors`. */
-function writeLast(status: ReadonlyMap<string, Outcome["status"]>): void {
+function writeLast(outcomes: readonly Outcome[]): void {
   mkdirSync(dirname(lastRun), { recursive: true });
-  writeFileSync(lastRun, JSON.stringify([...status]));
+  writeFileSync(lastRun, JSON.stringify(outcomes));
 }
 
-function readLast(): ReadonlyMap<string, Outcome["status"]> {
+const kept = z.array(
+  z.object({
+    id: z.string(),
+    file: z.string(),
+    status: z.enum(["killed", "survived", "uncovered", "static"]),
+  }),
+);
+
+function readLast(): Outcome[] {
   if (!existsSync(lastRun)) throw new ConfigError("--survivors: no run before this one");
-  const status = z.enum(["killed", "survived", "uncovered", "static"]);
-  const json: unknown = JSON.parse(readFileSync(lastRun, "utf8"));
-  return new Map(z.array(z.tuple([z.string(), status])).parse(json));
+  return kept.parse(JSON.parse(readFileSync(lastRun, "utf8")));
 }
 
 function whole(text: string): number {

@@ -9,8 +9,10 @@ import { goalPercents, type Room, rooms, type Score } from "./rooms.ts";
  */
 export type Status = "killed" | "survived" | "uncovered" | "static";
 
+/** What became of a mutant, as it is kept from run to run. */
 export interface Outcome {
-  readonly mutant: Mutant;
+  readonly id: string;
+  readonly file: string;
   readonly status: Status;
 }
 
@@ -32,14 +34,14 @@ export function roomOf(file: string): Room | undefined {
 
 export function scoreRooms(
   outcomes: readonly Outcome[],
-  isEquivalent: (mutant: Mutant) => boolean,
+  isEquivalent: (id: string) => boolean,
 ): RoomScore[] {
   return (Object.keys(goalPercents) as Score[]).map((name) => {
-    const own = outcomes.filter(({ mutant }) => roomOf(mutant.file)?.score === name);
+    const own = outcomes.filter(({ file }) => roomOf(file)?.score === name);
     const killed = own.filter(({ status }) => status === "killed").length;
     const unscored = own.filter(({ status }) => status === "static").length;
     const alive = own.filter(isAlive);
-    const equivalent = alive.filter(({ mutant }) => isEquivalent(mutant)).length;
+    const equivalent = alive.filter(({ id }) => isEquivalent(id)).length;
     const counted = killed + alive.length - equivalent;
     const percent = counted === 0 ? 100 : (100 * killed) / counted;
     return {
@@ -54,7 +56,7 @@ export function scoreRooms(
   });
 }
 
-export function isAlive({ status }: Outcome): boolean {
+export function isAlive({ status }: Pick<Outcome, "status">): boolean {
   return status === "survived" || status === "uncovered";
 }
 
