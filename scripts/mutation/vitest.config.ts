@@ -22,7 +22,8 @@ export default defineConfig({
     isolate: false,
     setupFiles: [join(import.meta.dirname, "./setup.ts")],
     sequence: { sequencer: QuickestFirst },
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    // Several times what a loaded machine needs: a test that is only slow is no sign of a fault.
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
   },
 });
