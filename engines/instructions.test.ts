@@ -261,6 +261,8 @@ describe("the virtual TLB", () => {
 
   test("forgets one page at INVLPG, and all of them when the host takes a frame", () => {
     const { guest, ready, vcpu, touch } = guestOf(shadowVtlb);
+    // INVPCID takes other numbers than 0 with PCIDs only.
+    vcpu.writeRegisters("cr4", { ...vcpu.registers, pcid: true });
     guest.load(ready.root);
     touch("write", 4);
     guest.invlpg(2);

@@ -163,15 +163,15 @@ describe("radix tables", () => {
     const tree = treeOf();
     const { memory } = tree;
     const leaf = makePlace(tree, pageOf(1, 2, 3, 4), 1);
-    expect([leaf.index, leaf.level, memory.tablesPeak]).toEqual([4, 1, 4]);
+    expect([leaf.index, leaf.level, memory.tableBytesPeak / 4096]).toEqual([4, 1, 4]);
     expect(makePlace(tree, pageOf(1, 2, 3, 9), 1)).toEqual({ ...leaf, index: 9 });
-    expect(memory.tablesPeak).toBe(4);
+    expect(memory.tableBytesPeak / 4096).toBe(4);
     expect(makePlace(tree, pageOf(1, 2, 7, 0), 2)).toMatchObject({ index: 7, level: 2 });
     makePlace(tree, pageOf(1, 9, 0, 0), 1);
-    expect(memory.tablesPeak).toBe(6);
+    expect(memory.tableBytesPeak / 4096).toBe(6);
     const five = treeOf(5);
     makePlace(five, 0, 1);
-    expect(five.memory.tablesPeak).toBe(5);
+    expect(five.memory.tableBytesPeak / 4096).toBe(5);
   });
 
   test("end a walk at a leaf or at the first entry that is not there", () => {
@@ -232,12 +232,12 @@ describe("radix tables", () => {
       expect(memory.readLow(small.table, index)).toBe(lowHalf(0x200 + index, P | W | A | D));
     }
     expect(memory.readLow(large.table, large.index) & 0xfff).toBe(P | W | U);
-    const used = memory.tablesPeak;
+    const used = memory.tableBytesPeak / 4096;
     emptyTree(tree);
     expect(findPlace(tree, 1024)).toEqual({ table: tree.root, index: 0, level: 4 });
     // All but the root are free: as many fit again without a new frame.
     for (let i = 1; i < used; i++) memory.allocateTable();
-    expect(memory.tablesPeak).toBe(used);
+    expect(memory.tableBytesPeak / 4096).toBe(used);
   });
 
   test("give their A bits back once: young, and then no more", () => {

@@ -28,7 +28,7 @@ function guestOf(engine: EngineFactory, backing: "4k" | "2m") {
   pages("write", 0, 16);
   const host = (kind: "dirty-log-get" | "dirty-log-off") => guest.cost(() => guest.host({ kind }));
   const on = () => guest.cost(() => guest.host({ kind: "dirty-log-on", ...data }));
-  const tables = () => guest.machine.memory.tablesPeak;
+  const tables = () => guest.machine.memory.tableBytesPeak / 4096;
   return { guest, on, host, tables, pages };
 }
 
