@@ -114,8 +114,8 @@ function fillFromFile(
     const slot = index - (vpn - page);
     if (neighbour === undefined || isUsed(map.load(table, slot))) continue;
     frames.share(neighbour);
-    // Not accessed yet: Linux maps neighbours old, so that reclaim can tell them apart.
-    map.storeEntry(table, slot, neighbour, P | U, nx);
+    // Young, as the page itself: x86 Linux leaves it so (`arch_wants_old_prefaulted_pte` is arm64's alone).
+    map.storeEntry(table, slot, neighbour, presentUser, nx);
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import { assert } from "../machine/assert.ts";
 import { type Gfn, indexAt, type Pfn, type Vpn } from "../machine/address.ts";
-import { frameOf, NX_HIGH, P, PS, U, W } from "../machine/entry.ts";
+import { A, frameOf, NX_HIGH, P, PS, U, W } from "../machine/entry.ts";
 import { bareMetalControls, type HostEvent } from "../machine/exit.ts";
 import { fastMmu } from "../machine/fast.ts";
 import type { Hypervisor } from "../machine/hypervisor.ts";
@@ -93,6 +93,8 @@ export interface Mapping {
   readonly writable: boolean;
   readonly user: boolean;
   readonly executable: boolean;
+  /** Is A set in the entry that maps? */
+  readonly accessed: boolean;
   /** Level of the entry that maps: 1 for 4 KiB, 2 for 2 MiB. */
   readonly level: number;
 }
@@ -116,6 +118,7 @@ export function mappingOf(vcpu: Vcpu, memory: PhysicalMemory, vpn: Vpn): Mapping
       writable: (rights & W) !== 0,
       user: (rights & U) !== 0,
       executable: nx === 0,
+      accessed: (low & A) !== 0,
       level,
     };
   }
