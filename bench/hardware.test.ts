@@ -29,7 +29,7 @@ const point: fc.Arbitrary<PointKey> = fc
     engine: fc.constantFrom(...engineNames),
     program: fc.constantFrom(...programs),
     preset: fc.constantFrom(...hosts),
-    backing: fc.constantFrom("4k", "2m"),
+    backing: fc.constantFrom("4k", "2m", "1g"),
     guestLevels: fc.constantFrom(4, 5),
     seed: fc.nat(9),
   })

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { parse } from "csv-parse";
 import { z } from "zod";
+import { hostPageSizes } from "../machine/address.ts";
 import { assertUnchanged } from "./checksums.ts";
 import { ConfigError, quote } from "./config-error.ts";
 import { totalCycles } from "./cost.ts";
@@ -115,7 +116,7 @@ function keyOf(cells: Cells): Pick<PointRow, "key" | "region"> {
     workload: cells.text("workload"),
     params: cells.params(),
     preset: cells.text("preset"),
-    backing: cells.oneOf("backing", ["4k", "2m"]),
+    backing: cells.oneOf("backing", hostPageSizes),
     guestLevels: cells.oneOf("guestLevels", ["4", "5"]) === "4" ? 4 : 5,
     nestedLevels: cells.oneOf("nestedLevels", ["4", "5"]) === "4" ? 4 : 5,
     seed: cells.count("seed"),

@@ -5,11 +5,13 @@
  * (boot, mapping, warm-up) and `measured`. Counts come from the run; cycles are priced afterwards, so they
  * are not part of a `PointResult` but of the `PointRow` made from it.
  */
+import type { HostPageSize } from "../machine/address.ts";
 import type { Ledger } from "../machine/counters.ts";
 import { exitCauses, type ExitCause, type ExitCounter } from "./exit-names.ts";
 import type { Round } from "./migration/rounds.ts";
 import type { MigrationSettings } from "./migration/settings.ts";
 
+export { hostPageSizes } from "../machine/address.ts";
 export { counterNames, createLedger, type CounterName, type Ledger } from "../machine/counters.ts";
 export {
   exitCauses,
@@ -36,7 +38,7 @@ export interface PointKey {
   readonly params: Readonly<Record<string, number | string>>;
   readonly preset: string;
   /** Host page size behind guest memory. */
-  readonly backing: "4k" | "2m";
+  readonly backing: HostPageSize;
   /** Guest page-table levels and nested levels. */
   readonly guestLevels: 4 | 5;
   readonly nestedLevels: 4 | 5;

@@ -16,7 +16,7 @@ import {
 import { footprintFrames } from "../guest/footprint.ts";
 import { bootKernel } from "../guest/kernel.ts";
 import { kernelDefaults } from "../guest/options.ts";
-import { hexAddress, hexGva } from "../machine/address.ts";
+import { hexAddress, hexGva, type HostPageSize } from "../machine/address.ts";
 import { assert } from "../machine/assert.ts";
 import { type EntryFormat, entryText, entryValue } from "../machine/entry-text.ts";
 import { fastMmu } from "../machine/fast.ts";
@@ -36,7 +36,7 @@ export interface WalkRequest {
   /** Guest page size. */
   readonly pages: "4k" | "2m";
   /** Host page size. */
-  readonly backing: "4k" | "2m";
+  readonly backing: HostPageSize;
 }
 
 export interface WalkStep {

@@ -6,7 +6,7 @@
  *
  * Source: SDM vol. 3C 29.3 "The Extended Page Table Mechanism (EPT)"; KVM `kvm_tdp_page_fault`.
  */
-import type { Gfn } from "../machine/address.ts";
+import { type Gfn, levelOfOrder, pagesPerEntry } from "../machine/address.ts";
 import { A, D, EPT_A, EPT_D, PS, W } from "../machine/entry.ts";
 import type { Controls, HostEvent, NestedPaging, VmExit } from "../machine/exit.ts";
 import type { Hypervisor, VirtualCpu } from "../machine/hypervisor.ts";
@@ -24,7 +24,7 @@ import {
   forEachLeaf,
   makePlace,
   type RadixTree,
-  splitLeaf,
+  splitLeaves,
   takeAccessed,
 } from "./radix.ts";
 
@@ -75,14 +75,14 @@ export function createNested(
     const isWritable = isWrite || tracker.mayMapWritable(gfn);
     const flags = isWritable && memory.isWritable(gfn) ? leafFlags : leafFlags & ~W;
     vcpu.ledger.entriesFilled += 1;
-    if (memory.orderOf(gfn) === 9 && !tracker.needsSmall(gfn)) {
-      const first = gfn - (gfn % 512);
-      const place = makePlace(tree, first, 2);
-      // A split 2 MiB page has a table there already and is filled page by page.
-      if (bytes.readLow(place.table, place.index) === 0) {
-        bytes.writeEntry(place.table, place.index, memory.touch(first as Gfn), flags | PS);
-        return;
-      }
+    for (let level = levelOfOrder(memory.orderOf(gfn)) as number; level > 1; level--) {
+      if (tracker.needsSmall(gfn, level)) continue;
+      const place = makePlace(tree, gfn, level);
+      // A split page has a table there already and is filled piece by piece.
+      if (bytes.readLow(place.table, place.index) !== 0) continue;
+      const first = pfn - (gfn % pagesPerEntry(level));
+      bytes.writeEntry(place.table, place.index, first, flags | PS);
+      return;
     }
     const place = makePlace(tree, gfn, 1);
     bytes.writeEntry(place.table, place.index, pfn, isWrite && isLogged ? flags | known : flags);
@@ -99,7 +99,7 @@ export function createNested(
     if (!isMapped) map(gfn, isWrite, vcpu);
     else if (isWrite) {
       // The log protects a large leaf as a whole: its first write makes small ones of it.
-      const isLarge = place.level === 2 && tracker.needsSmall(gfn);
+      const isLarge = place.level > 1 && tracker.needsSmall(gfn, place.level);
       if (isLarge) tables.splitHuge({ start: gfn, frames: 1 });
       allowWrite(gfn, isLarge ? findPlace(tree, gfn) : place);
     }
@@ -133,10 +133,11 @@ export function createNested(
     ledger().remoteInterrupts += serving === null ? vcpus.length : vcpus.length - 1;
   }
 
-  /** The host's page may be split by what it does next, so a 2 MiB leaf goes as a whole, as in KVM. */
+  /** The host's page may be split by what it does next, so a large leaf goes as a whole, as in KVM. */
   function unmap(start: Gfn, frames: number): void {
     forEachLeaf(tree, start, frames, ({ table, index, level }, page) => {
-      if (level === 2) ledger().neighboursUnmapped += neighboursIn(page, start, frames);
+      const large = { first: page, frames: pagesPerEntry(level) };
+      if (level > 1) ledger().neighboursUnmapped += neighboursIn(large, { start, frames });
       // A logged page is mapped by 4 KiB.
       else tracker.unmapping(page as Gfn);
       bytes.write(table, index, 0, 0);
@@ -158,10 +159,7 @@ export function createNested(
   function reclaim(start: Gfn, frames: number): void {
     for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) {
       tracker.unmapping(gfn);
-      const found = findPlace(tree, gfn);
-      if (found.level === 2 && (bytes.readLow(found.table, found.index) & allRights) !== 0) {
-        splitLeaf(tree, found);
-      }
+      splitLeaves(tree, { start: gfn, pages: 1 }, () => undefined);
       const place = findPlace(tree, gfn);
       if ((bytes.readLow(place.table, place.index) & allRights) !== 0) {
         bytes.write(place.table, place.index, 0, 0);

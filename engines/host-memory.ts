@@ -1,15 +1,15 @@
 /**
  * Guest memory on its way through a type-2 hypervisor: GPA, memslot, HVA, host page table, HPA.
  *
- * A page's first touch takes a host fault, which places it where `Machine.placement` says, 4 KiB or 2 MiB at a
- * time. A frame that the host takes away comes back elsewhere, at the next touch; one that it swaps out comes
+ * A page's first touch takes a host fault, which places it where `Machine.placement` says, 4 KiB, 2 MiB or 1 GiB at
+ * a time. A frame that the host takes away comes back elsewhere, at the next touch; one that it swaps out comes
  * back with its contents, by a major fault. Pages may share a frame: with a snapshot, a clone, each other. Then
  * the host's table maps them read-only, engines map them so too, and `touchForWrite` breaks the share.
  *
  * Source: KVM `__gfn_to_pfn_memslot` (write faults get the page for writing, read faults map what the host's
  * entry allows), `kvm_mmu_notifier_invalidate_range_start`; Linux mm/memory.c.
  */
-import type { Gfn, Pfn, Vpn } from "../machine/address.ts";
+import { type Gfn, orderOfSize, type PageOrder, type Pfn, type Vpn } from "../machine/address.ts";
 import { assert } from "../machine/assert.ts";
 import type { HostEvent } from "../machine/exit.ts";
 import type { GuestMemory, Hypervisor } from "../machine/hypervisor.ts";
@@ -35,8 +35,8 @@ export interface HostMemory extends GuestMemory, Mergeable {
   attach(notifier: MmuNotifier): void;
   /** The frame behind `gfn`, or -1 when it was never touched or is swapped out. */
   pfnOf(gfn: Gfn): Pfn | -1;
-  /** Size of the host page behind `gfn`: 0 is 4 KiB or nothing yet, 9 is 2 MiB. Touch first. */
-  orderOf(gfn: Gfn): 0 | 9;
+  /** Size of the host page behind `gfn`; 0 where there is none yet. Touch first. */
+  orderOf(gfn: Gfn): PageOrder;
   /** May `gfn`, once touched, be mapped writable? Not while it shares its frame. */
   isWritable(gfn: Gfn): boolean;
   /** Reads entry `index` of the frame: returns its low half, `high` has the other until the next read. */
@@ -66,7 +66,7 @@ export function createHostMemory(machine: Machine): HostMemory {
   const [first] = machine.vcpus;
   assert(first !== undefined, "host memory: a machine without a vCPU");
   const { ledger } = first;
-  const isHuge = machine.options.backing === "2m";
+  const order = orderOfSize(machine.options.backing);
   const table = new HostTable(memory);
   const reclaimed = new Set<Gfn>();
   const merger = createMerger(memory);
@@ -92,10 +92,11 @@ export function createHostMemory(machine: Machine): HostMemory {
   function hostFault(gfn: Gfn): Pfn {
     if (swap.has(gfn)) return swap.in(gfn);
     ledger.hostFaults += 1;
-    if (isHuge && !reclaimed.has(gfn)) {
-      const base = (gfn - (gfn % 512)) as Gfn;
-      table.mapLarge(base, placement(base), "read-write");
-      swap.came(base, 512);
+    if (order !== 0 && !reclaimed.has(gfn)) {
+      const pages = 2 ** order;
+      const base = (gfn - (gfn % pages)) as Gfn;
+      table.mapLarge(base, placement(base), { order, rights: "read-write" });
+      swap.came(base, pages);
       return placement(gfn);
     }
     // A reclaimed page left its place; what comes back is another frame, of zeros.
@@ -140,9 +141,9 @@ export function createHostMemory(machine: Machine): HostMemory {
 
   /** Does nobody else use any frame of the host page around `gfn`? */
   function isUnshared(gfn: Gfn, pfn: Pfn): boolean {
-    if (table.orderOf(gfn) === 0) return !memory.isShared(pfn);
-    const base = pfn - (gfn % 512);
-    for (let i = 0; i < 512; i++) if (memory.isShared((base + i) as Pfn)) return false;
+    const pages = 2 ** table.orderOf(gfn);
+    const base = pfn - (gfn % pages);
+    for (let i = 0; i < pages; i++) if (memory.isShared((base + i) as Pfn)) return false;
     return true;
   }
 
@@ -233,7 +234,7 @@ export function createHostMemory(machine: Machine): HostMemory {
       for (const gfn of lost) reclaimed.add(gfn);
       for (const { gfn, pfn, pages: count } of pages) {
         if (count === 1) table.map(gfn, pfn, "read");
-        else table.mapLarge(gfn, pfn, "read");
+        else table.mapLarge(gfn, pfn, { order: count === 512 ? 9 : 18, rights: "read" });
         swap.came(gfn, count);
         for (let i = 0; i < count; i++) {
           machine.hostObserver?.moved((gfn + i) as Gfn, (pfn + i) as Pfn);

@@ -104,8 +104,9 @@ function fixQuickly(vm: Vm, root: ShadowPage, { gfn, access }: Violation): boole
     vm.ledger.faultsFast += 1;
     return true;
   }
-  // Only the first page of a large entry would be reported: the slow path maps a small one instead.
-  if ((low & MMU_WRITABLE) === 0 || (page.key.level > 1 && vm.dirtyLog.covers(gfn))) return false;
+  // Of a large entry only one page would be reported: the slow path maps a small one instead.
+  const { level } = page.key;
+  if ((low & MMU_WRITABLE) === 0 || (level > 1 && vm.dirtyLog.touches(gfn, level))) return false;
   vm.memory.write(page.table, index, low | W, vm.memory.readHigh(page.table, index));
   vm.dirtyLog.mark(gfn);
   vm.ledger.faultsFixed += 1;
@@ -116,7 +117,7 @@ function fixQuickly(vm: Vm, root: ShadowPage, { gfn, access }: Violation): boole
 function map(vm: Vm, root: ShadowPage, gfn: Gfn): void {
   makeRoom(vm);
   const touched = vm.guest.touch(gfn);
-  const level = mappingLevel(vm, gfn, 2);
+  const level = mappingLevel(vm, gfn, 3);
   const vpn = gfn as number as Vpn;
   let page = root;
   while (page.key.level > level) page = directChild(vm, page, { vpn, gfn, access: ACC_ALL });

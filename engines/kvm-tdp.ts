@@ -6,7 +6,7 @@
  *
  * Source: KVM arch/x86/kvm/mmu/tdp_mmu.c; rules 4, 11 to 13 and 17 of results/groundtruth.
  */
-import type { Gfn, Pfn } from "../machine/address.ts";
+import { type Gfn, levelOfOrder, pagesPerEntry } from "../machine/address.ts";
 import { A, D, P, PS, U, W } from "../machine/entry.ts";
 import type { NestedPaging, VmExit } from "../machine/exit.ts";
 import type { Hypervisor, VirtualCpu } from "../machine/hypervisor.ts";
@@ -14,17 +14,20 @@ import type { Machine } from "../machine/machine.ts";
 import { nestedControls } from "./controls.ts";
 import { type EngineFactory, titled } from "./engine.ts";
 import { createHostMemory, isMemoryEvent } from "./host-memory.ts";
-import type { FrameRange } from "./dirty/frame-ranges.ts";
+import { type FrameRange, largeAround } from "./dirty/frame-ranges.ts";
 import { neighboursIn } from "./host/notifier.ts";
 import { DirtyLog } from "./kvm/dirty-log.ts";
 import { MMU_WRITABLE } from "./kvm/entries.ts";
 import {
+  childTable,
+  cutBranch,
   type EntryPlace,
   findPlace,
+  findPlaceAt,
   forEachLeaf,
   makePlace,
   type RadixTree,
-  splitLeaf,
+  splitLeaves,
   takeAccessed,
 } from "./radix.ts";
 
@@ -89,26 +92,30 @@ class NestedTables {
     const pfn = this.memory.touch(gfn);
     const isWritable = this.memory.isWritable(gfn);
     const flags = isWritable ? leafFlags : leafFlags & ~(W | MMU_WRITABLE);
-    const isLarge = this.memory.orderOf(gfn) === 9 && !this.log.covers(gfn);
-    const level = isLarge ? 2 : 1;
-    const place = makePlace(this.tree, gfn, level);
+    const leaf = this.placeFor(gfn);
+    const first = pfn - (gfn % pagesPerEntry(leaf.level));
+    this.bytes.writeEntry(leaf.table, leaf.index, first, leaf.level > 1 ? flags | PS : flags);
     this.ledger.entriesFilled += 1;
-    if (isLarge && (this.low(place) & P) === 0) {
-      const first = pfn - (gfn % 512);
-      this.bytes.writeEntry(place.table, place.index, first, flags | PS);
-      this.ledger.leafEntries2mNow += 1;
-      return;
-    }
-    const leaf = isLarge ? makePlace(this.tree, gfn, 1) : place;
-    this.bytes.writeEntry(leaf.table, leaf.index, pfn, flags);
-    this.ledger.leafEntries4kNow += 1;
+    this.countLeaves(leaf.level, 1);
     if (isWritable) this.log.mark(gfn);
+  }
+
+  /** Where the leaf for `gfn` goes: as large as the host's page, the log and what is there already allow. */
+  private placeFor(gfn: Gfn): EntryPlace {
+    for (let level = levelOfOrder(this.memory.orderOf(gfn)) as number; level > 1; level--) {
+      if (this.log.touches(gfn, level)) continue;
+      const place = makePlace(this.tree, gfn, level);
+      if ((this.low(place) & P) === 0) return place;
+    }
+    return makePlace(this.tree, gfn, 1);
   }
 
   dirtyLogOn(range: FrameRange): void {
     this.log.on(range);
-    this.forEach(range, (place) => {
-      if (place.level === 2) this.split(place);
+    splitLeaves(this.tree, { start: range.start, pages: range.frames }, ({ level }) => {
+      this.ledger.hugePagesSplit += 1;
+      this.countLeaves(level, -1);
+      this.countLeaves(level - 1, 512);
     });
     this.forEach(range, (place) => this.protect(place));
     this.flush();
@@ -128,9 +135,11 @@ class NestedTables {
   /** Tables of small entries go where the host has a large page; small ones elsewhere stay protected. */
   dirtyLogOff(): void {
     for (const { start, frames } of this.log.off()) {
-      for (let gfn = start; gfn < start + frames; gfn = (gfn + 512) as Gfn) {
-        const place = findPlace(this.tree, gfn);
-        if (place.level === 1 && this.memory.orderOf(gfn) === 9) this.unlink(gfn);
+      for (let gfn = start as number; gfn < start + frames;) {
+        const level = levelOfOrder(this.memory.orderOf(gfn as Gfn));
+        const large = largeAround(gfn as Gfn, level);
+        if (level > 1) this.unlink(large, level);
+        gfn = Math.max(large.start + large.frames, gfn - (gfn % 512) + 512);
       }
     }
     this.flush();
@@ -144,9 +153,9 @@ class NestedTables {
   }
 
   private unmap(range: FrameRange): void {
-    const { start, frames } = range;
     this.forEach(range, (place, page) => {
-      if (place.level === 2) this.ledger.neighboursUnmapped += neighboursIn(page, start, frames);
+      const large = { first: page, frames: pagesPerEntry(place.level) };
+      if (place.level > 1) this.ledger.neighboursUnmapped += neighboursIn(large, range);
       this.drop(place);
     });
     this.flush();
@@ -174,28 +183,24 @@ class NestedTables {
     this.ledger.entriesWriteProtected += 1;
   }
 
-  private split(place: EntryPlace): void {
-    splitLeaf(this.tree, place);
-    this.ledger.hugePagesSplit += 1;
-    this.ledger.leafEntries2mNow -= 1;
-    this.ledger.leafEntries4kNow += 512;
-  }
-
   private drop(place: EntryPlace): void {
     this.bytes.write(place.table, place.index, 0, 0);
     this.ledger.entriesDropped += 1;
-    if (place.level === 1) this.ledger.leafEntries4kNow -= 1;
-    else this.ledger.leafEntries2mNow -= 1;
+    this.countLeaves(place.level, -1);
   }
 
-  /** Drops the table of small entries for the 2 MiB around `gfn`. */
-  private unlink(gfn: Gfn): void {
-    const first = (gfn - (gfn % 512)) as Gfn;
-    this.forEach({ start: first, frames: 512 }, (place) => this.drop(place));
-    const child: Pfn = findPlace(this.tree, first).table;
-    const parent = makePlace(this.tree, first, 2);
-    this.bytes.write(parent.table, parent.index, 0, 0);
-    this.bytes.freeTable(child);
+  /** What `pages_4k` and `pages_2m` say; pages of 1 GiB are not among what was measured. */
+  private countLeaves(level: number, change: number): void {
+    if (level === 1) this.ledger.leafEntries4kNow += change;
+    else if (level === 2) this.ledger.leafEntries2mNow += change;
+  }
+
+  /** Drops the tables of smaller entries for one host page. */
+  private unlink(large: FrameRange, level: number): void {
+    const place = findPlaceAt(this.tree, large.start, level);
+    if (place === null || childTable(this.tree, place) === null) return;
+    this.forEach(large, (leaf) => this.drop(leaf));
+    cutBranch(this.tree, place);
   }
 
   private flush(): void {

@@ -131,11 +131,11 @@ describe("reverse maps", () => {
 });
 
 test("neighbours of a 2 MiB page are its frames outside the range", () => {
-  expect(neighboursIn(512, 512, 512)).toBe(0);
-  expect(neighboursIn(512, 0, 4096)).toBe(0);
-  expect(neighboursIn(512, 600, 1)).toBe(511);
-  expect(neighboursIn(512, 1000, 100)).toBe(512 - 24);
-  expect(neighboursIn(512, 500, 13)).toBe(511);
+  expect(neighboursIn({ first: 512, frames: 512 }, { start: 512, frames: 512 })).toBe(0);
+  expect(neighboursIn({ first: 512, frames: 512 }, { start: 0, frames: 4096 })).toBe(0);
+  expect(neighboursIn({ first: 512, frames: 512 }, { start: 600, frames: 1 })).toBe(511);
+  expect(neighboursIn({ first: 512, frames: 512 }, { start: 1000, frames: 100 })).toBe(512 - 24);
+  expect(neighboursIn({ first: 512, frames: 512 }, { start: 500, frames: 13 })).toBe(511);
 });
 
 test("a PCID has another root when it is loaded with one, not at its first load", () => {

@@ -4,7 +4,7 @@
  * One loop finds the entry for a page at a level and makes the tables on the way. Formats differ in flags
  * only, and the flags that links need (present, write, execute or user) are 7 in both.
  */
-import { indexAt, type PagingLevels, type Pfn } from "../machine/address.ts";
+import { indexAt, type PagingLevels, pagesPerEntry, type Pfn } from "../machine/address.ts";
 import { frameOf, PS } from "../machine/entry.ts";
 import type { PhysicalMemory } from "../machine/memory.ts";
 
@@ -41,6 +41,21 @@ export function makePlace(
     } else {
       table = frameOf(low, memory.readHigh(table, index)) as Pfn;
     }
+  }
+  return { table, index: indexAt(page, level), level };
+}
+
+/** The entry for `page` at `level`; null where a leaf or nothing stands above it. */
+export function findPlaceAt(
+  { memory, root, levels }: RadixTree,
+  page: number,
+  level: number,
+): EntryPlace | null {
+  let table = root;
+  for (let at: number = levels; at > level; at--) {
+    const child = childTable({ memory }, { table, index: indexAt(page, at), level: at });
+    if (child === null) return null;
+    table = child;
   }
   return { table, index: indexAt(page, level), level };
 }
@@ -92,15 +107,51 @@ function visitBelow(leaves: LeafVisit, table: Pfn, level: number, first: number)
   }
 }
 
-/** Replaces a 2 MiB leaf by a table of 512 leaves with the same rights. */
+/** Replaces a large leaf by a table of 512 leaves, one size smaller, with the same rights. */
 export function splitLeaf({ memory }: RadixTree, place: EntryPlace): void {
   const low = memory.readLow(place.table, place.index);
   const frame = frameOf(low, memory.readHigh(place.table, place.index));
+  const span = pagesPerEntry(place.level - 1);
+  const flags = place.level === 2 ? low & 0xfff & ~PS : low & 0xfff;
   const child = memory.allocateTable();
   for (let index = 0; index < 512; index++) {
-    memory.writeEntry(child, index, frame + index, low & 0xfff & ~PS);
+    memory.writeEntry(child, index, frame + index * span, flags);
   }
   memory.writeEntry(place.table, place.index, child, linkFlags);
+}
+
+/** Splits the large leaves that map pages in [start, start + pages) down to 4 KiB there; their rest stays large. */
+export function splitLeaves(
+  tree: RadixTree,
+  { start, pages }: { readonly start: number; readonly pages: number },
+  onSplit: (place: EntryPlace) => void,
+): void {
+  for (const level of [3, 2]) {
+    forEachLeaf(tree, start, pages, (place) => {
+      if (place.level !== level) return;
+      splitLeaf(tree, place);
+      onSplit(place);
+    });
+  }
+}
+
+/** The table that the present entry at `place` links to; null for a leaf, which links to none. */
+export function childTable(
+  { memory }: Pick<RadixTree, "memory">,
+  { table, index, level }: EntryPlace,
+): Pfn | null {
+  const low = memory.readLow(table, index);
+  if (level === 1 || (low & linkFlags) === 0 || (low & PS) !== 0) return null;
+  return frameOf(low, memory.readHigh(table, index)) as Pfn;
+}
+
+/** Clears an entry and frees the tables below it. */
+export function cutBranch(tree: RadixTree, place: EntryPlace): void {
+  const child = childTable(tree, place);
+  tree.memory.write(place.table, place.index, 0, 0);
+  if (child === null) return;
+  freeBelow(tree.memory, child, place.level - 1);
+  tree.memory.freeTable(child);
 }
 
 /** Clears the A bit in these entries; true when it was set in one. A flush is due before it is asked again. */

@@ -18,10 +18,10 @@ import { type DirtyTracker, noTracker } from "./dirty/tracker.ts";
 import { type EngineFactory, type ShadowInspect, titled } from "./engine.ts";
 import { ACC_WRITE, createWalk, walkGuest, type WalkHost } from "./guest-walk.ts";
 import { createHostMemory, isMemoryEvent } from "./host-memory.ts";
-import { neighboursIn } from "./host/notifier.ts";
 import { PcidRoots } from "./pcid-roots.ts";
 import { findPlace, takeAccessed } from "./radix.ts";
 import { loggedShadow } from "./shadow/logged-shadow.ts";
+import { isReachable } from "./shadow/reachable.ts";
 import type { ShadowTable } from "./shadow/shadow-table.ts";
 import { ShadowTables } from "./shadow/tables.ts";
 
@@ -43,7 +43,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
     bytes,
     memory,
     mayMapWritable: (gfn) => tracker.mayMapWritable(gfn),
-    needsSmall: (gfn) => tracker.needsSmall(gfn),
+    needsSmall: (gfn, level) => tracker.needsSmall(gfn, level),
     ledger: () => serving,
   });
 
@@ -144,7 +144,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
    */
   function isTableStill({ store }: PageFaultExit, gfn: Gfn): boolean {
     if (store !== null && store.kind === "entry") return true;
-    if (tables.isReachable(gfn, rootFrames())) return true;
+    if (isReachable(tables, gfn, rootFrames())) return true;
     tables.unshadow(gfn);
     return false;
   }
@@ -188,9 +188,8 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
 
   function unmap(start: Gfn, frames: number): void {
     for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) {
-      const first = (gfn - (gfn % 512)) as Gfn;
       tracker.unmapping(gfn);
-      serving.neighboursUnmapped += tables.dropFrame(gfn) * neighboursIn(first, start, frames);
+      serving.neighboursUnmapped += tables.dropFrame(gfn, { start, frames });
     }
     flushAlways();
   }
@@ -199,7 +198,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
     tables.flushNeeded = true;
     for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) {
       tracker.unmapping(gfn);
-      tables.dropFrame(gfn);
+      tables.dropFrame(gfn, { start, frames });
       memory.reclaim(gfn);
       // What was a table reads as zeros now.
       for (const table of tables.tablesOf(gfn)) {

@@ -17,6 +17,9 @@ export type Pfn = number & { readonly [brand]: "pfn" };
 
 /** log2 of a page's size in 4 KiB pages: 0 is 4 KiB, 9 is 2 MiB, 18 is 1 GiB. */
 export type PageOrder = 0 | 9 | 18;
+/** Sizes of the host pages that may back a guest, as options and files name them. */
+export const hostPageSizes = ["4k", "2m", "1g"] as const;
+export type HostPageSize = (typeof hostPageSizes)[number];
 /** Depth of a table tree: the paging mode's levels. Level 1 is the table that holds 4 KiB leaves. */
 export type PagingLevels = 4 | 5;
 
@@ -29,6 +32,15 @@ const entriesPerPage = tableIndexSpan.map((pages) => 1 / pages);
 /** Pages that one entry at `level` maps: 1, 512, 512^2, ... */
 export function pagesPerEntry(level: number): number {
   return tableIndexSpan[level - 1] ?? 512 ** (level - 1);
+}
+
+export function orderOfSize(size: HostPageSize): PageOrder {
+  return { "4k": 0, "2m": 9, "1g": 18 }[size] as PageOrder;
+}
+
+/** Level of the leaf that maps a page of that order. */
+export function levelOfOrder(order: PageOrder): 1 | 2 | 3 {
+  return (order / 9 + 1) as 1 | 2 | 3;
 }
 
 /** Index (0 to 511) of the entry at `level` that translates page number `page`. */

@@ -4,7 +4,7 @@
  * Model: vCPUs take turns in lock step, so they never wait for the hypervisor's lock. Bias: for shadow, whose
  * faults of all vCPUs would queue for it.
  */
-import type { PagingLevels } from "./address.ts";
+import { type HostPageSize, orderOfSize, type PagingLevels } from "./address.ts";
 import { addInto, createLedger, type Ledger, walkLengthMax } from "./counters.ts";
 import type { DirtyLogOptions } from "./dirty-log-options.ts";
 import { type MemorySize, PhysicalMemory } from "./memory.ts";
@@ -23,12 +23,12 @@ export interface MachineOptions {
   readonly mmu: MmuFactory;
   /** Where memory comes from; absent: made anew. */
   readonly memory?: (size: MemorySize) => PhysicalMemory;
-  /** Guest-physical frames of 4 KiB; rounded up to a power of two, at least 512. */
+  /** Guest-physical frames of 4 KiB; rounded up to a power of two, at least 512 and one host page. */
   readonly guestFrames: number;
   readonly vcpus: number;
   readonly seed: number;
   /** Size of the host pages that back guest memory. */
-  readonly backing: "4k" | "2m";
+  readonly backing: HostPageSize;
   /** Depth of nested tables (EPT4 or EPT5). */
   readonly nestedLevels: PagingLevels;
   /** `scatter` by seed (default), or `linear` from this host frame on, for worked examples. */
@@ -58,9 +58,9 @@ export interface HostRoom {
 /** Rooms for `guests` guests of equal size in one memory. */
 export function shareHost(
   guests: number,
-  options: Pick<MachineOptions, "guestFrames" | "vcpus" | "memory" | "slotsMax">,
+  options: Pick<MachineOptions, "guestFrames" | "backing" | "vcpus" | "memory" | "slotsMax">,
 ): HostRoom[] {
-  const frames = roundedFrames(options.guestFrames);
+  const frames = roundedFrames(options);
   const size: MemorySize = {
     guestFrames: guests * frames,
     tableFrames: guests * tableFramesFor(frames),
@@ -72,8 +72,12 @@ export function shareHost(
   });
 }
 
-function roundedFrames(guestFrames: number): number {
-  return 2 ** Math.ceil(Math.log2(Math.max(512, guestFrames)));
+/**
+ * Model: guest memory is a whole number of host pages, where KVM maps no large page across the end of a memslot.
+ * Bias: for EPT, in guests below the size of a host page.
+ */
+function roundedFrames({ guestFrames, backing }: Pick<MachineOptions, "guestFrames" | "backing">) {
+  return 2 ** Math.ceil(Math.log2(Math.max(512, 2 ** orderOfSize(backing), guestFrames)));
 }
 
 /** Host frames for hypervisor tables: twice what tables of a fully mapped guest need, and a floor. */
@@ -95,11 +99,11 @@ export class Machine {
 
   constructor(options: MachineOptions) {
     this.options = options;
-    const guestFrames = roundedFrames(options.guestFrames);
+    const guestFrames = roundedFrames(options);
     const { placement, host } = options;
     this.guestFrames = guestFrames;
     const offset = placement === "scatter" ? 0 : placement.linearFrom;
-    const scattered = scatter(guestFrames, options.backing === "2m" ? 512 : 1, options.seed);
+    const scattered = scatter(guestFrames, 2 ** orderOfSize(options.backing), options.seed);
     const firstFrame = host?.firstFrame ?? 0;
     this.placement =
       placement === "scatter"

@@ -12,7 +12,7 @@ import type { Gfn, Pfn } from "./address.ts";
 export type Placement = (gfn: Gfn) => Pfn;
 
 /**
- * A seeded scatter of blocks of `blockFrames` (1 for 4 KiB backing, 512 for 2 MiB) over `frames` frames.
+ * A seeded scatter of blocks of `blockFrames` (1 for 4 KiB backing, 512 for 2 MiB, 512^2 for 1 GiB) over `frames` frames.
  * `frames` must be a power of two and a multiple of the block.
  */
 export function scatter(frames: number, blockFrames: number, seed: number): Placement {

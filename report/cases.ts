@@ -67,7 +67,7 @@ export function seedsMax({ cases }: Setting): number {
 type Name = Pick<Setting, "title" | "slug">;
 
 function machineOf({ preset, backing, guestLevels, nestedLevels }: PointKey): Name {
-  const size = backing === "4k" ? "4 KiB" : "2 MiB";
+  const size = { "4k": "4 KiB", "2m": "2 MiB", "1g": "1 GiB" }[backing];
   return {
     title: `${preset}, ${size} host pages, ${guestLevels}-on-${nestedLevels} levels`,
     slug: `${preset}-${backing}-${guestLevels}on${nestedLevels}`,

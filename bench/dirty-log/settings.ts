@@ -3,8 +3,12 @@
  *
  * Source: Linux tools/testing/selftests/kvm/dirty_log_perf_test.c, lib/memstress.c.
  */
-import type { Gfn } from "../../machine/address.ts";
-import { entriesPerTable } from "../../machine/address.ts";
+import {
+  entriesPerTable,
+  type Gfn,
+  type HostPageSize,
+  orderOfSize,
+} from "../../machine/address.ts";
 import type { DirtyLogOptions } from "../../machine/dirty-log-options.ts";
 import type { Preset } from "../../machine/presets.ts";
 import type { EngineFactory } from "../../engines/engine.ts";
@@ -26,7 +30,7 @@ export interface DirtyLogSettings {
   readonly slots: number;
   /** Pages that one clear covers; null: a memslot at once. */
   readonly clearPages: number | null;
-  readonly backing: "4k" | "2m";
+  readonly backing: HostPageSize;
   /** Rounds of dirty, get and clear. */
   readonly iterations: number;
   /** What the vCPUs do while logging ends. */
@@ -35,7 +39,7 @@ export interface DirtyLogSettings {
   readonly seed: number;
 }
 
-/** Frames of the guest: page tables below, the memory under test at the top, aligned to 2 MiB. */
+/** Frames of the guest: page tables below, the memory under test at the top, aligned to 2 MiB and to host pages. */
 export interface Layout {
   readonly guestFrames: number;
   /** First frame and number of frames of the memory under test. */
@@ -88,7 +92,7 @@ export function clearPagesOf(option: string, text: string): number {
 }
 
 /** Throws a `ConfigError` for memory that the slots cannot divide, or that is too much. */
-export function layoutOf({ pagesPerVcpu, vcpus, slots }: DirtyLogSettings): Layout {
+export function layoutOf({ pagesPerVcpu, vcpus, slots, backing }: DirtyLogSettings): Layout {
   const pages = pagesPerVcpu * vcpus;
   if (pages > pagesMax) {
     throw new ConfigError(`-b times -v: ${pages} pages, at most ${pagesMax} (64 GiB)`);
@@ -97,6 +101,7 @@ export function layoutOf({ pagesPerVcpu, vcpus, slots }: DirtyLogSettings): Layo
     throw new ConfigError(`-x ${slots}: must divide the guest's ${pages} pages evenly`);
   }
   const tables = Math.ceil(pages / entriesPerTable) * 2 + spareFrames;
-  const first = Math.ceil(tables / 512) * 512;
+  const alignment = Math.max(512, 2 ** orderOfSize(backing));
+  const first = Math.ceil(tables / alignment) * alignment;
   return { guestFrames: first + pages, first: first as Gfn, pages };
 }

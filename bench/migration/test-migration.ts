@@ -2,6 +2,7 @@
  * For tests: one migration of a small guest, everything at its default but what a test is about.
  */
 import type { EngineFactory } from "../../engines/engine.ts";
+import type { HostPageSize } from "../../machine/address.ts";
 import { fastMmu } from "../../machine/fast.ts";
 import type { MmuFactory } from "../../machine/machine.ts";
 import { presets } from "../../machine/presets.ts";
@@ -19,7 +20,7 @@ export interface TestMigration {
   readonly workload: keyof typeof workloads;
   readonly params?: ParamValues;
   readonly settings?: Partial<MigrationSettings>;
-  readonly backing?: "4k" | "2m";
+  readonly backing?: HostPageSize;
   readonly check?: boolean;
   readonly mmu?: MmuFactory;
   readonly seed?: number;

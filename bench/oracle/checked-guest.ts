@@ -5,7 +5,14 @@
  * their own. Faults abandon the access, so a test says itself what its guest does about them.
  */
 import type { DirtyLogOptions } from "../../machine/dirty-log-options.ts";
-import { type Gfn, indexAt, type PagingLevels, type Pfn, type Vpn } from "../../machine/address.ts";
+import {
+  type Gfn,
+  type HostPageSize,
+  indexAt,
+  type PagingLevels,
+  type Pfn,
+  type Vpn,
+} from "../../machine/address.ts";
 import { highHalf, lowHalf } from "../../machine/entry.ts";
 import type { Registers } from "../../machine/exit.ts";
 import { fastMmu } from "../../machine/fast.ts";
@@ -26,7 +33,9 @@ export interface CheckedGuestOptions {
   readonly plant?: (hypervisor: Hypervisor, machine: Machine) => Hypervisor;
   readonly vcpus?: number;
   readonly levels?: PagingLevels;
-  readonly backing?: "4k" | "2m";
+  readonly backing?: HostPageSize;
+  /** More memory than the image has, above it. */
+  readonly guestFrames?: number;
   readonly pcid?: boolean;
   readonly globalKernel?: boolean;
   readonly dirtyLog?: Partial<DirtyLogOptions>;
@@ -60,7 +69,7 @@ export function checkedGuest(options: CheckedGuestOptions = {}): CheckedGuest {
   const machine = new Machine({
     preset,
     mmu: options.mmu ?? fastMmu,
-    guestFrames: memoryFrames,
+    guestFrames: options.guestFrames ?? memoryFrames,
     vcpus: options.vcpus ?? 1,
     seed: 1,
     backing: options.backing ?? "4k",

@@ -63,7 +63,7 @@ interface Guest extends Omit<HostedGuest, "balloon"> {
 /** One run; without a scenario the guests just run. */
 export function runSharing(run: SharingRun, scenario: Scenario | null): SharingCounts {
   const { key, options, workload, params } = run;
-  const size = { guestFrames: workload.guestFrames(params), vcpus: 1 };
+  const size = { guestFrames: workload.guestFrames(params), backing: key.backing, vcpus: 1 };
   const guests = shareHost(run.guests, size).map((host) =>
     createGuest(run, new Machine({ ...machineOf(key, options), ...size, host })),
   );

@@ -10,7 +10,7 @@ import type { DirtyLogOptions } from "../../machine/dirty-log-options.ts";
 import type { Machine } from "../../machine/machine.ts";
 import { dirtyBitmap } from "./bitmap.ts";
 import type { DirtyRecord } from "./dirty-record.ts";
-import { type FrameRange, FrameRanges } from "./frame-ranges.ts";
+import { type FrameRange, FrameRanges, largeAround } from "./frame-ranges.ts";
 import { dirtyRing } from "./ring.ts";
 import type { DirtyTracker, LoggedTables } from "./tracker.ts";
 import type { Mark, WriteDetector } from "./write-detector.ts";
@@ -40,7 +40,7 @@ export function dirtyTracker(
   /** Arms pages one by one; those that no leaf maps are armed by the rights of the leaf they get. */
   function armAll(logged: LoggedTables, frames: readonly Gfn[]): void {
     for (const gfn of frames) {
-      if (logged.isHuge(gfn)) protectOrSplit(logged, hugeAround(gfn));
+      if (logged.isHuge(gfn)) protectOrSplit(logged, largeAround(gfn, 2));
       if (!logged.isHuge(gfn)) detector.arm(logged, gfn);
     }
     if (frames.length > 0) logged.flush();
@@ -95,7 +95,7 @@ export function dirtyTracker(
       for (const part of ranges.within(range)) armAll(tables, record.close(part));
     },
     isLogged: (gfn) => ranges.covers(gfn),
-    needsSmall: (gfn) => ranges.touches(hugeAround(gfn)),
+    needsSmall: (gfn, level) => ranges.touches(largeAround(gfn, level)),
     mayMapWritable: (gfn) =>
       !detector.armsByProtection || !ranges.covers(gfn) || record.isOpen(gfn),
     wrote: mark,
@@ -118,9 +118,4 @@ function recordFor(
 ): DirtyRecord {
   if (ringEntries === null) return dirtyBitmap(guestFrames);
   return dirtyRing({ guestFrames, entries: ringEntries, pagesPerExitMax });
-}
-
-/** The 2 MiB that `gfn` is in. */
-function hugeAround(gfn: Gfn): FrameRange {
-  return { start: (gfn - (gfn % 512)) as Gfn, frames: 512 };
 }

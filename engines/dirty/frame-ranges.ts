@@ -1,12 +1,18 @@
 /**
  * The ranges of guest frames that a dirty log covers: memslots with logging on.
  */
-import type { Gfn } from "../../machine/address.ts";
+import { type Gfn, pagesPerEntry } from "../../machine/address.ts";
 
 export interface FrameRange {
   readonly start: Gfn;
   /** Number of 4 KiB frames. */
   readonly frames: number;
+}
+
+/** The frames that one leaf of `level` maps, `gfn` among them. */
+export function largeAround(gfn: Gfn, level: number): FrameRange {
+  const frames = pagesPerEntry(level);
+  return { start: (gfn - (gfn % frames)) as Gfn, frames };
 }
 
 export class FrameRanges {

@@ -1,20 +1,22 @@
 /**
  * Nested tables as a dirty tracker sees them: one leaf per frame, found by walking the tree.
  */
-import type { Gfn } from "../../machine/address.ts";
+import { type Gfn, levelOfOrder } from "../../machine/address.ts";
 import { PS, W } from "../../machine/entry.ts";
 import type { Ledger } from "../../machine/counters.ts";
 import type { HostMemory } from "../host-memory.ts";
 import {
+  childTable,
+  cutBranch,
   type EntryPlace,
   findPlace,
+  findPlaceAt,
   forEachLeaf,
-  makePlace,
   type RadixTree,
-  splitLeaf,
+  splitLeaves,
 } from "../radix.ts";
+import { type FrameRange, largeAround } from "./frame-ranges.ts";
 import type { DirtyLogOptions } from "../../machine/dirty-log-options.ts";
-import type { FrameRange } from "./frame-ranges.ts";
 import type { LoggedTables } from "./tracker.ts";
 
 /** Any of these bits makes a nested entry present: read, write, execute; present, write, user. */
@@ -25,7 +27,7 @@ export interface NestedParts {
   readonly memory: HostMemory;
   /** Bit of a leaf that silicon sets at a write. */
   readonly dirtyBit: number;
-  /** Flags of a 2 MiB leaf that comes back. */
+  /** Flags of a large leaf that comes back. */
   readonly hugeFlags: number;
   readonly ledger: () => Ledger;
 }
@@ -55,6 +57,19 @@ export function nestedTables({ tree, memory, dirtyBit, hugeFlags, ledger }: Nest
     return place.level === 1 && isPresent(place) ? place : null;
   }
 
+  /** The table of smaller leaves for one host page goes; a leaf as large as that page takes its place, or will. Was there one? */
+  function collapseOne(first: Gfn, level: number, how: "next-fault" | "at-once"): boolean {
+    const place = findPlaceAt(tree, first, level);
+    if (place === null || childTable(tree, place) === null) return false;
+    cutBranch(tree, place);
+    if (how === "at-once") {
+      const flags = memory.isWritable(first) ? hugeFlags : hugeFlags & ~W;
+      bytes.writeEntry(place.table, place.index, memory.touch(first), flags | PS);
+    }
+    ledger().hugePagesCollapsed += 1;
+    return true;
+  }
+
   return {
     forEachSmall({ start, frames }, visit) {
       forEachLeaf(tree, start, frames, (place, gfn) => {
@@ -75,18 +90,16 @@ export function nestedTables({ tree, memory, dirtyBit, hugeFlags, ledger }: Nest
     },
     isHuge(gfn) {
       const place = findPlace(tree, gfn);
-      return place.level === 2 && isPresent(place);
+      return place.level > 1 && isPresent(place);
     },
     splitHuge({ start, frames }) {
-      forEachLeaf(tree, start, frames, (place) => {
-        if (place.level !== 2) return;
-        splitLeaf(tree, place);
+      splitLeaves(tree, { start, pages: frames }, () => {
         ledger().hugePagesSplit += 1;
       });
     },
     protectHuge({ start, frames }) {
       forEachLeaf(tree, start, frames, (place) => {
-        if (place.level !== 2) return;
+        if (place.level === 1) return;
         protect(place);
         // Its pieces inherit D, and would all look written.
         take(place, dirtyBit);
@@ -95,17 +108,12 @@ export function nestedTables({ tree, memory, dirtyBit, hugeFlags, ledger }: Nest
     collapse({ start, frames }: FrameRange, how: DirtyLogOptions["collapse"]): boolean {
       let isStale = false;
       if (how === "never") return isStale;
-      for (let gfn = start - (start % 512); gfn < start + frames; gfn += 512) {
-        const small = findPlace(tree, gfn);
-        if (small.level !== 1 || memory.orderOf(gfn as Gfn) !== 9) continue;
-        const parent = makePlace(tree, gfn, 2);
-        bytes.write(parent.table, parent.index, 0, 0);
-        if (how === "at-once") {
-          bytes.writeEntry(parent.table, parent.index, memory.touch(gfn as Gfn), hugeFlags | PS);
-        }
-        bytes.freeTable(small.table);
-        ledger().hugePagesCollapsed += 1;
-        isStale = true;
+      let page = start - (start % 512);
+      while (page < start + frames) {
+        const level = levelOfOrder(memory.orderOf(page as Gfn));
+        const { start: first, frames: span } = largeAround(page as Gfn, level);
+        if (level > 1 && collapseOne(first, level, how)) isStale = true;
+        page = first + Math.max(span, 512);
       }
       return isStale;
     },

@@ -21,13 +21,13 @@ export interface LoggedTables {
   isDirty(gfn: Gfn): boolean;
   /** Clears D in the 4 KiB leaf that maps `gfn`. */
   clearDirty(gfn: Gfn): void;
-  /** Does a 2 MiB leaf map `gfn`? */
+  /** Does a leaf of 2 MiB or more map `gfn`? */
   isHuge(gfn: Gfn): boolean;
-  /** Replaces 2 MiB leaves in the range by 4 KiB ones: a dirty page is then 4 KiB. */
+  /** Replaces large leaves by 4 KiB ones in the range: a dirty page is then 4 KiB. */
   splitHuge(range: FrameRange): void;
-  /** Takes write permission from the 2 MiB leaves in the range. */
+  /** Takes write permission from the large leaves in the range. */
   protectHuge(range: FrameRange): void;
-  /** Brings 2 MiB leaves back where the host's pages allow it. */
+  /** Brings large leaves back where the host's pages allow it. */
   collapse(range: FrameRange, how: DirtyLogOptions["collapse"]): void;
   /** Makes every vCPU forget cached translations. */
   flush(): void;
@@ -45,8 +45,11 @@ export interface DirtyTracker {
   /** Arms again what was reported in the range, unless the report did so. */
   clear(range: FrameRange): void;
   isLogged(gfn: Gfn): boolean;
-  /** Is any frame of the 2 MiB around `gfn` in the log? Then its leaves are 4 KiB, or a dirty page would be 2 MiB. */
-  needsSmall(gfn: Gfn): boolean;
+  /**
+   * Is any frame of the log in the large page around `gfn` that a leaf of `level` would map? Then leaves are smaller,
+   * or a dirty page would be so large.
+   */
+  needsSmall(gfn: Gfn, level: number): boolean;
   /** May a leaf for `gfn` be writable before its next write is seen? */
   mayMapWritable(gfn: Gfn): boolean;
   /** The hypervisor lets a write to `gfn` pass, or makes it: silicon need not tell any more. */

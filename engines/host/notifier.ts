@@ -17,7 +17,12 @@ export interface MmuNotifier {
   flush(): void;
 }
 
-/** Frames of the 2 MiB page at `first` that do not lie in [start, start + frames). */
-export function neighboursIn(first: number, start: number, frames: number): number {
-  return 512 - (Math.min(start + frames, first + 512) - Math.max(start, first));
+/** Frames of a large page that do not lie in `range`. */
+export function neighboursIn(
+  page: { readonly first: number; readonly frames: number },
+  range: { readonly start: number; readonly frames: number },
+): number {
+  const { first, frames } = page;
+  const end = Math.min(range.start + range.frames, first + frames);
+  return frames - (end - Math.max(range.start, first));
 }

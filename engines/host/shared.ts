@@ -12,7 +12,7 @@ import type { HostTable } from "./table.ts";
 
 /** A second hold on the frames of a guest: they are read-only for everybody while it lasts. */
 export interface SharedPages {
-  /** Host pages by their first frame; 1 or 512 pages each. */
+  /** Host pages by their first frame, and the 4 KiB pages of each: 1, 512 or 512^2. */
   readonly pages: readonly { readonly gfn: Gfn; readonly pfn: Pfn; readonly pages: number }[];
   readonly swapped: readonly (readonly [Gfn, FrameContents])[];
   /** Pages that the host took away and nobody touched since: they come back as zeros, one by one. */
@@ -31,9 +31,8 @@ export function sharePages(
   frames: number,
 ): SharedPages["pages"] {
   // A large page that the range covers in part is no longer one.
-  if (start % 512 !== 0) table.split(start);
-  const end = (start + frames) as Gfn;
-  if (end % 512 !== 0) table.split(end);
+  table.splitAt(start);
+  table.splitAt((start + frames) as Gfn);
   const pages: { gfn: Gfn; pfn: Pfn; pages: number }[] = [];
   table.forEach(start, frames, (gfn, pfn, count) => {
     for (let i = 0; i < count; i++) memory.share((pfn + i) as Pfn);

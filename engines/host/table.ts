@@ -4,12 +4,21 @@
  * A page that shares its frame with others has no W: whoever is about to store asks for a frame of its own
  * first. Large pages are split when one of their pages goes another way.
  *
+ * Model: pages of 1 GiB are split as those of 2 MiB are, where Linux has them from hugetlbfs only: there they are never
+ * swapped or merged, and a copy-on-write copies all of the GiB. Bias: both.
+ *
  * The hypervisor reaches guest memory through this table for every guest entry that it reads, so it has what the
  * host's processor has: a TLB. Whoever changes an entry drops the pages that it maps.
  *
  * Source: Linux mm/memory.c `copy_present_pte`, `__split_huge_pmd`.
  */
-import { type Gfn, pagesPerEntry, type Pfn } from "../../machine/address.ts";
+import {
+  type Gfn,
+  levelOfOrder,
+  type PageOrder,
+  pagesPerEntry,
+  type Pfn,
+} from "../../machine/address.ts";
 import { A, D, frameOf, P, PS, U, W } from "../../machine/entry.ts";
 import type { PhysicalMemory } from "../../machine/memory.ts";
 import {
@@ -19,6 +28,7 @@ import {
   makePlace,
   type RadixTree,
   splitLeaf,
+  splitLeaves,
 } from "../radix.ts";
 
 /** Host-virtual page at which the VMM maps the guest's one memslot: 0x7f0000000000. */
@@ -27,6 +37,11 @@ const slotHva = 0x7_f000_0000;
 const readFlags = P | U | A | D;
 
 export type HostRights = "read" | "read-write";
+
+export interface LargePage {
+  readonly order: 9 | 18;
+  readonly rights: HostRights;
+}
 
 /** Pages that the TLB has room for, a power of two; a page's place is its number modulo this. */
 const tlbPlaces = 16_384;
@@ -38,6 +53,7 @@ export class HostTable {
   private readonly tlbPages = new Int32Array(tlbPlaces).fill(-1);
   private readonly tlbFlags = new Int32Array(tlbPlaces);
   private readonly tlbFrames = new Uint32Array(tlbPlaces);
+  private readonly tlbOrders = new Uint8Array(tlbPlaces);
 
   constructor(memory: PhysicalMemory) {
     this.memory = memory;
@@ -50,10 +66,10 @@ export class HostTable {
     return place === -1 ? -1 : (this.tlbFrames[place]! as Pfn);
   }
 
-  /** Size of the host page behind `gfn`: 0 is 4 KiB, 9 is 2 MiB. */
-  orderOf(gfn: Gfn): 0 | 9 {
+  /** Size of the host page behind `gfn`; 0 where there is none. */
+  orderOf(gfn: Gfn): PageOrder {
     const place = this.translate(gfn);
-    return place !== -1 && (this.tlbFlags[place]! & PS) !== 0 ? 9 : 0;
+    return place === -1 ? 0 : (this.tlbOrders[place]! as PageOrder);
   }
 
   isWritable(gfn: Gfn): boolean {
@@ -67,11 +83,12 @@ export class HostTable {
     this.invalidate(gfn, 1);
   }
 
-  /** Maps 512 frames from `first` on, a multiple of 512, by one entry. */
-  mapLarge(first: Gfn, pfn: Pfn, rights: HostRights): void {
-    const { table, index } = makePlace(this.tree, slotHva + first, 2);
+  /** Maps the page of `order` that starts at `first`, 2 MiB or 1 GiB, by one entry. */
+  mapLarge(first: Gfn, pfn: Pfn, { order, rights }: LargePage): void {
+    const level = levelOfOrder(order);
+    const { table, index } = makePlace(this.tree, slotHva + first, level);
     this.memory.writeEntry(table, index, pfn, flagsOf(rights) | PS);
-    this.invalidate(first, 512);
+    this.invalidate(first, pagesPerEntry(level));
   }
 
   /** The page goes, and with it the large page that it was part of. */
@@ -92,19 +109,29 @@ export class HostTable {
     this.invalidate(gfn, pagesPerEntry(level));
   }
 
+  /** The page becomes one of 4 KiB; what was large around it, pages as large as may be. */
   split(gfn: Gfn): void {
-    const place = this.find(gfn);
-    if (place.level !== 2 || !this.isPresent(place)) return;
-    splitLeaf(this.tree, place);
-    this.invalidate(gfn, 512);
+    const page = { start: slotHva + gfn, pages: 1 };
+    splitLeaves(this.tree, page, ({ level }) => this.invalidate(gfn, pagesPerEntry(level)));
   }
 
-  /** Every host page that maps something in the range: its first frame on either side, and 1 or 512 pages. */
+  /** No host page lies on both sides of `gfn` any more. */
+  splitAt(gfn: Gfn): void {
+    for (;;) {
+      const place = this.find(gfn);
+      const pages = pagesPerEntry(place.level);
+      if (!this.isPresent(place) || gfn % pages === 0) return;
+      splitLeaf(this.tree, place);
+      this.invalidate(gfn, pages);
+    }
+  }
+
+  /** Every host page that maps something in the range: its first frame on either side, and how many pages it has. */
   forEach(start: Gfn, frames: number, visit: (gfn: Gfn, pfn: Pfn, pages: number) => void): void {
     forEachLeaf(this.tree, slotHva + start, frames, ({ table, index, level }, page) => {
       const low = this.memory.readLow(table, index);
       const pfn = frameOf(low, this.memory.readHigh(table, index)) as Pfn;
-      visit((page - slotHva) as Gfn, pfn, level === 1 ? 1 : 512);
+      visit((page - slotHva) as Gfn, pfn, pagesPerEntry(level));
     });
   }
 
@@ -118,12 +145,17 @@ export class HostTable {
     const frame = frameOf(low, this.memory.readHigh(table, index));
     this.tlbPages[place] = gfn;
     this.tlbFlags[place] = low;
+    this.tlbOrders[place] = (level - 1) * 9;
     this.tlbFrames[place] = frame + (gfn & (pagesPerEntry(level) - 1));
     return place;
   }
 
-  /** The host page around `gfn`, of 1 or 512 pages, is mapped in another way from now on. */
+  /** The host page around `gfn`, of so many pages, is mapped in another way from now on. */
   private invalidate(gfn: Gfn, pages: number): void {
+    if (pages >= tlbPlaces) {
+      this.tlbPages.fill(-1);
+      return;
+    }
     const first = (gfn - (gfn % pages)) & (tlbPlaces - 1);
     this.tlbPages.fill(-1, first, first + pages);
   }

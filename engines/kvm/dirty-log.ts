@@ -4,7 +4,7 @@
  * Source: KVM_GET_DIRTY_LOG in the KVM API document.
  */
 import type { Gfn } from "../../machine/address.ts";
-import { type FrameRange, FrameRanges } from "../dirty/frame-ranges.ts";
+import { type FrameRange, FrameRanges, largeAround } from "../dirty/frame-ranges.ts";
 import { FrameSet } from "../dirty/frame-set.ts";
 
 export class DirtyLog {
@@ -27,6 +27,11 @@ export class DirtyLog {
 
   covers(gfn: Gfn): boolean {
     return this.ranges.covers(gfn);
+  }
+
+  /** Is any frame of the log in the page around `gfn` that a leaf of `level` would map? Then leaves are smaller. */
+  touches(gfn: Gfn, level: number): boolean {
+    return this.ranges.touches(largeAround(gfn, level));
   }
 
   /** Notes a write, if the frame is logged. */

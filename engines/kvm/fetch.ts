@@ -6,7 +6,7 @@
  *
  * Source: KVM mmu.rst "Reaction to events"; rules 1, 4, 7, 11 to 13 of results/groundtruth.
  */
-import { type Gfn, indexAt, type Pfn, type Vpn } from "../../machine/address.ts";
+import { type Gfn, indexAt, levelOfOrder, type Pfn, type Vpn } from "../../machine/address.ts";
 import { A, P, PS, U, W } from "../../machine/entry.ts";
 import { childOf, dropLeaf, readLow, refOf } from "./entries.ts";
 import { getPage } from "./find-page.ts";
@@ -58,15 +58,16 @@ function largeBase(gfn: Gfn, level: number): Gfn {
 
 /** How large the frame may be mapped, given the guest's own page size. */
 export function mappingLevel(vm: Vm, gfn: Gfn, guestLevel: number): number {
-  if (vm.dirtyLog.covers(gfn)) return 1;
-  return mostLevel(vm, gfn, guestLevel);
+  let level = mostLevel(vm, gfn, guestLevel);
+  while (level > 1 && vm.dirtyLog.touches(gfn, level)) level -= 1;
+  return level;
 }
 
 /** The same, logging aside. */
 export function mostLevel(vm: Vm, gfn: Gfn, levelMax: number): number {
   let level = Math.min(levelMax, 3);
   while (level > 1 && !vm.track.allowsLarge(gfn, level)) level -= 1;
-  return level === 1 ? 1 : Math.min(level, vm.guest.orderOf(gfn) === 9 ? 2 : 1);
+  return level === 1 ? 1 : Math.min(level, levelOfOrder(vm.guest.orderOf(gfn)));
 }
 
 /** The page one level down that shadows the guest's next table. */

@@ -6,7 +6,7 @@
  *
  * Source: KVM_GET_DIRTY_LOG, KVM mmu.rst; rules 10 to 12 and 17 of results/groundtruth.
  */
-import type { Gfn, Pfn } from "../../machine/address.ts";
+import { type Gfn, pagesPerEntry, type Pfn } from "../../machine/address.ts";
 import { A } from "../../machine/entry.ts";
 import type { HostEvent } from "../../machine/exit.ts";
 import type { FrameRange } from "../dirty/frame-ranges.ts";
@@ -71,8 +71,9 @@ function unmap(vm: Vm, range: FrameRange): void {
     for (const gfn of pagesIn(range, level)) {
       const entries = vm.maps[level].entries(gfn).length;
       if (entries === 0) continue;
-      if (level === 2) {
-        vm.ledger.neighboursUnmapped += entries * neighboursIn(gfn, range.start, range.frames);
+      if (level > 1) {
+        const large = { first: gfn, frames: pagesPerEntry(level) };
+        vm.ledger.neighboursUnmapped += entries * neighboursIn(large, range);
       }
       dropMappings(vm, gfn, level);
       isStale = true;

@@ -15,12 +15,12 @@ export function loggedShadow(
 ): LoggedTables {
   return {
     vcpus,
-    forEachSmall: (range, visit) => tables.forEachMapped(range, visit),
+    forEachSmall: (range, visit) => tables.leaves.forEachSmall(range, visit),
     writeProtect: (gfn) => tables.writeProtect(gfn),
     // Shadow leaves have D set from the start: silicon has nothing to note.
     isDirty: () => false,
     clearDirty() {},
-    isHuge: (gfn) => tables.isHuge(gfn),
+    isHuge: (gfn) => tables.leaves.isLarge(gfn),
     // A large leaf that goes comes back in 4 KiB pieces, as long as its frames are logged.
     splitHuge: (range) => eachHuge(range, (first) => tables.dropHuge(first)),
     protectHuge: (range) => eachHuge(range, (first) => tables.protectHuge(first)),

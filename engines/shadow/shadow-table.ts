@@ -26,8 +26,8 @@ export interface ShadowParts {
   readonly memory: HostMemory;
   /** May a leaf for `gfn` be writable, as far as dirty tracking is concerned? */
   readonly mayMapWritable: (gfn: Gfn) => boolean;
-  /** Must the 2 MiB around `gfn` be mapped by 4 KiB, as far as dirty tracking is concerned? */
-  readonly needsSmall: (gfn: Gfn) => boolean;
+  /** Must the page around `gfn` be mapped by leaves below `level`, as far as dirty tracking is concerned? */
+  readonly needsSmall: (gfn: Gfn, level: number) => boolean;
   readonly ledger: () => Ledger;
 }
 
@@ -43,26 +43,6 @@ export function createTable(
   const pfn = bytes.allocateTable();
   const frames = new Int32Array(entriesPerTable).fill(-1);
   return { id: pfn - bytes.guestFrames, ...of, pfn, parents: new Set(), frames };
-}
-
-/** Do links lead from one of these roots to one of the tables? `byId` has every table at its number. */
-export function isReachable(
-  tables: readonly ShadowTable[],
-  byId: readonly (ShadowTable | undefined)[],
-  roots: ReadonlySet<Pfn>,
-): boolean {
-  const seen = new Set<ShadowTable>();
-  const pending = [...tables];
-  for (let table = pending.pop(); table !== undefined; table = pending.pop()) {
-    if (roots.has(table.pfn)) return true;
-    if (seen.has(table)) continue;
-    seen.add(table);
-    for (const parent of table.parents) {
-      const above = byId[Math.floor(parent / 512)];
-      if (above !== undefined) pending.push(above);
-    }
-  }
-  return false;
 }
 
 /** Entries that are present in the guest's table or in the shadow. Most tables are nearly empty. */

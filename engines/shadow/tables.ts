@@ -8,19 +8,20 @@
  *
  * Source: Adams & Agesen 2006, section 2.3 "Traces"; SDM vol. 3C 33.3 "Memory Virtualization".
  */
-import { type Gfn, pagesPerEntry, type Pfn } from "../../machine/address.ts";
+import { type Gfn, levelOfOrder, pagesPerEntry, type Pfn } from "../../machine/address.ts";
 import { A, D, frameOf, highHalf, lowHalf, NX_HIGH, P, PS, U, W } from "../../machine/entry.ts";
 import type { FrameRange } from "../dirty/frame-ranges.ts";
 import { hasReserved } from "../guest-walk.ts";
-import { FrameMap } from "./frame-map.ts";
+import { neighboursIn } from "../host/notifier.ts";
+import { LeafMaps } from "./leaf-maps.ts";
 import {
   createTable,
-  isReachable,
   keyOf,
   presentIn,
   type ShadowParts,
   type ShadowTable,
 } from "./shadow-table.ts";
+import { firstIn, largeLevels, TableRegions } from "./table-regions.ts";
 
 const none: readonly ShadowTable[] = [];
 
@@ -32,8 +33,8 @@ export class ShadowTables {
   private readonly byKey = new Map<number, ShadowTable>();
   /** A list never changes, so who goes through one may shadow and unshadow. */
   private readonly byGfn = new Map<Gfn, readonly ShadowTable[]>();
-  private readonly leaves = new FrameMap();
-  private readonly hugeLeaves = new FrameMap();
+  readonly leaves = new LeafMaps();
+  private readonly regions = new TableRegions();
 
   constructor(parts: ShadowParts) {
     this.parts = parts;
@@ -52,6 +53,7 @@ export class ShadowTables {
     const known = this.byKey.get(keyOf(gfn, level, false));
     if (known !== undefined) return known;
     const table = this.create(gfn, level, false);
+    if (!this.isTable(gfn)) this.regions.add(gfn);
     this.byGfn.set(gfn, [...this.tablesOf(gfn), table]);
     this.writeProtect(gfn);
     this.mirrorAll(table);
@@ -109,86 +111,93 @@ export class ShadowTables {
     return this.byId[pfn - bytes.guestFrames] ?? null;
   }
 
-  /** Can silicon reach a shadow of `gfn` from one of these roots? */
-  isReachable(gfn: Gfn, roots: ReadonlySet<Pfn>): boolean {
-    return isReachable(this.tablesOf(gfn), this.byId, roots);
+  /** The entries that link to the table. */
+  parentsOf({ parents }: ShadowTable): { readonly above: ShadowTable; readonly index: number }[] {
+    return [...parents].flatMap((parent) => {
+      const above = this.byId[Math.floor(parent / 512)];
+      return above === undefined ? [] : [{ above, index: parent % 512 }];
+    });
   }
 
   /** `gfn` is no table any more: its shadows go, and it may be written again. */
   unshadow(gfn: Gfn): void {
     for (const table of this.tablesOf(gfn)) {
-      for (const parent of table.parents) {
-        const above = this.byId[Math.floor(parent / 512)];
-        if (above !== undefined) this.parts.bytes.write(above.pfn, parent % 512, 0, 0);
-      }
+      for (const { above, index } of this.parentsOf(table))
+        this.parts.bytes.write(above.pfn, index, 0, 0);
       this.forget(table);
     }
-    this.byGfn.delete(gfn);
+    if (this.byGfn.delete(gfn)) this.regions.remove(gfn);
     this.flushNeeded = true;
   }
 
   /** Takes write permission from every leaf that maps `gfn`. */
   writeProtect(gfn: Gfn): void {
-    for (const place of this.leaves.of(gfn)) this.protect(place);
-    // A 2 MiB leaf around a table would let stores through; it comes back in 4 KiB pieces.
-    this.dropHuge((gfn - (gfn % 512)) as Gfn);
+    for (const place of this.leaves.at(gfn, 1)) this.protect(place);
+    // A large leaf around a table would let stores through; it comes back in smaller pieces.
+    this.dropHuge(gfn);
   }
 
-  dropHuge(first: Gfn): void {
-    for (const place of this.hugeLeaves.of(first).slice()) {
-      this.drop(this.byId[Math.floor(place / 512)]!, place % 512);
+  /** Every large leaf that maps `gfn` goes. */
+  dropHuge(gfn: Gfn): void {
+    for (const level of largeLevels) this.dropAll(this.leaves.at(gfn, level));
+  }
+
+  /** Takes write permission from every large leaf that maps `gfn`. */
+  protectHuge(gfn: Gfn): void {
+    const places = largeLevels.flatMap((level) => this.leaves.at(gfn, level));
+    for (const place of places) this.protect(place);
+  }
+
+  /** The pieces of a large guest page go where a larger leaf may come back: all that one around `gfn` would map. */
+  dropDirect(gfn: Gfn): void {
+    for (const level of [3, 2]) {
+      const first = firstIn(gfn, level);
+      const table = this.byKey.get(keyOf(first, level - 1, true));
+      if (table === undefined || !this.mayBeLarge(first, level)) continue;
+      this.forgetPieces(table);
+      this.parts.ledger().hugePagesCollapsed += 1;
       this.flushNeeded = true;
     }
   }
 
-  /** Does some 2 MiB leaf map `gfn`? */
-  isHuge(gfn: Gfn): boolean {
-    return this.hugeLeaves.of((gfn - (gfn % 512)) as Gfn).length > 0;
-  }
-
-  /** Takes write permission from every 2 MiB leaf that maps frames from `first` on. */
-  protectHuge(first: Gfn): void {
-    for (const place of this.hugeLeaves.of(first)) this.protect(place);
-  }
-
-  /** The 4 KiB pieces of a large guest page go, so that a 2 MiB leaf may come back. */
-  dropDirect(first: Gfn): void {
-    const table = this.byKey.get(keyOf(first, 1, true));
-    if (table === undefined || this.parts.memory.orderOf(first) !== 9 || this.holdsTable(first))
-      return;
-    for (const parent of table.parents) {
-      const above = this.byId[Math.floor(parent / 512)];
-      if (above !== undefined) this.drop(above, parent % 512);
-    }
+  private forgetPieces(table: ShadowTable): void {
+    const children = Array.from({ length: 512 }, (_, index) => this.childAt(table, index));
+    for (const { above, index } of this.parentsOf(table)) this.drop(above, index);
     this.forget(table);
-    this.parts.ledger().hugePagesCollapsed += 1;
-    this.flushNeeded = true;
+    // Others may map the same 2 MiB by themselves.
+    for (const child of children) if (child?.parents.size === 0) this.forgetPieces(child);
   }
 
-  /** The host took the frame: every leaf that maps it goes. Returns how many of them mapped its neighbours too. */
-  dropFrame(gfn: Gfn): number {
-    const first = (gfn - (gfn % 512)) as Gfn;
-    const huge = this.hugeLeaves.of(first).length;
-    this.dropHuge(first);
-    for (const place of this.leaves.of(gfn).slice()) {
-      this.drop(this.byId[Math.floor(place / 512)]!, place % 512);
-      this.flushNeeded = true;
+  /** The host took a frame of `range`: every leaf that maps it goes. Returns how many frames outside went with it. */
+  dropFrame(gfn: Gfn, range: FrameRange): number {
+    let neighbours = 0;
+    for (const level of largeLevels) {
+      const large = { first: firstIn(gfn, level), frames: pagesPerEntry(level) };
+      const leaves = this.leaves.at(gfn, level);
+      if (leaves.length > 0) neighbours += leaves.length * neighboursIn(large, range);
+      this.dropAll(leaves);
     }
-    return huge;
+    this.dropAll(this.leaves.at(gfn, 1));
+    return neighbours;
   }
 
   /** Every leaf that maps the frame, of either size. */
   leavesOf(gfn: Gfn): { readonly table: Pfn; readonly index: number }[] {
-    const places = [...this.leaves.of(gfn), ...this.hugeLeaves.of((gfn - (gfn % 512)) as Gfn)];
-    return places.map((place) => {
+    return this.leaves.all(gfn).map((place) => {
       return { table: this.byId[Math.floor(place / 512)]!.pfn, index: place % 512 };
     });
   }
 
-  /** Calls `visit` for every frame in the range that some 4 KiB leaf maps. */
-  forEachMapped({ start, frames }: FrameRange, visit: (gfn: Gfn) => void): void {
-    for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) {
-      if (this.leaves.of(gfn).length > 0) visit(gfn);
+  /** Is the host's page around `gfn` as large as a leaf of `level`, and no table in what that maps? */
+  private mayBeLarge(gfn: Gfn, level: number): boolean {
+    const isHostLarge = levelOfOrder(this.parts.memory.orderOf(gfn)) >= level;
+    return isHostLarge && !this.regions.holds(gfn, level);
+  }
+
+  private dropAll(places: readonly number[]): void {
+    for (const place of places.slice()) {
+      this.drop(this.byId[Math.floor(place / 512)]!, place % 512);
+      this.flushNeeded = true;
     }
   }
 
@@ -239,7 +248,7 @@ export class ShadowTables {
       ledger().entriesDropped += 1;
     } else {
       this.drop(table, index);
-      this.leaves.add(gfn, table.id * 512 + index);
+      this.leaves.add(gfn, 1, table.id * 512 + index);
       table.frames[index] = gfn;
     }
     this.write(table, index, pfn, isReadOnly ? rights & ~W : rights);
@@ -250,26 +259,18 @@ export class ShadowTables {
   private setLarge(table: ShadowTable, index: number, gfn: Gfn, rights: number): void {
     const { memory, needsSmall, ledger } = this.parts;
     const pfn = memory.touch(gfn);
-    const fits = table.level === 2 && memory.orderOf(gfn) === 9;
-    if (fits && !needsSmall(gfn) && !this.holdsTable(gfn)) {
+    const { level } = table;
+    if (this.mayBeLarge(gfn, level) && !needsSmall(gfn, level)) {
       this.drop(table, index);
       const allowed = memory.isWritable(gfn) ? rights : rights & ~W;
       this.write(table, index, pfn, allowed | PS);
-      this.hugeLeaves.add(gfn, table.id * 512 + index);
+      this.leaves.add(gfn, level, table.id * 512 + index);
       table.frames[index] = gfn;
       ledger().entriesFilled += 1;
       return;
     }
-    const key = keyOf(gfn, table.level - 1, true);
-    const child = this.byKey.get(key) ?? this.create(gfn, table.level - 1, true);
+    const child = this.byKey.get(keyOf(gfn, level - 1, true)) ?? this.create(gfn, level - 1, true);
     this.link(table, index, child, rights);
-  }
-
-  private holdsTable(first: Gfn): boolean {
-    for (let gfn = first; gfn < first + 512; gfn = (gfn + 1) as Gfn) {
-      if (this.byGfn.has(gfn)) return true;
-    }
-    return false;
   }
 
   /** Here and above, rights are flags of an entry's low half, and `NX_HIGH`, which is none of them. */
@@ -289,8 +290,7 @@ export class ShadowTables {
       // Silicon holds the pieces of a large guest page one by one; the guest's INVLPG names only one of them.
       if (child.isDirect) this.flushNeeded = true;
     } else {
-      const leaves = table.level === 1 ? this.leaves : this.hugeLeaves;
-      leaves.remove(table.frames[index]! as Gfn, place);
+      this.leaves.remove(table.frames[index]! as Gfn, table.level, place);
       table.frames[index] = -1;
     }
     bytes.write(table.pfn, index, 0, 0);

@@ -26,6 +26,7 @@ const backings = {
   anonymous_hugetlb_2mb: "2m",
   shmem: "4k",
   shared_hugetlb: "2m",
+  anonymous_hugetlb_1gb: "1g",
 } as const;
 const backingNames = Object.keys(backings) as (keyof typeof backings)[];
 
@@ -58,12 +59,12 @@ const createCommand = () =>
     .option("--preset <name>", "processor", "skylake-sp")
     .option(
       "--eager-page-split <y/n>",
-      "2M leaves split before logging, as the module parameter says",
+      "large leaves split before logging, as the module parameter says",
       yesOrNo("--eager-page-split"),
     )
     .option(
       "--collapse <when>",
-      "2M leaves after logging: next-fault, at-once or never",
+      "large leaves after logging: next-fault, at-once or never",
       oneOf("--collapse", ["next-fault", "at-once", "never"]),
     )
     .option(

@@ -1,11 +1,12 @@
 /** Options that say on what one point runs; the same words in every command that takes one. */
 import { Option } from "@commander-js/extra-typings";
 import { levelPairNames } from "../../bench/levels.ts";
+import { hostPageSizes } from "../../bench/result.ts";
 import { oneOf, seedMax, wholeNumber } from "./options.ts";
 
 export const backingOption = () =>
-  new Option("--backing <size>", "host page size, 4k or 2m")
-    .argParser(oneOf("--backing", ["4k", "2m"]))
+  new Option("--backing <size>", "host page size, 4k, 2m or 1g")
+    .argParser(oneOf("--backing", hostPageSizes))
     .default("4k" as const);
 
 export const levelsOption = () =>

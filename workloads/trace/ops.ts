@@ -4,7 +4,7 @@
  * `TraceOp` is one op as an object, for writers, shrinkers and tests. `OpChunk` is many ops as columns, for
  * replay: common ops are numbers only, an op that is rare keeps its object in `rare`.
  */
-import type { Gfn, Vpn } from "../../machine/address.ts";
+import type { Gfn, HostPageSize, Vpn } from "../../machine/address.ts";
 import type { Cr3, HostEvent, InvpcidType, Registers } from "../../machine/exit.ts";
 
 /** Entries written before boot: `count` values from entry `index` of frame `gfn` on, running over frames. */
@@ -25,7 +25,7 @@ export interface TraceHeader {
   readonly memoryFrames: number;
   readonly vcpus: number;
   /** Size of the host pages behind guest memory. */
-  readonly backing: "4k" | "2m";
+  readonly backing: HostPageSize;
   /** Shadow pages that the hypervisor may keep (`nrmmu`), or null for its own default. */
   readonly shadowPagesMax: number | null;
   /** Control registers at boot, paging levels included. */

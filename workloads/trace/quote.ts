@@ -25,7 +25,12 @@ export function bare(text: string): string {
  * quoted line of a trace must be found in its file.
  */
 export function oneLine(text: string): string {
-  return visible(text.replaceAll(/\s*[\r\n]\s*/g, " ").replaceAll("\t", " ").trim());
+  return visible(
+    text
+      .replaceAll(/\s*[\r\n]\s*/g, " ")
+      .replaceAll("\t", " ")
+      .trim(),
+  );
 }
 
 /** Cut by characters, so that none is halved. */

@@ -37,7 +37,7 @@ function headerOf(levels: PagingLevels): fc.Arbitrary<TraceHeader> {
     version: fc.constant(3 as const),
     memoryFrames: fc.constant(memoryFrames),
     vcpus: fc.constant(4),
-    backing: fc.constantFrom("4k", "2m"),
+    backing: fc.constantFrom("4k", "2m", "1g"),
     shadowPagesMax: fc.option(fc.integer({ min: 64, max: 2 ** 20 })),
     registers: fc.record({
       writeProtect: fc.boolean(),

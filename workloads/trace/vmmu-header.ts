@@ -4,7 +4,7 @@
  * Everything a later line could contradict is checked here: frames outside memory, vCPUs that do not exist,
  * control bits that paging does not know. FORMAT.md has the whole format.
  */
-import type { Gfn } from "../../machine/address.ts";
+import { type Gfn, type HostPageSize, hostPageSizes } from "../../machine/address.ts";
 import type { Cr3, Registers } from "../../machine/exit.ts";
 import type { Fill, TraceHeader } from "./ops.ts";
 import type { Tokens } from "./tokens.ts";
@@ -33,7 +33,7 @@ export class HeaderReader {
   private version: 1 | 2 | 3 = 1;
   private memoryFrames = 0;
   private vcpus = 1;
-  private backing: "4k" | "2m" = "4k";
+  private backing: HostPageSize = "4k";
   private shadowPagesMax: number | null = null;
   private registers: Registers = { writeProtect: true, globalPages: true, pcid: false, levels: 4 };
   private readonly fills: Fill[] = [];
@@ -97,8 +97,10 @@ export class HeaderReader {
 
   private readBacking(): void {
     this.tokens.exactly(2);
-    const size = this.tokens.word(1);
-    if (size !== "4k" && size !== "2m") this.tokens.fail("backing", size, "4k or 2m");
+    const word = this.tokens.word(1);
+    const allowed = this.version === 3 ? hostPageSizes : hostPageSizes.slice(0, 2);
+    const size = allowed.find((one) => one === word);
+    if (size === undefined) return this.tokens.fail("backing", word, allowed.join(" or "));
     this.backing = size;
   }
 
