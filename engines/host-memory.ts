@@ -22,7 +22,14 @@ import { Swap } from "./host/swap.ts";
 import { HostTable } from "./host/table.ts";
 
 /** What the host does to the pages themselves, whatever engine maps them. */
-const memoryEvents = ["evict", "snapshot", "snapshot-drop", "merge", "memory-limit"] as const;
+const memoryEvents = [
+  "evict",
+  "snapshot",
+  "snapshot-drop",
+  "merge",
+  "memory-limit",
+  "write",
+] as const;
 
 export type MemoryEvent = Extract<HostEvent, { readonly kind: (typeof memoryEvents)[number] }>;
 
@@ -201,6 +208,8 @@ export function createHostMemory(machine: Machine): HostMemory {
       else if (event.kind === "snapshot") takeSnapshot(event.start, event.frames);
       else if (event.kind === "snapshot-drop") dropSnapshot();
       else if (event.kind === "merge") merger.pass([this]);
+      // Through the host's own mapping: the notifier hears of a share that breaks, nobody of the store itself.
+      else if (event.kind === "write") this.write(event.gfn, event.index, event.low, event.high);
       else swap.setLimit(event.frames);
     },
     forEachBacked(visit) {

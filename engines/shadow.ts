@@ -101,9 +101,8 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
     let table = roots.get(id)!;
     for (let level: number = registers.levels; level >= walk.level; level--) {
       const index = indexAt(vpn, level);
-      const isMissing = (bytes.readLow(table.pfn, index) & P) === 0;
-      // A new A or D bit may widen what an entry allows, so the leaf is always made anew.
-      if (isMissing || level === walk.level) tables.mirror(table, index);
+      // A new A or D bit may widen what an entry allows, and a store of the host's is seen only now.
+      tables.mirror(table, index);
       const child = tables.childAt(table, index);
       if (child === null) return;
       if (child.isDirect) {

@@ -163,5 +163,16 @@ export type HostEvent =
   | { readonly kind: "merge" }
   /** The guest may keep this many frames in host memory; the rest is swapped out. */
   | { readonly kind: "memory-limit"; readonly frames: number }
+  /**
+   * The VMM or a device of its stores 8 bytes into guest memory, at entry `index` of the frame. No dirty log has it (the
+   * VMM knows), no page tracking sees it: a shadow of the guest table there goes on saying what it said.
+   */
+  | {
+      readonly kind: "write";
+      readonly gfn: Gfn;
+      readonly index: number;
+      readonly low: number;
+      readonly high: number;
+    }
   /** In lock step: this vCPU enters the guest again after another one ran; what was asked of it meanwhile is done now. */
   | { readonly kind: "vcpu-run"; readonly vcpu: number };

@@ -82,6 +82,11 @@ export class Vcpu implements VirtualCpu {
     hypervisor.boot(this, this.cr3, registers);
   }
 
+  /** Does silicon walk other tables than the guest's own? */
+  get isShadowed(): boolean {
+    return this.unit.controls.walk !== null;
+  }
+
   get software(): GuestSoftware {
     return this.unit.software;
   }

@@ -115,6 +115,12 @@ export class GuestScript {
     this.guest.image.set(table, index, entry);
   }
 
+  /** The host's own store, past the guest. */
+  hostStore(gfn: Gfn, index: number, entry: Entry): void {
+    this.emit({ op: "host", event: { kind: "write", gfn, index, ...entry } });
+    this.guest.image.set(gfn, index, entry);
+  }
+
   direct(gfn: Gfn): Vpn {
     return (this.guest.directMap + gfn) as Vpn;
   }

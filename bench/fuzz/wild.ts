@@ -110,6 +110,12 @@ const acts: Readonly<Record<string, Act>> = {
     const start = script.prng.chance(50) ? anyData(script) : anyTable(script);
     script.emit({ op: "host", event: { kind: "evict", start, frames } });
   },
+  hostStore: (script) => {
+    // Into tables mostly: that no hypervisor hears of it is what there is to go wrong.
+    const gfn = script.prng.chance(85) ? anyTable(script) : anyData(script);
+    const entry = script.prng.chance(60) ? leafEntry(script) : linkEntry(script);
+    script.hostStore(gfn, script.pick(hotIndexes), entry);
+  },
   share: (script) => {
     script.emit({ op: "host", event: sharingEvent(script) });
   },

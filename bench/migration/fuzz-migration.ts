@@ -99,7 +99,7 @@ export function runMigrated(
   };
 }
 
-/** There is one dirty log, and the migration has it. */
+/** There is one dirty log, and the migration has it; a VMM that stores by itself would keep a log of that. */
 function isGuests(op: OpGroup[number]): boolean {
-  return op.op !== "host" || !op.event.kind.startsWith("dirty-log");
+  return op.op !== "host" || !/^dirty-log|^write$/.test(op.event.kind);
 }

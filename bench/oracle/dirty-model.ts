@@ -53,6 +53,7 @@ export class DirtyModel {
       case "snapshot-drop":
       case "merge":
       case "memory-limit":
+      case "write":
       case "vcpu-run":
         return undefined;
     }

@@ -41,8 +41,8 @@ export class EntryHistory {
   private readonly entries = new Map<number, Entry>();
   /** When a store of a whole page replaced all entries of a frame. */
   private readonly frameStart = new Map<number, number>();
-  /** Entries that the host took away, by frame. */
-  private readonly lostIn = new Map<number, Set<Entry>>();
+  /** By frame, entries of which a shadow may not have heard: the host took them away, or somebody stored unseen. */
+  private readonly unseen = new Map<number, Set<Entry>>();
   private time = 0;
 
   get now(): number {
@@ -58,18 +58,21 @@ export class EntryHistory {
   /** A store replaces this value now. Only present values are kept: the others are never cached. */
   supersede(at: EntryValue): void {
     const entry = this.entryAt(at.gfn, at.index);
-    this.replaceLost(entry);
-    if ((at.low & P) !== 0) {
-      const start = this.startOf(at.gfn, at.index);
-      entry.past.push({ low: at.low, high: at.high, start, end: this.time });
-    }
-    entry.start = this.time;
+    this.seen(entry);
+    this.replace(at, entry, this.time);
+  }
+
+  /** The same by a store that no hypervisor sees: its shadow may use the value until the guest stores there itself. */
+  supersedeUnseen(at: EntryValue): void {
+    const entry = this.entryAt(at.gfn, at.index);
+    this.replace(at, entry, Infinity);
+    this.unseenIn(at.gfn).add(entry);
   }
 
   /** All entries of the frame have new values now. */
   supersedeFrame(gfn: number): void {
-    for (const entry of this.lostIn.get(gfn) ?? []) this.replaceLost(entry);
-    this.lostIn.delete(gfn);
+    for (const entry of this.unseen.get(gfn) ?? []) this.seen(entry);
+    this.unseen.delete(gfn);
     this.frameStart.set(gfn, this.time);
   }
 
@@ -77,9 +80,7 @@ export class EntryHistory {
   lose({ gfn, index, low, high }: EntryValue): void {
     const entry = this.entryAt(gfn, index);
     entry.lost = { low, high, start: this.startOf(gfn, index), end: Infinity };
-    const others = this.lostIn.get(gfn);
-    if (others === undefined) this.lostIn.set(gfn, new Set([entry]));
-    else others.add(entry);
+    this.unseenIn(gfn).add(entry);
     entry.start = this.time;
   }
 
@@ -108,10 +109,27 @@ export class EntryHistory {
     return entry;
   }
 
-  /** A store: what was lost may be cached from now on, as any value that was replaced. */
-  private replaceLost(entry: Entry): void {
-    if (entry.lost === null) return;
-    entry.past.push({ ...entry.lost, end: this.time });
+  private unseenIn(gfn: number): Set<Entry> {
+    let entries = this.unseen.get(gfn);
+    if (entries === undefined) {
+      entries = new Set();
+      this.unseen.set(gfn, entries);
+    }
+    return entries;
+  }
+
+  private replace({ gfn, index, low, high }: EntryValue, entry: Entry, end: number): void {
+    if ((low & P) !== 0) entry.past.push({ low, high, start: this.startOf(gfn, index), end });
+    entry.start = this.time;
+  }
+
+  /** A store that everybody sees: what was good for a shadow until now may be cached still, as any replaced value. */
+  private seen(entry: Entry): void {
+    const { past, lost } = entry;
+    for (const [i, value] of past.entries()) {
+      if (value.end === Infinity) past[i] = { ...value, end: this.time };
+    }
+    if (lost !== null) past.push({ ...lost, end: this.time });
     entry.lost = null;
   }
 }

@@ -243,6 +243,13 @@ export function explains(outcome: Outcome, cause: number, query: Query): boolean
   return cause === (outcome.reserved ? PF_PRESENT | PF_RESERVED : 0);
 }
 
+/** Flags that every entry of a walk must have for this access. */
+export function rightsNeeded(kind: number, writeProtect: boolean): number {
+  const user = (kind & USER) !== 0;
+  const store = (kind & STORE) !== 0 && (user || writeProtect);
+  return A | (user ? U : 0) | (store ? W : 0);
+}
+
 /** What the error code must say about the access itself. */
 export function kindBits(high: number): number {
   const store = (high & STORE) !== 0 ? PF_WRITE : 0;

@@ -9,23 +9,12 @@
  * The hypervisor is not asked for anything. Four dependent loads per access when all is well.
  */
 import type { Gfn, Pfn, Vpn } from "../../machine/address.ts";
-import {
-  A,
-  D,
-  frameOf,
-  NX_HIGH,
-  P,
-  PF_PRESENT,
-  PF_RESERVED,
-  PS,
-  U,
-  W,
-} from "../../machine/entry.ts";
+import { D, frameOf, NX_HIGH, P, PF_PRESENT, PF_RESERVED, PS } from "../../machine/entry.ts";
 import type { HostEvent, PendingStore } from "../../machine/exit.ts";
 import type { Hypervisor } from "../../machine/hypervisor.ts";
 import type { Machine } from "../../machine/machine.ts";
 import { slotShift } from "../../machine/memory.ts";
-import { FETCH, STORE, USER } from "../../machine/mmu.ts";
+import { FETCH, STORE } from "../../machine/mmu.ts";
 import { identity } from "../../machine/placement.ts";
 import type { EmulatedStore, Invalidation, Observer, PageFault } from "../../machine/observer.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";
@@ -42,6 +31,7 @@ import {
   LegalWalks,
   type Outcome,
   type Query,
+  rightsNeeded,
 } from "./legal-walks.ts";
 import { SharingChecks } from "./sharing-checks.ts";
 import { describeAccess, describeLegal, describeWalk, hex, OracleMismatch } from "./mismatch.ts";
@@ -64,8 +54,7 @@ export function attachOracle(
   const oracle = new Oracle(machine, options);
   for (const vcpu of machine.vcpus) vcpu.observer = oracle;
   machine.hostObserver = oracle.sharing;
-  // Bare metal has no host: what one would do to a guest does not happen.
-  if (!options.native) followHost(oracle, hypervisor);
+  followHost(oracle, hypervisor);
   return oracle;
 }
 
@@ -95,12 +84,14 @@ export class Oracle implements Observer {
   private readonly walks: LegalWalks;
   private readonly logs: InvalidationLog[];
   private readonly dirty = new DirtyModel();
+  private readonly native: boolean;
   /** What it says of pages that move, and of frames that are shared. */
   readonly sharing: SharingChecks;
 
   constructor(machine: Machine, { native, engine, versionsFrom = 0 }: OracleOptions) {
     this.machine = machine;
     this.engine = engine ?? (native ? "native" : "virtualized");
+    this.native = native;
     const placement = native ? identity : machine.placement;
     const { guestFrames } = machine;
     this.frames = new HostFrames(machine.memory, { guestFrames, placement, versionsFrom });
@@ -172,7 +163,8 @@ export class Oracle implements Observer {
   /** The host is about to act: what it takes away can still be read. */
   hostActs(event: HostEvent): void {
     this.history.tick();
-    if (event.kind !== "reclaim") return;
+    if (event.kind === "write") this.hostWrites(event);
+    if (event.kind !== "reclaim" || this.native) return;
     for (let gfn = event.start as number; gfn < event.start + event.frames; gfn++) {
       this.loseFrame(gfn);
       this.frames.reclaim(gfn);
@@ -180,6 +172,9 @@ export class Oracle implements Observer {
   }
 
   hostActed(event: HostEvent, reported: readonly Gfn[]): void {
+    if (event.kind === "write") this.hostWrote(event.gfn);
+    // Bare metal has no host: what one would do to a guest does not happen.
+    if (this.native) return;
     if (event.kind !== "vcpu-run") this.sharing.checkTables();
     const lost = this.dirty.acted(event, reported);
     if (lost === undefined) return;
@@ -187,6 +182,20 @@ export class Oracle implements Observer {
       `${this.engine}: gfn ${hex(lost)} was written but dirty-log-get does not report it; ` +
         `it reports ${reported.length} frames, after ${this.checked} accesses`,
     );
+  }
+
+  /** The value that stands there now may be used as long as a cache holds it, by a shadow until it hears of another. */
+  private hostWrites({ gfn, index }: Extract<HostEvent, { readonly kind: "write" }>): void {
+    const { low, high } = this.walks.entry(gfn, index);
+    const isUnseen = this.machine.vcpus.some(({ isShadowed }) => isShadowed);
+    if (isUnseen) this.history.supersedeUnseen({ gfn, index, low, high });
+    else this.history.supersede({ gfn, index, low, high });
+  }
+
+  private hostWrote(gfn: Gfn): void {
+    const pfn = this.frames.pfnOf[gfn] ?? -1;
+    // A page that the host took away comes back with whatever was stored, at a place that nobody knows yet.
+    if (pfn >= 0) this.frames.advance(gfn, pfn as Pfn);
   }
 
   /** The vCPU, what it has in CR3 noted: nothing was cached for a root before something used it. */
@@ -289,10 +298,4 @@ export class Oracle implements Observer {
         `checked ${this.checked} accesses; the guest's walk now:\n${describeWalk(this.walks, query)}`,
     );
   }
-}
-
-function rightsNeeded(kind: number, writeProtect: boolean): number {
-  const user = (kind & USER) !== 0;
-  const store = (kind & STORE) !== 0 && (user || writeProtect);
-  return A | (user ? U : 0) | (store ? W : 0);
 }

@@ -24,7 +24,7 @@ import { PlainTlb, type TlbEntry, type Translation } from "./plain-tlb.ts";
 import { PlainTranslator } from "./plain-translate.ts";
 
 /** Programs that a plant gets before it counts as missed: all were found within half of them. */
-const programsMax = 40;
+const programsMax = 200;
 const opsPerProgram = 800;
 /** Programs that must pass without a plant, on two units under four engines. */
 const programsOfControl = 15;

@@ -77,8 +77,10 @@ function indirectChild(vm: Vm, page: ShadowPage, { vpn, walk }: FetchRequest): S
   page.floods = 0;
   const existing = presentChild(vm, page, index);
   const gfn = walk.tables[level - 1]!;
-  if (existing !== null && existing.key.gfn === gfn) return existing;
   const access = walk.accessAbove[level - 1]!;
+  // Nobody saw it if the host changed the guest's entry: another table, other rights, a large page before.
+  const isStill = existing?.key.gfn === gfn && existing.key.access === access;
+  if (existing !== null && isStill && !existing.key.direct) return existing;
   const child = getPage(vm, { gfn, level: level - 1, access, direct: false, writeProtect });
   // The guest owes no flush for an entry that becomes present, so what is linked must be in sync.
   if (child.unsyncChildren > 0) syncBelow(vm, child);
@@ -105,7 +107,7 @@ export function directChild(vm: Vm, page: ShadowPage, request: DirectRequest): S
     flushRemote(vm);
     existing = null;
   }
-  if (existing !== null && existing.key.gfn === gfn) return existing;
+  if (existing !== null && existing.key.gfn === gfn && existing.key.direct) return existing;
   const child = getPage(vm, { gfn, level: level - 1, access, direct: true, writeProtect });
   link(vm, { page, index, child });
   return child;

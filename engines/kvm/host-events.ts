@@ -127,6 +127,7 @@ export function answerHost(
     case "snapshot-drop":
     case "merge":
     case "memory-limit":
+    case "write":
       vm.guest.answer(event);
       return [];
   }

@@ -5,7 +5,7 @@ import type { Gfn } from "../../machine/address.ts";
 import type { TraceHeader, TraceHostEvent } from "./ops.ts";
 import type { Tokens } from "./tokens.ts";
 
-type Field = "GPA" | "bytes";
+type Field = "GPA" | "bytes" | "entry" | "value";
 
 /** An instruction needs its tables and pages together; with less memory it takes them from itself for ever. */
 const limitFramesMin = 64;
@@ -27,6 +27,7 @@ const newFieldsOf = {
   "snapshot-drop": [],
   merge: [],
   "memory-limit": ["bytes"],
+  write: ["entry", "value"],
 } as const satisfies Record<TraceHostEvent["kind"], readonly Field[]>;
 
 /** Reads the line that `tokens` holds; word 0 is `h`. */
@@ -41,6 +42,7 @@ export function readHostEvent(
     return tokens.fail("host event", kind, Object.keys(known).join(", "));
   }
   tokens.exactly(2 + fields.length);
+  if (kind === "write") return readWrite(tokens, memoryFrames);
   const event: { kind: string; start?: Gfn; frames?: number } = { kind };
   let room = memoryFrames * 4096;
   const least = kind === "memory-limit" ? Math.min(limitFramesMin * 4096, room) : 0;
@@ -55,4 +57,12 @@ export function readHostEvent(
   }
   // It has the fields that the table lists for its kind, which TypeScript cannot follow.
   return event as TraceHostEvent;
+}
+
+function readWrite(tokens: Tokens, memoryFrames: number): TraceHostEvent {
+  const gpa = tokens.small(2, "GPA", [0, memoryFrames * 4096 - 1]);
+  if (gpa % 8 !== 0) tokens.fail("GPA", tokens.word(2), "a multiple of 8");
+  tokens.hex(3, "value");
+  const { low, high } = tokens;
+  return { kind: "write", gfn: Math.floor(gpa / 4096) as Gfn, index: (gpa % 4096) / 8, low, high };
 }

@@ -84,6 +84,11 @@ function opOf(levels: PagingLevels): fc.Arbitrary<TraceOp> {
       .constantFrom("dirty-log-get", "dirty-log-off", "snapshot-drop", "merge")
       .map((kind): TraceOp => ({ op: "host", event: { kind } })),
     fc
+      .record({ gfn: fc.nat(memoryFrames - 1), index, low: word, high: word })
+      .map(({ gfn, ...rest }): TraceOp => {
+        return { op: "host", event: { kind: "write", gfn: gfn as Gfn, ...rest } };
+      }),
+    fc
       .integer({ min: Math.min(64, memoryFrames), max: memoryFrames })
       .map((frames): TraceOp => ({ op: "host", event: { kind: "memory-limit", frames } })),
   );

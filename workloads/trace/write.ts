@@ -72,6 +72,9 @@ export function opLine(op: TraceOp, levels: PagingLevels): string {
 }
 
 function hostLine(event: TraceHostEvent): string {
+  if (event.kind === "write") {
+    return `h write ${hexAddress(event.gfn, event.index * 8)} ${hex64(event.low, event.high)}`;
+  }
   const start = "start" in event ? ` ${hexAddress(event.start)}` : "";
   const frames = "frames" in event ? ` ${hexAddress(event.frames)}` : "";
   return `h ${event.kind}${start}${frames}`;
