@@ -8,7 +8,7 @@
  */
 import { type Gfn, levelOfOrder, pagesPerEntry } from "../machine/address.ts";
 import { A, D, EPT_A, EPT_D, PS, W } from "../machine/entry.ts";
-import type { Controls, HostEvent, NestedPaging, VmExit } from "../machine/exit.ts";
+import type { Controls, HostEvent, NestedPaging, Resolution, VmExit } from "../machine/exit.ts";
 import type { Hypervisor, VirtualCpu } from "../machine/hypervisor.ts";
 import type { Machine } from "../machine/machine.ts";
 import { nestedControls } from "./controls.ts";
@@ -18,6 +18,7 @@ import { noTracker } from "./dirty/tracker.ts";
 import { type EngineFactory, titled } from "./engine.ts";
 import { createHostMemory, isMemoryEvent } from "./host-memory.ts";
 import { neighboursIn } from "./host/notifier.ts";
+import { answerMmio } from "./host/slots.ts";
 import {
   type EntryPlace,
   findPlace,
@@ -39,6 +40,8 @@ export interface NestedScheme {
   readonly accessedDirty: boolean;
   readonly tracker: DirtyTracker;
 }
+
+type EptViolation = Extract<VmExit, { readonly reason: "ept-violation" }>;
 
 /** Every nested-paging engine: EPT or NPT entries, with a dirty tracker. */
 export function createNested(
@@ -88,10 +91,12 @@ export function createNested(
     bytes.writeEntry(place.table, place.index, pfn, isWrite && isLogged ? flags | known : flags);
   }
 
-  function violation(exit: Extract<VmExit, { reason: "ept-violation" }>, vcpu: VirtualCpu): void {
-    const { gfn } = exit;
+  function violation(exit: EptViolation, vcpu: VirtualCpu): Resolution {
+    const { gfn, duringWalk } = exit;
     const isWrite = exit.access === "write";
     memory.check(gfn, exit.vpn);
+    const { guestFrames } = machine;
+    if (memory.isHole(gfn)) return answerMmio(vcpu, exit, { duringWalk, guestFrames });
     if (isWrite) memory.touchForWrite(gfn);
     const place = findPlace(tree, gfn);
     const isMapped = (bytes.readLow(place.table, place.index) & allRights) !== 0;
@@ -104,6 +109,7 @@ export function createNested(
       allowWrite(gfn, isLarge ? findPlace(tree, gfn) : place);
     }
     vcpu.ledger.faultsFixed += 1;
+    return "resume";
   }
 
   const hugeFlags = leafFlags;
@@ -198,7 +204,7 @@ export function createNested(
     }
   }
 
-  memory.attach({ unmap, age, flush });
+  memory.attach({ unmap, age, flush, slotDeleted: () => undefined });
   return {
     memory,
     boot(vcpu, cr3) {
@@ -209,10 +215,10 @@ export function createNested(
       memory.balance();
       serving = vcpu;
       tracker.exited(vcpu);
-      if (exit.reason === "ept-violation") violation(exit, vcpu);
+      const resolution = exit.reason === "ept-violation" ? violation(exit, vcpu) : "resume";
       tracker.entering(vcpu);
       serving = null;
-      return "resume";
+      return resolution;
     },
     host,
   };

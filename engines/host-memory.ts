@@ -18,6 +18,7 @@ import { OutsideMemory } from "../machine/outside-memory.ts";
 import { createMerger, type Mergeable } from "./host/merger.ts";
 import type { MmuNotifier } from "./host/notifier.ts";
 import { framesOf, releasePages, sharePages, type SharedPages } from "./host/shared.ts";
+import { MemorySlots } from "./host/slots.ts";
 import { Swap } from "./host/swap.ts";
 import { HostTable } from "./host/table.ts";
 
@@ -29,6 +30,8 @@ const memoryEvents = [
   "merge",
   "memory-limit",
   "write",
+  "slot-delete",
+  "slot-create",
 ] as const;
 
 export type MemoryEvent = Extract<HostEvent, { readonly kind: (typeof memoryEvents)[number] }>;
@@ -46,6 +49,8 @@ export interface HostMemory extends GuestMemory, Mergeable {
   orderOf(gfn: Gfn): PageOrder;
   /** May `gfn`, once touched, be mapped writable? Not while it shares its frame. */
   isWritable(gfn: Gfn): boolean;
+  /** Is there no memslot for `gfn`? Then an access to it is for the VMM, and a read of a table there finds zeros. */
+  isHole(gfn: Gfn): boolean;
   /** Reads entry `index` of the frame: returns its low half, `high` has the other until the next read. */
   read(gfn: Gfn, index: number): number;
   readonly high: number;
@@ -70,12 +75,11 @@ export function hostMemoryOf({ memory }: Hypervisor): HostMemory | null {
 
 export function createHostMemory(machine: Machine): HostMemory {
   const { memory, guestFrames, placement } = machine;
-  const [first] = machine.vcpus;
-  assert(first !== undefined, "host memory: a machine without a vCPU");
-  const { ledger } = first;
+  const { ledger } = machine.vcpus[0]!;
   const order = orderOfSize(machine.options.backing);
   const table = new HostTable(memory);
   const reclaimed = new Set<Gfn>();
+  const slots = new MemorySlots(guestFrames);
   const merger = createMerger(memory);
   let engine: MmuNotifier | null = null;
   let snapshot: SharedPages | null = null;
@@ -123,6 +127,7 @@ export function createHostMemory(machine: Machine): HostMemory {
 
   /** The frame behind `gfn` for the hypervisor's own reads; -1 when the page was never touched: it reads as zeros. */
   function readable(gfn: Gfn): Pfn | -1 {
+    if (slots.isHole(gfn)) return -1;
     const pfn = table.pfnOf(gfn);
     return pfn === -1 && swap.has(gfn) ? hostFault(gfn) : pfn;
   }
@@ -163,11 +168,20 @@ export function createHostMemory(machine: Machine): HostMemory {
     return to;
   }
 
+  /** The engine drops all that it derived from the slot's memory; no large page lies across a slot's end. */
+  function deleteSlot(start: Gfn, frames: number): void {
+    notifier().unmap(start, frames);
+    table.splitAt(start);
+    table.splitAt((start + frames) as Gfn);
+    slots.delete(start, frames);
+    notifier().slotDeleted(start, frames);
+  }
+
   function takeSnapshot(start: Gfn, frames: number): void {
     dropSnapshot();
     notifier().unmap(start, frames);
     const pages = sharePages({ memory, table }, start, frames);
-    snapshot = { pages, swapped: [...swap.entries()], lost: [] };
+    snapshot = { pages, swapped: [...swap.entries()], lost: [], holes: [] };
     ledger.framesShared += pages.reduce((sum, page) => sum + page.pages, 0);
     machine.hostObserver?.snapshotTaken(framesOf(snapshot));
   }
@@ -190,7 +204,8 @@ export function createHostMemory(machine: Machine): HostMemory {
     },
     touch,
     touchForWrite,
-    pfnOf: (gfn) => table.pfnOf(gfn),
+    pfnOf: (gfn) => (slots.isHole(gfn) ? -1 : table.pfnOf(gfn)),
+    isHole: (gfn) => slots.isHole(gfn),
     orderOf: (gfn) => table.orderOf(gfn),
     isWritable: (gfn) => table.isWritable(gfn),
     balance: () => swap.balance(),
@@ -209,6 +224,8 @@ export function createHostMemory(machine: Machine): HostMemory {
       else if (event.kind === "snapshot-drop") dropSnapshot();
       else if (event.kind === "merge") merger.pass([this]);
       // Through the host's own mapping: the notifier hears of a share that breaks, nobody of the store itself.
+      else if (event.kind === "slot-delete") deleteSlot(event.start, event.frames);
+      else if (event.kind === "slot-create") slots.create(event.start, event.frames);
       else if (event.kind === "write") this.write(event.gfn, event.index, event.low, event.high);
       else swap.setLimit(event.frames);
     },
@@ -237,9 +254,11 @@ export function createHostMemory(machine: Machine): HostMemory {
       notifier().unmap(0 as Gfn, guestFrames);
       const pages = sharePages({ memory, table }, 0 as Gfn, guestFrames);
       ledger.framesShared += pages.reduce((sum, page) => sum + page.pages, 0);
-      return { pages, swapped: [...swap.entries()], lost: [...reclaimed] };
+      const lost = [...reclaimed];
+      return { pages, swapped: [...swap.entries()], lost, holes: slots.list() };
     },
-    adopt({ pages, swapped, lost }) {
+    adopt({ pages, swapped, lost, holes }) {
+      for (const gfn of holes) slots.delete(gfn, 1);
       for (const gfn of lost) reclaimed.add(gfn);
       for (const { gfn, pfn, pages: count } of pages) {
         if (count === 1) table.map(gfn, pfn, "read");

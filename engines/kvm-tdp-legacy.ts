@@ -10,6 +10,7 @@ import { indexAt, type Gfn, type Pfn, type Vpn } from "../machine/address.ts";
 import { P, W } from "../machine/entry.ts";
 import type { VmExit } from "../machine/exit.ts";
 import { nestedControls } from "./controls.ts";
+import { answerMmio } from "./host/slots.ts";
 import type { Hypervisor } from "../machine/hypervisor.ts";
 import type { Machine } from "../machine/machine.ts";
 import { type EngineFactory, titled } from "./engine.ts";
@@ -65,6 +66,9 @@ function createKvmTdpLegacy(machine: Machine): Hypervisor {
       vm.guest.balance();
       if (exit.reason !== "ept-violation") return "resume";
       vm.guest.check(exit.gfn, exit.vpn);
+      const { duringWalk, gfn } = exit;
+      const { guestFrames } = machine;
+      if (vm.guest.isHole(gfn)) return answerMmio(vcpu, exit, { duringWalk, guestFrames });
       vm.isAnswering = true;
       if (exit.access === "write") vm.guest.touchForWrite(exit.gfn);
       if (!fixQuickly(vm, root!, exit)) map(vm, root!, exit.gfn);

@@ -8,7 +8,7 @@
  */
 import { type Gfn, levelOfOrder, pagesPerEntry } from "../machine/address.ts";
 import { A, D, P, PS, U, W } from "../machine/entry.ts";
-import type { NestedPaging, VmExit } from "../machine/exit.ts";
+import type { NestedPaging, Resolution, VmExit } from "../machine/exit.ts";
 import type { Hypervisor, VirtualCpu } from "../machine/hypervisor.ts";
 import type { Machine } from "../machine/machine.ts";
 import { nestedControls } from "./controls.ts";
@@ -16,6 +16,7 @@ import { type EngineFactory, titled } from "./engine.ts";
 import { createHostMemory, isMemoryEvent } from "./host-memory.ts";
 import { type FrameRange, largeAround } from "./dirty/frame-ranges.ts";
 import { neighboursIn } from "./host/notifier.ts";
+import { answerMmio } from "./host/slots.ts";
 import { DirtyLog } from "./kvm/dirty-log.ts";
 import { MMU_WRITABLE } from "./kvm/entries.ts";
 import {
@@ -32,6 +33,8 @@ import {
 } from "./radix.ts";
 
 const leafFlags = P | W | U | A | D | MMU_WRITABLE;
+
+type EptViolation = Extract<VmExit, { readonly reason: "ept-violation" }>;
 
 class NestedTables {
   readonly memory;
@@ -54,6 +57,7 @@ class NestedTables {
       unmap: (start, frames) => this.unmap({ start, frames }),
       age: (gfn) => takeAccessed(this.bytes, [findPlace(this.tree, gfn)], A),
       flush: () => this.flush(),
+      slotDeleted: () => this.unmap({ start: 0 as Gfn, frames: machine.guestFrames }),
     });
     this.tree = {
       memory: this.bytes,
@@ -63,10 +67,12 @@ class NestedTables {
   }
 
   /** Answers a nested page fault: lifts logging's protection, or maps. */
-  fault(exit: Extract<VmExit, { readonly reason: "ept-violation" }>, vcpu: VirtualCpu): void {
-    const { gfn } = exit;
+  fault(exit: EptViolation, vcpu: VirtualCpu): Resolution {
+    const { gfn, duringWalk } = exit;
     const isWrite = exit.access === "write";
     this.memory.check(gfn, exit.vpn);
+    const { guestFrames } = this.machine;
+    if (this.memory.isHole(gfn)) return answerMmio(vcpu, exit, { duringWalk, guestFrames });
     if (isWrite) {
       this.isAnswering = true;
       this.memory.touchForWrite(gfn);
@@ -85,6 +91,7 @@ class NestedTables {
     } else {
       vcpu.ledger.faultsSpurious += 1;
     }
+    return "resume";
   }
 
   /** Maps writable whatever the access was, so in a logged range a read counts as a write. */
@@ -229,8 +236,7 @@ function createKvmTdp(machine: Machine): Hypervisor {
     },
     exit(exit, vcpu) {
       tables.memory.balance();
-      if (exit.reason === "ept-violation") tables.fault(exit, vcpu);
-      return "resume";
+      return exit.reason === "ept-violation" ? tables.fault(exit, vcpu) : "resume";
     },
     host(event) {
       if (event.kind === "dirty-log-on") tables.dirtyLogOn(event);

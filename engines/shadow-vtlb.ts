@@ -23,6 +23,7 @@ import {
   type WalkHost,
 } from "./guest-walk.ts";
 import { createHostMemory, isMemoryEvent } from "./host-memory.ts";
+import { answerMmio } from "./host/slots.ts";
 import { emptyTree, findPlace, forEachLeaf, makePlace, type RadixTree } from "./radix.ts";
 
 /** One vCPU's shadow: a tree by VPN, and which 2 MiB regions hold fragments of larger guest pages. */
@@ -141,6 +142,10 @@ function createShadowVtlb(machine: Machine): Hypervisor {
       vcpu.ledger.guestFaultsReflected += 1;
       return { inject: walk.error };
     }
+    if (memory.isHole(walk.gfn)) {
+      const access = { vpn: exit.vpn, gfn: walk.gfn, store: exit.store };
+      return answerMmio(vcpu, access, { duringWalk: false, guestFrames: memory.frames });
+    }
     vcpu.ledger.hiddenFaults += 1;
     if (exit.store !== null) memory.touchForWrite(walk.gfn);
     fill(vcpu, exit);
@@ -167,6 +172,9 @@ function createShadowVtlb(machine: Machine): Hypervisor {
     // Nothing finds the entries of a frame, so nobody knows when it was used.
     age: () => false,
     flush: () => undefined,
+    slotDeleted: () => {
+      for (const vcpu of vcpus) empty(vcpu);
+    },
   });
   return {
     memory,

@@ -18,6 +18,7 @@ import { type DirtyTracker, noTracker } from "./dirty/tracker.ts";
 import { type EngineFactory, type ShadowInspect, titled } from "./engine.ts";
 import { ACC_WRITE, createWalk, walkGuest, type WalkHost } from "./guest-walk.ts";
 import { createHostMemory, isMemoryEvent } from "./host-memory.ts";
+import { answerMmio } from "./host/slots.ts";
 import { PcidRoots } from "./pcid-roots.ts";
 import { findPlace, takeAccessed } from "./radix.ts";
 import { loggedShadow } from "./shadow/logged-shadow.ts";
@@ -119,6 +120,10 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
       return { inject: walk.error };
     }
     const { gfn } = walk;
+    if (memory.isHole(gfn)) {
+      const access = { vpn: exit.vpn, gfn, store: exit.store };
+      return answerMmio(vcpu, access, { duringWalk: false, guestFrames: memory.frames });
+    }
     if (exit.store !== null) {
       if (tables.isTable(gfn) && isTableStill(exit, gfn)) {
         emulate(exit, vcpu, gfn);
@@ -200,14 +205,15 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
       tables.dropFrame(gfn, { start, frames });
       memory.reclaim(gfn);
       // What was a table reads as zeros now.
-      for (const table of tables.tablesOf(gfn)) {
-        tables.mirrorAll(table);
-        tables.flushNeeded = true;
-      }
+      tables.mirrorTablesOf(gfn);
     }
   }
 
-  memory.attach({ unmap, age, flush: flushAlways });
+  function mirrorRange(start: Gfn, frames: number): void {
+    for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) tables.mirrorTablesOf(gfn);
+  }
+
+  memory.attach({ unmap, age, flush: flushAlways, slotDeleted: mirrorRange });
   return {
     memory,
     boot(vcpu, cr3, registers) {
@@ -234,6 +240,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
       else if (event.kind === "dirty-log-clear") tracker.clear(event);
       else if (event.kind === "reclaim") reclaim(event.start, event.frames);
       else if (isMemoryEvent(event)) memory.answer(event);
+      if (event.kind === "slot-create") mirrorRange(event.start, event.frames);
       const report = event.kind === "dirty-log-get" ? tracker.collect() : [];
       serving.dirtyPagesReported += report.length;
       flushIfNeeded();

@@ -142,6 +142,7 @@ function tableChecker(vcpu: Vcpu, memory: PhysicalMemory): Observer {
     copied: nothing,
     emulated: nothing,
     guestFault: nothing,
+    mmio: nothing,
     invalidated: nothing,
   };
 }

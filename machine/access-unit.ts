@@ -18,7 +18,7 @@ import {
   type VmExit,
   exitCounter,
 } from "./exit.ts";
-import type { Hypervisor } from "./hypervisor.ts";
+import type { Hypervisor, MmioAccess } from "./hypervisor.ts";
 import type { FrameContents, PhysicalMemory } from "./memory.ts";
 import {
   batchLength,
@@ -169,6 +169,12 @@ export class AccessUnit {
     const pfn = this.hypervisor.memory.touchForWrite(gfn);
     this.observer?.emulated(this.id, { vpn: exit.vpn, high: this.stoppedHigh, gfn, pfn });
     this.completeStore(pfn);
+  }
+
+  emulateMmio({ vpn, gfn, store }: MmioAccess): void {
+    this.ledger.accesses += 1;
+    if (store !== null) this.ledger.stores += 1;
+    this.observer?.mmio(this.id, { vpn, gfn }, this.stoppedHigh);
   }
 
   /** Leaves the guest, lets the hypervisor answer, enters again. */

@@ -174,5 +174,9 @@ export type HostEvent =
       readonly low: number;
       readonly high: number;
     }
+  /** The memslot of this range is deleted: accesses go to the VMM now, which has no device there. Its memory stays with it. */
+  | { readonly kind: "slot-delete"; readonly start: Gfn; readonly frames: number }
+  /** A slot for the range again, with the memory that was behind it; where one is, nothing changes. */
+  | { readonly kind: "slot-create"; readonly start: Gfn; readonly frames: number }
   /** In lock step: this vCPU enters the guest again after another one ran; what was asked of it meanwhile is done now. */
   | { readonly kind: "vcpu-run"; readonly vcpu: number };

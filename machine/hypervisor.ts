@@ -33,6 +33,13 @@ export interface GuestMemory {
   onReturn: ((gfn: Gfn) => void) | null;
 }
 
+/** An access to a guest frame that has no memslot. */
+export interface MmioAccess {
+  readonly vpn: Vpn;
+  readonly gfn: Gfn;
+  readonly store: PendingStore | null;
+}
+
 /** A vCPU as its hypervisor sees it: the VMCS, the cached translations, the guest's registers. */
 export interface VirtualCpu {
   readonly id: number;
@@ -50,6 +57,11 @@ export interface VirtualCpu {
    * Call it before answering `emulated`.
    */
   emulateStore(exit: { readonly vpn: Vpn; readonly store: PendingStore | null }, gfn: Gfn): void;
+  /**
+   * Performs the access that exited for the guest where no memory is: a load reads nothing that anybody knows, a store
+   * is lost. Call it before answering `emulated`.
+   */
+  emulateMmio(exit: MmioAccess): void;
   /** What INVPCID does to this vCPU's caches, for engines that intercept it. */
   invalidatePcid(type: InvpcidType, pcid: number, vpn: Vpn): void;
 }

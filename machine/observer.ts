@@ -50,6 +50,8 @@ export interface Observer {
   /** #PF is about to be delivered for the access whose high column is `high`. */
   guestFault(cpu: number, fault: PageFault, high: number): void;
   invalidated(cpu: number, scope: Invalidation): void;
+  /** An access was emulated because no memory is at `gfn`. */
+  mmio(cpu: number, access: { readonly vpn: Vpn; readonly gfn: Gfn }, high: number): void;
 }
 
 /** Sees where the host puts guest pages, for a checker: it judges, it does not trust. */

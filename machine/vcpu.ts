@@ -26,7 +26,7 @@ import {
   type Registers,
 } from "./exit.ts";
 import { GeneralProtection } from "./general-protection.ts";
-import type { Hypervisor, VirtualCpu } from "./hypervisor.ts";
+import type { Hypervisor, MmioAccess, VirtualCpu } from "./hypervisor.ts";
 import type { PhysicalMemory } from "./memory.ts";
 import { FETCH, type Mmu, STORE } from "./mmu.ts";
 import type { GuestSoftware, Invalidation, Observer } from "./observer.ts";
@@ -117,6 +117,10 @@ export class Vcpu implements VirtualCpu {
 
   emulateStore(exit: { readonly vpn: Vpn; readonly store: PendingStore | null }, gfn: Gfn): void {
     this.unit.emulateStore(exit, gfn);
+  }
+
+  emulateMmio(exit: MmioAccess): void {
+    this.unit.emulateMmio(exit);
   }
 
   // --- Guest instructions: accesses of unknown value, batched -----------------------------------------

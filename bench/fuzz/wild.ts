@@ -8,7 +8,7 @@ import { type Gfn, indexAt, type Vpn } from "../../machine/address.ts";
 import { A, D, frameOf, G, NX_HIGH, P, PS, U, W } from "../../machine/entry.ts";
 import type { InvpcidType } from "../../machine/exit.ts";
 import { anyDirtyLogEvent } from "./dirty-log-events.ts";
-import { firstData, selfIndex, tableKey } from "./guest-image.ts";
+import { firstData, memoryFrames, selfIndex, tableKey } from "./guest-image.ts";
 import type { GuestScript } from "./guest-script.ts";
 import { sharingEvent } from "./sharing-event.ts";
 import { type Entry, entryTo, notPresent } from "./program.ts";
@@ -115,6 +115,14 @@ const acts: Readonly<Record<string, Act>> = {
     const gfn = script.prng.chance(85) ? anyTable(script) : anyData(script);
     const entry = script.prng.chance(60) ? leafEntry(script) : linkEntry(script);
     script.hostStore(gfn, script.pick(hotIndexes), entry);
+  },
+  slots: (script) => {
+    // Data only: where the guest's tables are gone, so is the guest.
+    const kind = script.pick(["slot-delete", "slot-create", "slot-create"] as const);
+    const isBlock = script.prng.chance(20);
+    const start = isBlock ? ((memoryFrames - 512) as Gfn) : anyData(script);
+    const frames = isBlock ? 512 : 1 + script.prng.below(16);
+    script.emit({ op: "host", event: { kind, start, frames } });
   },
   share: (script) => {
     script.emit({ op: "host", event: sharingEvent(script) });

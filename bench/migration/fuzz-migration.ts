@@ -99,7 +99,7 @@ export function runMigrated(
   };
 }
 
-/** There is one dirty log, and the migration has it; a VMM that stores by itself would keep a log of that. */
+/** There is one dirty log, and the migration has it; a VMM that stores by itself would keep a log of that. Nor do slots change. */
 function isGuests(op: OpGroup[number]): boolean {
-  return op.op !== "host" || !/^dirty-log|^write$/.test(op.event.kind);
+  return op.op !== "host" || !/^dirty-log|^write$|^slot-/.test(op.event.kind);
 }

@@ -48,6 +48,9 @@ export class DirtyExpectation {
       case "snapshot-drop":
       case "merge":
       case "memory-limit":
+      case "write":
+      case "slot-delete":
+      case "slot-create":
       case "vcpu-run":
         // What the host does to frames leaves the log alone.
         break;

@@ -43,6 +43,7 @@ export class DirtyModel {
         this.ranges.length = 0;
         this.written.clear();
         return undefined;
+      case "slot-delete":
       case "reclaim":
         // The host itself dropped these pages and need not send them.
         for (let gfn = event.start as number; gfn < event.start + event.frames; gfn++)
@@ -54,6 +55,7 @@ export class DirtyModel {
       case "merge":
       case "memory-limit":
       case "write":
+      case "slot-create":
       case "vcpu-run":
         return undefined;
     }

@@ -43,6 +43,8 @@ export class HostFrames {
   private readonly together = new Map<Pfn, Set<number>>();
   /** What pages held that are swapped out. */
   private readonly away = new Map<number, FrameContents>();
+  /** Pages without a memslot, and the frame that each has all the same, or -1. */
+  private readonly holes = new Map<number, number>();
   private lastVersion: number;
 
   constructor(memory: PhysicalMemory, { guestFrames, placement, versionsFrom }: FramesOptions) {
@@ -61,6 +63,26 @@ export class HostFrames {
     }
   }
 
+  /** Is there no memslot for the page? It keeps its frame and its data, and nobody may reach it. */
+  isHole(gfn: number): boolean {
+    return this.holes.has(gfn);
+  }
+
+  /** The page's memslot goes. */
+  hide(gfn: number): void {
+    if (this.holes.has(gfn)) return;
+    this.holes.set(gfn, this.pfnOf[gfn]!);
+    this.pfnOf[gfn] = -1;
+  }
+
+  /** The page's memslot comes back. */
+  show(gfn: number): void {
+    const pfn = this.holes.get(gfn);
+    if (pfn === undefined) return;
+    this.holes.delete(gfn);
+    this.pfnOf[gfn] = pfn;
+  }
+
   /** The guest frame that lies in `pfn`, or -1. */
   owner(pfn: Pfn): number {
     return this.gfnOf[pfn] ?? -1;
@@ -69,7 +91,13 @@ export class HostFrames {
   /** May `gfn` lie in `pfn`? Fixes a reclaimed page to the frame where it turns up. */
   isAt(gfn: number, pfn: Pfn): boolean {
     if (this.pfnOf[gfn] === pfn) return true;
-    if (this.pfnOf[gfn] !== -1 || this.isAway(gfn) || this.claims.count(pfn) !== 0) return false;
+    if (
+      this.pfnOf[gfn] !== -1 ||
+      this.isAway(gfn) ||
+      this.isHole(gfn) ||
+      this.claims.count(pfn) !== 0
+    )
+      return false;
     this.enter(gfn, pfn);
     return true;
   }
@@ -99,6 +127,7 @@ export class HostFrames {
 
   /** The host is about to swap the page out. */
   swapOut(gfn: number): void {
+    if (this.isHole(gfn)) return this.behindHole(gfn, () => this.swapOut(gfn));
     const pfn = (this.pfnOf[gfn] ?? -1) as Pfn;
     if (pfn < 0) return;
     this.away.set(gfn, this.memory.contentsOf(pfn));
@@ -107,6 +136,7 @@ export class HostFrames {
 
   /** The host moved the page; false when the frame does not hold what the page held. */
   move(gfn: number, to: Pfn): boolean {
+    if (this.isHole(gfn)) return this.behindHole(gfn, () => this.move(gfn, to));
     const from = (this.pfnOf[gfn] ?? -1) as Pfn;
     if (this.memory.stamps[to] !== this.versions[gfn]) return false;
     if (from === to) return true;
@@ -138,6 +168,15 @@ export class HostFrames {
     this.versions.set(other.versions);
     for (const [gfn, pfn] of this.pfnOf.entries()) if (pfn >= 0) this.leave(gfn, pfn as Pfn);
     for (const [gfn, contents] of other.away) this.away.set(gfn, contents);
+    for (const gfn of other.holes.keys()) this.hide(gfn);
+  }
+
+  /** The host does to the page what it does to any, although the guest has none there. */
+  private behindHole<T>(gfn: number, act: () => T): T {
+    this.show(gfn);
+    const result = act();
+    this.hide(gfn);
+    return result;
   }
 
   private enter(gfn: number, pfn: Pfn): void {
@@ -163,6 +202,7 @@ export class HostFrames {
 
   /** The host takes the frame: the page's data is lost, and so is its place. */
   reclaim(gfn: number): void {
+    if (this.isHole(gfn)) return this.behindHole(gfn, () => this.reclaim(gfn));
     const pfn = this.pfnOf[gfn];
     if (pfn === undefined) return;
     if (pfn !== -1) this.leave(gfn, pfn as Pfn);

@@ -46,11 +46,7 @@ export interface OracleOptions {
 }
 
 /** Watches every vCPU of `machine` from now on. Attach it before the guest boots. */
-export function attachOracle(
-  machine: Machine,
-  hypervisor: Hypervisor,
-  options: OracleOptions,
-): Oracle {
+export function attachOracle(machine: Machine, hypervisor: Hypervisor, options: OracleOptions) {
   const oracle = new Oracle(machine, options);
   for (const vcpu of machine.vcpus) vcpu.observer = oracle;
   machine.hostObserver = oracle.sharing;
@@ -164,11 +160,27 @@ export class Oracle implements Observer {
   hostActs(event: HostEvent): void {
     this.history.tick();
     if (event.kind === "write") this.hostWrites(event);
-    if (event.kind !== "reclaim" || this.native) return;
-    for (let gfn = event.start as number; gfn < event.start + event.frames; gfn++) {
+    if (this.native || !("start" in event)) return;
+    const { kind, start, frames } = event;
+    for (let gfn = start as number; gfn < start + frames; gfn++) {
+      if (kind === "slot-create") this.frames.show(gfn);
+      if (kind === "slot-delete") {
+        // Every shadow goes, so nobody uses what it said.
+        this.supersedeFrame(gfn);
+        this.frames.hide(gfn);
+      }
+      if (kind !== "reclaim") continue;
       this.loseFrame(gfn);
       this.frames.reclaim(gfn);
     }
+  }
+
+  mmio(cpu: number, { vpn, gfn }: { readonly vpn: Vpn; readonly gfn: Gfn }, high: number): void {
+    this.checked += 1;
+    const query = this.query(this.running(cpu), vpn, high);
+    for (const outcome of this.frames.isHole(gfn) ? this.walks.outcomes(query) : [])
+      if (outcome.kind === "page" && outcome.gfn === gfn && allows(outcome, query)) return;
+    this.fail(query, `was taken for MMIO at gfn ${hex(gfn)}`);
   }
 
   hostActed(event: HostEvent, reported: readonly Gfn[]): void {

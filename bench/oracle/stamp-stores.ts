@@ -39,6 +39,7 @@ export class StampStores implements Observer {
   copied(): void {}
   guestFault(): void {}
   invalidated(): void {}
+  mmio(): void {}
 
   private stored(pfn: Pfn): void {
     this.version += 1;

@@ -69,6 +69,7 @@ export class Stamper implements Observer {
   guestFault(): void {}
 
   invalidated(): void {}
+  mmio(): void {}
 
   private recognize(cpu: number, vpn: Vpn, high: number, pfn: Pfn): number {
     const { cr3, registers } = this.machine.vcpus[cpu]!;

@@ -11,6 +11,8 @@ export interface MmuNotifier {
    * afterwards, so what is mapped next is mapped as that table says then.
    */
   unmap(start: Gfn, frames: number): void;
+  /** There is no memslot any more for these frames, unmapped before: what was a table there reads as zeros. */
+  slotDeleted(start: Gfn, frames: number): void;
   /** Was the frame used since the last question? Its A bits are cleared; a flush is due before they are trusted. */
   age(gfn: Gfn): boolean;
   /** Every vCPU forgets what it has cached. */

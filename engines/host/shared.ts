@@ -17,6 +17,8 @@ export interface SharedPages {
   readonly swapped: readonly (readonly [Gfn, FrameContents])[];
   /** Pages that the host took away and nobody touched since: they come back as zeros, one by one. */
   readonly lost: readonly Gfn[];
+  /** Frames that no memslot covers. */
+  readonly holes: readonly Gfn[];
 }
 
 export interface ShareParts {

@@ -15,6 +15,7 @@ import { mostLevel } from "./fetch.ts";
 import { type MmuNotifier, neighboursIn } from "../host/notifier.ts";
 import { takeAccessed } from "../radix.ts";
 import { flushRemote, type Vm } from "./vm.ts";
+import { zapAll } from "./zap.ts";
 
 const sizes = [1, 2, 3] as const;
 
@@ -94,6 +95,10 @@ export function notifierOf(vm: Vm): MmuNotifier {
     unmap: (start, frames) => unmap(vm, { start, frames }),
     age: (gfn) => takeAccessed(vm.memory, entriesOf(vm, gfn), A),
     flush: () => flushRemote(vm),
+    slotDeleted: () => {
+      zapAll(vm);
+      flushRemote(vm);
+    },
   };
 }
 
@@ -128,6 +133,8 @@ export function answerHost(
     case "merge":
     case "memory-limit":
     case "write":
+    case "slot-delete":
+    case "slot-create":
       vm.guest.answer(event);
       return [];
   }

@@ -7,6 +7,7 @@ import type { Gfn, Vpn } from "../../machine/address.ts";
 import { indexAt } from "../../machine/address.ts";
 import { P, PF_PRESENT, PF_RESERVED, PF_WRITE } from "../../machine/entry.ts";
 import type { Resolution, VmExit } from "../../machine/exit.ts";
+import { answerMmio } from "../host/slots.ts";
 import { childOf, isLeaf, readLow } from "./entries.ts";
 import { fetch } from "./fetch.ts";
 import { createWalk, type GuestWalk, walkGuest } from "../guest-walk.ts";
@@ -28,6 +29,10 @@ export function answerPageFault(vm: Vm, state: VcpuState, exit: PageFaultExit): 
   const { vpn, error } = exit;
   const root = state.root!.page;
   if (!walkGuest(vm, vcpu, exit, walk)) return reflect(vm, state, vpn);
+  if (vm.guest.isHole(walk.gfn)) {
+    const access = { vpn, gfn: walk.gfn, store: exit.store };
+    return answerMmio(vcpu, access, { duringWalk: false, guestFrames: vm.guest.frames });
+  }
   vm.ledger.hiddenFaults += 1;
   const isStore = (error & PF_WRITE) !== 0;
   if (isStore) vm.guest.touchForWrite(walk.gfn);

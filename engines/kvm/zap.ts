@@ -80,6 +80,19 @@ export function unshadow(vm: Vm, gfn: Gfn): boolean {
   return pages.length > 0;
 }
 
+/** A memslot is gone: so is every shadow page, whatever it maps (`kvm_mmu_zap_all_fast`). A nested root is filled anew. */
+export function zapAll(vm: Vm): void {
+  const doomed: Doomed = [];
+  // A copy: zapping takes pages out of the list.
+  for (const page of Array.from(vm.pages.oldestFirst())) {
+    if (page.invalid) continue;
+    if (vm.isNested && page.rootCount > 0) {
+      for (let index = 0; index < 512; index++) zapEntry(vm, page, index);
+    } else zapPage(vm, page, doomed);
+  }
+  freeDoomed(vm, doomed);
+}
+
 /** Called before pages are made: recycles the oldest when few are left. */
 export function makeRoom(vm: Vm): void {
   const free = Math.max(0, vm.pageLimit - vm.pages.used);

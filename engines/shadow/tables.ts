@@ -87,6 +87,14 @@ export class ShadowTables {
     }
   }
 
+  /** The host has changed all of what may be a table, without a store. */
+  mirrorTablesOf(gfn: Gfn): void {
+    for (const table of this.tablesOf(gfn)) {
+      this.mirrorAll(table);
+      this.flushNeeded = true;
+    }
+  }
+
   /** Fills the entry of a direct table that maps `gfn`, going down to its leaf. */
   fillDirect(table: ShadowTable, gfn: Gfn): void {
     const span = 512 ** (table.level - 1);
@@ -191,7 +199,7 @@ export class ShadowTables {
   /** Is the host's page around `gfn` as large as a leaf of `level`, and no table in what that maps? */
   private mayBeLarge(gfn: Gfn, level: number): boolean {
     const isHostLarge = levelOfOrder(this.parts.memory.orderOf(gfn)) >= level;
-    return isHostLarge && !this.regions.holds(gfn, level);
+    return isHostLarge && !this.regions.holds(gfn, level) && !this.parts.memory.isHole(gfn);
   }
 
   private dropAll(places: readonly number[]): void {
@@ -241,6 +249,10 @@ export class ShadowTables {
 
   private setLeaf(table: ShadowTable, index: number, gfn: Gfn, rights: number): void {
     const { memory, mayMapWritable, ledger } = this.parts;
+    if (memory.isHole(gfn)) {
+      this.drop(table, index);
+      return;
+    }
     const pfn = memory.touch(gfn);
     const isReadOnly = this.isTable(gfn) || !mayMapWritable(gfn) || !memory.isWritable(gfn);
     // Other rights for the same frame, as after mprotect: the reverse map need not forget and learn it again.

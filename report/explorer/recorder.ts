@@ -66,6 +66,7 @@ export class Recorder {
     access: () => undefined,
     copying: () => 0,
     copied: () => undefined,
+    mmio: () => undefined,
     emulated: () => undefined,
     storing: (_cpu, _pfn, store) => {
       // The hypervisor stores for the guest, and says so itself.

@@ -28,6 +28,8 @@ const newFieldsOf = {
   merge: [],
   "memory-limit": ["bytes"],
   write: ["entry", "value"],
+  "slot-delete": ["GPA", "bytes"],
+  "slot-create": ["GPA", "bytes"],
 } as const satisfies Record<TraceHostEvent["kind"], readonly Field[]>;
 
 /** Reads the line that `tokens` holds; word 0 is `h`. */

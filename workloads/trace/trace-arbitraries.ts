@@ -74,7 +74,10 @@ function opOf(levels: PagingLevels): fc.Arbitrary<TraceOp> {
     fc.record({ op: fc.constant("phase"), name: fc.stringMatching(/^[a-z0-9_=;-]{1,12}$/) }),
     fc
       .record({
-        kind: fc.constantFrom("dirty-log-on", "dirty-log-clear", "reclaim", "evict", "snapshot"),
+        kind: fc.constantFrom(
+          ...(["dirty-log-on", "dirty-log-clear", "reclaim", "evict", "snapshot"] as const),
+          ...(["slot-delete", "slot-create"] as const),
+        ),
         range,
       })
       .map(({ kind, range: [start, frames] }): TraceOp => {
@@ -84,10 +87,8 @@ function opOf(levels: PagingLevels): fc.Arbitrary<TraceOp> {
       .constantFrom("dirty-log-get", "dirty-log-off", "snapshot-drop", "merge")
       .map((kind): TraceOp => ({ op: "host", event: { kind } })),
     fc
-      .record({ gfn: fc.nat(memoryFrames - 1), index, low: word, high: word })
-      .map(({ gfn, ...rest }): TraceOp => {
-        return { op: "host", event: { kind: "write", gfn: gfn as Gfn, ...rest } };
-      }),
+      .record({ kind: fc.constant("write"), gfn, index, low: word, high: word })
+      .map((event): TraceOp => ({ op: "host", event })),
     fc
       .integer({ min: Math.min(64, memoryFrames), max: memoryFrames })
       .map((frames): TraceOp => ({ op: "host", event: { kind: "memory-limit", frames } })),

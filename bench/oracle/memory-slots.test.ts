@@ -1,0 +1,130 @@
+/**
+ * Memslots that are deleted and created again, under every engine: what is there, what is not, and who notices.
+ */
+import { describe, expect, test } from "vitest";
+import { type EngineName, engines } from "../../engines/index.ts";
+import type { Gfn, Vpn } from "../../machine/address.ts";
+import { A, D, highHalf, lowHalf, P, PS, U, W } from "../../machine/entry.ts";
+import type { HostEvent } from "../../machine/exit.ts";
+import { presets } from "../../machine/presets.ts";
+import { checkedGuest, type CheckedGuestOptions } from "./checked-guest.ts";
+
+const virtualized = (Object.keys(engines) as EngineName[]).filter((name) => name !== "native");
+const kvmShadows = ["kvm-6.1", "kvm-6.12", "xen", "shadow-lazy"] as const;
+const user = P + W + U + A + D;
+const page = 1300;
+
+function guestOf(engine: EngineName, options: CheckedGuestOptions = {}) {
+  const guest = checkedGuest({ engine, preset: presets.textbook, ...options });
+  const { vcpu, hypervisor, direct } = guest;
+  const host = (event: HostEvent) => {
+    vcpu.drain();
+    return hypervisor.host(event);
+  };
+  const slot = (kind: "slot-delete" | "slot-create", start: number, frames: number) =>
+    host({ kind, start: start as Gfn, frames });
+  const counted = (act: () => void) => {
+    vcpu.drain();
+    const before = { ...vcpu.ledger };
+    act();
+    vcpu.drain();
+    return (name: keyof typeof before) => vcpu.ledger[name] - before[name];
+  };
+  for (const gfn of [page - 1, page, page + 1]) vcpu.store(direct(gfn), 7, gfn, 0);
+  return { ...guest, host, slot, counted };
+}
+
+describe.each(virtualized)("%s", (engine) => {
+  // Seen failing with leaves that outlive their slot, and with a prefetch that fills a frame without one.
+  test("an access where no slot is exits each time and is emulated; its neighbours go on", () => {
+    const { vcpu, direct, slot, counted } = guestOf(engine);
+    slot("slot-delete", page, 1);
+    for (const at of [page - 1, page + 1]) expect(vcpu.load(direct(at), 7)).toBe(at);
+    const count = counted(() => {
+      for (let i = 0; i < 3; i++) vcpu.read(direct(page));
+      for (let i = 0; i < 2; i++) vcpu.write(direct(page));
+    });
+    expect([count("accesses"), count("stores")]).toEqual([5, 2]);
+    expect([count("exits"), count("faultsEmulated")]).toEqual([5, 5]);
+    expect(count("guestPageFaults")).toBe(0);
+  });
+
+  // Seen failing with contents dropped at the delete.
+  test("a slot that comes back has its memory as it was, stores in between lost", () => {
+    const { vcpu, direct, slot, counted, oracle } = guestOf(engine);
+    slot("slot-delete", page, 1);
+    vcpu.store(direct(page), 7, 99, 0);
+    slot("slot-create", page, 1);
+    expect(vcpu.load(direct(page), 7)).toBe(page);
+    expect(counted(() => vcpu.write(direct(page)))("faultsEmulated")).toBe(0);
+    oracle.sharing.checkTables();
+  });
+
+  // Seen failing with a large page that lies across the end of a slot.
+  test.each(["2m", "1g"] as const)(
+    "no host page of %s lies across the end of a slot",
+    (backing) => {
+      const { vcpu, direct, slot, counted } = guestOf(engine, { backing });
+      slot("slot-delete", page, 100);
+      expect(vcpu.load(direct(page - 1), 7)).toBe(page - 1);
+      const count = counted(() => {
+        for (const at of [0, 50, 99]) vcpu.read(direct(page + at));
+        vcpu.read(direct(page + 100));
+      });
+      expect(count("faultsEmulated")).toBe(3);
+      slot("slot-create", page, 100);
+      expect(vcpu.load(direct(page + 1), 7)).toBe(page + 1);
+    },
+  );
+
+  test("pages without a slot are swapped out, shared and reclaimed like others, behind the guest's back", () => {
+    const { vcpu, direct, slot, host, oracle } = guestOf(engine);
+    slot("slot-delete", page - 1, 3);
+    host({ kind: "evict", start: (page - 1) as Gfn, frames: 1 });
+    host({ kind: "snapshot", start: 0 as Gfn, frames: 2048 });
+    host({ kind: "reclaim", start: (page + 1) as Gfn, frames: 1 });
+    host({ kind: "write", gfn: page as Gfn, index: 7, low: 5, high: 0 });
+    slot("slot-create", page - 1, 3);
+    const values = [page - 1, page, page + 1].map((gfn) => vcpu.load(direct(gfn), 7));
+    expect(values).toEqual([page - 1, 5, 0]);
+    oracle.sharing.checkSnapshot();
+    oracle.sharing.checkTables();
+  });
+});
+
+// KVM zaps every shadow page, whatever it maps. Seen failing with a delete that drops the slot's own leaves.
+test.each(kvmShadows)(
+  "under %s a deleted slot takes all shadow pages with it, a created one none",
+  (engine) => {
+    const { vcpu, direct, slot, counted } = guestOf(engine);
+    const elsewhere = direct(1100);
+    vcpu.read(elsewhere);
+    const deleted = counted(() => slot("slot-delete", page, 1));
+    expect(deleted("shadowPagesZapped")).toBeGreaterThanOrEqual(4);
+    expect(counted(() => vcpu.read(elsewhere))("hiddenFaults")).toBe(1);
+    const created = counted(() => slot("slot-create", page, 1));
+    expect(created("shadowPagesZapped")).toBe(0);
+    expect(counted(() => vcpu.read(elsewhere))("hiddenFaults")).toBe(0);
+  },
+);
+
+// "KVM: x86: Fix shadow paging use-after-free due to unexpected GFN" (Linux): seen failing with pieces of a large page
+// that are found by place alone. The entry is filed under a frame that its shadow is not searched for.
+test.each(virtualized)(
+  "under %s no entry outlives its shadow after the host has moved a large page and its slot went",
+  (engine) => {
+    const { vcpu, setEntry, host, slot, hypervisor, oracle, table } = guestOf(engine);
+    setEntry(30 * 512, 2, 1024, user + PS);
+    vcpu.invlpg((30 * 512) as Vpn);
+    vcpu.read((30 * 512 + 1) as Vpn);
+    const moved = { low: lowHalf(1536, user + PS), high: highHalf(1536, 0) };
+    host({ kind: "write", gfn: table(0, 2), index: 30, ...moved });
+    vcpu.invlpg((30 * 512) as Vpn);
+    vcpu.read((30 * 512 + 2) as Vpn);
+    slot("slot-delete", 1024, 16);
+    hypervisor.host({ kind: "evict", start: 1538 as Gfn, frames: 1 });
+    vcpu.read((30 * 512 + 2) as Vpn);
+    vcpu.drain();
+    oracle.sharing.checkTables();
+  },
+);

@@ -1,0 +1,52 @@
+/**
+ * Memslots: which guest frames there are. What no slot covers is MMIO, and the VMM answers for it.
+ *
+ * Model: the memory behind a deleted slot stays with the VMM and is there again when the slot is, as when QEMU
+ * toggles a region. An access outside is emulated in the exit that it takes, where KVM goes on to user space, and no
+ * later one is known for MMIO by a marked entry. Bias: both.
+ *
+ * Source: Linux virt/kvm/kvm_main.c `kvm_set_memslot`; KVM `handle_abnormal_pfn`, `kvm_mmu_zap_all_fast`.
+ */
+import type { Gfn } from "../../machine/address.ts";
+import type { MmioAccess, VirtualCpu } from "../../machine/hypervisor.ts";
+import { OutsideMemory } from "../../machine/outside-memory.ts";
+
+export class MemorySlots {
+  private readonly guestFrames: number;
+  /** By frame: 1 where no slot is. Not there before the first slot is deleted. */
+  private holes: Uint8Array | null = null;
+
+  constructor(guestFrames: number) {
+    this.guestFrames = guestFrames;
+  }
+
+  isHole(gfn: Gfn): boolean {
+    return this.holes !== null && this.holes[gfn] === 1;
+  }
+
+  delete(start: Gfn, frames: number): void {
+    this.holes ??= new Uint8Array(this.guestFrames);
+    this.holes.fill(1, start, start + frames);
+  }
+
+  create(start: Gfn, frames: number): void {
+    this.holes?.fill(0, start, start + frames);
+  }
+
+  /** Frames without a slot, in order. */
+  list(): Gfn[] {
+    return [...(this.holes ?? []).entries()].flatMap(([gfn, hole]) => (hole ? [gfn as Gfn] : []));
+  }
+}
+
+/** What a hypervisor does about an access outside every slot. A walk of the guest's own tables there is the guest's end. */
+export function answerMmio(
+  vcpu: VirtualCpu,
+  access: MmioAccess,
+  { duringWalk, guestFrames }: { readonly duringWalk: boolean; readonly guestFrames: number },
+): "emulated" {
+  if (duringWalk) throw new OutsideMemory(access.vpn, access.gfn, guestFrames);
+  vcpu.ledger.faultsEmulated += 1;
+  vcpu.emulateMmio(access);
+  return "emulated";
+}
