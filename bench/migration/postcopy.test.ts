@@ -3,6 +3,7 @@ import { engines } from "../../engines/index.ts";
 import type { EngineFactory } from "../../engines/engine.ts";
 import { fastMmu } from "../../machine/fast.ts";
 import type { MmuFactory } from "../../machine/machine.ts";
+import { vacated } from "../../machine/memory.ts";
 import { loggingEngines } from "./engines.ts";
 import { migrateSmall, type TestMigration } from "./test-migration.ts";
 
@@ -67,8 +68,13 @@ describe("post-copy", () => {
   // Planted: pages come back as zeros.
   it("finds a page that arrives with other contents", () => {
     const forgetful: EngineFactory = (machine) => {
-      const fill = machine.memory.fill.bind(machine.memory);
-      machine.memory.fill = (pfn) => fill(pfn, { words: null, stamp: 0 });
+      const { memory } = machine;
+      const fill = memory.fill.bind(memory);
+      // Guests copy pages by `fill` too, but not into frames whose contents are elsewhere.
+      memory.fill = (pfn, contents) => {
+        const isAway = memory.stamps[pfn] === vacated;
+        fill(pfn, isAway ? { words: null, stamp: 0 } : contents);
+      };
       return engines.ept(machine);
     };
     const run = { ...writer, engine: "forgetful", engineVariants: { forgetful } };

@@ -17,6 +17,7 @@ test("stores make versions, zeroing takes them back, and a frame is known again 
     },
   });
   const stamper = attachStamper(machine);
+  machine.hostObserver = null;
   const { frames } = stamper;
   const write = () => {
     vcpu.write(direct(page));
