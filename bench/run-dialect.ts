@@ -18,5 +18,5 @@ export async function runDialect({ file, engine, verbose, print }: Dialect): Pro
   pick(catalogue.engines, engine, "engine");
   const preset = "textbook";
   const machine = { preset: presets[preset], mmu: fastMmu, check: false };
-  await runLesson(file, { engine, preset }, { ...machine, verbose, print });
+  await runLesson(file, { engine, preset }, { ...machine, host: "warm", verbose, print });
 }

@@ -55,7 +55,12 @@ export async function runTrace(
   const trace = await openTrace(file);
   if (trace.format === "vmmu") return runVmmu(trace, request, options);
   if (trace.format === "lackey") return runLackey(trace, request, options);
-  return teach(trace, request, { ...options, verbose: false, print: () => undefined });
+  return teach(trace, request, {
+    ...options,
+    host: "cold",
+    verbose: false,
+    print: () => undefined,
+  });
 }
 
 function keyOf({ engine, preset }: TraceRequest, host: Host): PointKey {
@@ -63,6 +68,7 @@ function keyOf({ engine, preset }: TraceRequest, host: Host): PointKey {
 }
 
 export interface Lesson extends RunOptions {
+  readonly host: "warm" | "cold";
   readonly verbose: boolean;
   readonly print: (line: string) => void;
 }
@@ -161,7 +167,8 @@ async function teach(trace: OpenTrace, request: TraceRequest, lesson: Lesson): P
   await runTeaching({
     machine,
     hypervisor,
-    shadowEntry: (vpn) => (canShow(hypervisor) ? hypervisor.shadowEntry(vpn) : null),
+    shadowEntry: canShow(hypervisor) ? (vpn) => hypervisor.shadowEntry(vpn) : null,
+    host: lesson.host,
     file: trace.file,
     bytes: trace.bytes,
     verbose,

@@ -16,7 +16,8 @@ The dialect has two lines:
   ACCESS 0x1000              the guest reads
 
 Host frames lie in a row from 0x85000 on, so GPA 0x5000 is HPA 0x8A000. Exits and flushes are counted, not
-scripted: compare --engine shadow with --engine ept.
+scripted: compare --engine shadow with --engine ept. The host is warm: that it has to give and map a frame at its
+first use is done before a line is counted (\`run --trace\` counts it too).
 
 Example:
   printf 'PT_WRITE 0x1000->0x5000\\nACCESS 0x1000\\n' | npx shadewalk trace - --verbose`,

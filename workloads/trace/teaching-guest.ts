@@ -4,12 +4,13 @@
  *     GPA 0 .. 1 GiB           what PT_WRITE maps
  *     from 1 GiB on            the root, then upper tables, then 2048 leaf tables in GVA order (0 .. 4 GiB)
  *     GVA ffff800000000000 on  the direct map: GPA by GPA, but only where those leaf tables are
+ *     GVA ffff808000000000 on  all of memory, read only to use a frame before it is counted
  *
  * The kernel finds a PTE by arithmetic, as with any linear page table. For a GVA above 4 GiB that arithmetic
  * leads behind the last leaf table, where the direct map has nothing: the store takes a real #PF.
  */
 import type { Gfn, Vpn } from "../../machine/address.ts";
-import { A, D, highHalf, lowHalf, P, PF_PRESENT, U, W } from "../../machine/entry.ts";
+import { A, D, highHalf, lowHalf, P, PF_PRESENT, PS, U, W } from "../../machine/entry.ts";
 import type { Cr3, Registers } from "../../machine/exit.ts";
 import type { GuestMemory, Hypervisor } from "../../machine/hypervisor.ts";
 import type { PageFault } from "../../machine/observer.ts";
@@ -33,10 +34,14 @@ const userDirectories = userPdpt + 1;
 const kernelPdpt = userDirectories + directories;
 const kernelDirectory = kernelPdpt + 1;
 const kernelLeaves = kernelDirectory + 1;
-const leaves = Math.ceil((kernelLeaves + directMapTables) / entries) * entries;
+const memoryPdpt = kernelLeaves + directMapTables;
+const leaves = Math.ceil((memoryPdpt + 1) / entries) * entries;
 
 /** First page of the direct map: GVA ffff800000000000 without its sign extension. */
 const directMap = directMapSlot * entries ** 3;
+/** First page of the map of all memory, by 1 GiB. */
+const memoryMap = (directMapSlot + 1) * entries ** 3;
+const memoryGigabytes = 2;
 const userFlags = P | W | U | A | D;
 const kernelFlags = P | W | A | D;
 
@@ -90,6 +95,23 @@ export class TeachingGuest {
     return this.outcome();
   }
 
+  /**
+   * Uses what an access to `vpn`, mapped to `gfn`, will need, so that the host has it and maps it: tables and page. What comes
+   * after is counted as on a machine that has run for a while.
+   */
+  warm(vpn: Vpn, gfn: Gfn | undefined): void {
+    const table = Math.floor(vpn / entries);
+    const directory = userDirectories + Math.floor(table / entries);
+    const tables = vpn < teachingPages ? [userPdpt, directory, leaves + table] : [];
+    const { vcpu } = this;
+    vcpu.setPrivilege("supervisor");
+    for (const frame of gfn === undefined ? tables : [...tables, gfn]) {
+      vcpu.read((memoryMap + frame) as Vpn);
+    }
+    if (vpn < teachingPages) vcpu.read((directMap + leaves + table) as Vpn);
+    vcpu.drain();
+  }
+
   /** A present entry changed: what was cached of it must go. */
   invalidate(vpn: Vpn): void {
     this.vcpu.invlpg(vpn);
@@ -121,6 +143,9 @@ function writeImage(memory: GuestMemory): void {
   for (let i = 0; i < leafTables; i++) {
     link(userDirectories + Math.floor(i / entries), i % entries, leaves + i, userFlags);
   }
+  link(root, directMapSlot + 1, memoryPdpt, kernelFlags);
+  // Not accessed yet, so that no shadow is made of all memory at boot.
+  for (let i = 0; i < memoryGigabytes; i++) link(memoryPdpt, i, i * entries ** 2, P | PS);
   // The direct map's tables cover whole 2 MiB steps; `leaves` starts at one, and `leafTables` fills them.
   const firstIndex = leaves / entries;
   const pdIndex = firstIndex % entries;

@@ -36,6 +36,7 @@ async function lines(text: string, { verbose = false, pieceBytes = 7 } = {}): Pr
     machine,
     hypervisor,
     shadowEntry,
+    host: "cold",
     file: "t.txt",
     bytes: pieces(),
     verbose,

@@ -9,6 +9,7 @@
  */
 import { type Gfn, hexAddress, hexGva, type Pfn, type Vpn } from "../../machine/address.ts";
 import { type Ledger, subtract } from "../../machine/counters.ts";
+import { exitCounter } from "../../machine/exit.ts";
 import { canonicalRanges, type Gva, gvaOf } from "../../machine/gva.ts";
 import type { Hypervisor } from "../../machine/hypervisor.ts";
 import type { Machine } from "../../machine/machine.ts";
@@ -24,8 +25,10 @@ import { TraceError } from "./trace-error.ts";
 export interface TeachingRun {
   readonly machine: Machine;
   readonly hypervisor: Hypervisor;
-  /** The host frame to which the shadow tables map `vpn` now, or null: an engine that shadows can say. */
-  readonly shadowEntry: (vpn: Vpn) => Pfn | null;
+  /** The host frame to which the shadow tables map `vpn` now, or null; null for an engine without a shadow. */
+  readonly shadowEntry: ((vpn: Vpn) => Pfn | null) | null;
+  /** A warm host has given and mapped what a line uses before the line is counted; a cold one does so in the line. */
+  readonly host: "warm" | "cold";
   readonly file: string;
   readonly bytes: AsyncIterable<Uint8Array>;
   readonly verbose: boolean;
@@ -47,7 +50,8 @@ export async function runTeaching(run: TeachingRun): Promise<void> {
 class Lesson {
   private readonly run: TeachingRun;
   private readonly guest: TeachingGuest;
-  private readonly start: Ledger;
+  /** What is not counted: the boot, and the host's warming up. */
+  private start: Ledger;
   /** What the guest's kernel knows that it mapped. */
   private readonly mapped = new Map<Vpn, Gfn>();
   private shadowUpdates = 0;
@@ -87,18 +91,30 @@ class Lesson {
     const flushes = flushesPage + flushesContext + flushesLinear + flushesNested;
     print(`[STATS] exits=${exits} tlb_flushes=${flushes}`);
     if (!verbose) return;
-    print(
-      `[STATS] PT writes: ${pteStores}, shadow updates: ${this.shadowUpdates}, TLB flushes: ${flushes}`,
-    );
+    const updates = this.run.shadowEntry === null ? "" : `shadow updates: ${this.shadowUpdates}, `;
+    print(`[STATS] PT writes: ${pteStores}, ${updates}TLB flushes: ${flushes}`);
+  }
+
+  private warm(vpn: Vpn, gfn: Gfn | undefined): void {
+    const { machine, host } = this.run;
+    if (host === "cold") return;
+    const counted = subtract(machine.snapshot().ledger, this.start);
+    this.guest.warm(vpn, gfn);
+    this.start = subtract(machine.snapshot().ledger, counted);
+  }
+
+  private shadowEntry(vpn: Vpn): Pfn | null {
+    return this.run.shadowEntry?.(vpn) ?? null;
   }
 
   private write(vpn: Vpn, gfn: Gfn): void {
     const { print, verbose, machine } = this.run;
+    this.warm(vpn, gfn);
     const gva = hexOf(vpn);
-    const exits = machine.snapshot().ledger.exits;
+    const { ledger } = machine.snapshot();
     print(`[TRACE] PT_WRITE ${gva}->${hex(gfn)}`);
     if (verbose) print(`[GUEST] PTE write: GVA ${gva} -> GPA ${hex(gfn)}`);
-    const before = this.run.shadowEntry(vpn);
+    const before = this.shadowEntry(vpn);
     if (this.guest.storePte(vpn, gfn) !== "done") {
       const last = hex(teachingPages);
       print(`[GUEST] #PF: PTE store for ${gva} hits an unmapped table (tables end at ${last})`);
@@ -111,27 +127,40 @@ class Lesson {
       print(`[GUEST] REMAP ${gva}: GPA ${hex(old)} gives way to ${hex(gfn)}, INVLPG`);
       this.guest.invalidate(vpn);
     }
-    const after = this.run.shadowEntry(vpn);
-    const trapped = machine.snapshot().ledger.exits > exits;
-    if (verbose && trapped) {
-      print(`[VMM] trap -> ${after === before ? "no change in the shadow" : "shadow update"}`);
-    }
+    const after = this.shadowEntry(vpn);
+    this.trap(ledger, before, after);
     this.shadowChange(vpn, before, after);
   }
 
   private access({ vpn, offset }: Gva): void {
     const { print, verbose, machine } = this.run;
-    const before = this.run.shadowEntry(vpn);
+    this.warm(vpn, this.mapped.get(vpn));
+    const { ledger } = machine.snapshot();
+    const before = this.shadowEntry(vpn);
     const outcome = this.guest.read(vpn, offset);
     if (outcome !== "done") {
       const found = outcome === "forbidden" ? "finds a page of the kernel" : "finds no mapping";
       print(`[GUEST] #PF: ACCESS ${hexOf(vpn, offset)} ${found}`);
       return;
     }
-    this.shadowChange(vpn, before, this.run.shadowEntry(vpn));
+    const after = this.shadowEntry(vpn);
+    this.trap(ledger, before, after);
+    this.shadowChange(vpn, before, after);
     if (!verbose) return;
     const pfn = machine.vcpus[0]!.mmu.lastPfn();
     print(`[GUEST] read: GVA ${hexOf(vpn, offset)} -> HPA ${hex(pfn, offset)}`);
+  }
+
+  /** Says that the line left the guest since `then`, if it did: what changed, or why where that cannot be shown. */
+  private trap(then: Ledger, before: Pfn | null, after: Pfn | null): void {
+    const { print, verbose, machine, shadowEntry } = this.run;
+    const counts = subtract(machine.snapshot().ledger, then);
+    if (!verbose || counts.exits === 0) return;
+    const change = after === before ? "no change in the shadow" : "shadow update";
+    const reasons = Object.entries(exitCounter).filter(([, counter]) => counts[counter] > 0);
+    print(
+      `[VMM] trap -> ${shadowEntry === null ? reasons.map(([name]) => name).join(", ") : change}`,
+    );
   }
 
   private shadowChange(vpn: Vpn, before: Pfn | null, after: Pfn | null): void {
