@@ -5,10 +5,10 @@
  * `scripts/shadewalk.ts` catches it, prints it and exits with code 2.
  */
 import { OutsideMemory } from "../machine/outside-memory.ts";
-import { oneLine, quote } from "../workloads/trace/quote.ts";
+import { bare, oneLine, quote } from "../workloads/trace/quote.ts";
 import { TraceError } from "../workloads/trace/trace-error.ts";
 
-export { quote };
+export { bare, oneLine, quote };
 
 export class ConfigError extends Error {
   override readonly name = "ConfigError";

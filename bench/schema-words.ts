@@ -3,7 +3,7 @@
  *
  * A schema that knows better says so itself, and is heard first.
  */
-import { z } from "zod";
+import type { z } from "zod";
 
 /** Words for what a schema expects, by zod's names. */
 const kinds: Readonly<Record<string, string>> = {
@@ -19,20 +19,15 @@ const kinds: Readonly<Record<string, string>> = {
 
 /** To be given to `safeParse`. */
 export const schemaWords: z.core.$ZodErrorMap = (issue) => {
-  switch (issue.code) {
-    case "invalid_type":
-      return `must be ${kinds[issue.expected] ?? issue.expected}`;
-    case "invalid_value":
-      return `must be ${issue.values.map(String).join(" or ")}`;
-    case "too_small":
-      return sized(issue.origin, issue.inclusive === false ? "above" : "at least", issue.minimum);
-    case "too_big":
-      return sized(issue.origin, issue.inclusive === false ? "below" : "at most", issue.maximum);
-    case "invalid_key":
-      return "is no name of a field here";
-    default:
-      return "is not what may stand here";
+  if (issue.code === "invalid_type") return `must be ${kinds[issue.expected] ?? issue.expected}`;
+  if (issue.code === "invalid_value") return `must be ${issue.values.map(String).join(" or ")}`;
+  if (issue.code === "too_small") {
+    return sized(issue.origin, issue.inclusive === false ? "above" : "at least", issue.minimum);
   }
+  if (issue.code === "too_big") {
+    return sized(issue.origin, issue.inclusive === false ? "below" : "at most", issue.maximum);
+  }
+  return "is not what may stand here";
 };
 
 function sized(origin: string, side: string, limit: number | bigint): string {

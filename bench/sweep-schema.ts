@@ -76,15 +76,18 @@ export type SweepEntry = SweepFile["workloads"][number];
  * For a file that lacks fields: complains about a name in the others that does not exist. So a slip of the pen is
  * named before what was never written.
  */
-export function checkNamesPresent(
-  { value, complain }: YamlFile<unknown>,
-  catalogue: Catalogue,
-): void {
-  const present = sweepSchema.partial().loose().safeParse(value);
+export function checkNamesPresent(yaml: YamlFile<unknown>, catalogue: Catalogue): void {
+  const present = sweepSchema.partial().loose().safeParse(yaml.value);
   if (!present.success) return;
   const { engines = [], presets = [], workloads = [], exclude = [], machines = {} } = present.data;
   const named = { title: "", seeds: [], backing: [], levels: [], engines, presets, workloads };
-  checkNames({ value: { ...named, exclude, machines }, complain }, catalogue);
+  checkNames(
+    {
+      value: { ...named, exclude, machines },
+      complain: (path, problem) => yaml.complain(path, problem),
+    },
+    catalogue,
+  );
 }
 
 /** Complains about the first name that does not exist. */

@@ -2,8 +2,14 @@
  * What a person reads when a command fails: one line without a stack trace, unless the bug is ours.
  */
 import { CommanderError } from "@commander-js/extra-typings";
-import { EnvironmentError, Interrupted, isUserMistake, memoryLine } from "../bench/config-error.ts";
-import { bare, oneLine } from "../workloads/trace/quote.ts";
+import {
+  bare,
+  EnvironmentError,
+  Interrupted,
+  isUserMistake,
+  memoryLine,
+  oneLine,
+} from "../bench/config-error.ts";
 
 export interface ErrorReport {
   readonly text: string;

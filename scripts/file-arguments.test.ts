@@ -20,7 +20,7 @@ const binary = join(folder, "binary");
 // What stands in a terminal's way: C1 controls, ESC, NUL, no line end for 7 KB, no UTF-8.
 const bytes = Uint8Array.from(
   { length: 7000 },
-  (_, i) => [0x9b, 0x1b, 0, 0xc2, 0x9b, 0x41, 0xff][i % 7]!,
+  (_, i) => [0x9b, 0x1b, 0, 0xc2, 0x9b, 0x41, 0xff][i % 7] ?? 0,
 );
 writeFileSync(
   binary,
