@@ -7,7 +7,7 @@
 import { isMap, isNode, isScalar, LineCounter, parseDocument, type Document } from "yaml";
 import { z } from "zod";
 import { bare, oneLine, quote } from "../workloads/trace/quote.ts";
-import { ConfigError } from "./config-error.ts";
+import { ConfigError, errorLine } from "./config-error.ts";
 import { schemaWords } from "./schema-words.ts";
 
 /** Where a value stands in a file: keys and list indices from the root. */
@@ -43,7 +43,7 @@ export function parseYamlFile<T>(
     return new ConfigError(`${file}:${line}: ${field}${problem}`);
   };
 
-  const raw: unknown = document.toJS();
+  const raw = plainValue(document, file);
   const parsed = schema.safeParse(raw, { error: schemaWords });
   if (parsed.success) return { value: parsed.data, complain };
   const { issues } = parsed.error;
@@ -56,6 +56,15 @@ export function parseYamlFile<T>(
     throw complain([...issue.path, key], `unknown field. ${allowedKeys(schema, issue.path)}`);
   }
   throw complain(issue.path, `${valueText(valueAt(raw, issue.path))}${issue.message}`);
+}
+
+/** Keys, lists and values; an alias of nothing, or too many of them, shows only now. */
+function plainValue(document: Document, file: string): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    throw new ConfigError(`${file}: not YAML: ${yamlWords(errorLine(error))}`);
+  }
 }
 
 /** The parser's complaint; what it quotes of the file is cut. */
