@@ -205,12 +205,18 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
       tables.dropFrame(gfn, { start, frames });
       memory.reclaim(gfn);
       // What was a table reads as zeros now.
-      tables.mirrorTablesOf(gfn);
+      mirrorRange(gfn, 1);
     }
   }
 
+  /** The host has changed all of what may be tables, without a store. */
   function mirrorRange(start: Gfn, frames: number): void {
-    for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) tables.mirrorTablesOf(gfn);
+    for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) {
+      for (const table of tables.tablesOf(gfn)) {
+        tables.mirrorAll(table);
+        tables.flushNeeded = true;
+      }
+    }
   }
 
   memory.attach({ unmap, age, flush: flushAlways, slotDeleted: mirrorRange });

@@ -18,7 +18,8 @@ import { FETCH, STORE } from "../../machine/mmu.ts";
 import { identity } from "../../machine/placement.ts";
 import type { EmulatedStore, Invalidation, Observer, PageFault } from "../../machine/observer.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";
-import { EntryHistory, type EntryValue } from "./entry-history.ts";
+import { EntryHistory } from "./entry-history.ts";
+import { FrameValues } from "./frame-values.ts";
 import { DirtyModel } from "./dirty-model.ts";
 import { HostFrames } from "./host-frames.ts";
 import { InvalidationLog } from "./invalidation-log.ts";
@@ -77,6 +78,7 @@ export class Oracle implements Observer {
   private readonly machine: Machine;
   private readonly engine: string;
   private readonly history = new EntryHistory();
+  private readonly values: FrameValues;
   private readonly walks: LegalWalks;
   private readonly logs: InvalidationLog[];
   private readonly dirty = new DirtyModel();
@@ -92,6 +94,7 @@ export class Oracle implements Observer {
     const { guestFrames } = machine;
     this.frames = new HostFrames(machine.memory, { guestFrames, placement, versionsFrom });
     this.sharing = new SharingChecks(machine, this.frames, this.engine);
+    this.values = new FrameValues(this.frames, this.history);
     this.walks = new LegalWalks(this.frames, this.history);
     this.logs = machine.vcpus.map(() => new InvalidationLog());
   }
@@ -124,7 +127,7 @@ export class Oracle implements Observer {
       const high = this.machine.memory.readHigh(pfn, store.index);
       this.history.supersede({ gfn, index: store.index, low, high });
     } else {
-      this.supersedeFrame(gfn);
+      this.values.supersedeFrame(gfn);
       this.frames.zeroed(gfn);
     }
   }
@@ -166,11 +169,11 @@ export class Oracle implements Observer {
       if (kind === "slot-create") this.frames.show(gfn);
       if (kind === "slot-delete") {
         // Every shadow goes, so nobody uses what it said.
-        this.supersedeFrame(gfn);
+        this.values.supersedeFrame(gfn);
         this.frames.hide(gfn);
       }
       if (kind !== "reclaim") continue;
-      this.loseFrame(gfn);
+      this.values.loseFrame(gfn);
       this.frames.reclaim(gfn);
     }
   }
@@ -280,23 +283,6 @@ export class Oracle implements Observer {
     }
     this.frames.advance(gfn, pfn);
     this.dirty.stored(gfn);
-  }
-
-  private supersedeFrame(gfn: number): void {
-    for (const value of this.presentIn(gfn)) this.history.supersede(value);
-    this.history.supersedeFrame(gfn);
-  }
-
-  private loseFrame(gfn: number): void {
-    for (const value of this.presentIn(gfn)) this.history.lose(value);
-  }
-
-  private *presentIn(gfn: number): Generator<EntryValue> {
-    if (!this.frames.hasBytes(gfn)) return;
-    for (let index = 0; index < 512; index++) {
-      const { low, high } = this.frames.entry(gfn, index);
-      if ((low & P) !== 0) yield { gfn, index, low, high };
-    }
   }
 
   private query(vcpu: Vcpu, vpn: number, high: number): Query {

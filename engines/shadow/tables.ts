@@ -72,10 +72,7 @@ export class ShadowTables {
     const { high } = memory;
     const gfn = frameOf(low, high) as Gfn;
     const isUsable = (low & P) !== 0 && (low & A) !== 0 && !hasReserved(low, high, table.level);
-    if (!isUsable || gfn >= memory.frames) {
-      this.drop(table, index);
-      return;
-    }
+    if (!isUsable || gfn >= memory.frames) return this.drop(table, index);
     const rights = P | A | D | (low & (W | U)) | (high & NX_HIGH);
     const leafRights = (low & D) !== 0 ? rights : rights & ~W;
     if (table.level === 1) {
@@ -84,14 +81,6 @@ export class ShadowTables {
       this.setLarge(table, index, (gfn - (gfn % pagesPerEntry(table.level))) as Gfn, leafRights);
     } else {
       this.link(table, index, this.shadow(gfn, table.level - 1), rights);
-    }
-  }
-
-  /** The host has changed all of what may be a table, without a store. */
-  mirrorTablesOf(gfn: Gfn): void {
-    for (const table of this.tablesOf(gfn)) {
-      this.mirrorAll(table);
-      this.flushNeeded = true;
     }
   }
 
@@ -129,9 +118,9 @@ export class ShadowTables {
 
   /** `gfn` is no table any more: its shadows go, and it may be written again. */
   unshadow(gfn: Gfn): void {
+    const { bytes } = this.parts;
     for (const table of this.tablesOf(gfn)) {
-      for (const { above, index } of this.parentsOf(table))
-        this.parts.bytes.write(above.pfn, index, 0, 0);
+      for (const { above, index } of this.parentsOf(table)) bytes.write(above.pfn, index, 0, 0);
       this.forget(table);
     }
     if (this.byGfn.delete(gfn)) this.regions.remove(gfn);
@@ -152,8 +141,8 @@ export class ShadowTables {
 
   /** Takes write permission from every large leaf that maps `gfn`. */
   protectHuge(gfn: Gfn): void {
-    const places = largeLevels.flatMap((level) => this.leaves.at(gfn, level));
-    for (const place of places) this.protect(place);
+    for (const level of largeLevels)
+      for (const place of this.leaves.at(gfn, level)) this.protect(place);
   }
 
   /** The pieces of a large guest page go where a larger leaf may come back: all that one around `gfn` would map. */
@@ -249,10 +238,7 @@ export class ShadowTables {
 
   private setLeaf(table: ShadowTable, index: number, gfn: Gfn, rights: number): void {
     const { memory, mayMapWritable, ledger } = this.parts;
-    if (memory.isHole(gfn)) {
-      this.drop(table, index);
-      return;
-    }
+    if (memory.isHole(gfn)) return this.drop(table, index);
     const pfn = memory.touch(gfn);
     const isReadOnly = this.isTable(gfn) || !mayMapWritable(gfn) || !memory.isWritable(gfn);
     // Other rights for the same frame, as after mprotect: the reverse map need not forget and learn it again.
