@@ -10,7 +10,7 @@ import { runPoint } from "./run-point.ts";
 /** The task that `bench/pool.ts` names. */
 export async function runTask({ key, preset, check }: PointTask): Promise<PointOutcome> {
   try {
-    const hardware = await hardwareFor(preset);
+    const hardware = hardwareFor(preset);
     const { value, ...host } = timed(() => runPoint(key, { preset, ...hardware, check }));
     return { kind: "finished", finished: { ...value, host } };
   } catch (error) {

@@ -49,7 +49,7 @@ export async function runOne(request: RunRequest): Promise<OneOutcome> {
   const { program, check, engine } = request;
   const preset = pick(presets, request.preset, "preset");
   pick(catalogue.engines, engine, "engine");
-  const options = { preset, check, ...(await hardwareFor(preset)) };
+  const options = { preset, check, ...hardwareFor(preset) };
   const { host, ...counted } = await ("trace" in program
     ? runTrace(program.trace, request, options)
     : ofWorkload(program, request, options));

@@ -92,3 +92,9 @@ export interface Mmu {
   /** The references of the last walk, in order. */
   lastWalk(): readonly WalkReference[];
 }
+
+/** A unit that can serve another machine on the same memory, its code compiled and warm. */
+export interface ResettableMmu extends Mmu {
+  /** Power-on again: nothing cached, nothing counted. Reset the memory first. */
+  reset(): void;
+}

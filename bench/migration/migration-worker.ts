@@ -21,7 +21,7 @@ export async function runTask({
   check,
 }: PointTask<MigrationTaskKey>): Promise<PointOutcome<MigrationResult>> {
   try {
-    const hardware = await hardwareFor(preset);
+    const hardware = hardwareFor(preset);
     const cost = presetCosts()(pricedLike);
     const options = { preset, ...hardware, check, cost, gigahertz: clockOf(cost.name) };
     return { kind: "finished", finished: runMigration(key, options) };

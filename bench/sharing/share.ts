@@ -74,7 +74,7 @@ export async function share(options: ShareOptions): Promise<ShareRow[]> {
   const preset = pick(presets, options.preset, "preset");
   const workload: Workload = pick(workloads, options.workload, "workload");
   const cost = presetCosts()(options.preset);
-  const mmu = await ownMmu();
+  const mmu = ownMmu;
   const cyclesOf = ({ ledger }: SharingCounts) =>
     totalCycles(price(ledger, workload.computeCycles.perOp, cost));
   const rows: ShareRow[] = [];

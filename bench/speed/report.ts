@@ -86,7 +86,7 @@ async function measurePairs(
   const unequal = new Set<string>();
   let counters: YardstickCounters = {};
   for (let pair = 0; pair < pairs; pair++) {
-    const ours = await measureStream(stream, await ownMmu());
+    const ours = await measureStream(stream, ownMmu);
     const c = yardstick === null ? null : runYardstick(yardstick, stream);
     times.push(ours.nanosecondsPerAccess);
     if (c !== null) timesOfC.push(c.nanosecondsPerAccess);

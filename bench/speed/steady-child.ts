@@ -7,7 +7,7 @@ import { steadyPoint } from "./steadiness.ts";
 
 const times: Record<string, number> = {};
 for (const engine of process.argv.slice(2)) {
-  const options = { preset: presets["skylake-sp"], mmu: await ownMmu(), check: false };
+  const options = { preset: presets["skylake-sp"], mmu: ownMmu, check: false };
   const { processorMilliseconds } = timed(() => runPoint(steadyPoint(engine, 0), options));
   times[engine] = processorMilliseconds;
 }

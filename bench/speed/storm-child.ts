@@ -4,4 +4,4 @@ import { measureStorm, storms } from "./storms.ts";
 
 const storm = storms[Number(process.argv[2])];
 if (storm === undefined) throw new Error(`bug: speed: no storm ${process.argv[2]}`);
-process.stdout.write(JSON.stringify(measureStorm(storm, await ownMmu())));
+process.stdout.write(JSON.stringify(measureStorm(storm, ownMmu)));

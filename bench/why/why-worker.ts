@@ -11,7 +11,7 @@ import { engineVariants } from "./engine-variants.ts";
 /** The task that `run-why.ts` names. */
 export async function runTask({ key, preset, check }: PointTask): Promise<PointOutcome> {
   try {
-    const hardware = await hardwareFor(preset);
+    const hardware = hardwareFor(preset);
     const options = { preset, ...hardware, check, engineVariants };
     const { value, ...host } = timed(() => runPoint(key, options));
     return { kind: "finished", finished: { ...value, host } };

@@ -43,12 +43,12 @@ export const memory = () =>
       for (const { engine, operation } of endurances) {
         const count = operation === "accesses" ? ops : Math.ceil(ops / accessesPerMapping);
         sayStep(`${engine}: ${count} ${operation}`);
-        growths.push(measureGrowth({ engine, operation, count }, await ownMmu()));
+        growths.push(measureGrowth({ engine, operation, count }, ownMmu));
       }
       const footprints: Footprint[] = [];
       for (const extent of extents) {
         sayStep(`${extent.engine}: a guest of ${mebibytes(extent.guestFrames * 4096)} MiB`);
-        footprints.push(measureFootprint(extent, await ownMmu()));
+        footprints.push(measureFootprint(extent, ownMmu));
       }
       console.log(`${growthTable(growths)}\n\n${footprintTable(footprints)}`);
     });

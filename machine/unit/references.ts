@@ -1,0 +1,44 @@
+import type { Pfn } from "../address.ts";
+import { createDataCache } from "../data-cache.ts";
+import { slotShift } from "../memory.ts";
+import type { WalkReference } from "../mmu.ts";
+import { C_LINES, c } from "./counts.ts";
+import { pfnOfSlot, preset, words } from "./given.ts";
+import { levelOf } from "./levels.ts";
+import { room } from "./room.ts";
+import { REFS, s } from "./state.ts";
+
+const referencesMax = 256;
+
+// Every reference of the last walk: the arena word, and dimension << 6 | bits below the entry's index.
+export const refWord = room.int32(referencesMax);
+export const refWhat = room.uint8(referencesMax);
+
+export const dataCache = preset.dataCache === null ? null : createDataCache(preset.dataCache);
+
+/** The references of the walk go through the data caches. Off the hot path: most presets have none. */
+export function readLines(refs: number): void {
+  for (let n = 0; n < refs; n++) {
+    const word = refWord[n]!;
+    const line = (pfnOfSlot[word >>> slotShift]! << 6) | ((word >>> 4) & 63);
+    const place = C_LINES + dataCache!.reference(line);
+    c[place] = c[place]! + 1;
+  }
+}
+
+/** The references of the last walk, in order. */
+export function lastWalk(): readonly WalkReference[] {
+  const references: WalkReference[] = [];
+  for (let n = 0; n < s[REFS]!; n++) {
+    const word = refWord[n]!;
+    references.push({
+      dimension: refWhat[n]! >= 64 ? "nested" : "guest",
+      level: levelOf(refWhat[n]! & 63),
+      pfn: pfnOfSlot[word >>> slotShift]! as Pfn,
+      index: (word >>> 1) & 511,
+      low: words[word]!,
+      high: words[word + 1]!,
+    });
+  }
+  return references;
+}

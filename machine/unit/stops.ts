@@ -1,0 +1,23 @@
+import { PF_FETCH, PF_USER, PF_WRITE } from "../entry.ts";
+import { STOP_EPT_VIOLATION, STOP_OUTSIDE, STOP_PAGE_FAULT } from "../mmu.ts";
+import { STOP, STOP_ERROR, STOP_GFN, STOP_KIND, s } from "./state.ts";
+
+export function violation(gfn: number, kind: number): number {
+  s[STOP] = STOP_EPT_VIOLATION;
+  s[STOP_GFN] = gfn;
+  s[STOP_KIND] = kind;
+  return -1;
+}
+
+export function pageFault(kind: number, error: number): number {
+  s[STOP] = STOP_PAGE_FAULT;
+  s[STOP_ERROR] =
+    error | (kind & 4 ? PF_WRITE : 0) | (kind & 1 ? PF_USER : 0) | (kind & 2 ? PF_FETCH : 0);
+  return 0;
+}
+
+export function outside(frame: number): number {
+  s[STOP] = STOP_OUTSIDE;
+  s[STOP_GFN] = frame;
+  return 0;
+}

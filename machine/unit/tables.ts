@@ -1,0 +1,22 @@
+import type { Pfn } from "../address.ts";
+import { slotShift } from "../memory.ts";
+import { memory, next, slotOf, words } from "./given.ts";
+import { FRAMES, s } from "./state.ts";
+import { outside } from "./stops.ts";
+
+/** Where the table in `pfn` starts, or -1. One that nobody wrote gets bytes (zeros), so that it has an address. */
+export function tableAt(pfn: number): number {
+  if (pfn >>> 0 >= s[FRAMES]!) {
+    outside(pfn);
+    return -1;
+  }
+  const slot = slotOf[pfn]!;
+  return (slot === 0 ? memory.slot(pfn as Pfn) : slot) << slotShift;
+}
+
+/** Remembers where the table that entry `i` points to starts; -1 as above. */
+export function link(i: number): number {
+  const table = tableAt((words[i]! >>> 12) | (words[i + 1]! << 20)) | 0;
+  if (table !== -1) next[i >>> 1] = table;
+  return table;
+}

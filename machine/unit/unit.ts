@@ -1,0 +1,116 @@
+import type { Gfn, Pfn } from "../address.ts";
+import type { MmuRoot, ResettableMmu } from "../mmu.ts";
+import { high, low } from "./columns.ts";
+import { contexts, intern, keyOf, ownContexts, rename, usePcid } from "./contexts.ts";
+import { configure, powerOn } from "./control.ts";
+import {
+  C_CONTEXT,
+  C_LINEAR,
+  C_NESTED_FLUSH,
+  C_PAGE,
+  collect,
+  count,
+  lengthTotals,
+  totals,
+} from "./counts.ts";
+import {
+  dropContext,
+  dropContexts,
+  dropNestedAll,
+  dropPage,
+  dropWalkCache,
+  invalidateFault,
+  invalidateViolation,
+} from "./invalidate.ts";
+import { dataCache, lastWalk } from "./references.ts";
+import { FETCHING, WRITE } from "./rights.ts";
+import { room } from "./room.ts";
+import { run } from "./run.ts";
+import {
+  CTX,
+  CTX_GLOBAL,
+  LAST,
+  PML,
+  PML_INDEX,
+  ROOT,
+  STOP,
+  STOP_DURING,
+  STOP_ERROR,
+  STOP_GFN,
+  STOP_KIND,
+  SUM,
+  s,
+} from "./state.ts";
+
+/** Everything in the room goes back to what it is now, when nothing has happened yet. */
+const restore = room.remember();
+powerOn();
+
+export const mmu: ResettableMmu = {
+  low,
+  high,
+  run,
+  lastPfn: () => (s[LAST]! >>> 0) as Pfn,
+  stopReason: () => s[STOP]!,
+  stopError: () => s[STOP_ERROR]!,
+  stopGfn: () => (s[STOP_GFN]! >>> 0) as Gfn,
+  stopKind: () => (s[STOP_KIND] === WRITE ? "write" : s[STOP_KIND] === FETCHING ? "fetch" : "read"),
+  stopDuringWalk: () => s[STOP_DURING] !== 0,
+
+  configure,
+  setPml(buffer) {
+    s[PML] = buffer ?? -1;
+  },
+  pmlIndex: () => s[PML_INDEX]!,
+  resetPml() {
+    s[PML_INDEX] = 511;
+  },
+  setRoot(root: MmuRoot) {
+    s[ROOT] = root.frame;
+    usePcid(root.pcid);
+  },
+
+  invalidatePage(vpn) {
+    count(C_PAGE);
+    dropPage(vpn, s[CTX]!, s[CTX_GLOBAL]!);
+    dropWalkCache(s[CTX]!);
+  },
+  invalidatePageOf(vpn, id) {
+    count(C_PAGE);
+    if (!contexts.has(keyOf(id))) return;
+    const context = intern(keyOf(id));
+    dropPage(vpn, context, context);
+    dropWalkCache(context);
+  },
+  invalidateFault,
+  flushContext(id) {
+    count(C_CONTEXT);
+    dropContext(id);
+  },
+  flushNonGlobal() {
+    count(C_CONTEXT);
+    const own = ownContexts();
+    dropContexts((context) => own.has(context));
+  },
+  flushLinear() {
+    count(C_LINEAR);
+    rename();
+  },
+  flushNested() {
+    count(C_NESTED_FLUSH);
+    rename();
+    dropNestedAll();
+  },
+  invalidateViolation,
+
+  collect,
+  reset() {
+    restore();
+    totals.fill(0);
+    lengthTotals.fill(0);
+    dataCache?.reset();
+    powerOn();
+  },
+  checksum: () => s[SUM]! >>> 0,
+  lastWalk,
+};
