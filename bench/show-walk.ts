@@ -19,6 +19,7 @@ import { kernelDefaults } from "../guest/options.ts";
 import { hexAddress, hexGva, type HostPageSize } from "../machine/address.ts";
 import { assert } from "../machine/assert.ts";
 import { type EntryFormat, entryText, entryValue } from "../machine/entry-text.ts";
+import { ept } from "../machine/formats/ept.ts";
 import { fastMmu } from "../machine/fast.ts";
 import { type Gva, readGva } from "../machine/gva.ts";
 import { Machine, type MmuFactory } from "../machine/machine.ts";
@@ -73,9 +74,9 @@ export function showWalk(request: WalkRequest): ShownWalk {
   // Only the control fields say in which format nested entries are.
   const mmu: MmuFactory = (memory, geometry) => {
     const unit = fastMmu(memory, geometry);
-    const configure: typeof unit.configure = (nested, registers, vpid) => {
-      nestedFormat = nested?.format === "npt" ? "x86-64" : "ept";
-      unit.configure(nested, registers, vpid);
+    const configure: typeof unit.configure = (to, vpid) => {
+      nestedFormat = to.stages.at(-1)!.format === ept ? "ept" : "x86-64";
+      unit.configure(to, vpid);
     };
     return { ...unit, configure };
   };

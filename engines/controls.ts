@@ -1,16 +1,12 @@
 /**
  * Control fields as the engines set them: bare metal's, changed by spreading.
  */
-import {
-  bareMetalControls,
-  type Controls,
-  type NestedPaging,
-  type Registers,
-} from "../machine/exit.ts";
+import { bareMetalControls, type Controls, type Registers } from "../machine/exit.ts";
+import { oneStage, type Stage, twoStages } from "../machine/stages.ts";
 
 /** Nested paging: the guest owns its tables, faults and flushes. */
-export function nestedControls(nested: NestedPaging, vpid: boolean): Controls {
-  return { ...bareMetalControls, virtualized: true, nested, vpid };
+export function nestedControls(nested: Stage, vpid: boolean): Controls {
+  return { ...bareMetalControls, virtualized: true, stages: twoStages(nested), vpid };
 }
 
 /**
@@ -20,7 +16,7 @@ export function nestedControls(nested: NestedPaging, vpid: boolean): Controls {
 export function shadowControls(walk: Registers, vpid: boolean): Controls {
   return {
     virtualized: true,
-    nested: null,
+    stages: oneStage,
     walk,
     exitOnPageFault: true,
     exitOnCr3Write: true,

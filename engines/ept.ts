@@ -8,8 +8,9 @@
  */
 import { type Gfn, levelOfOrder, pagesPerEntry } from "../machine/address.ts";
 import { A, D, EPT_A, EPT_D, PS, W } from "../machine/entry.ts";
-import type { Controls, HostEvent, NestedPaging, Resolution, VmExit } from "../machine/exit.ts";
+import type { Controls, HostEvent, Resolution, VmExit } from "../machine/exit.ts";
 import type { Hypervisor, VirtualCpu } from "../machine/hypervisor.ts";
+import { eptStage, nptStage } from "../machine/stages.ts";
 import type { Machine } from "../machine/machine.ts";
 import { nestedControls } from "./controls.ts";
 import type { DirtyTracker, LoggedTables } from "./dirty/tracker.ts";
@@ -35,7 +36,7 @@ const allRights = 7;
 const writeBack = 6 << 3;
 
 export interface NestedScheme {
-  readonly format: NestedPaging["format"];
+  readonly format: "ept" | "npt";
   /** Does silicon set A and D in nested entries? Always, with `npt`. */
   readonly accessedDirty: boolean;
   readonly tracker: DirtyTracker;
@@ -55,7 +56,10 @@ export function createNested(
     root: bytes.allocateTable(),
     levels: options.nestedLevels,
   };
-  const nested: NestedPaging = { root: tree.root, levels: tree.levels, format, accessedDirty };
+  const nested =
+    format === "ept"
+      ? eptStage(tree.root, tree.levels, accessedDirty)
+      : nptStage(tree.root, tree.levels);
   const controls = nestedControls(nested, options.preset.vpid);
   const leafFlags = format === "ept" ? allRights | writeBack : allRights;
   const accessedBit = format === "ept" ? EPT_A : A;

@@ -12,6 +12,7 @@ import type { VmExit } from "../machine/exit.ts";
 import { nestedControls } from "./controls.ts";
 import { answerMmio } from "./host/slots.ts";
 import type { Hypervisor } from "../machine/hypervisor.ts";
+import { nptStage } from "../machine/stages.ts";
 import type { Machine } from "../machine/machine.ts";
 import { type EngineFactory, titled } from "./engine.ts";
 import { ACC_ALL } from "./guest-walk.ts";
@@ -49,12 +50,7 @@ function createKvmTdpLegacy(machine: Machine): Hypervisor {
       const key = { gfn: 0 as Gfn, level: nestedLevels, access: ACC_ALL, direct: true };
       root = getPage(vm, { ...key, writeProtect: true });
       root.rootCount += 1;
-      const nested = {
-        root: root.table,
-        levels: nestedLevels,
-        format: "npt",
-        accessedDirty: true,
-      } as const;
+      const nested = nptStage(root.table, nestedLevels);
       // CR4 writes are always intercepted on SVM.
       const controls = nestedControls(nested, preset.vpid);
       vcpu.setControls({ ...controls, exitOnCr0Write: true, exitOnCr4Write: true });

@@ -8,8 +8,9 @@
  */
 import { type Gfn, levelOfOrder, pagesPerEntry } from "../machine/address.ts";
 import { A, D, P, PS, U, W } from "../machine/entry.ts";
-import type { NestedPaging, Resolution, VmExit } from "../machine/exit.ts";
+import type { Resolution, VmExit } from "../machine/exit.ts";
 import type { Hypervisor, VirtualCpu } from "../machine/hypervisor.ts";
+import { nptStage } from "../machine/stages.ts";
 import type { Machine } from "../machine/machine.ts";
 import { nestedControls } from "./controls.ts";
 import { type EngineFactory, titled } from "./engine.ts";
@@ -221,10 +222,9 @@ class NestedTables {
 function createKvmTdp(machine: Machine): Hypervisor {
   const tables = new NestedTables(machine);
   const { root, levels } = tables.tree;
-  const nested: NestedPaging = { root, levels, format: "npt", accessedDirty: true };
   // CR4 writes are always intercepted on SVM.
   const controls = {
-    ...nestedControls(nested, machine.options.preset.vpid),
+    ...nestedControls(nptStage(root, levels), machine.options.preset.vpid),
     exitOnCr0Write: true,
     exitOnCr4Write: true,
   };

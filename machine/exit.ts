@@ -6,23 +6,15 @@
  * Source: SDM vol. 3C chapter 25 "VM-Execution Control Fields", APM vol. 2 15.9 "Instruction Intercepts".
  */
 import type { Gfn, PagingLevels, Pfn, Vpn } from "./address.ts";
+import { oneStage, type Stage } from "./stages.ts";
 import type { CounterName } from "./counters.ts";
-
-/** The second dimension of translation. */
-export interface NestedPaging {
-  readonly root: Pfn;
-  readonly levels: PagingLevels;
-  /** `ept`: Intel's entry format. `npt`: x86-64 entries, guest table walks always count as writes. */
-  readonly format: "ept" | "npt";
-  /** Does silicon set A and D in nested entries? With `ept`, guest table walks then count as writes too. */
-  readonly accessedDirty: boolean;
-}
 
 /** What a VMCS or VMCB says about address translation. */
 export interface Controls {
   /** False on bare metal: nothing exits, and GPA equals HPA. */
   readonly virtualized: boolean;
-  readonly nested: NestedPaging | null;
+  /** How accesses are translated, for tables of so many levels. */
+  readonly stages: (levels: PagingLevels) => readonly Stage[];
   /** Paging mode of the tables that silicon walks, when it is not the guest's own (shadow tables). */
   readonly walk: Registers | null;
   readonly exitOnPageFault: boolean;
@@ -41,7 +33,7 @@ export interface Controls {
 /** Bare metal: nothing exits. Where every vCPU starts, and what engines spread over. */
 export const bareMetalControls: Controls = {
   virtualized: false,
-  nested: null,
+  stages: oneStage,
   walk: null,
   exitOnPageFault: false,
   exitOnCr3Write: false,

@@ -5,7 +5,7 @@
  * and what the access is in its top three: bit 31 store, bit 30 fetch, bit 29 user mode.
  */
 import type { Gfn, Pfn, Vpn } from "./address.ts";
-import type { NestedPaging, Registers } from "./exit.ts";
+import type { Paging } from "./stages.ts";
 import type { Ledger } from "./counters.ts";
 
 export const STORE = 0x8000_0000 | 0;
@@ -60,7 +60,7 @@ export interface Mmu {
   stopDuringWalk(): boolean;
 
   /** Paging configuration; drops what it makes meaningless. */
-  configure(nested: NestedPaging | null, registers: Registers, vpid: number): void;
+  configure(to: Paging, vpid: number): void;
   setPml(buffer: Pfn | null): void;
   /** PML index: 511 counts down; -1 when the buffer is full. */
   pmlIndex(): number;

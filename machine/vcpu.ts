@@ -277,8 +277,9 @@ export class Vcpu implements VirtualCpu {
 
   /** Silicon walks shadow tables with their own paging mode, otherwise with the guest's. */
   private configure(): void {
-    const { nested, walk } = this.unit.controls;
-    this.mmu.configure(nested, walk ?? this.registers, this.vpid);
+    const { stages, walk } = this.unit.controls;
+    const { writeProtect, globalPages, levels } = walk ?? this.registers;
+    this.mmu.configure({ stages: stages(levels), writeProtect, globalPages }, this.vpid);
   }
 }
 

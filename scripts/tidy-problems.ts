@@ -26,8 +26,6 @@ interface SourceFacts {
 const sourceLinesMax = 300;
 const testLinesMax = 400;
 const functionLinesMax = 70;
-/** One file may trade length for speed: inlining by hand is its purpose. */
-const anyLength: ReadonlySet<string> = new Set(["machine/fast.ts"]);
 const clockFiles: ReadonlySet<string> = new Set(["bench/host-time.ts", "scripts/progress.ts"]);
 const clockNames: ReadonlySet<string> = new Set(["Date", "Temporal", "hrtime", "performance"]);
 /** The oracle decodes page-table entries by itself: reading them through `machine/` would prove nothing. */
@@ -78,7 +76,7 @@ function readFacts(path: string, text: string): SourceFacts {
 
   const lines = text.trimEnd().split("\n").length;
   const linesMax = isTest(path) ? testLinesMax : sourceLinesMax;
-  if (lines > linesMax && !anyLength.has(path)) {
+  if (lines > linesMax) {
     report(0, `${lines} lines, at most ${linesMax}: split the idea`);
   }
 
@@ -98,7 +96,7 @@ function readFacts(path: string, text: string): SourceFacts {
       const problem =
         (bitRooms.some((room) => path.startsWith(room)) ? undefined : bitProblem(node)) ??
         (clockFiles.has(path) ? undefined : clockProblem(node, parent)) ??
-        (anyLength.has(path) ? undefined : lengthProblem(node, lineAt)) ??
+        lengthProblem(node, lineAt) ??
         randomProblem(node, parent);
       if (problem !== undefined) report(node.start, problem);
     });

@@ -35,9 +35,12 @@ export class HardwareTables {
   forEachWritable(visit: (pfn: Pfn) => void): void {
     const { controls } = this;
     if (controls === null || !controls.virtualized) return;
-    const { nested, walk } = controls;
-    if (nested !== null) this.scan(nested.root, nested.levels, visit);
-    else if (walk !== null) this.scan(this.root as Pfn, walk.levels, visit);
+    const { stages, walk } = controls;
+    const last = stages(walk?.levels ?? 4).at(-1)!;
+    const isNested = last.root !== null;
+    // Neither: bare metal.
+    if (!isNested && walk === null) return;
+    this.scan(last.root ?? (this.root as Pfn), last.shape.levels, visit);
   }
 
   private scan(table: Pfn, level: number, visit: (pfn: Pfn) => void): void {

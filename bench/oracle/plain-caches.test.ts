@@ -3,14 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Gfn, Vpn } from "../../machine/address.ts";
 import * as bits from "../../machine/entry.ts";
 import { FETCH, STORE, USER } from "../../machine/mmu.ts";
-import {
-  type NestedShape,
-  registersOf,
-  TestMachine,
-  tinyPreset,
-  units,
-  userWritable,
-} from "./plain-fixture.ts";
+import { type NestedShape, TestMachine, tinyPreset, units, userWritable } from "./plain-fixture.ts";
 
 const ept: NestedShape = { levels: 4, format: "ept", accessedDirty: false, order: 0 };
 const globalFlags = userWritable | bits.G;
@@ -179,7 +172,7 @@ describe.each(units)("the %s unit", (_name, factory) => {
 
   test("G is ignored without CR4.PGE", () => {
     const machine = cached();
-    machine.mmu.configure(null, { ...registersOf(4), globalPages: false }, 1);
+    machine.configure({ globalPages: false });
     machine.map(vpn, 600, { flags: globalFlags });
     machine.access(vpn);
     machine.mmu.flushContext(0);
@@ -194,9 +187,9 @@ describe.each(units)("the %s unit", (_name, factory) => {
     machine.mmu.flushContext(1);
     machine.mmu.setRoot({ frame: other, pcid: 0 });
     expect(isCached(machine, vpn)).toBe(true);
-    machine.mmu.configure(null, registersOf(4), 2);
+    machine.configure({ vpid: 2 });
     expect(isCached(machine, vpn)).toBe(false);
-    machine.mmu.configure(null, registersOf(4), 1);
+    machine.configure({ nested: null });
     expect(isCached(machine, neighbour)).toBe(true);
   });
 
@@ -297,10 +290,10 @@ describe.each(units)("the %s unit", (_name, factory) => {
 
   test("another nested root or another paging mode starts from nothing, the same one does not", () => {
     const machine = twoPages(userWritable, ept);
-    machine.mmu.configure({ ...machine.nested! }, registersOf(4), 1);
+    machine.configure({ nested: { ...machine.nested! } });
     expect(isCached(machine, vpn)).toBe(true);
-    machine.mmu.configure(null, registersOf(4), 1);
-    machine.mmu.configure(machine.nested, registersOf(4), 1);
+    machine.configure({ nested: null });
+    machine.configure({});
     machine.counts();
     machine.access(vpn);
     expect(machine.counts()).toMatchObject({ walkReferencesGuest: 4, walkReferencesNested: 9 });

@@ -7,11 +7,18 @@
 import { indexAt, type PageOrder, type PagingLevels, type Pfn } from "../../machine/address.ts";
 import { createLedger, type Ledger, walkLengthMax } from "../../machine/counters.ts";
 import { EPT_R, EPT_W, EPT_X, frameOf, P, PS, U, W } from "../../machine/entry.ts";
-import type { NestedPaging, Registers } from "../../machine/exit.ts";
 import type { MmuFactory } from "../../machine/machine.ts";
 import { PhysicalMemory } from "../../machine/memory.ts";
 import type { Mmu } from "../../machine/mmu.ts";
 import { type Preset, presets } from "../../machine/presets.ts";
+import {
+  eptStage,
+  nptStage,
+  oneStage,
+  type Paging,
+  type Stage,
+  twoStages,
+} from "../../machine/stages.ts";
 import { fastMmu } from "../../machine/fast.ts";
 import { plainMmu } from "./plain-mmu.ts";
 
@@ -44,13 +51,6 @@ export const tinyPreset: Preset = {
   },
   nestedTlb: { sets: 2, ways: 3 },
 };
-
-export const registersOf = (levels: PagingLevels): Registers => ({
-  writeProtect: true,
-  globalPages: true,
-  pcid: true,
-  levels,
-});
 
 /** A table tree under construction. `frame` numbers are the tree's own; `place` says where they lie. */
 export interface TableTree {
@@ -89,7 +89,7 @@ export interface Mapping {
 
 export interface NestedShape {
   readonly levels: PagingLevels;
-  readonly format: NestedPaging["format"];
+  readonly format: "ept" | "npt";
   readonly accessedDirty: boolean;
   /** Size of the pages that map guest frames. */
   readonly order: PageOrder;
@@ -105,7 +105,7 @@ export class TestMachine {
   readonly guest: TableTree;
   /** Null without nested paging. */
   readonly nestedTree: TableTree | null;
-  readonly nested: NestedPaging | null;
+  readonly nested: Stage | null;
   readonly walkLengths = new Float64Array(walkLengthMax + 1);
   private nextGuestTable = 1;
 
@@ -124,7 +124,10 @@ export class TestMachine {
       const { format, accessedDirty, order } = shape;
       const flags = format === "ept" ? rwx : userWritable;
       const root = this.memory.allocateTable();
-      this.nested = { root, levels: shape.levels, format, accessedDirty };
+      this.nested =
+        format === "ept"
+          ? eptStage(root, shape.levels, accessedDirty)
+          : nptStage(root, shape.levels);
       this.nestedTree = {
         root,
         levels: shape.levels,
@@ -136,8 +139,17 @@ export class TestMachine {
         this.mapNested(gfn, this.hostOf(gfn), { level: order / 9 + 1, flags });
       }
     }
-    this.mmu.configure(this.nested, registersOf(levels), 1);
+    this.configure({ levels });
     this.mmu.setRoot({ frame: this.guest.root, pcid: 0 });
+  }
+
+  /** Another configuration than the one that the machine starts with, which is also what is not said. */
+  configure(
+    to: { levels?: PagingLevels; nested?: Stage | null; vpid?: number } & Partial<Paging>,
+  ): void {
+    const { levels = 4, nested = this.nested, vpid = 1 } = to;
+    const stages = nested === null ? oneStage(levels) : twoStages(nested)(levels);
+    this.mmu.configure({ writeProtect: true, globalPages: true, stages, ...to }, vpid);
   }
 
   hostOf(frame: number): Pfn {

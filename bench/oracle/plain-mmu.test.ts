@@ -15,7 +15,6 @@ import {
 import { presets } from "../../machine/presets.ts";
 import {
   type NestedShape,
-  registersOf,
   rwx,
   TestMachine,
   tinyPreset,
@@ -205,10 +204,10 @@ describe.each(units)("the %s unit", (_name, factory) => {
     test("without WP the supervisor stores to read-only pages, the user does not", () => {
       const machine = cached();
       machine.map(vpn, 600, { flags: readOnly });
-      machine.mmu.configure(null, { ...registersOf(4), writeProtect: false }, 1);
+      machine.configure({ writeProtect: false });
       expect(machine.access(vpn, STORE)).toBe(true);
       expect(machine.access(vpn, STORE | USER)).toBe(false);
-      machine.mmu.configure(null, registersOf(4), 1);
+      machine.configure({ nested: null });
       expect(machine.access(vpn, STORE)).toBe(false);
     });
 

@@ -17,10 +17,10 @@ import {
 } from "../../machine/mmu.ts";
 import type { Gfn, Pfn, Vpn } from "../../machine/address.ts";
 import { addInto, createLedger, type Ledger, walkLengthMax } from "../../machine/counters.ts";
-import type { NestedPaging, Registers } from "../../machine/exit.ts";
 import type { MmuFactory } from "../../machine/machine.ts";
 import type { PhysicalMemory } from "../../machine/memory.ts";
 import type { Preset } from "../../machine/presets.ts";
+import { haveOtherTables, type Paging } from "../../machine/stages.ts";
 import { belongs, type Context, covers, type Key, PlainCache } from "./plain-cache.ts";
 import { coversGuestPage, PlainTlb, type TlbEntry, type Translation } from "./plain-tlb.ts";
 import { type Access, PlainTranslator } from "./plain-translate.ts";
@@ -146,7 +146,7 @@ class PlainMmu implements Mmu {
     if (user && !entry.user) return false;
     if (kind === "read") return true;
     if (kind === "fetch") return entry.execute && entry.nestedExecute;
-    const mayWrite = entry.write || (!user && !this.translator.registers.writeProtect);
+    const mayWrite = entry.write || (!user && !this.translator.paging.writeProtect);
     return mayWrite && entry.dirty;
   }
 
@@ -174,18 +174,12 @@ class PlainMmu implements Mmu {
     return this.stop.duringWalk;
   }
 
-  configure(nested: NestedPaging | null, registers: Registers, vpid: number): void {
+  configure(to: Paging, vpid: number): void {
     const { translator } = this;
-    const before = translator.nested;
-    const same =
-      before?.root === nested?.root &&
-      before?.format === nested?.format &&
-      before?.levels === nested?.levels &&
-      translator.registers.levels === registers.levels;
-    translator.nested = nested;
-    translator.registers = registers;
-    this.context = { ...this.context, vpid, eptp: nested?.root ?? null };
-    if (!same) this.dropEverything();
+    const changed = haveOtherTables(to.stages, translator.paging.stages);
+    translator.paging = to;
+    this.context = { ...this.context, vpid, eptp: to.stages.at(-1)!.root };
+    if (changed) this.dropEverything();
   }
 
   setPml(buffer: Pfn | null): void {

@@ -8,11 +8,11 @@
 import { indexAt, pagesPerEntry, type PagingLevels, type Pfn } from "../../machine/address.ts";
 import { createLedger, walkLengthMax } from "../../machine/counters.ts";
 import { EPT_D, PS } from "../../machine/entry.ts";
-import type { NestedPaging } from "../../machine/exit.ts";
 import type { MmuFactory } from "../../machine/machine.ts";
 import { PhysicalMemory } from "../../machine/memory.ts";
 import { type Mmu, STORE } from "../../machine/mmu.ts";
-import { registersOf, rwx, userWritable } from "./plain-fixture.ts";
+import { eptStage, nptStage, oneStage, type Stage, twoStages } from "../../machine/stages.ts";
+import { rwx, userWritable } from "./plain-fixture.ts";
 import {
   type Configuration,
   type EntryValue,
@@ -82,12 +82,11 @@ export class Scenario {
   configure(configuration: Configuration): void {
     this.configuration = configuration;
     const { nested, nestedLevels, levels, writeProtect, globalPages, vpid } = configuration;
-    const registers = { ...registersOf(levels), writeProtect, globalPages };
-    this.mmu.configure(
-      nested === "none" ? null : this.nestedPaging(nested, nestedLevels),
-      registers,
-      vpid,
-    );
+    const stages =
+      nested === "none"
+        ? oneStage(levels)
+        : twoStages(this.nestedStage(nested, nestedLevels))(levels);
+    this.mmu.configure({ stages, writeProtect, globalPages }, vpid);
     this.loadRoot(this.root);
   }
 
@@ -148,13 +147,9 @@ export class Scenario {
     this.loadRoot(root);
   }
 
-  private nestedPaging(kind: "ept" | "ept-ad" | "npt", levels: PagingLevels): NestedPaging {
-    return {
-      root: this.tableFrame(kind === "npt" ? 3 : 2, 0, levels) as Pfn,
-      levels,
-      format: kind === "npt" ? "npt" : "ept",
-      accessedDirty: kind !== "ept",
-    };
+  private nestedStage(kind: "ept" | "ept-ad" | "npt", levels: PagingLevels): Stage {
+    const root = this.tableFrame(kind === "npt" ? 3 : 2, 0, levels) as Pfn;
+    return kind === "npt" ? nptStage(root, levels) : eptStage(root, levels, kind !== "ept");
   }
 
   private entryAt(tree: TreeNumber, page: number, level: number): { pfn: Pfn; index: number } {

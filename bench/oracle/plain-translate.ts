@@ -1,8 +1,8 @@
 /**
  * From GVA to HPA without a TLB: the guest's tree walked through the nested tree, or by itself.
  *
- * What the two dimensions say differently is written down here: entry formats, reserved bits, faults,
- * nested TLB and PML. It keeps the caches that only walks use, and counts what walks do.
+ * It interprets the list of stages. What the first and the last say differently is written down here: faults, nested TLB
+ * and PML. It keeps the caches that only walks use, and counts what walks do.
  *
  * Source: SDM vol. 3A 4.7 "Page-Fault Exceptions", vol. 3C 29.3.6 "Page-Modification Logging", APM vol. 2 15.25.
  */
@@ -10,17 +10,16 @@ import type { PageOrder, Pfn } from "../../machine/address.ts";
 import type { Ledger } from "../../machine/counters.ts";
 import * as bits from "../../machine/entry.ts";
 import { createDataCache, type DataCache } from "../../machine/data-cache.ts";
-import type { NestedPaging, Registers } from "../../machine/exit.ts";
 import type { PhysicalMemory } from "../../machine/memory.ts";
 import * as stops from "../../machine/mmu.ts";
 import type { Geometry, Preset } from "../../machine/presets.ts";
-import { type Context, type Key, keyOf, PlainCache } from "./plain-cache.ts";
+import { oneStage, type Paging, type Stage } from "../../machine/stages.ts";
+import { type Context, keyOf, PlainCache } from "./plain-cache.ts";
+import { type NestedEntry, nestedEntry, noContext, pfnIn, suffices } from "./plain-nested.ts";
 import type { Translation } from "./plain-tlb.ts";
-import { eptFormat, nptFormat, isReservedX86, x86Format } from "./plain-format.ts";
 import {
   isStop,
   type Kind,
-  type Leaf,
   type PwcEntry,
   type Request,
   type Stop,
@@ -28,16 +27,6 @@ import {
   type Tree,
   walk,
 } from "./plain-walk.ts";
-
-/** A nested TLB entry: where 2^order guest frames are. */
-type NestedEntry = Key & {
-  readonly order: PageOrder;
-  readonly frame: number;
-  readonly write: boolean;
-  readonly execute: boolean;
-  /** A write needs no walk. */
-  readonly dirty: boolean;
-};
 
 /** One access, decoded. */
 export interface Access {
@@ -55,9 +44,6 @@ const placeCounters = [
   "referenceDram",
 ] as const;
 
-/** Guest-physical mappings belong to the EPTP alone, and all of them go when it changes. */
-const noContext: Context = { vpid: 0, pcid: 0, eptp: null };
-
 const noStop = { error: 0, gfn: 0, kind: "read", duringWalk: false } as const;
 
 export class PlainTranslator {
@@ -66,8 +52,7 @@ export class PlainTranslator {
   readonly nestedTlb: PlainCache<NestedEntry>;
   /** References of the last walk, in order. */
   log: stops.WalkReference[] = [];
-  nested: NestedPaging | null = null;
-  registers: Registers = { writeProtect: true, globalPages: true, pcid: false, levels: 4 };
+  paging: Paging = { stages: oneStage(4), writeProtect: true, globalPages: true };
   root = 0;
   pmlBuffer: Pfn | null = null;
   pmlIndex = 511;
@@ -104,9 +89,11 @@ export class PlainTranslator {
   private translateUncounted(access: Access, context: Context): Translation | Stop {
     const { vpn, kind, user } = access;
     const request: Request = { page: vpn, kind, user, duringWalk: false };
-    const leaf = walk(this.memory, this.guestTree(context), request, this);
+    const tree = this.firstTree(context);
+    const leaf = walk(this.memory, tree, request, this);
     if (isStop(leaf)) return leaf;
-    const page = this.pageOf(leaf.frame + (vpn % 2 ** leaf.order), kind);
+    const { stage } = leaf.isSwitched ? tree.switched! : tree;
+    const page = this.pageOf(leaf.frame + (vpn % 2 ** leaf.order), stage, kind);
     if (isStop(page)) return page;
     const order = Math.min(leaf.order, page.order) as PageOrder;
     return {
@@ -117,17 +104,18 @@ export class PlainTranslator {
       user: leaf.rights.user,
       execute: leaf.rights.execute,
       nestedExecute: page.execute,
-      dirty: (leaf.low & bits.D) !== 0 && page.dirty,
-      global: this.registers.globalPages && (leaf.low & bits.G) !== 0,
+      dirty: (leaf.low & stage.format.dirty) !== 0 && page.dirty,
+      global: this.paging.globalPages && (leaf.low & stage.format.global) !== 0,
     };
   }
 
-  /** Host frame of the 4 KiB page at guest frame `frame`, and what its host page permits. */
+  /** Host frame of the 4 KiB page that a leaf of `stage` has at `frame`, and what its host page permits. */
   private pageOf(
     frame: number,
+    stage: Stage,
     kind: Kind,
   ): { pfn: number; order: PageOrder; execute: boolean; dirty: boolean } | Stop {
-    if (this.nested !== null) {
+    if (stage.through !== null) {
       const entry = this.nestedTranslate(frame, kind, false);
       if (isStop(entry)) return entry;
       const place = this.existing(frame, pfnIn(entry, frame), entry.write);
@@ -137,23 +125,36 @@ export class PlainTranslator {
     return { pfn: frame, order: 18, execute: true, dirty: true };
   }
 
-  private guestTree(context: Context): Tree {
-    const { registers, nested } = this;
-    const tablesAreWritten = nested !== null && setsAccessedDirty(nested);
-    const tableAccess = tablesAreWritten ? "write" : "read";
+  private firstTree(context: Context): Tree {
+    const [first, second] = this.paging.stages;
+    const switched = first!.switchBit === 0 ? null : this.guestTree(second!, context, null);
+    return this.guestTree(first!, context, switched);
+  }
+
+  /** A tree that refuses with page faults. */
+  private guestTree(stage: Stage, context: Context, switched: Tree | null): Tree {
+    const { stages, writeProtect } = this.paging;
+    const tableAccess = stage.through !== null && stages[stage.through]!.marks ? "write" : "read";
+    const isSwitched = stage !== stages[0];
     return {
-      dimension: "guest",
+      stage,
       root: this.root,
-      levels: registers.levels,
-      format: x86Format,
       context,
       pwc: this.pwc,
-      accessedDirty: true,
-      locate: (frame) => this.tableAt(frame, tableAccess),
-      isReserved: isReservedX86,
+      switched,
+      locate: (frame) => {
+        const table = this.tableAt(frame, stage, tableAccess);
+        return isStop(table) ? table : { ...table, isSwitched };
+      },
+      // What a hypervisor switches to it lets silicon write.
+      atHost: (frame) => {
+        const table = this.existing(frame, frame, true);
+        return isStop(table) ? table : { ...table, isSwitched };
+      },
       permits: (rights, { kind, user }) =>
         (!user || rights.user) &&
-        (kind !== "write" || rights.write || (!user && !registers.writeProtect)) &&
+        (kind !== "read" || rights.read) &&
+        (kind !== "write" || rights.write || (!user && !writeProtect)) &&
         (kind !== "fetch" || rights.execute),
       beforeMark: ({ frame: gfn, isWritable }) => {
         // Reading the table needed no more than a read right; setting a bit is a write to it.
@@ -172,17 +173,16 @@ export class PlainTranslator {
     };
   }
 
-  private nestedTree(nested: NestedPaging): Tree {
+  private nestedTree(stage: Stage): Tree {
+    const atHost = (frame: number) => this.existing(frame, frame, true);
     return {
-      dimension: "nested",
-      root: nested.root,
-      levels: nested.levels,
-      format: nested.format === "ept" ? eptFormat : nptFormat,
+      stage,
+      root: stage.root!,
       context: noContext,
       pwc: this.nestedPwc,
-      accessedDirty: setsAccessedDirty(nested),
-      locate: (frame) => this.existing(frame, frame, true),
-      isReserved: () => false,
+      switched: null,
+      locate: atHost,
+      atHost,
       permits: (rights, { kind }) => rights[kind === "fetch" ? "execute" : kind],
       beforeMark: (_table, setsDirty, { page }) => (setsDirty ? this.logModification(page) : null),
       refuse: (_cause, { page: gfn, kind, duringWalk }) => {
@@ -191,15 +191,16 @@ export class PlainTranslator {
     };
   }
 
-  private tableAt(frame: number, kind: Kind): Table | Stop {
-    if (this.nested === null) return this.existing(frame, frame, true);
+  private tableAt(frame: number, stage: Stage, kind: Kind): Table | Stop {
+    if (stage.through === null) return this.existing(frame, frame, true);
     const entry = this.nestedTranslate(frame, kind, true);
     return isStop(entry) ? entry : this.existing(frame, pfnIn(entry, frame), entry.write);
   }
 
   /** `frame` lies at `pfn`, if the machine has such a frame. */
   private existing(frame: number, pfn: number, isWritable: boolean): Table | Stop {
-    return pfn >= this.memory.frames ? outside(pfn) : { frame, pfn: pfn as Pfn, isWritable };
+    if (pfn >= this.memory.frames) return outside(pfn);
+    return { frame, pfn: pfn as Pfn, isWritable, isSwitched: false };
   }
 
   /** The nested dimension: from `gfn` to the page around it, by nested TLB or nested walk. */
@@ -211,7 +212,7 @@ export class PlainTranslator {
       return cached;
     }
     this.counts.nestedTlbMisses += 1;
-    const tree = this.nestedTree(this.nested!);
+    const tree = this.nestedTree(this.paging.stages.at(-1)!);
     const leaf = walk(this.memory, tree, { page: gfn, kind, user: false, duringWalk }, this);
     if (isStop(leaf)) return leaf;
     const entry = nestedEntry(gfn, leaf, tree);
@@ -244,9 +245,9 @@ export class PlainTranslator {
     else this.counts.walkReferencesNested += 1;
   }
 
-  pwcHit({ dimension }: Tree, level: number): void {
+  pwcHit({ stage }: Tree, level: number): void {
     const cached = level as 2 | 3 | 4 | 5;
-    if (dimension === "guest") this.counts[`pwcHitsLevel${cached}`] += 1;
+    if (stage.counters === "Guest") this.counts[`pwcHitsLevel${cached}`] += 1;
     else this.counts[`nestedPwcHitsLevel${cached}`] += 1;
   }
 
@@ -262,32 +263,6 @@ function cachesByLevel(geometries: Readonly<Record<2 | 3 | 4 | 5, Geometry | nul
     4: new PlainCache<PwcEntry>(geometries[4]),
     5: new PlainCache<PwcEntry>(geometries[5]),
   };
-}
-
-/** NPT has A and D always. Where they are, walking a guest table counts as writing it. */
-function setsAccessedDirty(nested: NestedPaging): boolean {
-  return nested.accessedDirty || nested.format === "npt";
-}
-
-function nestedEntry(gfn: number, { order, frame, rights, low }: Leaf, tree: Tree): NestedEntry {
-  const modified = !tree.accessedDirty || (low & tree.format.dirty) !== 0;
-  return {
-    ...keyOf(gfn, order, noContext),
-    order,
-    frame,
-    write: rights.write,
-    execute: rights.execute,
-    // A leaf can be read-only with D set: the hypervisor write-protected a modified page.
-    dirty: rights.write && modified,
-  };
-}
-
-function suffices(entry: NestedEntry, kind: Kind): boolean {
-  return kind === "read" || (kind === "write" ? entry.dirty : entry.execute);
-}
-
-function pfnIn(entry: NestedEntry, gfn: number): Pfn {
-  return (entry.frame + (gfn % 2 ** entry.order)) as Pfn;
 }
 
 function outside(frame: number): Stop {

@@ -7,10 +7,11 @@
  *
  * Source: SDM vol. 3A 4.5 and 4.8 "Accessed and Dirty Flags", vol. 3C 29.3 "The Extended Page Table Mechanism".
  */
-import { indexAt, type PageOrder, type PagingLevels, type Pfn } from "../../machine/address.ts";
-import { frameOf, PS } from "../../machine/entry.ts";
+import type { PageOrder, Pfn } from "../../machine/address.ts";
+import { MAY_EXECUTE, MAY_READ, USER_MAY, MAY_WRITE } from "../../machine/formats/format.ts";
 import type { PhysicalMemory } from "../../machine/memory.ts";
 import type { WalkReference } from "../../machine/mmu.ts";
+import type { Stage } from "../../machine/stages.ts";
 import { type Context, type Key, keyOf, type PlainCache } from "./plain-cache.ts";
 
 export type Kind = "read" | "write" | "fetch";
@@ -38,6 +39,8 @@ export interface Rights {
 
 /** A table: its frame number as the entry above has it (gfn under nested paging), and where it is. */
 export interface Table {
+  /** Did an entry with the switch bit lead here, or a table that it led to? */
+  readonly isSwitched: boolean;
   readonly frame: number;
   readonly pfn: Pfn;
   /** Did the translation by which the walk came here allow writes? */
@@ -63,30 +66,23 @@ export interface Leaf {
   readonly rights: Rights;
   /** The entry's low half as the walk left it. */
   readonly low: number;
-}
-
-/** How an entry is read: x86-64 or EPT. */
-export interface EntryFormat {
-  /** Null when the entry is not present. */
-  rights(low: number, high: number): Rights | null;
-  readonly accessed: number;
-  readonly dirty: number;
+  /** Did the walk switch to another tree on its way? */
+  readonly isSwitched: boolean;
 }
 
 /** One dimension of translation. */
 export interface Tree {
-  readonly dimension: "guest" | "nested";
+  readonly stage: Stage;
   readonly root: number;
-  readonly levels: PagingLevels;
-  readonly format: EntryFormat;
   readonly context: Context;
   /** Walk caches by the level of the cached entry. */
   readonly pwc: Readonly<Record<number, PlainCache<PwcEntry>>>;
-  /** Does silicon set A and D in this tree? */
-  readonly accessedDirty: boolean;
   /** Where the table at `frame` is. */
   locate(frame: number): Table | Stop;
-  isReserved(level: number, low: number, high: number): boolean;
+  /** A table of this tree that a switch led to. */
+  atHost(frame: number): Table | Stop;
+  /** Where an entry with the stage's switch bit leads: the tables of this tree, at host frames. */
+  readonly switched: Tree | null;
   permits(rights: Rights, request: Request): boolean;
   /** Has to succeed before A or D (`setsDirty`) is set in an entry of `table`. */
   beforeMark(table: Table, setsDirty: boolean, request: Request): Stop | null;
@@ -112,8 +108,17 @@ function bothRights(a: Rights, b: Rights): Rights {
 }
 
 /** log2 of the pages that one entry at `level` covers. */
-function orderOf(level: number): number {
-  return 9 * (level - 1);
+function orderOf({ format }: Stage, level: number): number {
+  return format.indexBits * (level - 1);
+}
+
+function rightsFrom(bits: number): Rights {
+  return {
+    read: (bits & MAY_READ) !== 0,
+    write: (bits & MAY_WRITE) !== 0,
+    execute: (bits & MAY_EXECUTE) !== 0,
+    user: (bits & USER_MAY) !== 0,
+  };
 }
 
 interface Step {
@@ -134,44 +139,54 @@ export function walk(
   for (;;) {
     if (isStop(step)) return step;
     const { level, table } = step;
-    const index = indexAt(request.page, level);
+    const now = table.isSwitched ? tree.switched! : tree;
+    const { format, counters } = now.stage;
+    const index = Math.floor(request.page / 2 ** orderOf(now.stage, level)) % format.entries;
     const low = memory.readLow(table.pfn, index);
     const high = memory.readHigh(table.pfn, index);
-    observer.reference({ dimension: tree.dimension, level, pfn: table.pfn, index, low, high });
+    const dimension = counters === "Guest" ? "guest" : "nested";
+    observer.reference({ dimension, level, pfn: table.pfn, index, low, high });
 
-    const own = tree.format.rights(low, high);
-    if (own === null) return tree.refuse("absent", request);
-    if (tree.isReserved(level, low, high)) return tree.refuse("reserved", request);
+    if (!format.isPresent(low)) return now.refuse("absent", request);
+    if (format.isReserved(level, low, high)) return now.refuse("reserved", request);
+    const isLeaf = format.isLeaf(level, low);
+    const isPlainLink = !isLeaf && format.linksArePlain;
+    const own = isPlainLink ? allRights : rightsFrom(format.rightsOf(low, high));
     const rights = bothRights(step.rights, own);
-    const isLeaf = level === 1 || (level <= 3 && (low & PS) !== 0);
-    if (isLeaf && !tree.permits(rights, request)) return tree.refuse("denied", request);
+    if (isLeaf && !now.permits(rights, request)) return now.refuse("denied", request);
 
     const entry = { table, index, low, setsDirty: isLeaf && request.kind === "write" };
-    const marked = mark(memory, tree, request, observer, entry);
+    const marked = isPlainLink ? low : mark(memory, now, request, observer, entry);
     if (typeof marked !== "number") return marked;
+    const frame = format.frameOf(low, high);
     if (isLeaf) {
-      const order = orderOf(level) as PageOrder;
-      const frame = frameOf(low, high);
+      const order = orderOf(now.stage, level) as PageOrder;
       // Below the alignment of a large page's frame are other bits: PAT.
-      return { frame: frame - (frame % 2 ** order), order, rights, low: marked };
+      const first = frame - (frame % 2 ** order);
+      return { frame: first, order, rights, low: marked, isSwitched: table.isSwitched };
     }
-    step = nextStep(tree, request, { level, table: tree.locate(frameOf(low, high)), rights });
+    const isSwitch = (low & now.stage.switchBit) !== 0;
+    const found = isSwitch ? now.switched!.atHost(frame) : now.locate(frame);
+    step = nextStep(tree, request, { level, table: found, rights });
   }
 }
 
 /** The walk caches from the leaf's side, else the root. */
 function firstStep(tree: Tree, { page }: Request, observer: WalkObserver): Step | Stop {
-  for (let level = 2; level <= tree.levels; level++) {
+  const { levels, rootExtraBits } = tree.stage.shape;
+  for (let level = 2; level <= levels; level++) {
     const cache = tree.pwc[level]!;
-    const entry = cache.find(keyOf(page, orderOf(level), tree.context));
+    const entry = cache.find(keyOf(page, orderOf(tree.stage, level), tree.context));
     if (entry !== null) {
       cache.touch(entry);
       observer.pwcHit(tree, level);
       return { level: level - 1, table: entry.table, rights: entry.rights };
     }
   }
-  const table = tree.locate(tree.root);
-  return isStop(table) ? table : { level: tree.levels, table, rights: allRights };
+  // A wide root is several tables, one after another.
+  const part = Math.floor(page / 2 ** orderOf(tree.stage, levels + 1)) % 2 ** rootExtraBits;
+  const table = tree.locate(tree.root + part);
+  return isStop(table) ? table : { level: levels, table, rights: allRights };
 }
 
 /** Down from the entry at `level`, which now is worth caching. */
@@ -181,7 +196,11 @@ function nextStep(
   { level, table, rights }: { level: number; table: Table | Stop; rights: Rights },
 ): Step | Stop {
   if (isStop(table)) return table;
-  tree.pwc[level]!.insert({ ...keyOf(page, orderOf(level), tree.context), table, rights });
+  tree.pwc[level]!.insert({
+    ...keyOf(page, orderOf(tree.stage, level), tree.context),
+    table,
+    rights,
+  });
   return { level: level - 1, table, rights };
 }
 
@@ -200,9 +219,10 @@ function mark(
   observer: WalkObserver,
   { table, index, low, setsDirty }: EntryToMark,
 ): number | Stop {
-  const { accessed, dirty } = tree.format;
-  const needsAccessed = tree.accessedDirty && (low & accessed) === 0;
-  const needsDirty = tree.accessedDirty && setsDirty && (low & dirty) === 0;
+  const { format, marks } = tree.stage;
+  const { accessed, dirty } = format;
+  const needsAccessed = marks && (low & accessed) === 0;
+  const needsDirty = marks && setsDirty && (low & dirty) === 0;
   if (!needsAccessed && !needsDirty) return low;
   const stop = tree.beforeMark(table, needsDirty, request);
   if (stop !== null) return stop;

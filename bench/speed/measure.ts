@@ -10,6 +10,7 @@ import { createLedger, walkLengthMax } from "../../machine/counters.ts";
 import type { MmuFactory } from "../../machine/machine.ts";
 import { batchLength, type Mmu } from "../../machine/mmu.ts";
 import { presets } from "../../machine/presets.ts";
+import { eptStage, oneStage, twoStages } from "../../machine/stages.ts";
 import { createStream, regionVpn } from "./streams.ts";
 import { createTables } from "./tables.ts";
 import type { YardstickCounters, YardstickStream } from "./yardstick.ts";
@@ -65,11 +66,8 @@ function mapped(stream: YardstickStream, factory: MmuFactory): Mmu {
     tables.map((regionVpn + page) as Vpn);
   }
   const mmu = factory(tables.memory, presets.yardstick);
-  mmu.configure(
-    nested ? { root: tables.eptRoot, levels: 4, format: "ept", accessedDirty: true } : null,
-    { writeProtect: true, globalPages: false, pcid: true, levels: 4 },
-    1,
-  );
+  const stages = nested ? twoStages(eptStage(tables.eptRoot, 4, true))(4) : oneStage(4);
+  mmu.configure({ stages, writeProtect: true, globalPages: false }, 1);
   mmu.setRoot({ frame: tables.root, pcid: 5 });
   return mmu;
 }

@@ -1,9 +1,8 @@
-import { preset } from "./given.ts";
-import { room } from "./room.ts";
+import { geometryOf, preset, room } from "./given.ts";
 import { CTX_GLOBAL, s } from "./state.ts";
 import { VPN_HIGH } from "./tags.ts";
 
-export const big = preset.stlb1g ?? { sets: 1, ways: 1 };
+export const big = geometryOf(preset.stlb1g);
 export const hasBig = preset.stlb1g !== null;
 
 export const bgLow = room.int32(big.sets * big.ways);

@@ -20,7 +20,7 @@ import { pwAge, pwHigh } from "./walk-cache.ts";
 export const contexts = new Map<number, number>();
 let contextNext = 1;
 let pcid = 0;
-export let vpid = 0;
+let vpid = 0;
 
 export function intern(key: number): number {
   let context = contexts.get(key);

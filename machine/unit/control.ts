@@ -1,20 +1,26 @@
-import { EPT_A, EPT_R, EPT_W, EPT_X } from "../entry.ts";
-import type { NestedPaging, Registers } from "../exit.ts";
 import { slotShift } from "../memory.ts";
+import { haveOtherTables, type Stage, type Paging } from "../stages.ts";
 import { forgetContexts, nameContexts, rename, useVpid } from "./contexts.ts";
-import { memory } from "./given.ts";
+import { memory, stages } from "./given.ts";
 import { dropNestedAll } from "./invalidate.ts";
 import { l1Deny, l1Entries, l1Meta } from "./l1-ways.ts";
-import { DENY, RAW, READ, WRITE, writeProtected } from "./rights.ts";
+import { DENY, LOADING, RAW, STORING, writeProtected } from "./rights.ts";
+import {
+  FIRST_BITS,
+  SECOND_A,
+  SECOND_BITS,
+  SECOND_PLAIN,
+  hasSecond,
+  secondLinksPlain,
+} from "./shape.ts";
 import {
   EPOCH,
   FRAMES,
   GLOBAL_PAGES,
-  NESTED,
   NESTED_AD,
-  NESTED_EPT,
   NESTED_NEED,
   NESTED_ROOT,
+  NESTED_ROOT_FRAME,
   NESTED_SHIFT,
   PML,
   PML_INDEX,
@@ -24,13 +30,13 @@ import {
   s,
 } from "./state.ts";
 
-let nestedNow: NestedPaging | null = null;
+let stagesNow: readonly Stage[] = [];
 
 export function powerOn(): void {
   forgetContexts();
-  nestedNow = null;
+  stagesNow = stages;
   s[EPOCH] = 1;
-  s[SHIFT] = 27;
+  s[SHIFT] = FIRST_BITS * (stages[0]!.shape.levels - 1);
   s[WRITE_PROTECT] = writeProtected;
   s[PML] = -1;
   s[PML_INDEX] = 511;
@@ -38,26 +44,15 @@ export function powerOn(): void {
   rename();
 }
 
-export function configure(to: NestedPaging | null, registers: Registers, vpid: number): void {
-  const changed =
-    s[SHIFT] !== 9 * (registers.levels - 1) ||
-    to?.root !== nestedNow?.root ||
-    to?.levels !== nestedNow?.levels ||
-    to?.format !== nestedNow?.format;
-  nestedNow = to;
-  s[SHIFT] = 9 * (registers.levels - 1);
-  s[WRITE_PROTECT] = registers.writeProtect ? writeProtected : 0;
-  s[GLOBAL_PAGES] = registers.globalPages ? 1 : 0;
+/** The lists have the unit's shape; levels and roots may differ. */
+export function configure(to: Paging, vpid: number): void {
+  const changed = haveOtherTables(to.stages, stagesNow);
+  stagesNow = to.stages;
+  s[SHIFT] = FIRST_BITS * (to.stages[0]!.shape.levels - 1);
+  s[WRITE_PROTECT] = to.writeProtect ? writeProtected : 0;
+  s[GLOBAL_PAGES] = to.globalPages ? 1 : 0;
   for (let w = 0; w < l1Entries; w++) l1Deny[w] = DENY[(l1Meta[w]! & RAW) | s[WRITE_PROTECT]]!;
-  s[NESTED] = to === null ? 0 : 1;
-  if (to !== null) {
-    s[NESTED_ROOT] = memory.slot(to.root) << slotShift;
-    s[NESTED_SHIFT] = 9 * (to.levels - 1);
-    s[NESTED_EPT] = to.format === "ept" ? 1 : 0;
-    s[NESTED_AD] = to.accessedDirty || to.format === "npt" ? 1 : 0;
-    s[NESTED_NEED] = EPT_R | EPT_W | EPT_X | (to.accessedDirty ? EPT_A : 0);
-    s[TABLE_ACCESS] = s[NESTED_AD] !== 0 ? WRITE : READ;
-  }
+  if (hasSecond) useSecond(to.stages.at(-1)!);
   useVpid(vpid);
   if (changed) {
     rename();
@@ -65,4 +60,14 @@ export function configure(to: NestedPaging | null, registers: Registers, vpid: n
   } else {
     nameContexts();
   }
+}
+
+function useSecond({ root, shape, marks }: Stage): void {
+  s[NESTED_ROOT] = memory.slot(root!) << slotShift;
+  s[NESTED_ROOT_FRAME] = root!;
+  s[NESTED_SHIFT] = SECOND_BITS * (shape.levels - 1);
+  s[NESTED_AD] = marks ? 1 : 0;
+  // What an entry has that grants everything: the walk then need not look at it closely.
+  s[NESTED_NEED] = SECOND_PLAIN | (marks && !secondLinksPlain ? SECOND_A : 0);
+  s[TABLE_ACCESS] = marks ? STORING : LOADING;
 }

@@ -1,5 +1,5 @@
 import { type Ledger, walkLengthMax } from "../counters.ts";
-import { room } from "./room.ts";
+import { room } from "./given.ts";
 
 /** Indices into the batch counters `c`. */
 export const C_L1 = 0;

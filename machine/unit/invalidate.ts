@@ -16,6 +16,7 @@ import { dropL1 } from "./l1.ts";
 import { dropNested, findNested, hasNtlb, ntBucket, ntOrder, unused } from "./nested-tlb.ts";
 import { npAge, npBase, npEpoch, npMask, npTag, npWays } from "./nested-walk-cache.ts";
 import { guestShift, orderOf } from "./rights.ts";
+import { FIRST_BITS, SECOND_BITS } from "./shape.ts";
 import { fragmentHash, fragments } from "./sizes.ts";
 import {
   CTX,
@@ -144,7 +145,7 @@ export function invalidateFault(vpn: Vpn): void {
   const vLow = vpn | 0;
   const vHigh = (vpn / 0x1_0000_0000) & VPN_HIGH;
   // Where there is nothing of a level, its cache has no ways.
-  for (let shift = 9; shift <= 36; shift += 9) {
+  for (let shift = FIRST_BITS; shift <= 4 * FIRST_BITS; shift += FIRST_BITS) {
     const v = findPwc(shift, vLow, vHigh) | 0;
     if (v < 0) continue;
     pwHigh[v] = 0;
@@ -157,7 +158,8 @@ export function invalidateViolation(gfn: Gfn, vpn: Vpn): void {
   const g = gfn | 0;
   if (hasNtlb) for (let v = findNested(g); v !== 0; v = findNested(g)) dropNested(v);
   for (let level = 2; level <= 5; level++) {
-    const tag = level === 5 ? 0 : g >>> (9 * (level - 1));
+    const shift = SECOND_BITS * (level - 1);
+    const tag = shift > 31 ? 0 : g >>> shift;
     const ways = npWays[level]!;
     const base = npBase[level]! + (tag & npMask[level]!) * ways;
     for (let v = base; v < base + ways; v++) {

@@ -1,5 +1,4 @@
-import { preset } from "./given.ts";
-import { room } from "./room.ts";
+import { preset, room } from "./given.ts";
 
 // L1: banks data 4k, 2m, 1g, then code 4k, 2m. Age stamps: a hit is one store.
 const banks = [

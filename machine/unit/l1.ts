@@ -4,23 +4,16 @@ import { CTX_GLOBAL, s } from "./state.ts";
 import { VPN_HIGH } from "./tags.ts";
 
 export function findL1(vLow: number, tagHigh: number, code: number): number {
-  const state = s;
-  const ways = bankWays;
-  const orders = bankOrder;
-  const bases = bankBase;
-  const masks = bankMask;
-  const lows = l1Low;
-  const highs = l1High;
-  const globalHigh = state[CTX_GLOBAL]! | (tagHigh & VPN_HIGH);
+  const globalHigh = s[CTX_GLOBAL]! | (tagHigh & VPN_HIGH);
   for (let b = code === 0 ? 0 : 3, last = code === 0 ? 3 : 5; b < last; b++) {
-    const own = ways[b]!;
-    const order = orders[b]!;
+    const own = bankWays[b]!;
+    const order = bankOrder[b]!;
     if (order !== 0 && !hasLarge()) break;
     const tag = (vLow >>> order) << order;
-    const base = (bases[b]! + ((vLow >>> order) & masks[b]!) * own) | 0;
+    const base = (bankBase[b]! + ((vLow >>> order) & bankMask[b]!) * own) | 0;
     for (let w = base, end = (base + own) | 0; w < end; w = (w + 1) | 0) {
-      if (lows[w] === tag) {
-        const h = highs[w]!;
+      if (l1Low[w] === tag) {
+        const h = l1High[w]!;
         if (h === tagHigh || h === globalHigh) return w;
       }
     }

@@ -1,5 +1,6 @@
 import type { Geometry } from "../presets.ts";
-import type { Room } from "./room.ts";
+import { FIRST_BITS, SECOND_BITS } from "./shape.ts";
+import type { Room } from "../room.ts";
 
 /** Per level 2..5 of a walk cache: where its ways start, sets - 1, ways (0: there is none). */
 export function levelGeometry(
@@ -21,7 +22,16 @@ export function levelGeometry(
   return { base, mask, ways, entries };
 }
 
-/** Level of an entry that leaves out so many bits, 0 to 36; V8 divides by 9 in eight instructions. */
-export function levelOf(shift: number): number {
-  return (Math.imul(shift, 57) >>> 9) + 1;
+// Shifts are multiples of the index bits, up to 48: a product and a shift divide them, V8 takes eight instructions.
+const perFirst = Math.ceil(512 / FIRST_BITS);
+const perSecond = Math.ceil(512 / SECOND_BITS);
+
+/** Level of the first stage's entries that leave out so many bits of a page's number. */
+export function firstLevel(shift: number): number {
+  return (Math.imul(shift, perFirst) >>> 9) + 1;
+}
+
+/** The same of the second stage's. */
+export function secondLevel(shift: number): number {
+  return (Math.imul(shift, perSecond) >>> 9) + 1;
 }

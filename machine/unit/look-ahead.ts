@@ -1,7 +1,6 @@
-import { high, low } from "./columns.ts";
-import { words } from "./given.ts";
-import { room } from "./room.ts";
-import { NESTED, SEEN, s } from "./state.ts";
+import { high, low, room, words } from "./given.ts";
+import { FIRST_BITS, FIRST_FRAME, FIRST_INDEX, SECOND_INDEX, hasSecond } from "./shape.ts";
+import { SEEN, s } from "./state.ts";
 import { leavesLength } from "./tags.ts";
 
 /** Accesses that `lookAhead` looks at in one go. */
@@ -14,7 +13,7 @@ const placesAhead = room.int32(aheadMax);
 
 /** Place of a leaf table among those remembered, by a 4 KiB page that it maps. */
 export function leafHash(page: number): number {
-  const table = page >>> 9;
+  const table = page >>> FIRST_BITS;
   return (table ^ (table >>> 12)) & (leavesLength - 1);
 }
 
@@ -24,25 +23,21 @@ export function leafHash(page: number): number {
  * other. Nothing depends on what is loaded.
  */
 export function lookAhead(from: number, to: number): void {
-  const lows = low;
-  const highs = high;
-  const entries = words;
-  const places = placesAhead;
   const length = (to - from) | 0;
   for (let n = 0; n < length; n = (n + 1) | 0) {
-    const vLow = (lows[from + n]! >>> 12) | (highs[from + n]! << 20);
-    places[n] = leaves[leafHash(vLow)]! | ((vLow & 511) << 1);
+    const vLow = (low[from + n]! >>> 12) | (high[from + n]! << 20);
+    placesAhead[n] = leaves[leafHash(vLow)]! | ((vLow & FIRST_INDEX) << 1);
   }
   // In loops of their own, with so little else in them that the host has all the loads under way at once.
   let seen = 0;
-  for (let n = 0; n < length; n = (n + 1) | 0) seen ^= entries[places[n]!]!;
-  if (s[NESTED] !== 0) {
+  for (let n = 0; n < length; n = (n + 1) | 0) seen ^= words[placesAhead[n]!]!;
+  if (hasSecond) {
     for (let n = 0; n < length; n = (n + 1) | 0) {
-      const i = places[n]!;
-      const gfn = (entries[i]! >>> 12) | (entries[i + 1]! << 20);
-      places[n] = nestedLeaves[leafHash(gfn)]! | ((gfn & 511) << 1);
+      const i = placesAhead[n]!;
+      const gfn = (words[i]! >>> FIRST_FRAME) | (words[i + 1]! << (32 - FIRST_FRAME));
+      placesAhead[n] = nestedLeaves[leafHash(gfn)]! | ((gfn & SECOND_INDEX) << 1);
     }
-    for (let n = 0; n < length; n = (n + 1) | 0) seen ^= entries[places[n]!]!;
+    for (let n = 0; n < length; n = (n + 1) | 0) seen ^= words[placesAhead[n]!]!;
   }
   s[SEEN] = seen;
 }

@@ -1,4 +1,3 @@
-import { HIGH_MASK } from "../mmu.ts";
 import { bgAge, bgFrame, bgRaw, dropBig, findBig, hasBig } from "./big.ts";
 import { C_ASSIST, C_L1, C_MISS, C_STLB, c } from "./counts.ts";
 import { walk } from "./descend.ts";
@@ -71,9 +70,7 @@ function general(vLow: number, vHigh: number, code: number, kind: number): numbe
 }
 
 /** Everything but a plain hit, as `general` returns; also enters the hint. */
-export function slow(lo: number, hw: number): number {
-  const vLow = (lo >>> 12) | (hw << 20);
-  const vHigh = (hw & HIGH_MASK) >>> 12;
+export function slow(vLow: number, vHigh: number, hw: number): number {
   const code = (hw >>> 30) & 1;
   const w = general(vLow, vHigh, code, hw >>> 29) | 0;
   if (w === -2) return -2;

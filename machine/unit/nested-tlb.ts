@@ -1,12 +1,13 @@
-import { preset } from "./given.ts";
+import { geometryOf, preset, room } from "./given.ts";
+import { secondLevel } from "./levels.ts";
 import { createRing } from "./ring.t.ts";
-import { room } from "./room.ts";
+import { SECOND_BITS, secondLeafShift } from "./shape.ts";
 import { NESTED_SIZES, NESTED_UNIFORM, N_FLAGS, N_ORDER, N_TABLE, s } from "./state.ts";
 
 /** Order of a nested TLB entry that holds nothing. */
 export const unused = 255;
 
-const ntlb = preset.nestedTlb ?? { sets: 1, ways: 1 };
+const ntlb = geometryOf(preset.nestedTlb);
 export const hasNtlb = preset.nestedTlb !== null;
 export const ntMask = ntlb.sets - 1;
 const ntWays = ntlb.ways;
@@ -16,19 +17,21 @@ export const ntOrder = room.uint8(ntEntries + 1).fill(unused);
 export const ntFrame = room.int32(ntEntries + 1);
 export const ntTable = room.int32(ntEntries + 1);
 export const ntFlags = room.uint8(ntEntries + 1);
-export const {
-  next: ntNext,
-  previous: ntPrevious,
-  head: ntHead,
-  touch: touchNested,
-} = createRing(room, ntlb);
+const ntRing = createRing(room, ntlb);
+const ntNext = ntRing.next;
+export const { previous: ntPrevious, head: ntHead, touch: touchNested } = ntRing;
 export const ntBucket = room.int16(256);
 export const ntChain = room.int16(ntEntries + 1);
 
+/** A bit for each size of page. */
+function sizeBit(order: number): number {
+  return 1 << (secondLevel(order) - 1);
+}
+
 export function findNested(gfn: number): number {
   const sizes = s[NESTED_SIZES]!;
-  for (let order = 0; order <= 18; order += 9) {
-    if ((sizes & (1 << (order / 9))) === 0) continue;
+  for (let order = 0; order <= secondLeafShift; order += SECOND_BITS) {
+    if ((sizes & sizeBit(order)) === 0) continue;
     const v = findNestedOf(gfn, order) | 0;
     if (v !== 0) return v;
   }
@@ -62,9 +65,9 @@ export function fillNested(found: number, gfn: number, frame: number): void {
     const bucket = (key ^ (key >>> 8)) & 255;
     ntChain[v] = ntBucket[bucket]!;
     ntBucket[bucket] = v;
-    const sizes = s[NESTED_SIZES]! | (1 << (order / 9));
+    const sizes = s[NESTED_SIZES]! | sizeBit(order);
     s[NESTED_SIZES] = sizes;
-    s[NESTED_UNIFORM] = sizes === 1 ? 0 : sizes === 2 ? 9 : sizes === 4 ? 18 : -1;
+    s[NESTED_UNIFORM] = (sizes & (sizes - 1)) === 0 ? order : -1;
   }
   ntFrame[v] = frame;
   ntTable[v] = s[N_TABLE]!;

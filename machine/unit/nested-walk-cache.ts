@@ -1,12 +1,13 @@
+import { preset, room } from "./given.ts";
 import { C_NPWC, c } from "./counts.ts";
-import { preset } from "./given.ts";
-import { levelGeometry, levelOf } from "./levels.ts";
-import { room } from "./room.ts";
+import { levelGeometry, secondLevel } from "./levels.ts";
+import { SECOND_BITS } from "./shape.ts";
 import { EPOCH, NESTED_SHIFT, N_SHIFT, TICK_PWC, s } from "./state.ts";
 
 // The nested dimension's: tagged by epoch, which INVEPT advances.
 const nestedLevels = levelGeometry(room, preset.nestedPwc);
-export const { base: npBase, mask: npMask, ways: npWays, entries: npEntries } = nestedLevels;
+const npEntries = nestedLevels.entries;
+export const { base: npBase, mask: npMask, ways: npWays } = nestedLevels;
 export const hasNestedPwc = npEntries !== 0;
 export const npTag = room.int32(npEntries);
 export const npEpoch = room.int32(npEntries);
@@ -17,16 +18,16 @@ export const npAge = room.int32(npEntries);
 /** The lowest table of the nested dimension that is known for `gfn`, or -1; `s[N_SHIFT]` says which. */
 export function findNestedPwc(gfn: number): number {
   const top = s[NESTED_SHIFT]!;
-  for (let l = 2, shift = 9; shift <= top; l++, shift += 9) {
+  for (let l = 2, shift = SECOND_BITS; shift <= top; l++, shift += SECOND_BITS) {
     const ways = npWays[l]!;
     if (ways === 0) continue;
-    const tag = shift > 27 ? 0 : gfn >>> shift;
+    const tag = shift > 31 ? 0 : gfn >>> shift;
     const base = npBase[l]! + (tag & npMask[l]!) * ways;
     for (let v = base, end = base + ways; v < end; v++) {
       if (npTag[v] !== tag || npEpoch[v] !== s[EPOCH]) continue;
       npAge[v] = s[TICK_PWC] = (s[TICK_PWC]! + 1) | 0;
       c[C_NPWC + l - 2] = c[C_NPWC + l - 2]! + 1;
-      s[N_SHIFT] = shift - 9;
+      s[N_SHIFT] = shift - SECOND_BITS;
       return v;
     }
   }
@@ -34,10 +35,10 @@ export function findNestedPwc(gfn: number): number {
 }
 
 export function fillNestedPwc(shift: number, gfn: number, table: number, rights: number): void {
-  const level = levelOf(shift);
+  const level = secondLevel(shift);
   const ways = npWays[level]!;
   if (ways === 0) return;
-  const tag = shift > 27 ? 0 : gfn >>> shift;
+  const tag = shift > 31 ? 0 : gfn >>> shift;
   const base = npBase[level]! + (tag & npMask[level]!) * ways;
   let victim = base;
   for (let v = base + 1, end = base + ways; v < end; v++) {

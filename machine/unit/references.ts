@@ -1,11 +1,9 @@
 import type { Pfn } from "../address.ts";
-import { createDataCache } from "../data-cache.ts";
 import { slotShift } from "../memory.ts";
 import type { WalkReference } from "../mmu.ts";
+import { dataCache, pfnOfSlot, room, words } from "./given.ts";
 import { C_LINES, c } from "./counts.ts";
-import { pfnOfSlot, preset, words } from "./given.ts";
-import { levelOf } from "./levels.ts";
-import { room } from "./room.ts";
+import { firstLevel, secondLevel } from "./levels.ts";
 import { REFS, s } from "./state.ts";
 
 const referencesMax = 256;
@@ -13,8 +11,6 @@ const referencesMax = 256;
 // Every reference of the last walk: the arena word, and dimension << 6 | bits below the entry's index.
 export const refWord = room.int32(referencesMax);
 export const refWhat = room.uint8(referencesMax);
-
-export const dataCache = preset.dataCache === null ? null : createDataCache(preset.dataCache);
 
 /** The references of the walk go through the data caches. Off the hot path: most presets have none. */
 export function readLines(refs: number): void {
@@ -31,9 +27,11 @@ export function lastWalk(): readonly WalkReference[] {
   const references: WalkReference[] = [];
   for (let n = 0; n < s[REFS]!; n++) {
     const word = refWord[n]!;
+    const what = refWhat[n]!;
+    const isNested = what >= 64;
     references.push({
-      dimension: refWhat[n]! >= 64 ? "nested" : "guest",
-      level: levelOf(refWhat[n]! & 63),
+      dimension: isNested ? "nested" : "guest",
+      level: isNested ? secondLevel(what & 63) : firstLevel(what),
       pfn: pfnOfSlot[word >>> slotShift]! as Pfn,
       index: (word >>> 1) & 511,
       low: words[word]!,

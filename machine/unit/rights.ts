@@ -1,12 +1,11 @@
 import { FETCH, STORE, USER } from "../mmu.ts";
-import { room } from "./room.ts";
+import { room } from "./given.ts";
 import { WRITE_PROTECT, s } from "./state.ts";
 
-/** Rights accumulated over the levels of a walk. */
-export const R_W = 1;
-export const R_U = 2;
-export const R_X = 4;
-/** A TLB entry's raw rights: W, U, X as above, then whether a store needs no walk, nested X, global. */
+/** A TLB entry's raw rights: what the first stage grants, then whether a store needs no walk, nested X, global. */
+const RAW_W = 1;
+const RAW_U = 2;
+const RAW_X = 4;
 export const RAW_STORE = 8;
 export const RAW_NESTED_X = 16;
 export const RAW_GLOBAL = 32;
@@ -19,12 +18,13 @@ export const orderShift = 6;
 export const guestShift = 11;
 export const ORDER = 31;
 
-/** A walk cache's entry: rights, and whether the second dimension lets the table be written. */
-export const TABLE_WRITABLE = 8;
+/** A walk cache's entry: rights, whether the second stage lets the table be written, and says where it lies. */
+export const TABLE_WRITABLE = 16;
+export const TABLE_THROUGH = 32;
 
 /** Kinds of access to guest-physical memory. */
-export const READ = 0;
-export const WRITE = 1;
+export const LOADING = 0;
+export const STORING = 1;
 export const FETCHING = 2;
 
 /**
@@ -35,18 +35,18 @@ function allowTables() {
   const allow = room.uint8(128);
   const deny = room.int32(128);
   for (let at = 0; at < 128; at++) {
-    const user = (at & R_U) !== 0;
-    const executable = (at & R_X) !== 0 && (at & RAW_NESTED_X) !== 0;
+    const user = (at & RAW_U) !== 0;
+    const executable = (at & RAW_X) !== 0 && (at & RAW_NESTED_X) !== 0;
     const store = (at & RAW_STORE) !== 0;
-    const supervisorStore = store && ((at & R_W) !== 0 || at < writeProtected);
-    const userStore = store && (at & R_W) !== 0 && user;
-    let allowed = 1;
-    if (user) allowed |= 2;
-    if (executable) allowed |= 4;
-    if (executable && user) allowed |= 8;
-    if (supervisorStore) allowed |= 16;
-    if (userStore) allowed |= 32;
-    allow[at] = allowed;
+    const supervisorStore = store && ((at & RAW_W) !== 0 || at < writeProtected);
+    const userStore = store && (at & RAW_W) !== 0 && user;
+    let kinds = 1;
+    if (user) kinds |= 2;
+    if (executable) kinds |= 4;
+    if (executable && user) kinds |= 8;
+    if (supervisorStore) kinds |= 16;
+    if (userStore) kinds |= 32;
+    allow[at] = kinds;
     // No mask can say "the supervisor stores, the user only loads" (CR0.WP clear): such stores are slow.
     deny[at] =
       (user ? 0 : USER) |
@@ -56,7 +56,9 @@ function allowTables() {
   return { allow, deny };
 }
 
-export const { allow: ALLOW, deny: DENY } = allowTables();
+const allowed = allowTables();
+const ALLOW = allowed.allow;
+export const DENY = allowed.deny;
 
 export function allows(meta: number, kind: number): boolean {
   return ((ALLOW[(meta & RAW) | s[WRITE_PROTECT]!]! >>> kind) & 1) !== 0;

@@ -5,7 +5,7 @@
  * victim are O(1), whatever the number of ways. Entries count from 1: 0 is none.
  */
 import type { Geometry } from "../presets.ts";
-import type { Room } from "./room.ts";
+import type { Room } from "../room.ts";
 
 /** Ring lists of recency. */
 interface Ring {

@@ -1,6 +1,6 @@
+import { room } from "./given.ts";
 import { bankBase, bankMask, bankWays } from "./l1-ways.ts";
 import { guestShift } from "./rights.ts";
-import { room } from "./room.ts";
 import { FRAGMENTS_LIVE, LARGE_LIVE, SIZES, UNIFORM, s } from "./state.ts";
 import { hasStlb, hasStlb2m } from "./stlb-ways.ts";
 
@@ -44,4 +44,13 @@ export function noteFragment(vLow: number, meta: number, order: number): void {
 
 export function fragmentHash(vLow: number, guestOrder: number): number {
   return guestOrder === 9 ? (vLow >>> 9) & 1023 : 1024 | ((vLow >>> 18) & 1023);
+}
+
+/** Order of all pages that could be cached where this one is; -1: search for every size. */
+export function orderHere(vLow: number): number {
+  const order = s[UNIFORM]!;
+  if (order >= 0 || !isUniform4k || s[SIZES]! >= 4) return order;
+  // Sizes are mixed, but where no large page was cached it is as good as 4 KiB pages alone.
+  const region = vLow >>> 9;
+  return large[(region ^ (region >>> 12)) & 4095] === 0 ? 0 : -1;
 }

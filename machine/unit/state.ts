@@ -1,15 +1,14 @@
-import { room } from "./room.ts";
+import { room } from "./given.ts";
 
 /** Indices into the scalar state `s`. Scalars live in a typed array: a closure variable would be boxed. */
 export const CTX = 0;
 export const CTX_GLOBAL = 1;
 export const TICK = 2;
 export const ROOT = 4;
-export const NESTED = 5;
 export const NESTED_ROOT = 6;
 /** Bits of a gfn below its index into the root table. */
 export const NESTED_SHIFT = 7;
-export const NESTED_EPT = 8;
+export const NESTED_ROOT_FRAME = 8;
 export const NESTED_AD = 9;
 export const TABLE_ACCESS = 10;
 export const WRITE_PROTECT = 11;
@@ -45,7 +44,7 @@ export const OVERLAP = 35;
 export const UNIFORM = 36;
 /** Bits of a page's number below its index into the root table. */
 export const SHIFT = 37;
-/** The same for the nested TLB: 0, 9 or 18, or -1. */
+/** Order of all pages that the nested TLB holds, or -1. */
 export const NESTED_UNIFORM = 38;
 /** Bits that a nested entry above the leaves has when the walk need not look at it closely. */
 export const NESTED_NEED = 39;
@@ -59,6 +58,9 @@ export const LARGE_LIVE = 42;
 export const FRAMES = 43;
 /** What `lookAhead` has loaded; nobody reads it. */
 export const SEEN = 44;
+/** Up to where in the batch `lookAhead` has been, or was found useless; walks until then. */
+export const AHEAD = 45;
+export const WALKS_BEFORE = 46;
 const stateLength = 48;
 
 export const s = room.int32(stateLength);

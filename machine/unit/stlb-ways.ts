@@ -1,13 +1,12 @@
-import { preset } from "./given.ts";
+import { geometryOf, preset, room } from "./given.ts";
 import { createRing } from "./ring.t.ts";
-import { room } from "./room.ts";
 
 /** Buckets of the STLB's index. */
 export const stBucketBits = 13;
 export const stBuckets = 1 << stBucketBits;
 
 // STLB: entries of `stlb` (4k and 2m), then those of `stlb1g`.
-export const stlb = preset.stlb ?? { sets: 1, ways: 1 };
+const stlb = geometryOf(preset.stlb);
 export const hasStlb = preset.stlb !== null;
 export const hasStlb2m = preset.stlb2m;
 export const stMask = stlb.sets - 1;

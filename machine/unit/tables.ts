@@ -14,9 +14,9 @@ export function tableAt(pfn: number): number {
   return (slot === 0 ? memory.slot(pfn as Pfn) : slot) << slotShift;
 }
 
-/** Remembers where the table that entry `i` points to starts; -1 as above. */
-export function link(i: number): number {
-  const table = tableAt((words[i]! >>> 12) | (words[i + 1]! << 20)) | 0;
+/** Remembers where the table starts that entry `i`, with its frame above `shift` bits, points to; -1 as above. */
+export function link(i: number, shift: number): number {
+  const table = tableAt((words[i]! >>> shift) | (words[i + 1]! << (32 - shift))) | 0;
   if (table !== -1) next[i >>> 1] = table;
   return table;
 }

@@ -1,6 +1,6 @@
 import type { Gfn, Pfn } from "../address.ts";
-import type { MmuRoot, ResettableMmu } from "../mmu.ts";
-import { high, low } from "./columns.ts";
+import type { MmuRoot } from "../mmu.ts";
+import { type Unit, high, low, room, roomStart } from "./given.ts";
 import { contexts, intern, keyOf, ownContexts, rename, usePcid } from "./contexts.ts";
 import { configure, powerOn } from "./control.ts";
 import {
@@ -22,9 +22,8 @@ import {
   invalidateFault,
   invalidateViolation,
 } from "./invalidate.ts";
-import { dataCache, lastWalk } from "./references.ts";
-import { FETCHING, WRITE } from "./rights.ts";
-import { room } from "./room.ts";
+import { lastWalk } from "./references.ts";
+import { FETCHING, STORING } from "./rights.ts";
 import { run } from "./run.ts";
 import {
   CTX,
@@ -43,10 +42,10 @@ import {
 } from "./state.ts";
 
 /** Everything in the room goes back to what it is now, when nothing has happened yet. */
-const restore = room.remember();
+const restore = room.remember(roomStart);
 powerOn();
 
-export const mmu: ResettableMmu = {
+export const mmu: Unit = {
   low,
   high,
   run,
@@ -54,7 +53,8 @@ export const mmu: ResettableMmu = {
   stopReason: () => s[STOP]!,
   stopError: () => s[STOP_ERROR]!,
   stopGfn: () => (s[STOP_GFN]! >>> 0) as Gfn,
-  stopKind: () => (s[STOP_KIND] === WRITE ? "write" : s[STOP_KIND] === FETCHING ? "fetch" : "read"),
+  stopKind: () =>
+    s[STOP_KIND] === STORING ? "write" : s[STOP_KIND] === FETCHING ? "fetch" : "read",
   stopDuringWalk: () => s[STOP_DURING] !== 0,
 
   configure,
@@ -62,6 +62,10 @@ export const mmu: ResettableMmu = {
     s[PML] = buffer ?? -1;
   },
   pmlIndex: () => s[PML_INDEX]!,
+  takeOver(from) {
+    s[PML_INDEX] = from.pmlIndex();
+    s[LAST] = from.lastPfn();
+  },
   resetPml() {
     s[PML_INDEX] = 511;
   },
@@ -108,7 +112,6 @@ export const mmu: ResettableMmu = {
     restore();
     totals.fill(0);
     lengthTotals.fill(0);
-    dataCache?.reset();
     powerOn();
   },
   checksum: () => s[SUM]! >>> 0,

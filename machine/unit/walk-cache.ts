@@ -1,15 +1,13 @@
-import { preset } from "./given.ts";
-import { levelGeometry, levelOf } from "./levels.ts";
-import { room } from "./room.ts";
+import { preset, room } from "./given.ts";
+import { firstLevel, levelGeometry } from "./levels.ts";
+import { oldestOfFour } from "./oldest-of-four.inline.ts";
 import { CTX, TICK_PWC, s } from "./state.ts";
 
 // Paging-structure caches of the guest dimension. Payload: where the next table starts, rights so far.
-export const {
-  base: pwBase,
-  mask: pwMask,
-  ways: pwWays,
-  entries: pwEntries,
-} = levelGeometry(room, preset.pwc);
+const levelsCached = levelGeometry(room, preset.pwc);
+const pwBase = levelsCached.base;
+const pwMask = levelsCached.mask;
+export const { ways: pwWays, entries: pwEntries } = levelsCached;
 export const pw2Mask = pwMask[2]!;
 export const pw2Ways = pwWays[2]!;
 export const pw3Base = pwBase[3]!;
@@ -37,15 +35,7 @@ export function fillPwc(level: number, tag: number, tagHigh: number, rights: num
   const base = (pwBase[level]! + Math.imul(tag & pwMask[level]!, ways)) | 0;
   let victim = base;
   if (ways === 4) {
-    // As for L1: a tournament without a branch.
-    const age0 = pwAge[base]!;
-    const age2 = pwAge[base + 2]!;
-    const first = (pwAge[base + 1]! - age0) | 0;
-    const second = (pwAge[base + 3]! - age2) | 0;
-    const isWay1 = first >> 31;
-    const isWay3 = second >> 31;
-    const older = (age2 + (second & isWay3) - age0 - (first & isWay1)) >> 31;
-    victim = ((base - isWay1) & ~older) | ((base + 2 - isWay3) & older);
+    victim = oldestOfFour(pwAge, base);
   } else {
     for (let v = base + 1; v < base + ways; v++) if (pwAge[v]! < pwAge[victim]!) victim = v;
   }
@@ -58,15 +48,13 @@ export function fillPwc(level: number, tag: number, tagHigh: number, rights: num
 
 /** The walk-cache entry for the page at the level that leaves out `shift` bits, or -1. */
 export function findPwc(shift: number, vLow: number, vHigh: number): number {
-  const lows = pwLow;
-  const highs = pwHigh;
-  const level = levelOf(shift);
+  const level = firstLevel(shift);
   const ways = pwWays[level]!;
   const tag = prefixLow(shift, vLow, vHigh) | 0;
   const tagHigh = s[CTX]! | prefixHigh(shift, vHigh);
   const base = (pwBase[level]! + Math.imul(tag & pwMask[level]!, ways)) | 0;
   for (let v = base, end = (base + ways) | 0; v < end; v = (v + 1) | 0) {
-    if (lows[v] === tag && highs[v] === tagHigh) return v;
+    if (pwLow[v] === tag && pwHigh[v] === tagHigh) return v;
   }
   return -1;
 }

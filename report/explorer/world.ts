@@ -11,6 +11,7 @@ import { kernelDefaults } from "../../guest/options.ts";
 import type { OperatingSystem } from "../../guest/operating-system.ts";
 import type { PagingLevels } from "../../machine/address.ts";
 import type { EntryFormat } from "../../machine/entry-text.ts";
+import { ept } from "../../machine/formats/ept.ts";
 import { fastMmu } from "../../machine/fast.ts";
 import type { Hypervisor } from "../../machine/hypervisor.ts";
 import { Machine, type MmuFactory } from "../../machine/machine.ts";
@@ -59,9 +60,10 @@ export function createWorld(options: WorldOptions): World {
   // Only the control fields say in which format nested entries are.
   const mmu: MmuFactory = (memory, geometry) => {
     const unit = fastMmu(memory, geometry);
-    const configure: typeof unit.configure = (nested, registers, vpid) => {
-      nestedFormat = nested === null ? null : nested.format === "npt" ? "x86-64" : "ept";
-      unit.configure(nested, registers, vpid);
+    const configure: typeof unit.configure = (to, vpid) => {
+      const last = to.stages.at(-1)!;
+      nestedFormat = last.root === null ? null : last.format === ept ? "ept" : "x86-64";
+      unit.configure(to, vpid);
     };
     return { ...unit, configure };
   };

@@ -7,6 +7,7 @@ import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { joinedUnit } from "../explorer/joined-unit.ts";
 
 /** Not in the packages' lists of exports, so found beside what is. */
 const libraries = ["vega", "vega-lite", "vega-embed"];
@@ -51,6 +52,7 @@ async function ownProgram(): Promise<string> {
     target: ["chrome120", "firefox121", "safari17.4"],
     legalComments: "none",
     logLevel: "silent",
+    plugins: [joinedUnit],
   });
   return outputFiles.map(({ text }) => text).join("");
 }

@@ -4,6 +4,7 @@
 import type { Gfn, Pfn } from "../../machine/address.ts";
 import type { Controls, HostEvent, VmExit } from "../../machine/exit.ts";
 import { fastMmu } from "../../machine/fast.ts";
+import { oneStage } from "../../machine/stages.ts";
 import type { Hypervisor } from "../../machine/hypervisor.ts";
 import { Machine } from "../../machine/machine.ts";
 import { presets } from "../../machine/presets.ts";
@@ -28,7 +29,7 @@ export function testMachine(vcpus = 1): Machine {
 
 const quiet: Controls = {
   virtualized: false,
-  nested: null,
+  stages: oneStage,
   walk: null,
   exitOnPageFault: false,
   exitOnCr3Write: false,

@@ -1,0 +1,94 @@
+/**
+ * What a page-table entry looks like, as data: which bits make it present, a leaf, reserved, readable.
+ *
+ * An entry is 8 little-endian bytes, read as two int32 halves. Units write their own code over the masks; everybody else
+ * asks the functions that `entryFormat` makes of them.
+ */
+
+/** Rights of an entry, or of a path of entries (the AND of theirs). */
+export const MAY_READ = 1;
+export const MAY_WRITE = 2;
+export const MAY_EXECUTE = 4;
+export const USER_MAY = 8;
+
+/** Masks are of the low half unless they say otherwise. */
+export interface EntryMasks {
+  readonly name: string;
+  /** log2 of the entries in a table. */
+  readonly indexBits: number;
+  /** A present entry has all of these and at least one of those. */
+  readonly presentAll: number;
+  readonly presentAny: number;
+  /** An entry above level 1 with one of these is a leaf, if pages of its level exist. */
+  readonly leafBits: number;
+  readonly leafLevelMax: number;
+  /** Do entries that point to tables carry neither rights nor A, as in RISC-V's? */
+  readonly linksArePlain: boolean;
+  /** Bits below the frame number. */
+  readonly frameShift: number;
+  /**
+   * Rights: `((low >>> lowShift) & lowMask) | ((low << upShift) & upMask) | ((~high >>> highShift) & highMask)`, and
+   * those that everybody has.
+   */
+  readonly rights: {
+    readonly lowShift: number;
+    readonly lowMask: number;
+    readonly upShift: number;
+    readonly upMask: number;
+    readonly highShift: number;
+    readonly highMask: number;
+    readonly always: number;
+  };
+  /** Bits of the high half that no entry may have. */
+  readonly reservedHigh: number;
+  /** May a leaf name a frame that its size does not divide, or be where no page is? Then nothing checks it. */
+  readonly checksLeaves: boolean;
+  readonly accessed: number;
+  readonly dirty: number;
+  readonly global: number;
+}
+
+export interface EntryFormat extends EntryMasks {
+  /** Entries of a table. */
+  readonly entries: number;
+  isPresent(low: number): boolean;
+  /** At `level`, counted from 1 for the smallest pages. */
+  isLeaf(level: number, low: number): boolean;
+  /** Is the entry, a present one, malformed at this level? */
+  isReserved(level: number, low: number, high: number): boolean;
+  /** `MAY_READ`, `MAY_WRITE`, `MAY_EXECUTE`, `USER_MAY` of a present entry. */
+  rightsOf(low: number, high: number): number;
+  frameOf(low: number, high: number): number;
+}
+
+/** A format from its masks. */
+export function entryFormat(masks: EntryMasks): EntryFormat {
+  const { presentAll, presentAny, leafBits, leafLevelMax, frameShift, indexBits, rights } = masks;
+  const frameUp = 32 - frameShift;
+  const isLeaf = (level: number, low: number): boolean =>
+    level === 1 || (level <= leafLevelMax && (low & leafBits) !== 0);
+  const frameOf = (low: number, high: number): number =>
+    ((low >>> frameShift) | (high << frameUp)) >>> 0;
+  return {
+    ...masks,
+    entries: 2 ** indexBits,
+    isPresent: (low) => (low & presentAll) === presentAll && (low & presentAny) !== 0,
+    isLeaf,
+    isReserved(level, low, high) {
+      if ((high & masks.reservedHigh) !== 0) return true;
+      if (!masks.checksLeaves || level === 1 || (low & leafBits) === 0) return false;
+      return level > leafLevelMax || (low & misaligned(masks, level)) !== 0;
+    },
+    rightsOf: (low, high) =>
+      ((low >>> rights.lowShift) & rights.lowMask) |
+      ((low << rights.upShift) & rights.upMask) |
+      ((~high >>> rights.highShift) & rights.highMask) |
+      rights.always,
+    frameOf,
+  };
+}
+
+/** Address bits below a page of `level`; the lowest one of a frame number is x86's PAT. */
+function misaligned({ indexBits, frameShift }: EntryMasks, level: number): number {
+  return ((1 << (indexBits * (level - 1) + frameShift)) - 1) & (-2 << frameShift);
+}

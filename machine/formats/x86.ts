@@ -1,0 +1,49 @@
+/**
+ * x86-64 entries: guest tables, shadow tables, AMD's nested tables.
+ *
+ *     63        51            12 11    9   8   7   6   5   4   3   2   1   0
+ *     NX | ... | frame address  | avail | G | PS | D | A |PCD|PWT| U | W | P
+ *
+ * Model: frame bits above 43 are reserved, as on a machine with 44 physical address bits.
+ *
+ * Source: SDM vol. 3A 4.5 "4-Level Paging and 5-Level Paging"; APM vol. 2 15.25 "Nested Paging".
+ */
+import { MAY_EXECUTE, entryFormat, USER_MAY, MAY_WRITE } from "./format.ts";
+
+const masks = {
+  name: "x86-64",
+  indexBits: 9,
+  presentAll: 1,
+  presentAny: 1,
+  leafBits: 0x80,
+  leafLevelMax: 3,
+  linksArePlain: false,
+  frameShift: 12,
+  // P stands for the right to read, W is in its place, U goes up one, NX comes down.
+  rights: {
+    lowShift: 0,
+    lowMask: 1 | MAY_WRITE,
+    upShift: 1,
+    upMask: USER_MAY,
+    highShift: 29,
+    highMask: MAY_EXECUTE,
+    always: 0,
+  },
+  reservedHigh: 0x000f_f000,
+  checksLeaves: true,
+  accessed: 0x20,
+  dirty: 0x40,
+  global: 0x100,
+} as const;
+
+export const x86 = entryFormat(masks);
+
+/** AMD's nested tables: all guest memory is the user's, so an entry without U is as good as none. */
+export const npt = entryFormat({
+  ...masks,
+  name: "npt",
+  presentAll: 5,
+  presentAny: 5,
+  reservedHigh: 0,
+  checksLeaves: false,
+});

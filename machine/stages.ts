@@ -1,0 +1,116 @@
+/**
+ * Translation as a list of stages: bare metal and shadow tables have one, nested paging two.
+ *
+ * A stage is a tree of tables that silicon walks. The first translates what programs use; each further one translates
+ * what the one before it calls physical. Units are made for a list: the plain one interprets it, the fast one is
+ * assembled with it as constants.
+ *
+ * Source: SDM vol. 3A chapter 4, vol. 3C 29.3; APM vol. 2 15.25.
+ */
+import type { PagingLevels, Pfn } from "./address.ts";
+import { ept } from "./formats/ept.ts";
+import type { EntryFormat } from "./formats/format.ts";
+import { npt, x86 } from "./formats/x86.ts";
+
+/** The shape of a radix tree of tables. */
+export interface Shape {
+  /** Tables on the way to the smallest page. */
+  readonly levels: number;
+  /** Index bits that the root has beyond those of its format: it is 2^that tables that lie one after another. */
+  readonly rootExtraBits: number;
+}
+
+export interface Stage {
+  /** Columns of the ledger that count its references. */
+  readonly counters: "Guest" | "Nested";
+  readonly format: EntryFormat;
+  readonly shape: Shape;
+  /** Place in the list of the stage that says where its tables and pages are; null: its frames are the host's. */
+  readonly through: number | null;
+  /**
+   * An entry above the leaves with this bit (low half) names a table of the next stage in the list, at a host frame: the
+   * walk goes on there, as that stage walks. 0: there is no such bit.
+   */
+  readonly switchBit: number;
+  /** Does silicon set A and D? Walking what is translated through this stage then counts as writing there. */
+  readonly marks: boolean;
+  /** What it refuses with. */
+  readonly refusal: "page-fault" | "violation";
+  /** Where its tables start. Null: what the guest or its hypervisor loads as root. */
+  readonly root: Pfn | null;
+}
+
+/** A list of stages with what control registers say beside it. */
+export interface Paging {
+  readonly stages: readonly Stage[];
+  /** CR0.WP: supervisor stores respect read-only entries. */
+  readonly writeProtect: boolean;
+  /** CR4.PGE: global entries survive CR3 writes. */
+  readonly globalPages: boolean;
+}
+
+/** Can one unit's code serve both lists? Levels and roots may differ, and whether A and D are set. */
+export function haveOneShape(one: readonly Stage[], other: readonly Stage[]): boolean {
+  return (
+    one.length === other.length &&
+    one.every((stage, i) => {
+      const { format, shape, through, switchBit } = other[i]!;
+      return (
+        stage.format === format &&
+        stage.shape.rootExtraBits === shape.rootExtraBits &&
+        stage.through === through &&
+        stage.switchBit === switchBit
+      );
+    })
+  );
+}
+
+/** Are caches of the one list worth nothing to the other? */
+export function haveOtherTables(one: readonly Stage[], other: readonly Stage[]): boolean {
+  return (
+    !haveOneShape(one, other) ||
+    one.some(({ root, shape }, i) => {
+      const before = other[i]!;
+      return root !== before.root || shape.levels !== before.shape.levels;
+    })
+  );
+}
+
+/** Tables in x86-64 format at host frames: bare metal, shadow tables. */
+export function x86Stage(levels: PagingLevels): Stage {
+  return {
+    counters: "Guest",
+    format: x86,
+    shape: { levels, rootExtraBits: 0 },
+    through: null,
+    switchBit: 0,
+    marks: true,
+    refusal: "page-fault",
+    root: null,
+  };
+}
+
+/** Bare metal and shadow tables: what is loaded as root is walked, and that is all. */
+export const oneStage = (levels: PagingLevels): readonly Stage[] => [x86Stage(levels)];
+
+/** The guest's own tables, in a guest whose memory `nested` maps. */
+export const twoStages =
+  (nested: Stage) =>
+  (levels: PagingLevels): readonly Stage[] => [{ ...x86Stage(levels), through: 1 }, nested];
+
+/** Nested tables of Intel's. */
+export function eptStage(root: Pfn, levels: PagingLevels, accessedDirty: boolean): Stage {
+  return {
+    ...x86Stage(levels),
+    counters: "Nested",
+    format: ept,
+    marks: accessedDirty,
+    refusal: "violation",
+    root,
+  };
+}
+
+/** Nested tables of AMD's, whose A and D bits are always set. */
+export function nptStage(root: Pfn, levels: PagingLevels): Stage {
+  return { ...eptStage(root, levels, true), format: npt };
+}

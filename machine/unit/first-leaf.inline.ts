@@ -1,0 +1,82 @@
+import { PF_PRESENT } from "../entry.ts";
+import { MAY_EXECUTE, MAY_READ, USER_MAY, MAY_WRITE } from "../formats/format.ts";
+import { setGuestBits } from "./first-marks.ts";
+import { words } from "./given.ts";
+import { nested } from "./nested.ts";
+import {
+  FETCHING,
+  RAW_GLOBAL,
+  RAW_NESTED_X,
+  RAW_STORE,
+  STORING,
+  guestShift,
+  orderShift,
+} from "./rights.ts";
+import { FIRST_A, FIRST_D, FIRST_FRAME, FIRST_G, firstMayRefuseLoads } from "./shape.ts";
+import {
+  FRAMES,
+  GLOBAL_PAGES,
+  N_FLAGS,
+  N_ORDER,
+  STOP_DURING,
+  WRITE_PROTECT,
+  W_FRAME,
+  W_META,
+  s,
+} from "./state.ts";
+import { outside, pageFault } from "./stops.ts";
+
+/**
+ * The leaf of the first stage at `i`: rights, A and D, and the page itself through the second stage. 0 when stopped,
+ * else `s[W_*]` say what the walk found.
+ */
+export function leaveFirst(
+  vLow: number,
+  kind: number,
+  i: number,
+  shift: number,
+  rights: number,
+  frame: number,
+  isThrough: boolean,
+): number {
+  let e = words[i]!;
+  const h = words[i + 1]!;
+  const isStore = kind >>> 2;
+  const isUser = (kind & 1) !== 0;
+  if (
+    (isStore !== 0 && (rights & MAY_WRITE) === 0 && (isUser || s[WRITE_PROTECT] !== 0)) ||
+    (isUser && (rights & USER_MAY) === 0) ||
+    ((kind & 2) !== 0 && (rights & MAY_EXECUTE) === 0) ||
+    (firstMayRefuseLoads && kind < 2 && (rights & MAY_READ) === 0)
+  ) {
+    return pageFault(kind, PF_PRESENT);
+  }
+  const need = FIRST_A | (isStore !== 0 ? FIRST_D : 0);
+  if ((e & need) !== need) {
+    if (setGuestBits(i, e, need, frame, isThrough) === 0) return 0;
+    e |= need;
+  }
+  const inPage = (1 << shift) - 1;
+  const page = ((e >>> FIRST_FRAME) | (h << (32 - FIRST_FRAME))) & ~inPage;
+  let raw = ((rights >>> 1) & 1) | ((rights >>> 2) & 2) | (rights & 4) | RAW_NESTED_X;
+  if ((e & FIRST_D) !== 0) raw |= RAW_STORE;
+  if ((e & FIRST_G) !== 0 && s[GLOBAL_PAGES] !== 0) raw |= RAW_GLOBAL;
+  const gfn = page | (vLow & inPage);
+  if (!isThrough) {
+    if (gfn >>> 0 >= s[FRAMES]!) return outside(gfn);
+    s[W_FRAME] = page;
+    s[W_META] = raw | (shift << orderShift) | (shift << guestShift);
+    return 1;
+  }
+  s[STOP_DURING] = 0;
+  const pfn = nested(gfn, isStore !== 0 ? STORING : kind & 2) | 0;
+  if (pfn === -1) return 0;
+  if (pfn >>> 0 >= s[FRAMES]!) return outside(pfn);
+  const flags = s[N_FLAGS]!;
+  if ((flags & STORING) === 0) raw &= ~RAW_STORE;
+  if ((flags & FETCHING) === 0) raw &= ~RAW_NESTED_X;
+  const own = s[N_ORDER]! < shift ? s[N_ORDER]! : shift;
+  s[W_FRAME] = (pfn >>> own) << own;
+  s[W_META] = raw | (own << orderShift) | (shift << guestShift);
+  return 1;
+}

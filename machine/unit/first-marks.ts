@@ -1,0 +1,45 @@
+import { C_A, C_D, c } from "./counts.ts";
+import { words } from "./given.ts";
+import { STORING } from "./rights.ts";
+import { createRights } from "./rights-of.t.ts";
+import {
+  FIRST_A,
+  FIRST_CHECKS,
+  FIRST_D,
+  FIRST_FRAME,
+  firstLeafShift,
+  firstRightsMasks,
+} from "./shape.ts";
+import { TABLE_ACCESS, W_TABLE, s } from "./state.ts";
+import { violation } from "./stops.ts";
+
+export const firstRights = createRights(firstRightsMasks);
+
+/** A leaf above level 1: address bits below its page, or where no page is. */
+export function isMisaligned(shift: number, e: number): boolean {
+  if (shift > firstLeafShift) return true;
+  // The lowest bit of a frame number is PAT's, which is not modelled.
+  return FIRST_CHECKS && (e & ((1 << (shift + FIRST_FRAME)) - 1) & (-2 << FIRST_FRAME)) !== 0;
+}
+
+/**
+ * Sets `bits` (A, D) in an entry of the first stage. Silicon knows from the translation of the entry's table, which it
+ * has just used, whether it may write there: 0 with the violation filled in when it may not.
+ */
+export function setGuestBits(
+  i: number,
+  e: number,
+  bits: number,
+  table: number,
+  isThrough: boolean,
+): number {
+  const isWritable = !isThrough || s[TABLE_ACCESS] === STORING || s[W_TABLE] !== 0;
+  if (!isWritable) {
+    violation(table, STORING);
+    return 0;
+  }
+  if ((bits & FIRST_A & ~e) !== 0) c[C_A] = c[C_A]! + 1;
+  if ((bits & FIRST_D & ~e) !== 0) c[C_D] = c[C_D]! + 1;
+  words[i] = e | bits;
+  return 1;
+}

@@ -1,0 +1,44 @@
+import { next, words } from "./given.ts";
+import { leafHash, nestedLeaves } from "./look-ahead.ts";
+import { nestedRights, setNestedBits } from "./nested-marks.ts";
+import { STORING } from "./rights.ts";
+import { SECOND_A, SECOND_D, SECOND_FRAME, SECOND_INDEX } from "./shape.ts";
+import { FRAMES, NESTED_AD, N_FLAGS, N_ORDER, N_TABLE, STOP_DURING, s } from "./state.ts";
+import { violation } from "./stops.ts";
+import { link } from "./tables.ts";
+
+/** The leaf of the second stage at `i`, of a page of order `shift`: that page's first frame, or -1; sets `s[N_*]`. */
+export function leaveNested(
+  gfn: number,
+  kind: number,
+  i: number,
+  shift: number,
+  rights: number,
+): number {
+  let e = words[i]!;
+  const h = words[i + 1]!;
+  if (shift === 0) nestedLeaves[leafHash(gfn)] = i & ~(SECOND_INDEX << 1);
+  const own: number = rights & nestedRights(e, h);
+  if ((own & (1 << kind)) === 0) return violation(gfn, kind);
+  let storable = (own >>> 1) & 1;
+  if (s[NESTED_AD] !== 0) {
+    const wanted = SECOND_A | (kind === STORING ? SECOND_D : 0);
+    if ((e & wanted) !== wanted) {
+      e = setNestedBits(i, e, wanted, gfn) | 0;
+      if (e === 0) return -1;
+    }
+    if ((e & SECOND_D) === 0) storable = 0;
+  }
+  const start = ((e >>> SECOND_FRAME) | (h << (32 - SECOND_FRAME))) & (-1 << shift);
+  // Of a guest table it pays to know where it starts, beside its nested entry: a load of `slotOf`, scattered over
+  // all of memory, less per table. Of data nobody asks.
+  let table = 0;
+  if (shift === 0 && s[STOP_DURING] !== 0) {
+    table = next[i >>> 1]!;
+    if (table === 0 && start >>> 0 < s[FRAMES]!) table = link(i, SECOND_FRAME) | 0;
+  }
+  s[N_ORDER] = shift;
+  s[N_FLAGS] = storable | ((own >>> 1) & 2);
+  s[N_TABLE] = table;
+  return start;
+}

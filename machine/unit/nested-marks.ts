@@ -1,0 +1,59 @@
+import type { Pfn } from "../address.ts";
+import { STOP_PML_FULL } from "../mmu.ts";
+import { C_A, C_D, C_PML, c } from "./counts.ts";
+import { memory, words } from "./given.ts";
+import { createRights } from "./rights-of.t.ts";
+import {
+  SECOND_A,
+  SECOND_ALL,
+  SECOND_ANY,
+  SECOND_D,
+  secondLinksPlain,
+  secondRights,
+} from "./shape.ts";
+import { NESTED_AD, PML, PML_INDEX, STOP, STOP_GFN, s } from "./state.ts";
+
+const rightsOf = createRights(secondRights);
+
+function isNestedPresent(e: number): boolean {
+  return (e & SECOND_ALL) === SECOND_ALL && (e & SECOND_ANY) !== 0;
+}
+
+/** `MAY_READ`, `MAY_WRITE`, `MAY_EXECUTE`, `USER_MAY` of an entry of the second stage; 0 of one that is not present. */
+export function nestedRights(e: number, h: number): number {
+  if (!isNestedPresent(e)) return 0;
+  return rightsOf(e, h) | 0;
+}
+
+/** An entry above the leaves that is not plain: sets A, returns its rights, 0 when it leads nowhere. */
+export function passNested(i: number, e: number): number {
+  const own = nestedRights(e, words[i + 1]!) | 0;
+  if (secondLinksPlain) return isNestedPresent(e) ? 15 : 0;
+  const accessed = s[NESTED_AD] === 0 || own === 0 ? 0 : SECOND_A;
+  if ((e & accessed) !== accessed) {
+    words[i] = e | accessed;
+    c[C_A] = c[C_A]! + 1;
+  }
+  return own;
+}
+
+/** Sets A and D of a nested leaf, logging the page when D is new. Returns 0 when the log is full. */
+export function setNestedBits(i: number, e: number, need: number, gfn: number): number {
+  const dirty = need & SECOND_D;
+  if (dirty !== 0 && (e & dirty) === 0) {
+    if (s[PML]! >= 0) {
+      if (s[PML_INDEX]! < 0) {
+        s[STOP] = STOP_PML_FULL;
+        s[STOP_GFN] = gfn;
+        return 0;
+      }
+      memory.write(s[PML] as Pfn, s[PML_INDEX]!, gfn << 12, gfn >>> 20);
+      s[PML_INDEX] = s[PML_INDEX]! - 1;
+      c[C_PML] = c[C_PML]! + 1;
+    }
+    c[C_D] = c[C_D]! + 1;
+  }
+  if ((need & ~dirty & ~e) !== 0) c[C_A] = c[C_A]! + 1;
+  words[i] = e | need;
+  return e | need;
+}

@@ -1,0 +1,24 @@
+/** What parts of the fast unit import from other rooms' modules: the function that they become gets it handed in. */
+import { assert } from "../assert.ts";
+import { walkLengthMax } from "../counters.ts";
+import * as entry from "../entry.ts";
+import * as format from "../formats/format.ts";
+import { slotShift } from "../memory.ts";
+import * as mmu from "../mmu.ts";
+import { haveOtherTables } from "../stages.ts";
+
+export const outside: Readonly<Record<string, unknown>> = together(entry, format, mmu, {
+  assert,
+  haveOtherTables,
+  slotShift,
+  walkLengthMax,
+});
+
+function together(...modules: readonly Readonly<Record<string, unknown>>[]) {
+  const names: Record<string, unknown> = {};
+  for (const [name, value] of modules.flatMap((module) => Object.entries(module))) {
+    assert(!(name in names), () => `unit: two modules export ${name}`);
+    names[name] = value;
+  }
+  return names;
+}
