@@ -41,6 +41,8 @@ export interface MmuRoot {
   /** Root frame of the tables that the guest dimension walks: gfn under nested paging, pfn otherwise. */
   readonly frame: number;
   readonly pcid: number;
+  /** Is the table, at a host frame, one that a stage with a switch bit switches to? Absent: no. */
+  readonly isSwitched?: boolean;
 }
 
 export interface Mmu {

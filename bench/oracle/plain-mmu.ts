@@ -194,8 +194,9 @@ class PlainMmu implements Mmu {
     this.translator.pmlIndex = 511;
   }
 
-  setRoot({ frame, pcid }: MmuRoot): void {
+  setRoot({ frame, pcid, isSwitched = false }: MmuRoot): void {
     this.translator.root = frame;
+    this.translator.isRootSwitched = isSwitched;
     this.context = { ...this.context, pcid };
   }
 

@@ -54,6 +54,7 @@ export class PlainTranslator {
   log: stops.WalkReference[] = [];
   paging: Paging = { stages: oneStage(4), writeProtect: true, globalPages: true };
   root = 0;
+  isRootSwitched = false;
   pmlBuffer: Pfn | null = null;
   pmlIndex = 511;
   private readonly memory: PhysicalMemory;
@@ -139,6 +140,7 @@ export class PlainTranslator {
     return {
       stage,
       root: this.root,
+      isRootSwitched: this.isRootSwitched,
       context,
       pwc: this.pwc,
       switched,
@@ -178,6 +180,7 @@ export class PlainTranslator {
     return {
       stage,
       root: stage.root!,
+      isRootSwitched: false,
       context: noContext,
       pwc: this.nestedPwc,
       switched: null,

@@ -74,6 +74,8 @@ export interface Leaf {
 export interface Tree {
   readonly stage: Stage;
   readonly root: number;
+  /** Is the root a table of the tree that this one switches to? */
+  readonly isRootSwitched: boolean;
   readonly context: Context;
   /** Walk caches by the level of the cached entry. */
   readonly pwc: Readonly<Record<number, PlainCache<PwcEntry>>>;
@@ -185,7 +187,9 @@ function firstStep(tree: Tree, { page }: Request, observer: WalkObserver): Step 
   }
   // A wide root is several tables, one after another.
   const part = Math.floor(page / 2 ** orderOf(tree.stage, levels + 1)) % 2 ** rootExtraBits;
-  const table = tree.locate(tree.root + part);
+  const table = tree.isRootSwitched
+    ? tree.switched!.atHost(tree.root)
+    : tree.locate(tree.root + part);
   return isStop(table) ? table : { level: levels, table, rights: allRights };
 }
 

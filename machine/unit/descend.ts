@@ -9,7 +9,18 @@ import { nestedTable } from "./nested.ts";
 import { readLines } from "./references.ts";
 import { STORING, TABLE_THROUGH, TABLE_WRITABLE } from "./rights.ts";
 import { FIRST_BITS, FIRST_EXTRA, FIRST_INDEX, SWITCH, startsThrough } from "./shape.ts";
-import { CTX, N_FLAGS, REFS, ROOT, SHIFT, STOP_DURING, TICK_PWC, W_TABLE, s } from "./state.ts";
+import {
+  CTX,
+  N_FLAGS,
+  REFS,
+  ROOT,
+  ROOT_SWITCHED,
+  SHIFT,
+  STOP_DURING,
+  TICK_PWC,
+  W_TABLE,
+  s,
+} from "./state.ts";
 import { tableAt } from "./tables.ts";
 import { findNear } from "./walk-cache-near.inline.ts";
 import { findPwc, prefixLow, pwAge, pwFrame, pwRights, pwTable } from "./walk-cache.ts";
@@ -61,6 +72,10 @@ function descend(vLow: number, vHigh: number, kind: number): number {
     table = (isThrough ? nestedTable(frame) : tableAt(frame)) | 0;
     if (table === -1) return 0;
     s[W_TABLE] = s[N_FLAGS]! & STORING;
+    if (SWITCH !== 0 && s[ROOT_SWITCHED] !== 0) {
+      isThrough = true;
+      s[W_TABLE] = STORING;
+    }
   }
   const i = descendFirst(vLow, vHigh, kind, tag2, tag2High, context);
   if (i === -1) return 0;

@@ -58,6 +58,8 @@ export const LARGE_LIVE = 42;
 export const FRAMES = 43;
 /** What `lookAhead` has loaded; nobody reads it. */
 export const SEEN = 44;
+/** Not 0: the root is a table that the first stage switches to. */
+export const ROOT_SWITCHED = 5;
 /** Up to where in the batch `lookAhead` has been, or was found useless; walks until then. */
 export const AHEAD = 45;
 export const WALKS_BEFORE = 46;

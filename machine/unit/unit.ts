@@ -32,6 +32,7 @@ import {
   PML,
   PML_INDEX,
   ROOT,
+  ROOT_SWITCHED,
   STOP,
   STOP_DURING,
   STOP_ERROR,
@@ -71,6 +72,7 @@ export const mmu: Unit = {
   },
   setRoot(root: MmuRoot) {
     s[ROOT] = root.frame;
+    s[ROOT_SWITCHED] = root.isSwitched === true ? 1 : 0;
     usePcid(root.pcid);
   },
 
