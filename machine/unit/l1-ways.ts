@@ -1,4 +1,5 @@
-import { preset, room } from "./given.ts";
+import { assert } from "../assert.ts";
+import { geometryOf, preset, room } from "./given.ts";
 
 // L1: banks data 4k, 2m, 1g, then code 4k, 2m. Age stamps: a hit is one store.
 const banks = [
@@ -17,10 +18,13 @@ export const bankWays = room.int32(5);
 export const l1Entries = banks.reduce((entries, bank, i) => {
   bankBase[i] = entries;
   if (bank === null) return entries;
-  bankMask[i] = bank.sets - 1;
-  bankWays[i] = bank.ways;
-  return entries + bank.sets * bank.ways;
+  const { sets, ways } = geometryOf(bank);
+  bankMask[i] = sets - 1;
+  bankWays[i] = ways;
+  return entries + sets * ways;
 }, 0);
+// Hints are 16 bits wide.
+assert(l1Entries < 0x7fff, () => `unit: ${l1Entries} L1 entries do not fit an index`);
 // One length for all, so that one check of bounds does for all.
 export const l1Low = room.int32(l1Entries + 1);
 export const l1High = room.int32(l1Entries + 1);

@@ -1,6 +1,7 @@
 import type { Geometry } from "../presets.ts";
 import { FIRST_BITS, SECOND_BITS } from "./shape.ts";
 import type { Room } from "../room.ts";
+import { geometryOf } from "./given.ts";
 
 /** Per level 2..5 of a walk cache: where its ways start, sets - 1, ways (0: there is none). */
 export function levelGeometry(
@@ -15,9 +16,10 @@ export function levelGeometry(
     const geometry = levels[level];
     base[level] = entries;
     if (geometry === null) continue;
-    mask[level] = geometry.sets - 1;
-    ways[level] = geometry.ways;
-    entries += geometry.sets * geometry.ways;
+    const { sets, ways: own } = geometryOf(geometry);
+    mask[level] = sets - 1;
+    ways[level] = own;
+    entries += sets * own;
   }
   return { base, mask, ways, entries };
 }

@@ -84,6 +84,6 @@ export function run(from: number, to: number): number {
   c[C_STORES] = (c[C_STORES]! + stores) | 0;
   c[C_FETCHES] = (c[C_FETCHES]! + fetches) | 0;
   // No other counter grows faster than these, at most 64 references per access, a batch at a time.
-  if (Math.max(c[C_L1], c[C_REF_GUEST]!, c[C_REF_NESTED]!) > 0x3fff_0000) spill();
+  if (Math.max(c[C_L1]!, c[C_REF_GUEST]!, c[C_REF_NESTED]!) > 0x3fff_0000) spill();
   return k;
 }
