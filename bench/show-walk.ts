@@ -75,7 +75,7 @@ export function showWalk(request: WalkRequest): ShownWalk {
   const mmu: MmuFactory = (memory, geometry) => {
     const unit = fastMmu(memory, geometry);
     const configure: typeof unit.configure = (to, vpid) => {
-      nestedFormat = to.stages.at(-1)!.format === ept ? "ept" : "x86-64";
+      nestedFormat = to.stages.at(-1)?.format === ept ? "ept" : "x86-64";
       unit.configure(to, vpid);
     };
     return { ...unit, configure };

@@ -6,8 +6,9 @@
  * swaps: running out of slots would be this harness's failure, reported as an engine's.
  */
 import { assert } from "../../machine/assert.ts";
-import { fastMmu, type ResettableMmu } from "../../machine/fast.ts";
+import { ownMmu } from "../../machine/fast.ts";
 import { type MemorySize, PhysicalMemory } from "../../machine/memory.ts";
+import type { ResettableMmu } from "../../machine/mmu.ts";
 import type { Preset } from "../../machine/presets.ts";
 import type { Hardware } from "../hardware.ts";
 import { memoryFrames } from "./guest-image.ts";
@@ -53,7 +54,7 @@ function makeHardware(): Hardware {
         known.reset();
         return known;
       }
-      const made = fastMmu(room, preset);
+      const made = ownMmu(room, preset);
       ofPreset.push(made);
       return made;
     },

@@ -8,8 +8,8 @@ import { unitText } from "../../machine/unit/join.ts";
 /** For esbuild. */
 export const joinedUnit: Plugin = {
   name: "joined unit",
-  setup({ onLoad }) {
-    onLoad({ filter: /[/\\]machine[/\\]unit[/\\]assemble\.[jt]s$/ }, ({ path }) => ({
+  setup(build) {
+    build.onLoad({ filter: /[/\\]machine[/\\]unit[/\\]assemble\.[jt]s$/ }, ({ path }) => ({
       contents: `import { outside } from "./outside.${path.slice(-2)}";
         const create = (given, imported) => { ${unitText()} };
         export const compileUnit = () => (given) => create(given, outside);`,

@@ -61,8 +61,9 @@ export function createWorld(options: WorldOptions): World {
   const mmu: MmuFactory = (memory, geometry) => {
     const unit = fastMmu(memory, geometry);
     const configure: typeof unit.configure = (to, vpid) => {
-      const last = to.stages.at(-1)!;
-      nestedFormat = last.root === null ? null : last.format === ept ? "ept" : "x86-64";
+      const last = to.stages.at(-1);
+      nestedFormat =
+        last === undefined || last.root === null ? null : last.format === ept ? "ept" : "x86-64";
       unit.configure(to, vpid);
     };
     return { ...unit, configure };
