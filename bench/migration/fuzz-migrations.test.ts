@@ -33,7 +33,7 @@ test("a seed decides everything", () => {
 describe("planted bugs", () => {
   it.each(Object.entries(planted))("%s: found, and told as a trace", (name, factory) => {
     const { failure } = fuzzMigrations({
-      seed: 5,
+      seed: 7,
       ops: 100_000,
       targets: { [name]: factory },
       onProgress: nothing,

@@ -194,7 +194,9 @@ describe("a hypervisor that forgets is found:", () => {
       ...hypervisor,
       host: (event) => (event.kind === "reclaim" ? [] : hypervisor.host(event)),
     });
-    expect(firstProblem({ engine: "ept", plant })).toMatch(/found old data/);
+    // Whoever looks first: the guest, or a host that is about to share or move the page.
+    const seen = /found old data|does not hold its contents/;
+    expect(firstProblem({ engine: "ept", plant })).toMatch(seen);
   });
 
   test("a guest INVLPG not followed in the shadow", () => {
