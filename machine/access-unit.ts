@@ -1,41 +1,19 @@
 /**
- * The part of a vCPU that performs accesses: batches, faults to the guest, exits to the hypervisor.
+ * Performs the accesses of a requester, a vCPU's or a device's: batches of them, single ones, page copies.
  *
  * Loads, stores and fetches of unknown value are appended to the MMU's columns and run in batches. A batch
- * stops at a faulting access: the exit is answered or the guest's handler runs, then it resumes there. The
- * handler's own accesses go behind the unfinished batch, so that what is left of it stays.
- *
- * Source: SDM vol. 3C 26 "VMX Non-Root Operation".
+ * stops at a faulting access: the requester says what becomes of it, then the batch resumes. What a fault's
+ * handler accesses itself goes behind the unfinished batch, so that what is left of it stays.
  */
-import type { Gfn, Pfn, Vpn } from "./address.ts";
+import type { Pfn, Vpn } from "./address.ts";
 import { assert } from "./assert.ts";
-import { createLedger, type Ledger } from "./counters.ts";
-import { PF_PRESENT } from "./entry.ts";
-import {
-  type Controls,
-  type PendingStore,
-  type Resolution,
-  type VmExit,
-  exitCounter,
-} from "./exit.ts";
-import type { Hypervisor, MmioAccess } from "./hypervisor.ts";
+import type { PendingStore } from "./exit.ts";
 import type { FrameContents, PhysicalMemory } from "./memory.ts";
-import {
-  batchLength,
-  columnLength,
-  HIGH_MASK,
-  type Mmu,
-  STOP_EPT_VIOLATION,
-  STOP_PAGE_FAULT,
-  STOP_PML_FULL,
-  STORE,
-  USER,
-} from "./mmu.ts";
-import type { GuestSoftware, Observer, PageFault } from "./observer.ts";
-import { OutsideMemory } from "./outside-memory.ts";
+import { batchLength, columnLength, HIGH_MASK, type Mmu, STORE, USER } from "./mmu.ts";
+import type { Observer } from "./observer.ts";
 
-/** An access that needs more exits than this is a hypervisor that makes no progress. */
-const exitsPerAccessMax = 1000;
+/** An access that stops more often than this is a hypervisor that makes no progress. */
+const stopsPerAccessMax = 1000;
 
 const dataStore: PendingStore = { kind: "data" };
 
@@ -52,40 +30,35 @@ interface LoadedPage {
   readonly version: number;
 }
 
-/** The vCPU that owns this unit, as its hypervisor is told in an exit. */
-export type AnswerExit = (exit: VmExit) => Resolution;
+/**
+ * Who makes accesses. A vCPU answers a fault by an exit or by its guest's handler, a device by a record in a queue.
+ */
+export interface Requester {
+  /** What observers know it by. */
+  readonly id: number;
+  /**
+   * Translation stopped the access at `vpn`; the MMU says why. `high` is its column, `store` what it would store, if it
+   * is one. Done again, or done with: somebody else did it, or it is given up.
+   */
+  stopped(vpn: Vpn, offset: number, high: number, store: PendingStore | null): "again" | "done";
+}
 
 export class AccessUnit {
-  readonly id: number;
   readonly mmu: Mmu;
-  readonly memory: PhysicalMemory;
-  readonly ledger: Ledger = createLedger();
-  software: GuestSoftware = { pageFault: unhandled };
   observer: Observer | null = null;
-  hypervisor: Hypervisor | null = null;
-  controls: Controls;
-  private readonly answer: AnswerExit;
+  private readonly memory: PhysicalMemory;
+  private readonly requester: Requester;
   private userBit = 0;
   private base = 0;
   private length = 0;
   private pending: PendingStore = dataStore;
   private pendingCopy: LoadedPage | null = null;
-  private exitsHere = 0;
-  /** High column of the access that stopped last: its kind, for the observer. */
-  private stoppedHigh = 0;
+  private stopsHere = 0;
 
-  constructor(
-    id: number,
-    mmu: Mmu,
-    memory: PhysicalMemory,
-    controls: Controls,
-    answer: AnswerExit,
-  ) {
-    this.id = id;
+  constructor(mmu: Mmu, memory: PhysicalMemory, requester: Requester) {
     this.mmu = mmu;
     this.memory = memory;
-    this.controls = controls;
-    this.answer = answer;
+    this.requester = requester;
   }
 
   setPrivilege(mode: "user" | "supervisor"): void {
@@ -110,7 +83,7 @@ export class AccessUnit {
       const to = this.observer === null ? this.length : index + 1;
       const done = this.mmu.run(index, to);
       // Progress, even if the next access stops too.
-      if (done > index) this.exitsHere = 0;
+      if (done > index) this.stopsHere = 0;
       if (done < to) {
         index = this.stopped(done);
       } else {
@@ -136,7 +109,7 @@ export class AccessUnit {
         return false;
       }
     }
-    this.exitsHere = 0;
+    this.stopsHere = 0;
     this.length = this.base;
     if (this.observer !== null) this.observe(index);
     if (store !== dataStore) {
@@ -151,51 +124,17 @@ export class AccessUnit {
   copy(to: Vpn, from: Vpn): void {
     if (!this.single(from, 0, 0)) return;
     const pfn = this.mmu.lastPfn();
-    const version = this.observer === null ? 0 : this.observer.copying(this.id, pfn);
+    const version = this.observer === null ? 0 : this.observer.copying(this.requester.id, pfn);
     this.pendingCopy = { contents: this.memory.contentsOf(pfn), version };
     this.single(to, 0, STORE, { kind: "page" });
     this.pendingCopy = null;
   }
 
-  emulateStore(exit: { readonly vpn: Vpn; readonly store: PendingStore | null }, gfn: Gfn): void {
-    const { store } = exit;
-    assert(
-      store !== null && this.hypervisor !== null,
-      () => `vcpu: nothing to emulate at vpn ${exit.vpn}`,
-    );
-    this.ledger.emulatedStores += 1;
-    this.ledger.accesses += 1;
-    this.ledger.stores += 1;
-    const pfn = this.hypervisor.memory.touchForWrite(gfn);
-    this.observer?.emulated(this.id, { vpn: exit.vpn, high: this.stoppedHigh, gfn, pfn });
-    this.completeStore(pfn);
-  }
-
-  emulateMmio({ vpn, gfn, store }: MmioAccess): void {
-    this.ledger.accesses += 1;
-    if (store !== null) this.ledger.stores += 1;
-    this.observer?.mmio(this.id, { vpn, gfn }, this.stoppedHigh);
-  }
-
-  /** Leaves the guest, lets the hypervisor answer, enters again. */
-  vmExit(exit: VmExit): Resolution {
-    const { ledger, mmu, controls } = this;
-    ledger.exits += 1;
-    // By name where exits come in storms: `ledger[name]`, once the names vary, costs a trapped PTE store 10 % more.
-    if (exit.reason === "page-fault") ledger.exitsPageFault += 1;
-    else if (exit.reason === "ept-violation") ledger.exitsEptViolation += 1;
-    else ledger[exitCounter[exit.reason]] += 1;
-    const resolution = this.answer(exit);
-    // Without VPID the exit and the entry each flush; the host runs no guest code between, so one is enough.
-    if (!controls.vpid) mmu.flushLinear();
-    return resolution;
-  }
-
-  /** Bytes change as the pending store says. */
-  private completeStore(pfn: Pfn): void {
-    const { memory, pending, observer } = this;
+  /** Bytes change as the pending store says, in this frame. */
+  completeStore(pfn: Pfn): void {
+    const { memory, pending, observer, requester } = this;
     if (pending.kind === "data") return;
-    observer?.storing(this.id, pfn, pending);
+    observer?.storing(requester.id, pfn, pending);
     if (pending.kind === "entry") {
       memory.write(pfn, pending.index, pending.low, pending.high);
     } else {
@@ -203,7 +142,7 @@ export class AccessUnit {
         memory.zero(pfn);
       } else {
         memory.fill(pfn, this.pendingCopy.contents);
-        observer?.copied(this.id, pfn, this.pendingCopy.version);
+        observer?.copied(requester.id, pfn, this.pendingCopy.version);
       }
     }
   }
@@ -212,7 +151,7 @@ export class AccessUnit {
     const low = this.mmu.low[index]!;
     const high = this.mmu.high[index]!;
     const vpn = ((high & HIGH_MASK) * 0x10_0000 + (low >>> 12)) as Vpn;
-    this.observer!.access(this.id, vpn, high, this.mmu.lastPfn());
+    this.observer!.access(this.requester.id, vpn, high, this.mmu.lastPfn());
   }
 
   /** The access at `index` stopped the batch. Returns the index to go on with. */
@@ -223,60 +162,36 @@ export class AccessUnit {
     const vpn = ((high & HIGH_MASK) * 0x10_0000 + (low >>> 12)) as Vpn;
     const offset = low & 0xfff;
     const store = high < 0 ? this.pending : null;
-    this.stoppedHigh = high;
-    this.exitsHere += 1;
-    assert(this.exitsHere <= exitsPerAccessMax, () => `vcpu ${this.id}: vpn ${vpn} exits for ever`);
-    switch (mmu.stopReason()) {
-      case STOP_PAGE_FAULT: {
-        const error = mmu.stopError();
-        mmu.invalidateFault(vpn);
-        if (!this.controls.exitOnPageFault) return this.deliver({ vpn, offset, error }, index);
-        const exit = { reason: "page-fault", vpn, offset, error, store } as const;
-        return this.resolve(this.vmExit(exit), exit, index);
-      }
-      case STOP_EPT_VIOLATION: {
-        const gfn = mmu.stopGfn();
-        const access = mmu.stopKind();
-        const duringWalk = mmu.stopDuringWalk();
-        mmu.invalidateViolation(gfn, vpn);
-        const exit: VmExit = { reason: "ept-violation", vpn, gfn, access, duringWalk, store };
-        return this.resolve(this.vmExit(exit), { vpn, offset, error: 0 }, index);
-      }
-      case STOP_PML_FULL:
-        this.vmExit({ reason: "pml-full", vpn, gfn: mmu.stopGfn() });
-        return index;
-      default:
-        throw new OutsideMemory(vpn, mmu.stopGfn(), this.memory.guestFrames);
-    }
+    this.stopsHere += 1;
+    assert(
+      this.stopsHere <= stopsPerAccessMax,
+      () => `vcpu ${this.requester.id}: vpn ${vpn} exits for ever`,
+    );
+    if (this.requester.stopped(vpn, offset, high, store) === "again") return index;
+    this.stopsHere = 0;
+    return index + 1;
   }
 
-  private resolve(resolution: Resolution, fault: PageFault, index: number): number {
-    if (resolution === "resume") return index;
-    if (resolution === "emulated") {
-      this.exitsHere = 0;
-      return index + 1;
-    }
-    const { vpn, offset } = fault;
-    return this.deliver({ vpn, offset, error: resolution.inject }, index);
+  /** What stopped the access has been dealt with for good: it may stop for another reason. */
+  progressed(): void {
+    this.stopsHere = 0;
   }
 
-  private deliver(fault: PageFault, index: number): number {
-    this.ledger.guestPageFaults += 1;
-    this.observer?.guestFault(this.id, fault, this.stoppedHigh);
+  /** Runs code in supervisor mode, as a fault's handler does. */
+  inSupervisor<T>(body: () => T): T {
     const { userBit } = this;
     this.userBit = 0;
-    const outcome = this.aside(() => this.software.pageFault(fault));
+    const result = this.aside(body);
     this.userBit = userBit;
-    this.exitsHere = 0;
-    return outcome === "retry" ? index : index + 1;
+    return result;
   }
 
   /** Other guest code runs here, behind the unfinished batch, so that what is left of it stays. */
   aside<T>(body: () => T): T {
-    const { base, length, pending, pendingCopy, exitsHere } = this;
+    const { base, length, pending, pendingCopy, stopsHere } = this;
     assert(
       length + batchLength <= columnLength,
-      () => `vcpu ${this.id}: page faults nest too deep`,
+      () => `vcpu ${this.requester.id}: page faults nest too deep`,
     );
     this.base = length;
     this.pendingCopy = null;
@@ -286,12 +201,7 @@ export class AccessUnit {
     this.length = length;
     this.pending = pending;
     this.pendingCopy = pendingCopy;
-    this.exitsHere = exitsHere;
+    this.stopsHere = stopsHere;
     return result;
   }
-}
-
-function unhandled(fault: PageFault): never {
-  const access = fault.error & PF_PRESENT ? "protection" : "not-present";
-  throw new Error(`bug: guest: nobody handles the ${access} #PF at vpn ${fault.vpn}`);
 }

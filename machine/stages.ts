@@ -1,8 +1,8 @@
 /**
  * Translation as a list of stages: bare metal and shadow tables have one, nested paging two.
  *
- * A stage is a tree of tables that silicon walks. The first translates what programs use; each further one translates
- * what the one before it calls physical. Units are made for a list: the plain one interprets it, the fast one is
+ * A stage is a tree of tables that silicon walks. The first translates what programs use, and refuses with a page fault;
+ * each further one translates what the one before it calls physical, and refuses with a violation. Units are made for a list: the plain one interprets it, the fast one is
  * assembled with it as constants.
  *
  * Source: SDM vol. 3A chapter 4, vol. 3C 29.3; APM vol. 2 15.25.
@@ -34,8 +34,6 @@ export interface Stage {
   readonly switchBit: number;
   /** Does silicon set A and D? Walking what is translated through this stage then counts as writing there. */
   readonly marks: boolean;
-  /** What it refuses with. */
-  readonly refusal: "page-fault" | "violation";
   /** Where its tables start. Null: what the guest or its hypervisor loads as root. */
   readonly root: Pfn | null;
 }
@@ -49,15 +47,16 @@ export interface Paging {
   readonly globalPages: boolean;
 }
 
-/** Can one unit's code serve both lists? Levels and roots may differ, and whether A and D are set. */
+/** Can one unit's code serve both lists? Levels and roots may differ, and whether a further stage sets A and D. */
 export function haveOneShape(one: readonly Stage[], other: readonly Stage[]): boolean {
   return (
     one.length === other.length &&
     one.every((stage, i) => {
-      const { format, shape, through, switchBit } = other[i]!;
+      const { format, shape, through, switchBit, marks } = other[i]!;
       return (
         stage.format === format &&
         stage.shape.rootExtraBits === shape.rootExtraBits &&
+        (i > 0 || stage.marks === marks) &&
         stage.through === through &&
         stage.switchBit === switchBit
       );
@@ -85,7 +84,6 @@ export function x86Stage(levels: PagingLevels): Stage {
     through: null,
     switchBit: 0,
     marks: true,
-    refusal: "page-fault",
     root: null,
   };
 }
@@ -105,7 +103,6 @@ export function eptStage(root: Pfn, levels: PagingLevels, accessedDirty: boolean
     counters: "Nested",
     format: ept,
     marks: accessedDirty,
-    refusal: "violation",
     root,
   };
 }

@@ -14,11 +14,10 @@
  * for shadow, because speculative walks hide latency of later ones, which EPT has more of.
  */
 import type { Gfn, Pfn, Vpn } from "./address.ts";
-import { AccessUnit } from "./access-unit.ts";
+import type { AccessUnit } from "./access-unit.ts";
 import { assert } from "./assert.ts";
 import { type Ledger, walkLengthMax } from "./counters.ts";
 import {
-  bareMetalControls,
   type Controls,
   type Cr3,
   type InvpcidType,
@@ -26,6 +25,7 @@ import {
   type Registers,
 } from "./exit.ts";
 import { GeneralProtection } from "./general-protection.ts";
+import { ExitUnit } from "./exit-unit.ts";
 import type { Hypervisor, MmioAccess, VirtualCpu } from "./hypervisor.ts";
 import type { PhysicalMemory } from "./memory.ts";
 import { FETCH, type Mmu, STORE } from "./mmu.ts";
@@ -57,6 +57,7 @@ export class Vcpu implements VirtualCpu {
   /** High half of what `load` returned. */
   loadedHigh = 0;
   private readonly unit: AccessUnit;
+  private readonly exits: ExitUnit;
   private readonly vpid: number;
   private hypervisor: Hypervisor | null = null;
 
@@ -65,17 +66,18 @@ export class Vcpu implements VirtualCpu {
     this.vpid = vpid;
     this.mmu = mmu;
     this.memory = memory;
-    this.unit = new AccessUnit(id, mmu, memory, bareMetalControls, (exit) => {
+    this.exits = new ExitUnit(id, mmu, memory, (exit) => {
       assert(this.hypervisor !== null, () => `vcpu ${id}: ${exit.reason} exit before boot`);
       return this.hypervisor.exit(exit, this);
     });
-    this.ledger = this.unit.ledger;
+    this.unit = this.exits.accesses;
+    this.ledger = this.exits.ledger;
   }
 
   /** First entry: the hypervisor sets controls and root. */
   boot(hypervisor: Hypervisor, cr3: Cr3, registers: Registers): void {
     this.hypervisor = hypervisor;
-    this.unit.hypervisor = hypervisor;
+    this.exits.hypervisor = hypervisor;
     this.cr3LowBits = cr3.pcid;
     this.cr3 = registers.pcid ? cr3 : { ...cr3, pcid: 0 };
     this.registers = registers;
@@ -84,15 +86,15 @@ export class Vcpu implements VirtualCpu {
 
   /** Does silicon walk other tables than the guest's own? */
   get isShadowed(): boolean {
-    return this.unit.controls.walk !== null;
+    return this.exits.controls.walk !== null;
   }
 
   get software(): GuestSoftware {
-    return this.unit.software;
+    return this.exits.software;
   }
 
   set software(software: GuestSoftware) {
-    this.unit.software = software;
+    this.exits.software = software;
   }
 
   get observer(): Observer | null {
@@ -106,7 +108,7 @@ export class Vcpu implements VirtualCpu {
   // --- For the hypervisor -----------------------------------------------------------------------------
 
   setControls(controls: Controls): void {
-    this.unit.controls = controls;
+    this.exits.controls = controls;
     this.configure();
     this.mmu.setPml(controls.pml);
   }
@@ -116,11 +118,11 @@ export class Vcpu implements VirtualCpu {
   }
 
   emulateStore(exit: { readonly vpn: Vpn; readonly store: PendingStore | null }, gfn: Gfn): void {
-    this.unit.emulateStore(exit, gfn);
+    this.exits.emulateStore(exit, gfn);
   }
 
   emulateMmio(exit: MmioAccess): void {
-    this.unit.emulateMmio(exit);
+    this.exits.emulateMmio(exit);
   }
 
   // --- Guest instructions: accesses of unknown value, batched -----------------------------------------
@@ -186,8 +188,8 @@ export class Vcpu implements VirtualCpu {
     this.ledger.cr3Writes += 1;
     if (cr3.keep) this.ledger.cr3WritesKept += 1;
     this.cr3 = cr3;
-    if (this.unit.controls.exitOnCr3Write) {
-      this.unit.vmExit({ reason: "cr3-write", cr3 });
+    if (this.exits.controls.exitOnCr3Write) {
+      this.exits.vmExit({ reason: "cr3-write", cr3 });
     } else {
       this.mmu.setRoot({ frame: root, pcid });
       if (!cr3.keep) this.mmu.flushContext(pcid);
@@ -198,14 +200,14 @@ export class Vcpu implements VirtualCpu {
   /** MOV from CR3. */
   readCr3(): Cr3 {
     this.drain();
-    if (this.unit.controls.exitOnCr3Read) this.unit.vmExit({ reason: "cr3-read" });
+    if (this.exits.controls.exitOnCr3Read) this.exits.vmExit({ reason: "cr3-read" });
     return this.cr3;
   }
 
   invlpg(vpn: Vpn): void {
     this.drain();
     this.ledger.invlpgs += 1;
-    if (this.unit.controls.exitOnInvlpg) this.unit.vmExit({ reason: "invlpg", vpn });
+    if (this.exits.controls.exitOnInvlpg) this.exits.vmExit({ reason: "invlpg", vpn });
     else this.mmu.invalidatePage(vpn);
     this.observer?.invalidated(this.id, { kind: "page", vpn, pcid: this.cr3.pcid, globals: true });
   }
@@ -218,7 +220,8 @@ export class Vcpu implements VirtualCpu {
       throw new GeneralProtection("INVPCID", "PCID 0 while CR4.PCIDE is clear (#GP on silicon)");
     }
     this.ledger.invpcids += 1;
-    if (this.unit.controls.exitOnInvpcid) this.unit.vmExit({ reason: "invpcid", type, pcid, vpn });
+    if (this.exits.controls.exitOnInvpcid)
+      this.exits.vmExit({ reason: "invpcid", type, pcid, vpn });
     else this.invalidatePcid(type, pcid, vpn);
     this.observer?.invalidated(this.id, invpcidScope(type, pcid, vpn));
   }
@@ -246,9 +249,9 @@ export class Vcpu implements VirtualCpu {
     const before = this.registers;
     this.registers = registers;
     if (register === "cr0") {
-      if (this.unit.controls.exitOnCr0Write) this.unit.vmExit({ reason: "cr0-write", registers });
+      if (this.exits.controls.exitOnCr0Write) this.exits.vmExit({ reason: "cr0-write", registers });
     } else {
-      if (this.unit.controls.exitOnCr4Write) this.unit.vmExit({ reason: "cr4-write", registers });
+      if (this.exits.controls.exitOnCr4Write) this.exits.vmExit({ reason: "cr4-write", registers });
       const dropsPcid = before.pcid && !registers.pcid;
       if (dropsPcid || before.globalPages !== registers.globalPages) {
         this.mmu.flushLinear();
@@ -260,7 +263,7 @@ export class Vcpu implements VirtualCpu {
 
   cpuid(): void {
     this.drain();
-    if (this.unit.controls.virtualized) this.unit.vmExit({ reason: "cpuid" });
+    if (this.exits.controls.virtualized) this.exits.vmExit({ reason: "cpuid" });
   }
 
   /** Runs guest code in front of the access that an exit is being answered for: what an interrupt does. */
@@ -277,7 +280,7 @@ export class Vcpu implements VirtualCpu {
 
   /** Silicon walks shadow tables with their own paging mode, otherwise with the guest's. */
   private configure(): void {
-    const { stages, walk } = this.unit.controls;
+    const { stages, walk } = this.exits.controls;
     const { writeProtect, globalPages, levels } = walk ?? this.registers;
     this.mmu.configure({ stages: stages(levels), writeProtect, globalPages }, this.vpid);
   }

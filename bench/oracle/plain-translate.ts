@@ -105,7 +105,7 @@ export class PlainTranslator {
       user: leaf.rights.user,
       execute: leaf.rights.execute,
       nestedExecute: page.execute,
-      dirty: (leaf.low & stage.format.dirty) !== 0 && page.dirty,
+      dirty: (!stage.marks || (leaf.low & stage.format.dirty) !== 0) && page.dirty,
       global: this.paging.globalPages && (leaf.low & stage.format.global) !== 0,
     };
   }

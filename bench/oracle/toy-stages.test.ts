@@ -1,20 +1,21 @@
 /**
- * Whether the walls stand where they should: two kinds of silicon that the machine does not ship, each a format or a list
- * of stages and nothing else, counted by both units.
+ * Whether the walls stand where they should: silicon that the machine does not ship, each a format, a list of stages or a
+ * requester and nothing else, counted by both units.
  *
  * Planted bugs that these tests find: a root's extra bits ignored (Sv39x4 reads one of four root tables), A set in an
  * entry that points to a table (RISC-V), a walk cache that forgets that the walk has switched, a switch that still
  * translates the table which it leads to (9 references instead of 8).
  */
 import { describe, expect, test } from "vitest";
-import type { Pfn } from "../../machine/address.ts";
+import { AccessUnit, type Requester } from "../../machine/access-unit.ts";
+import type { Pfn, Vpn } from "../../machine/address.ts";
 import { createLedger, walkLengthMax } from "../../machine/counters.ts";
 import { fastMmu } from "../../machine/fast.ts";
 import { type EntryFormat, entryFormat } from "../../machine/formats/format.ts";
 import { ept } from "../../machine/formats/ept.ts";
 import { x86 } from "../../machine/formats/x86.ts";
 import { PhysicalMemory } from "../../machine/memory.ts";
-import type { Mmu } from "../../machine/mmu.ts";
+import { type Mmu, STORE } from "../../machine/mmu.ts";
 import { presets } from "../../machine/presets.ts";
 import { eptStage, type Stage, x86Stage } from "../../machine/stages.ts";
 import { plainMmu } from "./plain-mmu.ts";
@@ -231,5 +232,39 @@ describe.each(units)("the %s unit", (_name, factory) => {
     expect(load(mmu, page + 1)).toBe(true);
     expect(mmu.lastPfn()).toBe(found + 1);
     expect(counted(mmu).guest).toBe(1);
+  });
+
+  test("a device's DMA goes on after a fault, which is recorded and exits to nobody", () => {
+    const memory = new PhysicalMemory({ guestFrames, tableFrames: 64 });
+    let next = guestFrames;
+    const tables = new Tables(
+      memory,
+      ept,
+      next++,
+      () => next++,
+      (frame) => frame as Pfn,
+    );
+    for (let page = 0; page < 8; page++) tables.map(page, 100 + page, 4, 0x7, page < 4 ? 0x3 : 0x1);
+    const mmu = factory(memory, presets.textbook);
+    // Second-level tables alone: 4 references, and no A or D bits.
+    const stage = { ...x86Stage(4), format: ept, marks: false };
+    mmu.configure({ stages: [stage], writeProtect: true, globalPages: false }, 1);
+    mmu.setRoot({ frame: tables.root, pcid: 0 });
+    const faults: string[] = [];
+    const device: Requester = {
+      id: 0,
+      stopped(vpn, _offset, high) {
+        faults.push(`${high < 0 ? "write" : "read"} ${vpn}`);
+        return "done";
+      },
+    };
+    const unit = new AccessUnit(mmu, memory, device);
+    for (const page of [0, 3, 9, 5, 1]) unit.append(page as Vpn, 0, STORE);
+    for (const page of [5, 8]) unit.append(page as Vpn, 0, 0);
+    unit.drain();
+    expect(faults).toEqual(["write 9", "write 5", "read 8"]);
+    expect(mmu.lastPfn()).toBe(105);
+    // Three pages that are not there end at the leaf table too.
+    expect(counted(mmu)).toEqual({ guest: 7 * 4, nested: 0, accessed: 0 });
   });
 });

@@ -17,6 +17,7 @@ import {
   FIRST_RESERVED,
   SWITCH,
   firstLinksPlain,
+  firstMarks,
 } from "./shape.ts";
 import { N_FLAGS, REFS, W_TABLE, s } from "./state.ts";
 import { pageFault } from "./stops.ts";
@@ -59,6 +60,7 @@ export function descendFirst(
       break;
     }
     if (
+      firstMarks &&
       !firstLinksPlain &&
       (e & FIRST_A) === 0 &&
       setGuestBits(at, e, FIRST_A, frame, isThrough) === 0

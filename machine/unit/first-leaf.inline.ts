@@ -12,7 +12,14 @@ import {
   guestShift,
   orderShift,
 } from "./rights.ts";
-import { FIRST_A, FIRST_D, FIRST_FRAME, FIRST_G, firstMayRefuseLoads } from "./shape.ts";
+import {
+  FIRST_A,
+  FIRST_D,
+  FIRST_FRAME,
+  FIRST_G,
+  firstMarks,
+  firstMayRefuseLoads,
+} from "./shape.ts";
 import {
   FRAMES,
   GLOBAL_PAGES,
@@ -51,7 +58,7 @@ export function leaveFirst(
   ) {
     return pageFault(kind, PF_PRESENT);
   }
-  const need = FIRST_A | (isStore !== 0 ? FIRST_D : 0);
+  const need = firstMarks ? FIRST_A | (isStore !== 0 ? FIRST_D : 0) : 0;
   if ((e & need) !== need) {
     if (setGuestBits(i, e, need, frame, isThrough) === 0) return 0;
     e |= need;
@@ -59,7 +66,7 @@ export function leaveFirst(
   const inPage = (1 << shift) - 1;
   const page = ((e >>> FIRST_FRAME) | (h << (32 - FIRST_FRAME))) & ~inPage;
   let raw = ((rights >>> 1) & 1) | ((rights >>> 2) & 2) | (rights & 4) | RAW_NESTED_X;
-  if ((e & FIRST_D) !== 0) raw |= RAW_STORE;
+  if (!firstMarks || (e & FIRST_D) !== 0) raw |= RAW_STORE;
   if ((e & FIRST_G) !== 0 && s[GLOBAL_PAGES] !== 0) raw |= RAW_GLOBAL;
   const gfn = page | (vLow & inPage);
   if (!isThrough) {

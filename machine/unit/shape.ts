@@ -30,6 +30,8 @@ export const FIRST_G = first.format.global;
 export const FIRST_BITS = first.format.indexBits;
 export const FIRST_INDEX = first.format.entries - 1;
 export const FIRST_EXTRA = first.shape.rootExtraBits;
+/** Does silicon set A and D in the first stage? */
+export const firstMarks = first.marks;
 /** May an entry be present and grant no loads? */
 export const firstMayRefuseLoads = (first.format.rightsOf(FIRST_ALL, 0) & MAY_READ) === 0;
 export const firstRightsMasks = first.format.rights;
