@@ -61,9 +61,8 @@ export class ExitUnit implements Requester {
     this.accesses.completeStore(pfn);
   }
 
-  emulateMmio({ vpn, gfn, store }: MmioAccess): void {
-    this.ledger.accesses += 1;
-    if (store !== null) this.ledger.stores += 1;
+  /** No access to memory, so none that is counted: its exit is. */
+  emulateMmio({ vpn, gfn }: MmioAccess): void {
     this.accesses.observer?.mmio(this.id, { vpn, gfn }, this.stoppedHigh);
   }
 

@@ -1,7 +1,7 @@
 /** Both ends of a migration's memory, and the timeline that slowdowns are relative to, by themselves. */
 import { describe, expect, test } from "vitest";
 import type { Pfn } from "../../machine/address.ts";
-import { PhysicalMemory } from "../../machine/memory.ts";
+import { PhysicalMemory, vacated } from "../../machine/memory.ts";
 import type { HostFrames } from "../oracle/host-frames.ts";
 import type { GuestClock } from "./guest-clock.ts";
 import { DestinationMemory, SourceMemory } from "./guest-memory.ts";
@@ -14,7 +14,9 @@ function sourceOf() {
   const pfnOf = [0, 1, 2, 3, 4, 5, 6, -1];
   const latest = (gfn: number) => memory.stamps[gfn] ?? 0;
   const touched: number[] = [];
-  const source = new SourceMemory(memory, { pfnOf, latest } as unknown as HostFrames, (gfn) => {
+  const isAway = (gfn: number) => memory.stamps[gfn] === vacated;
+  const frames = { pfnOf, latest, isAway } as unknown as HostFrames;
+  const source = new SourceMemory(memory, frames, (gfn) => {
     touched.push(gfn);
     memory.stamps[gfn] = 77;
   });
