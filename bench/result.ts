@@ -8,8 +8,7 @@
 import type { HostPageSize } from "../machine/address.ts";
 import type { Ledger } from "../machine/counters.ts";
 import { exitCauses, type ExitCause, type ExitCounter } from "./exit-names.ts";
-import type { Round } from "./migration/rounds.ts";
-import type { MigrationSettings } from "./migration/settings.ts";
+import type { MigrationSettings, Round } from "./migration-record.ts";
 
 export { hostPageSizes } from "../machine/address.ts";
 export { counterNames, createLedger, type CounterName, type Ledger } from "../machine/counters.ts";
@@ -132,7 +131,7 @@ export interface ResultRows {
 /** The engine that every slowdown is relative to. */
 export const baselineEngine = "native";
 
-export type { Bars, Finding, Frontier, Sentence, Waterfall } from "./why/answer.ts";
+export type { Bars, Finding, Frontier, Sentence, Waterfall } from "./answer.ts";
 
 /** A point whose guest is migrated while its program runs. */
 export interface MigrationKey extends PointKey {

@@ -2,8 +2,8 @@
  * Which engines can be migrated, and how.
  */
 import { engines } from "../../engines/index.ts";
+import type { MigrationSettings } from "../migration-record.ts";
 import { baselineEngine } from "../result.ts";
-import type { MigrationSettings } from "./settings.ts";
 
 /** Engines that accept dirty-log events and report nothing; a test asks each of them. */
 const withoutLog: ReadonlySet<string> = new Set([

@@ -9,13 +9,13 @@ import { type OpChunk } from "../../workloads/trace/ops.ts";
 import { replayDecoded } from "../../workloads/trace/replay.ts";
 import type { OpGroup, Program } from "../fuzz/program.ts";
 import { chunkOf, machineFor, problemOf, type Target } from "../fuzz/run-program.ts";
+import type { MigrationSettings } from "../migration-record.ts";
 import { attachOracle } from "../oracle/oracle.ts";
 import type { Verdict } from "../result.ts";
 import { DestinationMemory, SourceMemory } from "./guest-memory.ts";
 import { Link } from "./link.ts";
 import { Migrator, MigrationOver } from "./migrator.ts";
 import { Sender, takeAway } from "./sender.ts";
-import type { MigrationSettings } from "./settings.ts";
 
 /** When the migration starts, in groups of ops, and how it is done; "ms" are ops. */
 export interface FuzzedMigration {

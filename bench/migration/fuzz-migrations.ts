@@ -13,10 +13,11 @@ import type { Program } from "../fuzz/program.ts";
 import type { Target } from "../fuzz/run-program.ts";
 import { shrinkList } from "../fuzz/shrink.ts";
 import { smallPresets } from "../fuzz/small-presets.ts";
+import type { MigrationSettings } from "../migration-record.ts";
 import { engineProblem } from "./engines.ts";
 import { type FuzzedMigration, runMigrated } from "./fuzz-migration.ts";
 import { sentPageBytes } from "./link.ts";
-import { defaultSettings, type MigrationSettings } from "./settings.ts";
+import { defaultSettings } from "./settings.ts";
 
 export interface MigrationFuzzOptions {
   readonly seed: number;

@@ -10,6 +10,7 @@ import { z } from "zod";
 import { ConfigError, quote, unknownText } from "../config-error.ts";
 import type { Catalogue } from "../sweep-schema.ts";
 import { checkNamesPresent, sweepSchema } from "../sweep-schema.ts";
+import type { MigrationSettings } from "../migration-record.ts";
 import { schemaWords } from "../schema-words.ts";
 import { type Sweep, sweepOf } from "../sweep.ts";
 import { readTextFile } from "../text-file.ts";
@@ -17,7 +18,6 @@ import { type FieldPath, parseYamlFile, type YamlFile } from "../yaml-file.ts";
 import { engineProblem } from "./engines.ts";
 import type { MigrationKey } from "../result.ts";
 import { fullSettings, settingNames, settingsSchema } from "./settings-schema.ts";
-import type { MigrationSettings } from "./settings.ts";
 
 const word = z.union([z.string(), z.number(), z.boolean()]);
 const grid = z.record(z.string(), z.union([word, z.array(word).min(1)]));

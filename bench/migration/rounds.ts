@@ -1,29 +1,7 @@
 /**
- * What a migration writes down: one line per round, and who decided that it was over.
+ * The rounds of a running migration, as they are written down.
  */
-export type RoundPhase = "precopy" | "stop-and-copy" | "postcopy";
-
-/** From one reading of the dirty log to the next. */
-export interface Round {
-  readonly round: number;
-  readonly phase: RoundPhase;
-  readonly startMs: number;
-  endMs: number;
-  /** Pages sent, markers of zeros among them; pages that had been sent before. */
-  pagesSent: number;
-  pagesResent: number;
-  zeroPages: number;
-  bytes: number;
-  /** What the log reported at the end of the round. */
-  pagesDirtied: number;
-  /** Pages still to send then. */
-  pagesLeft: number;
-  /** Bytes that the rule allowed to be left then. */
-  allowedBytes: number;
-  /** Cycles of the host's thread in the log. */
-  trackerCycles: number;
-  throttlePercent: number;
-}
+import type { Round, RoundPhase } from "../migration-record.ts";
 
 export class RoundLog {
   readonly rounds: Round[] = [];

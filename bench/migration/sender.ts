@@ -7,11 +7,11 @@
 import type { Gfn } from "../../machine/address.ts";
 import type { HostEvent } from "../../machine/exit.ts";
 import type { Hypervisor } from "../../machine/hypervisor.ts";
+import type { MigrationSettings, Round, RoundPhase } from "../migration-record.ts";
 import { type DestinationMemory, isZeroPage, type SourceMemory } from "./guest-memory.ts";
 import { type Link, sentPageBytes, zeroMarkerBytes } from "./link.ts";
 import { PageSet } from "./page-set.ts";
-import { type Round, RoundLog, type RoundPhase } from "./rounds.ts";
-import type { MigrationSettings } from "./settings.ts";
+import { RoundLog } from "./rounds.ts";
 
 /**
  * Pages that one clearing of the log arms again, where the log is cleared by range: 1 GiB, just before the first

@@ -3,7 +3,8 @@
  */
 import { z } from "zod";
 import { errorLine } from "../config-error.ts";
-import { defaultSettings, migrationModes, type MigrationSettings } from "./settings.ts";
+import { migrationModes, type MigrationSettings } from "../migration-record.ts";
+import { defaultSettings } from "./settings.ts";
 import { bitsPerSecond, milliseconds } from "./units.ts";
 
 function measured(read: (text: string) => number, min: number) {

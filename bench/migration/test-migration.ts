@@ -9,11 +9,12 @@ import { presets } from "../../machine/presets.ts";
 import { workloads } from "../../workloads/index.ts";
 import type { Workload } from "../../workloads/workload.ts";
 import { presetCosts } from "../cost-file.ts";
+import type { MigrationSettings } from "../migration-record.ts";
 import { fullParams, type ParamValues } from "../params.ts";
 import type { MigrationResult } from "../result.ts";
 import { clockOf } from "./clocks.ts";
 import { runMigration } from "./run-migration.ts";
-import { defaultSettings, type MigrationSettings } from "./settings.ts";
+import { defaultSettings } from "./settings.ts";
 
 export interface TestMigration {
   readonly engine: string;

@@ -5,7 +5,7 @@
  * the guest dirtied more than the trigger's share of what was sent, then a step), system/cpu-throttle.c (a
  * vCPU at p % sleeps p / (100 - p) of the time that it ran).
  */
-import type { MigrationSettings } from "./settings.ts";
+import type { MigrationSettings } from "../migration-record.ts";
 
 const badPeriodsPerStep = 2;
 

@@ -6,7 +6,7 @@
 import { workloads } from "../../workloads/index.ts";
 import { assert } from "../../machine/assert.ts";
 import { fullParams } from "../params.ts";
-import { type Finding, say } from "../why/answer.ts";
+import { type Finding, say } from "../answer.ts";
 import { six } from "../why/figures.ts";
 import { type ScenarioName, share, type ShareOptions, type ShareRow } from "./share.ts";
 

@@ -1,7 +1,7 @@
 /**
  * The contract of an experiment: which points it needs, and what it reads from them.
  */
-import type { Finding } from "./answer.ts";
+import type { Finding } from "../answer.ts";
 import type { Findings } from "./findings.ts";
 import type { WhyPoint } from "./plan.ts";
 

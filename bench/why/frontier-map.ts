@@ -2,7 +2,7 @@
  * One phase map: a grid of two rates on one processor, programs on it, and the closed form's line.
  */
 import { fixedCost } from "../cost-file.ts";
-import type { FrontierCell, FrontierMap } from "./answer.ts";
+import type { FrontierCell, FrontierMap } from "../answer.ts";
 import { cyclesIn } from "./cycle-groups.ts";
 import { perThousand, six, updatesPerThousand, walkCycles } from "./figures.ts";
 import type { Findings } from "./findings.ts";

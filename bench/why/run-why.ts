@@ -9,7 +9,7 @@ import { type Finished, runPoints } from "../pool.ts";
 import type { CostChooser } from "../price-rows.ts";
 import { hashFile, writeResults } from "../result-files.ts";
 import type { ResultRows } from "../result.ts";
-import type { Finding } from "./answer.ts";
+import type { Finding } from "../answer.ts";
 import type { Experiment } from "./experiment.ts";
 import { findingsOf } from "./findings.ts";
 import { makePlan, type Plan } from "./plan.ts";

@@ -2,8 +2,8 @@
  * What the gap between two schemes is made of: exact Shapley values over mechanisms.
  */
 import { assert } from "../../../machine/assert.ts";
-import { joined, say } from "../answer.ts";
-import type { Finding, WaterfallPanel } from "../answer.ts";
+import { joined, say } from "../../answer.ts";
+import type { Finding, WaterfallPanel } from "../../answer.ts";
 import type { Experiment } from "../experiment.ts";
 import { six } from "../figures.ts";
 import type { Findings } from "../findings.ts";

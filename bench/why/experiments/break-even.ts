@@ -1,7 +1,7 @@
 /**
  * The price of an exit at which both schemes cost the same, per program: below it shadow paging would win.
  */
-import { joined, say } from "../answer.ts";
+import { joined, say } from "../../answer.ts";
 import { cyclesIn } from "../cycle-groups.ts";
 import type { Experiment } from "../experiment.ts";
 import { six } from "../figures.ts";

@@ -1,7 +1,7 @@
 /**
  * Why CR3 writes, not PTE writes, rule shadow paging today: kernel isolation, and what PCID does not save.
  */
-import { joined, say } from "../answer.ts";
+import { joined, say } from "../../answer.ts";
 import type { Experiment } from "../experiment.ts";
 import { over, percent, six } from "../figures.ts";
 import { rowNames } from "../findings.ts";

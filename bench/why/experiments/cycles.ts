@@ -2,7 +2,7 @@
  * Where the cycles go under each scheme: guest work, walks in each dimension, exits, hypervisor software.
  */
 import type { PointRow } from "../../result.ts";
-import { joined, say } from "../answer.ts";
+import { joined, say } from "../../answer.ts";
 import { type CycleGroup, cyclesIn } from "../cycle-groups.ts";
 import type { Experiment } from "../experiment.ts";
 import { percent } from "../figures.ts";

@@ -2,7 +2,7 @@
  * The frontier: over which rates of table updates and TLB misses each scheme wins, per processor.
  */
 import { assert } from "../../../machine/assert.ts";
-import { joined, say } from "../answer.ts";
+import { joined, say } from "../../answer.ts";
 import type { Experiment } from "../experiment.ts";
 import {
   agrees,

@@ -1,7 +1,7 @@
 /**
  * Why 24 references against 4 are not six times the latency: caches shorten the walk, and its lines are near.
  */
-import { say } from "../answer.ts";
+import { say } from "../../answer.ts";
 import type { Experiment } from "../experiment.ts";
 import { referencesPerWalk, six, walkCycles } from "../figures.ts";
 import { rowNames } from "../findings.ts";

@@ -1,7 +1,7 @@
 /**
  * What lazy shadow paging saved over trapping every PTE store, and what an emptied shadow costs.
  */
-import { joined, say } from "../answer.ts";
+import { joined, say } from "../../answer.ts";
 import type { Experiment } from "../experiment.ts";
 import { six } from "../figures.ts";
 import { rowNames } from "../findings.ts";

@@ -2,7 +2,7 @@
  * What each scheme spends on tables of its own.
  */
 import { assert } from "../../../machine/assert.ts";
-import { say } from "../answer.ts";
+import { say } from "../../answer.ts";
 import type { Experiment } from "../experiment.ts";
 import { six } from "../figures.ts";
 import { rowNames } from "../findings.ts";

@@ -2,7 +2,7 @@
  * Exits per guest operation, simulated here and measured on Linux.
  */
 import { engines } from "../../../engines/index.ts";
-import { say } from "../answer.ts";
+import { say } from "../../answer.ts";
 import type { Experiment } from "../experiment.ts";
 import { six } from "../figures.ts";
 import { exitsPerOperation, operations as table } from "../operations-table.ts";

@@ -2,7 +2,7 @@
  * Why shadow paging still wins for some programs: a walk in one dimension, and no tables to keep up with.
  */
 import { assert } from "../../../machine/assert.ts";
-import { joined, say } from "../answer.ts";
+import { joined, say } from "../../answer.ts";
 import type { Experiment } from "../experiment.ts";
 import { over, perThousand, six, updatesPerThousand } from "../figures.ts";
 import { rowNames } from "../findings.ts";

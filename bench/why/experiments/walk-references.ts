@@ -2,7 +2,7 @@
  * How many references a walk takes: by the closed form, with walk caches, with 2 MiB pages.
  */
 import { assert } from "../../../machine/assert.ts";
-import { say } from "../answer.ts";
+import { say } from "../../answer.ts";
 import type { Experiment } from "../experiment.ts";
 import { referencesPerWalk, six } from "../figures.ts";
 import { rowNames } from "../findings.ts";

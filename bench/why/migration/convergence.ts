@@ -1,7 +1,7 @@
 /**
  * When pre-copy fails, and what the ways out cost: a slower guest, or post-copy.
  */
-import { say } from "../answer.ts";
+import { say } from "../../answer.ts";
 import { six } from "../figures.ts";
 import type { GivenSettings } from "../../migration/settings-schema.ts";
 import type { MigrationExperiment } from "./experiment.ts";

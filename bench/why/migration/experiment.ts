@@ -4,7 +4,7 @@
 import { assert } from "../../../machine/assert.ts";
 import type { GivenSettings } from "../../migration/settings-schema.ts";
 import type { MigrationResult } from "../../result.ts";
-import type { Finding } from "../answer.ts";
+import type { Finding } from "../../answer.ts";
 import { type WhyPoint } from "../plan.ts";
 import { migrationIdentity } from "./plan.ts";
 

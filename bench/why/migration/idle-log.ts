@@ -1,7 +1,7 @@
 /**
  * What a dirty log costs when nobody dirties anything.
  */
-import { joined, say } from "../answer.ts";
+import { joined, say } from "../../answer.ts";
 import { six } from "../figures.ts";
 import type { MigrationExperiment } from "./experiment.ts";
 import { endless, reader } from "./programs.ts";

@@ -1,7 +1,7 @@
 /**
  * What huge pages cost while a guest is migrated: logging wants 4 KiB leaves.
  */
-import { say } from "../answer.ts";
+import { say } from "../../answer.ts";
 import { six } from "../figures.ts";
 import type { MigrationExperiment } from "./experiment.ts";
 import { endless, lookups } from "./programs.ts";

@@ -1,7 +1,7 @@
 /**
  * PML against write protection, by how much is dirtied and by what an exit costs.
  */
-import { say } from "../answer.ts";
+import { say } from "../../answer.ts";
 import { six } from "../figures.ts";
 import type { MigrationExperiment, MigrationFindings } from "./experiment.ts";
 import { endless, writerOf } from "./programs.ts";

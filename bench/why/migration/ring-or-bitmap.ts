@@ -1,7 +1,7 @@
 /**
  * Dirty ring against bitmap, both fed by PML: who decides when the log is read.
  */
-import { say } from "../answer.ts";
+import { say } from "../../answer.ts";
 import { six } from "../figures.ts";
 import type { MigrationExperiment } from "./experiment.ts";
 import { endless, writerOf } from "./programs.ts";

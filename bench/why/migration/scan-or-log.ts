@@ -1,7 +1,7 @@
 /**
  * A/D scan against PML as memory grows around the same hot set.
  */
-import { say } from "../answer.ts";
+import { say } from "../../answer.ts";
 import { six } from "../figures.ts";
 import type { MigrationExperiment } from "./experiment.ts";
 import { cyclesPerReading, endless, writerOf } from "./programs.ts";
