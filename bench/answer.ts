@@ -43,6 +43,21 @@ export interface Finding {
   readonly figures: readonly Figure[];
 }
 
+/** A finding as `answer.json` holds it; its tables and figures lie beside, by these names. */
+export interface WrittenFinding extends Omit<Finding, "tables" | "figures"> {
+  readonly name: string;
+  /** The question, as a heading. */
+  readonly title: string;
+  readonly tables: readonly string[];
+  readonly figures: readonly string[];
+}
+
+/** All of `answer.json`: the findings of one topic, in the order of the argument. */
+export interface WrittenAnswer {
+  readonly title: string;
+  readonly findings: readonly WrittenFinding[];
+}
+
 /** One CSV file. The first row decides the columns; names carry units. */
 export interface Table {
   readonly name: string;

@@ -131,7 +131,15 @@ export interface ResultRows {
 /** The engine that every slowdown is relative to. */
 export const baselineEngine = "native";
 
-export type { Bars, Finding, Frontier, Sentence, Waterfall } from "./answer.ts";
+export type {
+  Bars,
+  Finding,
+  Frontier,
+  Sentence,
+  Waterfall,
+  WrittenAnswer,
+  WrittenFinding,
+} from "./answer.ts";
 
 /** A point whose guest is migrated while its program runs. */
 export interface MigrationKey extends PointKey {

@@ -1,15 +1,9 @@
 import { describe, expect, it } from "vitest";
-import {
-  type AnswerPart,
-  answerCharts,
-  answerMarkdown,
-  answerText,
-  sentenceText,
-} from "./answer.ts";
+import type { Finding, WrittenAnswer, WrittenFinding } from "../bench/result.ts";
+import { answerCharts, answerMarkdown, answerText, sentenceText } from "./answer.ts";
 import { svgOf } from "./render.ts";
 
-const part: AnswerPart = {
-  title: "How long is a walk?",
+const part: Finding = {
   claim: ["A walk takes ", 24, " references."],
   number: [1.23456, " against ", -0.5, "; none is ", Number.NaN],
   evidence: ["points.csv"],
@@ -82,6 +76,18 @@ const part: AnswerPart = {
   ],
 };
 
+const finding: WrittenFinding = {
+  ...part,
+  name: "walks",
+  title: "How long is a walk?",
+  tables: [],
+  figures: part.figures.map(({ name }) => name),
+};
+
+function answerOf(one: WrittenFinding): WrittenAnswer {
+  return { title: "Why?", findings: [one] };
+}
+
 const rows = { points: [], walks: [] };
 
 function specOf(name: string): string {
@@ -96,21 +102,21 @@ describe("text of an answer", () => {
   });
 
   it("says so when the run does not bear a claim out", () => {
-    const failed = { ...part, checks: [{ direction: "slower", holds: false }] };
-    expect(answerText([failed], 80)).toContain("NOT BORNE OUT by this run (slower)");
-    expect(answerMarkdown("Why?", [failed])).toContain("**does not hold**: slower");
-    expect(answerText([part], 80)).not.toContain("NOT BORNE OUT");
+    const failed = { ...finding, checks: [{ direction: "slower", holds: false }] };
+    expect(answerText(answerOf(failed), 80)).toContain("NOT BORNE OUT by this run (slower)");
+    expect(answerMarkdown(answerOf(failed))).toContain("**does not hold**: slower");
+    expect(answerText(answerOf(finding), 80)).not.toContain("NOT BORNE OUT");
   });
 
   it("stays within the terminal", () => {
-    for (const line of answerText([part], 60).split("\n")) {
+    for (const line of answerText(answerOf(finding), 60).split("\n")) {
       expect(line.length).toBeLessThanOrEqual(60);
     }
   });
 
   it("shows each figure of a claim below it", () => {
-    const text = answerMarkdown("Why?", [part]);
-    for (const { name } of part.figures) expect(text).toContain(`(charts/${name}.png)`);
+    const text = answerMarkdown(answerOf(finding));
+    for (const name of finding.figures) expect(text).toContain(`(charts/${name}.png)`);
   });
 });
 

@@ -3,7 +3,7 @@
  *
  * Numbers come as numbers and are rounded here, so the two texts and the tables cannot disagree.
  */
-import type { Finding, ResultRows, Sentence } from "../bench/result.ts";
+import type { Finding, ResultRows, Sentence, WrittenAnswer } from "../bench/result.ts";
 import { arrange } from "./cases.ts";
 import { bars } from "./charts/bars.ts";
 import { cycles } from "./charts/cycles.ts";
@@ -13,32 +13,28 @@ import { figure } from "./format.ts";
 import type { NamedSpec } from "./render.ts";
 import { wrapWords } from "./text-grid.ts";
 
-export interface AnswerPart extends Finding {
-  readonly title: string;
-}
-
 export function sentenceText(sentence: Sentence): string {
   return sentence.map((part) => (typeof part === "number" ? figure(part) : part)).join("");
 }
 
 /** The claim, or that this run does not bear it out. */
-function claimText({ claim, checks }: AnswerPart): string {
+export function claimText({ claim, checks }: Pick<Finding, "claim" | "checks">): string {
   const failed = checks.filter(({ holds }) => !holds).map(({ direction }) => direction);
   const text = sentenceText(claim);
   return failed.length === 0 ? text : `NOT BORNE OUT by this run (${failed.join("; ")}): ${text}`;
 }
 
 /** For a terminal of `columns` characters. */
-export function answerText(parts: readonly AnswerPart[], columns: number): string {
+export function answerText({ findings }: WrittenAnswer, columns: number): string {
   const width = Math.min(columns, 160);
-  return parts
-    .map((part, index) =>
+  return findings
+    .map((finding, index) =>
       [
-        `${index + 1}. ${part.title}`,
-        ...paragraph("", claimText(part), width),
-        ...paragraph("Numbers: ", sentenceText(part.number), width),
-        ...paragraph("Evidence: ", sentenceText(part.evidence), width),
-        ...paragraph("Would change it: ", sentenceText(part.change), width),
+        `${index + 1}. ${finding.title}`,
+        ...paragraph("", claimText(finding), width),
+        ...paragraph("Numbers: ", sentenceText(finding.number), width),
+        ...paragraph("Evidence: ", sentenceText(finding.evidence), width),
+        ...paragraph("Would change it: ", sentenceText(finding.change), width),
       ].join("\n"),
     )
     .join("\n\n");
@@ -48,28 +44,33 @@ function paragraph(label: string, text: string, width: number): string[] {
   return wrapWords(label + text, Math.max(20, width - 3)).map((line) => `   ${line}`);
 }
 
-export function answerMarkdown(title: string, parts: readonly AnswerPart[]): string {
-  const sections = parts.map((part, index) =>
+/** What stands above the findings, in a file beside the evidence and in the page elsewhere. */
+export const answerIntro =
+  "Every number here was counted by one run and priced by the cost files; every file named is in the answer's folder.";
+
+export function answerMarkdown({ title, findings }: WrittenAnswer): string {
+  const sections = findings.map((finding, index) =>
     [
-      `## ${index + 1}. ${part.title}`,
-      `**${claimText(part)}**`,
-      sentenceText(part.number),
-      ...part.figures.map(({ name }) => `![${name}](charts/${name}.png)`),
-      `Evidence: ${sentenceText(part.evidence)}.`,
-      `What would change it: ${sentenceText(part.change)}`,
-      part.checks
+      `## ${index + 1}. ${finding.title}`,
+      `**${claimText(finding)}**`,
+      sentenceText(finding.number),
+      ...finding.figures.map((name) => `![${name}](charts/${name}.png)`),
+      `Evidence: ${sentenceText(finding.evidence)}.`,
+      `What would change it: ${sentenceText(finding.change)}`,
+      finding.checks
         .map(({ direction, holds }) => `- ${holds ? "holds" : "**does not hold**"}: ${direction}`)
         .join("\n"),
     ].join("\n\n"),
   );
-  const intro =
-    "Every number here was counted by this run and priced by the cost files; every file named is beside this one.";
-  return `${[`# ${title}`, intro, ...sections].join("\n\n")}\n`;
+  return `${[`# ${title}`, answerIntro, ...sections].join("\n\n")}\n`;
 }
 
 /** The charts that the claims point at. */
-export function answerCharts(parts: readonly AnswerPart[], rows: ResultRows): NamedSpec[] {
-  return parts.flatMap(({ figures }) =>
+export function answerCharts(
+  findings: readonly Pick<Finding, "figures">[],
+  rows: ResultRows,
+): NamedSpec[] {
+  return findings.flatMap(({ figures }) =>
     figures.flatMap((one): NamedSpec[] => {
       const { name } = one;
       switch (one.kind) {

@@ -1,12 +1,14 @@
 /**
  * `shadewalk report` as a person runs it, over the committed reference result.
  */
+import { existsSync } from "node:fs";
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { readPoints } from "../bench/read-results.ts";
 import { pointsCsv } from "../report/page/browser/points-csv.ts";
+import { madeUpAnswer } from "../report/page/made-up-answer.ts";
 import { runCommand } from "./run-command.ts";
 
 const reference = join(import.meta.dirname, "../results/reference");
@@ -32,7 +34,8 @@ test("it writes one file under 3 MB and says where the answer would come from", 
 
 test("an answer in the folder comes first in the page", async () => {
   const out = join(folder, "answered.html");
-  await writeFile(join(folder, "answer.md"), "# Why\n\n## 1. First?\n\n**Because of exits.**\n");
+  const answer = madeUpAnswer("Why", [{ title: "First?", claim: ["Because of exits."] }]);
+  await writeFile(join(folder, "answer.json"), JSON.stringify(answer));
   const { status } = await runCommand(["report", reference, "--out", out, "--why", folder]);
   expect(status).toBe(0);
   const text = await readFile(out, "utf8");
@@ -43,10 +46,10 @@ test("an answer in the folder comes first in the page", async () => {
 test("answers of several topics are numbered through, each with its own figures", async () => {
   const out = join(folder, "topics.html");
   const more = await mkdtemp(join(folder, "more-"));
-  const picture = "![cycles](charts/cycles.png)";
+  const answer = madeUpAnswer("More", [{ title: "Second?", figures: ["cycles"] }]);
   await mkdir(join(more, "charts"));
   await writeFile(join(more, "charts/cycles.vl.json"), '{"title":"of the second"}');
-  await writeFile(join(more, "answer.md"), `# More\n\n## 1. Second?\n\n**Yes.**\n\n${picture}\n`);
+  await writeFile(join(more, "answer.json"), JSON.stringify(answer));
   const { status } = await runCommand(["report", reference, "-o", out, "--why", folder, more]);
   expect(status).toBe(0);
   const text = await readFile(out, "utf8");
@@ -85,10 +88,22 @@ test.each([
   expect(stderr).toContain(problem);
 });
 
+test("an answer of an older version is a mistake in one line, and no page is written", async () => {
+  const why = await mkdtemp(join(folder, "older-"));
+  await writeFile(join(why, "answer.md"), "# Why\n");
+  const out = join(folder, "older.html");
+  const { status, stderr } = await runCommand(["report", reference, "-o", out, "--why", why]);
+  expect(status).toBe(2);
+  expect(stderr).toMatch(
+    /^shadewalk: \S+: has answer\.md but no answer\.json, [^\n]*npx shadewalk why [^\n]*\n$/,
+  );
+  expect(existsSync(out)).toBe(false);
+});
+
 test("an answer or a figure that was changed is a mistake in one line", async () => {
   const why = await mkdtemp(join(folder, "why-"));
   await mkdir(join(why, "charts"));
-  await writeFile(join(why, "answer.md"), "# Why\n");
+  await writeFile(join(why, "answer.json"), JSON.stringify(madeUpAnswer("Why", [{}])));
   await writeFile(join(why, "charts/cycles.vl.json"), "null");
   const words = ["report", reference, "-o", join(folder, "no.html"), "--why", why];
   const figure = await runCommand(words);
@@ -96,8 +111,8 @@ test("an answer or a figure that was changed is a mistake in one line", async ()
   expect(figure.stderr).toMatch(
     /^shadewalk: \S+cycles\.vl\.json: is no JSON object: make it anew\n$/,
   );
-  await writeFile(join(why, "checksums.sha256"), `${"0".repeat(64)}  answer.md\n`);
+  await writeFile(join(why, "checksums.sha256"), `${"0".repeat(64)}  answer.json\n`);
   const answer = await runCommand(words);
   expect(answer.status).toBe(2);
-  expect(answer.stderr).toMatch(/^shadewalk: \S+answer\.md: was changed since it was written: /);
+  expect(answer.stderr).toMatch(/^shadewalk: \S+answer\.json: was changed since it was written: /);
 });

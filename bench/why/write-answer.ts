@@ -1,21 +1,27 @@
 /**
- * The files of an answer beside its rows: a CSV per table, and the text.
+ * The files of an answer beside its rows: a CSV per table, the findings as data, and the text.
  */
 import { writeFile } from "node:fs/promises";
 import { stringify } from "csv-stringify/sync";
+import type { Table, WrittenAnswer } from "../answer.ts";
 import { replaceFiles } from "../result-files.ts";
-import type { NamedFinding } from "./run-why.ts";
+import { answerFile, answerJson, answerTextFile, tableFile } from "./answer-file.ts";
+
+export interface AnswerToWrite {
+  readonly answer: WrittenAnswer;
+  readonly markdown: string;
+  readonly tables: readonly Table[];
+}
 
 /** Writes below `folder`; returns the names of the files. */
 export async function writeAnswer(
   folder: string,
-  findings: readonly NamedFinding[],
-  markdown: string,
+  { answer, markdown, tables }: AnswerToWrite,
 ): Promise<string[]> {
-  const tables = findings.flatMap((finding) => finding.tables);
   const files = Object.fromEntries([
-    ["answer.md", markdown],
-    ...tables.map(({ name, rows }) => [`${name}.csv`, stringify([...rows], { header: true })]),
+    [answerTextFile, markdown],
+    [answerFile, answerJson(answer)],
+    ...tables.map(({ name, rows }) => [tableFile(name), stringify([...rows], { header: true })]),
   ]) as Record<string, string>;
   const writers = Object.entries(files).map(
     ([name, text]) => [name, (path: string) => writeFile(path, text)] as const,

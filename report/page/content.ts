@@ -5,7 +5,7 @@ import { existsSync, globSync } from "node:fs";
 import { basename, join } from "node:path";
 import { parse } from "csv-parse/sync";
 import type { TopLevelSpec } from "vega-lite";
-import type { ResultRows } from "../../bench/result.ts";
+import type { ResultRows, WrittenAnswer } from "../../bench/result.ts";
 
 export interface PageContent {
   readonly rows: ResultRows;
@@ -13,9 +13,15 @@ export interface PageContent {
   readonly manifest: Readonly<Record<string, unknown>> | null;
   readonly host: Readonly<Record<string, unknown>> | null;
   /** The answers of `shadewalk why`, one topic after the other. */
-  readonly why: { readonly markdown: string; readonly figures: Figures } | null;
+  readonly why: Answers | null;
   /** Simulated against published. */
   readonly published: { readonly claims: readonly Claim[]; readonly figures: Figures } | null;
+}
+
+/** The names in `answers` are those of `figures`: figures of different topics may have had one name. */
+export interface Answers {
+  readonly answers: readonly WrittenAnswer[];
+  readonly figures: Figures;
 }
 
 export type Figures = Readonly<Record<string, TopLevelSpec>>;
@@ -35,6 +41,8 @@ export interface FileReader {
   text(path: string): string;
   /** A JSON object. */
   json(path: string): Readonly<Record<string, unknown>>;
+  /** The findings in a folder that \`why\` wrote; null where it wrote none. */
+  answer(folder: string): WrittenAnswer | null;
 }
 
 export function readContent(rows: ResultRows, folders: Folders, read: FileReader): PageContent {
@@ -48,29 +56,25 @@ export function readContent(rows: ResultRows, folders: Folders, read: FileReader
   };
 }
 
-function why(folders: readonly string[], read: FileReader): PageContent["why"] {
-  const answered = folders.filter((folder) => existsSync(join(folder, "answer.md")));
+function why(folders: readonly string[], read: FileReader): Answers | null {
+  const answered = folders.flatMap((folder) => {
+    const answer = read.answer(folder);
+    return answer === null ? [] : [{ answer, figures: figuresIn(join(folder, "charts"), read) }];
+  });
   if (answered.length === 0) return null;
-  const answers = answered.map((folder) => ({
-    markdown: read.text(join(folder, "answer.md")),
-    figures: figuresIn(join(folder, "charts"), read),
-  }));
-  return joinAnswers(answers);
-}
-
-/** Claims are numbered through, and figures of different topics may have one name. */
-function joinAnswers(answers: readonly NonNullable<PageContent["why"]>[]) {
-  let claims = 0;
-  const parts = answers.map(({ markdown, figures }, index) => {
+  const parts = answered.map(({ answer, figures }, index) => {
     const named = (name: string) => (index === 0 ? name : `${name} (${index + 1})`);
-    const text = markdown
-      .replaceAll(/^## \d+\. /gm, () => `## ${(claims += 1)}. `)
-      .replaceAll(/^!\[([^\]]*)\]/gm, (_, name: string) => `![${named(name)}]`);
     const renamed = Object.entries(figures).map(([name, spec]) => [named(name), spec] as const);
-    return { text, figures: Object.fromEntries(renamed) };
+    return {
+      figures: Object.fromEntries(renamed),
+      answer: {
+        ...answer,
+        findings: answer.findings.map((one) => ({ ...one, figures: one.figures.map(named) })),
+      },
+    };
   });
   return {
-    markdown: parts.map(({ text }) => text).join("\n\n"),
+    answers: parts.map(({ answer }) => answer),
     figures: Object.assign({}, ...parts.map(({ figures }) => figures)) as Figures,
   };
 }

@@ -3,6 +3,7 @@
  */
 import type { PointKey, ResultRows } from "../../bench/result.ts";
 import type { PageContent } from "./content.ts";
+import { madeUpAnswer } from "./made-up-answer.ts";
 
 export const hostileNames = [
   "</script><script>window.harmed=1</script>",
@@ -23,12 +24,23 @@ export function hostileContent({ points, walks }: ResultRows): PageContent {
     walks: walks.map((row) => ({ ...row, key: rename(row.key) })),
   };
   const facts = { config: { sweep: { title: allNames } } };
-  const markdown = `# ${allNames}\n\n## 1. ${allNames}\n\n**${allNames}**\n\n![${hostileNames[1]}](charts/x.png)`;
+  const finding = {
+    title: allNames,
+    claim: [allNames],
+    number: [allNames],
+    evidence: [allNames],
+    change: [allNames],
+    checks: [
+      { direction: allNames, holds: true },
+      { direction: allNames, holds: false },
+    ],
+    figures: [allNames],
+  };
   return {
     rows,
     manifest: facts,
     host: facts,
-    why: { markdown, figures: {} },
+    why: { answers: [madeUpAnswer(allNames, [finding])], figures: {} },
     published: { claims: [{ quantity: allNames, verdict: "met" }], figures: {} },
   };
 }

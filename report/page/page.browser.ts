@@ -9,6 +9,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { bars } from "../charts/bars.ts";
 import { syntheticRows } from "../synthetic.ts";
 import { hostileContent, hostileNames } from "./hostile.ts";
+import { madeUpAnswer } from "./made-up-answer.ts";
 import { openPage, type OpenPage, startBrowser } from "./open-page.ts";
 import { renderPage } from "./page.ts";
 
@@ -23,13 +24,11 @@ const figures = {
     panels: [{ name: "all", bars: [{ name: "ept", values: [24] }] }],
   }),
 };
-const markdown =
-  "# Why\n\n## 1. First?\n\n**Because.**\n\n![walks](charts/walks.png)\n\nEvidence: all of it.\n\n- holds: yes";
 const content = {
   rows,
   manifest: { config: { sweep: { title: "made up" } } },
   host: { node: "any" },
-  why: { markdown, figures },
+  why: { answers: [madeUpAnswer("Why", [{ figures: ["walks"] }])], figures },
   published: null,
 };
 

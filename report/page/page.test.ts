@@ -2,7 +2,6 @@ import { expect, test } from "vitest";
 import { syntheticRows } from "../synthetic.ts";
 import { hostileContent, hostileNames } from "./hostile.ts";
 import { html, jsonText, scriptText } from "./html.ts";
-import { markdownHtml } from "./markdown.ts";
 import { packRows, unpackRows } from "./page-data.ts";
 import { renderPage } from "./page.ts";
 import { fitSpec } from "./browser/spec-fit.ts";
@@ -49,19 +48,6 @@ test("a sweep too large to mail leaves out its set-up region and says so", async
   const { text, isShortened } = await renderPage({ ...empty, rows: many });
   expect(isShortened).toBe(true);
   expect(text).toContain("the measured region only");
-});
-
-test("Markdown of an answer becomes headings, figures and folded evidence; the rest stays text", () => {
-  const markdown =
-    "# A\n\n## 1. B\n\n**Claim** `code`\n\n![f](charts/f.png)\n\nEvidence: x.\n\n- holds: y";
-  const { markup } = markdownHtml(markdown, new Set(["f"]));
-  expect(markup).toContain("<h2>A</h2>");
-  expect(markup).toContain("<strong>Claim</strong> <code>code</code>");
-  expect(markup).toContain('data-figure="f"');
-  expect(markup.indexOf("<details>")).toBeLessThan(markup.indexOf("Evidence: x."));
-  expect(markdownHtml("[a](javascript:b) <b>", new Set()).markup).toBe(
-    "<p>[a](javascript:b) &lt;b&gt;</p>",
-  );
 });
 
 test("a chart fits a telephone: one column, title and remarks as text", () => {

@@ -2,9 +2,10 @@
  * The parts of the page that need no program to be read: answer, fidelity, how it was run.
  */
 import type { ResultRows } from "../../bench/result.ts";
+import { answersHtml, claimsHtml } from "./answer-html.ts";
 import { html, type Html } from "./html.ts";
-import { claimsHtml, figurePlace, markdownHtml } from "./markdown.ts";
 import type { Claim, PageContent } from "./content.ts";
+import { figurePlace } from "./figure-place.ts";
 import { summaryHtml } from "./summary.ts";
 
 export function answerSection({ why, rows }: PageContent): Html {
@@ -18,7 +19,7 @@ export function answerSection({ why, rows }: PageContent): Html {
             says by itself:
           </p>`
       : html`<h2>The answer in short</h2>
-          ${claimsHtml(why.markdown)} ${markdownHtml(why.markdown, figures)}`;
+          ${claimsHtml(why.answers)} ${answersHtml(why.answers, figures)}`;
   const heading = why === null ? html`` : html`<h2>What this sweep says</h2>`;
   return html`<section id="answer">${answer} ${heading} ${summaryHtml(rows)}</section>`;
 }

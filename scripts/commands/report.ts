@@ -8,9 +8,10 @@ import { ConfigError, quote } from "../../bench/config-error.ts";
 import { writingInto } from "../../bench/make-folder.ts";
 import { readJsonObject, readResults, readText } from "../../bench/read-results.ts";
 import { replaceFiles } from "../../bench/result-files.ts";
+import { readAnswer } from "../../bench/why/answer-file.ts";
 import { topicFolder, topics } from "../../bench/why/index.ts";
 
-const reader = { text: readText, json: readJsonObject };
+const reader = { text: readText, json: readJsonObject, answer: readAnswer };
 
 export const report = () =>
   new Command("report")

@@ -4,6 +4,7 @@ import { Command } from "@commander-js/extra-typings";
 import { pick } from "../../bench/config-error.ts";
 import { lockFolder } from "../../bench/folder-lock.ts";
 import { writingInto } from "../../bench/make-folder.ts";
+import { writtenAnswer } from "../../bench/why/answer-file.ts";
 import { defaultTopic, topicFolder, topics } from "../../bench/why/index.ts";
 import { experimentNames, prepareTopic } from "../../bench/why/prepare-topic.ts";
 import { writeAnswer } from "../../bench/why/write-answer.ts";
@@ -57,26 +58,36 @@ Examples:
       const abort = new AbortController();
       process.once("SIGINT", () => abort.abort());
       const progress = pointsProgress(prepared.points, { unit: "points", quiet });
-      const { findings, texts, files, pictures } = await writingInto(out, advice, async () => {
-        const answer = await prepared.run({
+      const { answer, texts, files, pictures } = await writingInto(out, advice, async () => {
+        const {
+          findings,
+          rows,
+          files: evidence,
+        } = await prepared.run({
           out,
           workers,
           signal: abort.signal,
           onFinished: (key, cost) => progress.onFinished(key, cost),
         });
         progress.finish();
-        const markdown = answerMarkdown(chosen.title, answer.findings);
+        const written = writtenAnswer(chosen.title, findings);
         return {
-          ...answer,
-          texts: await writeAnswer(out, answer.findings, markdown),
-          pictures: await drawCharts(out, answerCharts(answer.findings, answer.rows)),
+          answer: written,
+          files: evidence,
+          texts: await writeAnswer(out, {
+            answer: written,
+            markdown: answerMarkdown(written),
+            tables: findings.flatMap(({ tables }) => tables),
+          }),
+          pictures: await drawCharts(out, answerCharts(findings, rows)),
         };
       });
       lock.release();
-      console.log(answerText(findings, process.stdout.columns || 120));
+      console.log(answerText(answer, process.stdout.columns || 120));
       const tables = [...texts, ...files];
       console.log(`\n${out}/: ${tables.join(", ")}, ${pictures.length} chart files`);
-      if (findings.some(({ checks }) => checks.some(({ holds }) => !holds))) process.exitCode = 1;
+      if (answer.findings.some(({ checks }) => checks.some(({ holds }) => !holds)))
+        process.exitCode = 1;
     });
 
 const advice = "nothing is kept: make room, then ask again";
