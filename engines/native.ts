@@ -15,6 +15,7 @@ function createNative({ memory, guestFrames }: Machine): Hypervisor {
     memory: {
       frames: guestFrames,
       onReturn: null,
+      isHole: () => false,
       touch: pfnOf,
       touchForWrite: pfnOf,
       readLow: (gfn, index) => memory.readLow(pfnOf(gfn), index),

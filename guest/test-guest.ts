@@ -59,6 +59,7 @@ export function testGuest(options: Partial<KernelOptions> = {}, guestFrames = 81
     memory: {
       frames: machine.guestFrames,
       onReturn: null,
+      isHole: () => false,
       touch: pfnOf,
       touchForWrite: pfnOf,
       readLow: (gfn, index) => memory.readLow(pfnOf(gfn), index),

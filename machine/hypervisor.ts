@@ -29,6 +29,8 @@ export interface GuestMemory {
   write(gfn: Gfn, index: number, low: number, high: number): void;
   /** Number of guest frames: gfn is valid below it. */
   readonly frames: number;
+  /** Has the frame no memslot? Then there is nothing to map. */
+  isHole(gfn: Gfn): boolean;
   /** Told of each frame that a touch has just brought back from where the host had put it (userfaultfd). */
   onReturn: ((gfn: Gfn) => void) | null;
 }

@@ -54,6 +54,7 @@ export function bareMetal(machine: Machine, controls: Partial<Controls> = {}): B
     memory: {
       frames: machine.guestFrames,
       onReturn: null,
+      isHole: () => false,
       touch: pfnOf,
       touchForWrite: pfnOf,
       readLow: (gfn, index) => memory.readLow(pfnOf(gfn), index),
