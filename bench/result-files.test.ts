@@ -305,5 +305,7 @@ test("a file of nothing but a header is refused", async () => {
 });
 
 test("a missing file is reported, not thrown past everybody", async () => {
-  await expect(readPoints(join(root, "nowhere.csv"))).rejects.toThrow(/nowhere\.csv": no such file/);
+  await expect(readPoints(join(root, "nowhere.csv"))).rejects.toThrow(
+    /nowhere\.csv": no such file/,
+  );
 });
