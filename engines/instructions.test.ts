@@ -3,7 +3,7 @@
  * entries, and what is flushed. Two vCPUs, so that what one does to the other is counted too.
  */
 import { describe, expect, test } from "vitest";
-import type { Vpn } from "../machine/address.ts";
+import type { Gfn, Vpn } from "../machine/address.ts";
 import { counterNames, type Ledger } from "../machine/counters.ts";
 import { P, U, W } from "../machine/entry.ts";
 import { presets } from "../machine/presets.ts";
@@ -12,6 +12,7 @@ import { ept } from "./ept.ts";
 import { kvmTdp } from "./kvm-tdp.ts";
 import { kvmTdpLegacy } from "./kvm-tdp-legacy.ts";
 import { TestGuest, userPage } from "./kvm/test-guest.ts";
+import { native } from "./native.ts";
 import { npt } from "./npt.ts";
 import { shadowLazy } from "./shadow-lazy.ts";
 import { shadowVtlb } from "./shadow-vtlb.ts";
@@ -271,11 +272,12 @@ describe("the virtual TLB", () => {
     expect(guest.exits(() => touch("write", 4))).toBe(0);
     vcpu.invpcid("address", 0, userVpn);
     expect(guest.exits(() => touch("write", 4))).toBe(1);
-    guest.host({ kind: "reclaim", start: guest.data(9), frames: 1 });
-    expect(guest.exits(() => touch("write", 4))).toBe(4);
+    guest.host({ kind: "reclaim", start: guest.data(3), frames: 2 });
+    const back = guest.cost(() => touch("write", 5));
+    expect(back).toMatchObject({ exits: 5, hostFaults: 2 });
     const out = guest.cost(() => guest.host({ kind: "evict", start: guest.data(1), frames: 2 }));
-    // Four pages are mapped; two of them were not asked for.
-    expect(out).toMatchObject({ entriesDropped: 4, neighboursUnmapped: 2, hostSwapOuts: 2 });
+    // Five pages are mapped; three of them were not asked for.
+    expect(out).toMatchObject({ entriesDropped: 5, neighboursUnmapped: 3, hostSwapOuts: 2 });
     expect(guest.cost(() => touch("write", 4))).toMatchObject({ exits: 4, hostMajorFaults: 2 });
   });
 
@@ -289,6 +291,15 @@ describe("the virtual TLB", () => {
     guest.invlpg(7);
     expect(guest.exits(pages)).toBe(3);
   });
+});
+
+test("bare metal reads and writes guest memory where it is", () => {
+  const guest = new TestGuest(native);
+  guest.set(0x400, 7, 0x123, userPage);
+  expect([guest.frame(0x400, 7), guest.flags(0x400, 7)]).toEqual([0x123, userPage]);
+  guest.hypervisor.memory.write(0x400 as Gfn, 8, 5, 6);
+  expect(guest.hypervisor.memory.readHigh(0x400 as Gfn, 8)).toBe(6);
+  expect(guest.exits(() => guest.load(guest.space(0, 4).root))).toBe(0);
 });
 
 describe("nested paging", () => {

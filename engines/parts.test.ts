@@ -279,6 +279,8 @@ describe("guest entries", () => {
     expect(hasReserved(large(512), 0, 3)).toBe(true);
     expect(hasReserved(large(2 ** 17), 0, 3)).toBe(true);
     expect(hasReserved(large(2 ** 18), 0, 3)).toBe(false);
+    // At level 1 the bit is PAT, and any frame will do.
+    expect(hasReserved(large(2), 0, 1)).toBe(false);
     expect(hasReserved(lowHalf(2, P), 0, 2)).toBe(false);
     expect(hasReserved(P, 0x1000, 1)).toBe(true);
     expect(hasReserved(P, NX_HIGH | 0xfff, 1)).toBe(false);

@@ -194,6 +194,7 @@ describe("a machine", () => {
     ]);
     expect(first!.memory.guestFrames).toBe(3 * 1024);
     expect(first!.memory.frames).toBe(3 * (1024 + 65_536));
+    expect(first!.memory.pfnOfSlot.length).toBe(3 * 64);
     const places = machines.flatMap(({ placement }) =>
       Array.from({ length: 1024 }, (_, gfn) => placement(gfn as Gfn)),
     );

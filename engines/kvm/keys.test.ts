@@ -67,6 +67,48 @@ test.each([
   },
 );
 
+// Planted: an entry whose W is asked for anew, so that it says something else.
+test("an entry that a new root's first fault finds as it should be is left alone", () => {
+  const guest = new TestGuest(shadowLazyKvm612);
+  const [one, two] = [guest.space(0, 4), guest.space(1, 4)];
+  guest.load(one.root);
+  // The fetch of code: the link from the new root to the kernel's tables is all that is missing.
+  const load = guest.cost(() => guest.load(two.root));
+  expect(load).toMatchObject({ exits: 2, faultsSpurious: 1, faultsFixed: 0, entriesFilled: 0 });
+});
+
+test("a protection fault that is injected drops what the shadow still maps at its address", () => {
+  const guest = new TestGuest(shadowLazyKvm612);
+  const { root, pt } = guest.space(0, 4, userPage & ~W);
+  guest.load(root);
+  guest.read(0);
+  // Another frame, and no flush: the shadow is stale.
+  guest.store(pt, 0, guest.data(9), userPage & ~W);
+  expect(guest.exits(() => guest.read(0))).toBe(0);
+  const fault = guest.cost(() => guest.write(0));
+  expect(fault).toMatchObject({ guestFaultsReflected: 1, entriesDropped: 1 });
+  expect(guest.exits(() => guest.read(0))).toBe(1);
+});
+
+test("without a limit of its own a guest gets 2 % of its frames in shadow pages, at least 64", () => {
+  // 81 pages of 4096 frames: the kernel's four, the three above the leaf tables, and five kept free.
+  const recycled = (count: number) => {
+    const guest = new TestGuest(shadowLazyKvm612);
+    const { root, pd } = guest.space(0, 0);
+    for (let i = 0; i < count; i++) {
+      guest.set(pd, i, 0x140 + i, tableFlags);
+      guest.set(0x140 + i, 0, guest.data(i), userPage);
+    }
+    guest.load(root);
+    const cost = guest.cost(() => {
+      for (let i = 0; i < count; i++) guest.write(i * 512);
+    });
+    return cost.shadowPagesRecycled;
+  };
+  expect(recycled(70)).toBe(0);
+  expect(recycled(75)).toBeGreaterThan(0);
+});
+
 test.each([
   ["ept", ept],
   ["npt", npt],

@@ -71,13 +71,12 @@ export function freeDoomed(vm: Vm, doomed: Doomed): void {
   for (const page of doomed) vm.pages.free(page);
 }
 
-/** Zaps every shadow of a guest table, so that the guest may write it; true if there was one. */
-export function unshadow(vm: Vm, gfn: Gfn): boolean {
+/** Zaps every shadow of a guest table, so that the guest may write it. */
+export function unshadow(vm: Vm, gfn: Gfn): void {
   const doomed: Doomed = [];
   const pages = vm.pages.of(gfn).filter(({ key }) => !key.direct);
   for (const page of pages) if (!page.invalid) zapPage(vm, page, doomed);
   freeDoomed(vm, doomed);
-  return pages.length > 0;
 }
 
 /** A memslot is gone: so is every shadow page, whatever it maps (`kvm_mmu_zap_all_fast`). A nested root is filled anew. */

@@ -2,7 +2,18 @@
  * Trap-on-write shadows by their counts: large guest pages, tables that are given up, roots that cannot be.
  */
 import { describe, expect, test } from "vitest";
-import { NX_HIGH, P, PF_FETCH, PF_PRESENT, PF_USER, PF_WRITE, PS, W } from "../../machine/entry.ts";
+import {
+  A,
+  D,
+  NX_HIGH,
+  P,
+  PF_FETCH,
+  PF_PRESENT,
+  PF_USER,
+  PF_WRITE,
+  PS,
+  W,
+} from "../../machine/entry.ts";
 import type { Gfn, Vpn } from "../../machine/address.ts";
 import { OutsideMemory } from "../../machine/outside-memory.ts";
 import { ept } from "../ept.ts";
@@ -10,6 +21,7 @@ import { kvmTdpLegacy } from "../kvm-tdp-legacy.ts";
 import { tableFlags, TestGuest, userPage } from "../kvm/test-guest.ts";
 import { shadowLazy, shadowLazyXen } from "../shadow-lazy.ts";
 import { shadowVtlb } from "../shadow-vtlb.ts";
+import { shadowWp } from "../shadow-wp.ts";
 import { shadow } from "../shadow.ts";
 
 const touch = (guest: TestGuest, pages: readonly number[]) =>
@@ -55,6 +67,36 @@ describe("a large guest page", () => {
   });
 });
 
+test("the pieces of a large page go when a log ends, and a fault brings the large leaf back", () => {
+  const guest = new TestGuest(shadowWp, { backing: "2m" });
+  const tables = guest.largeSpace(0);
+  guest.load(tables.root);
+  guest.host({ kind: "dirty-log-on", start: 0x800 as Gfn, frames: 512 });
+  expect(touch(guest, [0, 5])).toMatchObject({ exits: 2 });
+  const off = guest.cost(() => guest.host({ kind: "dirty-log-off" }));
+  expect(off).toMatchObject({ hugePagesCollapsed: 1, shadowPagesZapped: 1, remoteInterrupts: 1 });
+  expect(touch(guest, [0, 5, 511])).toMatchObject({ exits: 1, entriesFilled: 1 });
+  // Where there are no pieces, there is nothing to take away.
+  guest.host({ kind: "dirty-log-on", start: 0xa00 as Gfn, frames: 512 });
+  const other = guest.cost(() => guest.host({ kind: "dirty-log-off" }));
+  expect(other).toMatchObject({ hugePagesCollapsed: 0, shadowPagesZapped: 0 });
+});
+
+// Planted: another root under a PCID that keeps the pieces of the old one, a load that flushes always.
+test("a CR3 load that keeps its PCID flushes only if the PCID had another root", () => {
+  const guest = new TestGuest(shadow);
+  const [one, two] = [guest.space(0, 4), guest.space(1, 4)];
+  const vcpu = guest.machine.vcpus[0]!;
+  vcpu.writeRegisters("cr4", { ...vcpu.registers, pcid: true });
+  const load = (root: Gfn, pcid: number, keep: boolean) =>
+    guest.cost(() => vcpu.writeCr3(root, pcid, keep)).flushesContext;
+  expect([load(one.root, 1, false), load(two.root, 2, true)]).toEqual([1, 0]);
+  expect([load(one.root, 1, true), load(two.root, 2, true)]).toEqual([0, 0]);
+  expect([load(two.root, 1, true), load(two.root, 1, true), load(two.root, 1, false)]).toEqual([
+    1, 0, 1,
+  ]);
+});
+
 describe("a table that no root reaches any more", () => {
   // Planted: a frame that stays a table for ever, one that is given up while it is in use.
   test("is given up at the first store of data, one that a root reaches is not", () => {
@@ -93,6 +135,8 @@ describe("what the guest may not do", () => {
     const [vcpu] = guest.machine.vcpus;
     const page = (i: number) => (512 ** 3 + i) as Vpn;
     vcpu!.fetch(page(1));
+    // Read first: what maps a read-only page for a load must not let the store through.
+    vcpu!.read(page(3));
     vcpu!.write(page(3));
     vcpu!.fetch(page(9));
     vcpu!.drain();
@@ -112,6 +156,24 @@ describe("what the guest may not do", () => {
       PF_PRESENT | PF_USER | PF_FETCH,
       PF_USER,
     ]);
+  });
+
+  test.each([
+    ["shadow", shadow],
+    ["shadow-vtlb", shadowVtlb],
+    ["shadow-lazy", shadowLazy],
+    ["ept", ept],
+  ] as const)("under %s sets A and D in an entry, and leaves its other half", (_name, engine) => {
+    const guest = new TestGuest(engine);
+    const { root, pt } = guest.space(0, 0);
+    const { memory } = guest.hypervisor;
+    memory.write(pt, 1, (0x801 << 12) | P | W, NX_HIGH);
+    guest.load(root);
+    guest.cost(() => guest.read(1));
+    expect([memory.readLow(pt, 1) & 0xfff, memory.readHigh(pt, 1)]).toEqual([P | W | A, NX_HIGH]);
+    guest.cost(() => guest.write(1));
+    expect(memory.readLow(pt, 1) & 0xfff).toBe(P | W | A | D);
+    expect(memory.readHigh(pt, 1)).toBe(NX_HIGH);
   });
 
   test.each([
