@@ -18,6 +18,14 @@ import { isAlive, mutantLine, type Outcome, scoreLines, scoreRooms } from "./sco
 
 const lastRun = "node_modules/.cache/mutation/last.json";
 
+const kept = z.array(
+  z.object({
+    id: z.string(),
+    file: z.string(),
+    status: z.enum(["killed", "survived", "uncovered", "static"]),
+  }),
+);
+
 const program = new Command("mutation")
   .description("Plant small faults, one at a time, and list those that no test notices.")
   .option("--count <n>", "how many mutants, spread over all files", whole, 300)
@@ -80,14 +88,6 @@ function writeLast(outcomes: readonly Outcome[]): void {
   mkdirSync(dirname(lastRun), { recursive: true });
   writeFileSync(lastRun, JSON.stringify(outcomes));
 }
-
-const kept = z.array(
-  z.object({
-    id: z.string(),
-    file: z.string(),
-    status: z.enum(["killed", "survived", "uncovered", "static"]),
-  }),
-);
 
 function readLast(): Outcome[] {
   if (!existsSync(lastRun)) throw new ConfigError("--survivors: no run before this one");
