@@ -19,7 +19,7 @@ export const rooms: readonly Room[] = [
     tests: [
       "machine/**/*.test.ts",
       "engines/**/*.test.ts",
-      "bench/oracle/{plain-*,oracle,swap,sharing,stamper,dirty-sets,differential}.test.ts",
+      "bench/oracle/{plain-*,oracle,swap,sharing,stamper,dirty-sets,ways-and-gigabytes,differential}.test.ts",
       "bench/dirty-log/*.test.ts",
     ],
   },
