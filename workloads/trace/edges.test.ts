@@ -100,3 +100,56 @@ test("a player refuses a machine that is smaller than its trace asks for", () =>
     "the machine is smaller than t.trace asks for",
   );
 });
+
+const image = `memory 4000000
+fill 200000 1 201063 0
+fill 201000 1 202063 0
+fill 202000 20 203063 1000
+fill 203000 4000 63 1000
+boot 200000
+`;
+
+// Planted: a switch that is noted at the next plain access only.
+test("a vCPU is entered before its first op of any kind, and not without one", () => {
+  const ops = ["r 1000", "v 1", "v 2", "cpuid", "v 1", "p end", "v 0", "r 1000", ""];
+  const text = `# vmmu-trace 3\n${image.replace("boot", "vcpus 3\nboot")}${ops.join("\n")}`;
+  const source = decodeVmmu(Buffer.from(text), "t.trace");
+  const machine = testMachine(3);
+  const hypervisor = bareMetal(machine);
+  const player = new Player({
+    machine,
+    hypervisor,
+    source,
+    onPhase: () => undefined,
+    options: { fetchEachOp: false },
+  });
+  player.boot();
+  for (const chunk of source.chunks) player.run(chunk);
+  const entered = hypervisor.events.flatMap((event) =>
+    event.kind === "vcpu-run" ? [event.vcpu] : [],
+  );
+  expect(entered).toEqual([2, 0]);
+});
+
+test.each([
+  [1, "r w s z x i c p h"],
+  [2, "r w s z x i c p h v"],
+  [3, "r w s z x i c p h v y cr0 cr3 cr4 invpcid user kernel cpuid"],
+])("an unknown op of version %i is answered with that version's ops", (version, allowed) => {
+  const text = `# vmmu-trace ${version}\n${image}q\n`;
+  expect(() => decodeVmmu(Buffer.from(text), "t.trace")).toThrow(
+    new RegExp(`line 8: op "q", allowed: ${allowed}$`),
+  );
+});
+
+test.each([
+  ["fill 10000000008 1 63 0", "fill GPA", "0 to 10000000000"],
+  ["fill 4 1 63 0", "fill GPA", "a multiple of 8"],
+  ["fill 0 2000000001 63 0", "fill count", "0 to 2000000000"],
+  ["fill 3fffff8 2 63 0", "fill", "entries below memory's end at 4000000"],
+])("%s is refused before it reaches memory", (line, field, allowed) => {
+  const text = `# vmmu-trace 1\nmemory 4000000\n${line}\nboot 0\n`;
+  expect(() => decodeVmmu(Buffer.from(text), "t.trace")).toThrow(
+    new RegExp(`line 3: ${field} "[0-9a-f.]+", allowed: ${allowed}`),
+  );
+});
