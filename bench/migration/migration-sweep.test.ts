@@ -59,3 +59,9 @@ test.each(migrationSweepNames())("the shipped sweep %s can be run", (name) => {
   expect(points.length).toBeGreaterThan(1);
   expect(title).not.toBe("");
 });
+
+test("a sweep of no known name and no file is answered with the names", () => {
+  expect(() => readMigrationSweep("migraton", catalogue)).toThrow(
+    /sweep "migraton": unknown\. Did you mean migration\? Allowed: .*migration.*, or the path of a \.yaml file/,
+  );
+});

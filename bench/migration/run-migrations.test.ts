@@ -24,14 +24,16 @@ migrations:
 async function filesOf(workers: number): Promise<string[]> {
   const { points, machines } = parseMigrationSweep(sweep, "s.yaml", catalogue);
   const folder = mkdtempSync(join(tmpdir(), "migrations-"));
+  const finished: number[] = [];
   const results = await runMigrations({
     points,
     machines,
     workers,
     check: false,
     signal: new AbortController().signal,
-    onFinished: () => undefined,
+    onFinished: ({ key }) => finished.push(key.id),
   });
+  expect(finished.toSorted((a, b) => a - b)).toEqual(points.map(({ id }) => id));
   await writeMigrations({ folder, results, config: {}, inputs: [] });
   return migrationTables.map((name) => readFileSync(join(folder, name), "utf8"));
 }
