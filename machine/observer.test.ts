@@ -40,6 +40,7 @@ function watched() {
     memory: {
       frames: machine.guestFrames,
       onReturn: null,
+      isHole: () => false,
       touch: at,
       touchForWrite: at,
       readLow: (gfn, index) => memory.readLow(at(gfn), index),
@@ -68,7 +69,10 @@ function watched() {
   const observer: Observer = {
     access: (_cpu, vpn, high, pfn) => told.push([vpn, pfn, ...kinds(high)]),
     storing: (_cpu, pfn, store) => told.push(["storing", pfn, store.kind]),
-    copied: (_cpu, to, from) => told.push(["copied", to, from]),
+    // The frame stands for its version.
+    copying: (_cpu, from) => from,
+    copied: (_cpu, to, version) => told.push(["copied", to, version]),
+    mmio: () => told.push("mmio"),
     emulated: () => told.push("emulated"),
     guestFault: (_cpu, { vpn, error }) => told.push(["fault", vpn, error]),
     invalidated: (_cpu, scope) => told.push(scope),

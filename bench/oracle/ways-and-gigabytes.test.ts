@@ -38,6 +38,7 @@ function bare(mmu: MmuFactory, preset: Preset) {
     memory: {
       frames: machine.guestFrames,
       onReturn: null,
+      isHole: () => false,
       touch: at,
       touchForWrite: at,
       readLow: (gfn, index) => memory.readLow(at(gfn), index),
