@@ -8,6 +8,7 @@
  */
 import { type Gfn, levelOfOrder, pagesPerEntry } from "../machine/address.ts";
 import { A, D, EPT_A, EPT_D, PS, W } from "../machine/entry.ts";
+import type { Ledger } from "../machine/counters.ts";
 import type { Controls, HostEvent, Resolution, VmExit } from "../machine/exit.ts";
 import type { Hypervisor, VirtualCpu } from "../machine/hypervisor.ts";
 import { eptStage, nptStage } from "../machine/stages.ts";
@@ -17,6 +18,7 @@ import type { DirtyTracker, LoggedTables } from "./dirty/tracker.ts";
 import { nestedTables } from "./dirty/nested-tables.ts";
 import { noTracker } from "./dirty/tracker.ts";
 import { type EngineFactory, titled } from "./engine.ts";
+import { flushVcpus, payer } from "./flush.ts";
 import { createHostMemory, isMemoryEvent } from "./host-memory.ts";
 import { neighboursIn } from "./host/notifier.ts";
 import { answerMmio } from "./host/slots.ts";
@@ -131,16 +133,12 @@ export function createNested(
     },
   };
 
-  /** Who pays: the vCPU that exited, or the first one for what the host does. */
-  function ledger(): VirtualCpu["ledger"] {
-    return (serving ?? vcpus[0]!).ledger;
+  function ledger(): Ledger {
+    return payer(vcpus, serving);
   }
 
   function flush(): void {
-    for (const vcpu of vcpus) vcpu.mmu.flushNested();
-    ledger().remoteFlushes += vcpus.length - 1;
-    // A thread of the host's interrupts every vCPU, one that exited the others.
-    ledger().remoteInterrupts += serving === null ? vcpus.length : vcpus.length - 1;
+    flushVcpus(vcpus, serving, "nested");
   }
 
   /** The host's page may be split by what it does next, so a large leaf goes as a whole, as in KVM. */

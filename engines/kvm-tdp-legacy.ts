@@ -65,10 +65,10 @@ function createKvmTdpLegacy(machine: Machine): Hypervisor {
       const { duringWalk, gfn } = exit;
       const { guestFrames } = machine;
       if (vm.guest.isHole(gfn)) return answerMmio(vcpu, exit, { duringWalk, guestFrames });
-      vm.isAnswering = true;
+      vm.serving = vcpu;
       if (exit.access === "write") vm.guest.touchForWrite(exit.gfn);
       if (!fixQuickly(vm, root!, exit)) map(vm, root!, exit.gfn);
-      vm.isAnswering = false;
+      vm.serving = null;
       return "resume";
     },
 

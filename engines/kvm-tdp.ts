@@ -14,6 +14,7 @@ import { nptStage } from "../machine/stages.ts";
 import type { Machine } from "../machine/machine.ts";
 import { nestedControls } from "./controls.ts";
 import { type EngineFactory, titled } from "./engine.ts";
+import { flushVcpus } from "./flush.ts";
 import { createHostMemory, isMemoryEvent } from "./host-memory.ts";
 import { type FrameRange, largeAround } from "./dirty/frame-ranges.ts";
 import { neighboursIn } from "./host/notifier.ts";
@@ -45,8 +46,8 @@ class NestedTables {
   private readonly log: DirtyLog;
   /** The VM's own counts: gauges and host events. */
   private readonly ledger;
-  /** A fault is being answered by the processor of the vCPU that took it; otherwise a thread of the host acts. */
-  private isAnswering = false;
+  /** The vCPU whose fault is being answered; null while the host acts. */
+  private serving: VirtualCpu | null = null;
 
   constructor(machine: Machine) {
     this.machine = machine;
@@ -75,9 +76,9 @@ class NestedTables {
     const { guestFrames } = this.machine;
     if (this.memory.isHole(gfn)) return answerMmio(vcpu, exit, { duringWalk, guestFrames });
     if (isWrite) {
-      this.isAnswering = true;
+      this.serving = vcpu;
       this.memory.touchForWrite(gfn);
-      this.isAnswering = false;
+      this.serving = null;
     }
     const place = findPlace(this.tree, gfn);
     const low = this.low(place);
@@ -212,10 +213,7 @@ class NestedTables {
   }
 
   private flush(): void {
-    this.ledger.remoteFlushes += 1;
-    const { vcpus } = this.machine;
-    this.ledger.remoteInterrupts += this.isAnswering ? vcpus.length - 1 : vcpus.length;
-    for (const { mmu } of vcpus) mmu.flushNested();
+    flushVcpus(this.machine.vcpus, this.serving, "nested");
   }
 }
 

@@ -44,16 +44,16 @@ export function createShadowLazy(policy: ShadowPolicy): EngineFactory {
         vm.states[vcpu.id] = state;
         vcpu.setControls(controlsFor(vm, registers));
         serve(vm, state);
-        vm.isAnswering = true;
+        vm.serving = vcpu;
         enterGuest(vm, state);
-        vm.isAnswering = false;
+        vm.serving = null;
       },
 
       exit(exit, vcpu) {
         const state = vm.states[vcpu.id]!;
         serve(vm, state);
         vm.guest.balance();
-        vm.isAnswering = true;
+        vm.serving = vcpu;
         // Requests of other vCPUs are normally served when this one is scheduled; at the latest now.
         if (state.freeRoots || state.root === null) enterGuest(vm, state);
         if (exit.reason === "cr3-write" && pcidRoots[vcpu.id]!.load(exit.cr3)) {
@@ -61,7 +61,7 @@ export function createShadowLazy(policy: ShadowPolicy): EngineFactory {
         }
         const resolution = answer(vm, state, exit);
         enterGuest(vm, state);
-        vm.isAnswering = false;
+        vm.serving = null;
         return resolution;
       },
 
@@ -69,9 +69,9 @@ export function createShadowLazy(policy: ShadowPolicy): EngineFactory {
         if (event.kind === "vcpu-run") {
           const state = vm.states[event.vcpu]!;
           serve(vm, state);
-          vm.isAnswering = true;
+          vm.serving = state.vcpu;
           enterGuest(vm, state);
-          vm.isAnswering = false;
+          vm.serving = null;
           // Without VPID the entry flushes, and whatever another vCPU did meanwhile is seen.
           if (!vpid) state.vcpu.mmu.flushLinear();
           return [];

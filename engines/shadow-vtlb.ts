@@ -13,6 +13,7 @@ import type { Hypervisor, VirtualCpu } from "../machine/hypervisor.ts";
 import type { Machine } from "../machine/machine.ts";
 import { shadowControls } from "./controls.ts";
 import { type EngineFactory, titled } from "./engine.ts";
+import { flushVcpus } from "./flush.ts";
 import {
   ACC_EXEC,
   ACC_USER,
@@ -54,20 +55,22 @@ function createShadowVtlb(machine: Machine): Hypervisor {
     return tlb;
   }
 
-  /** Everything is forgotten. Freed tables may be reused at once, so walk caches must go too. */
-  function empty(vcpu: VirtualCpu): void {
+  function emptyTables(vcpu: VirtualCpu): void {
     const tlb = tlbOf(vcpu);
     emptyTree(tlb.tree);
     tlb.fragments.clear();
+  }
+
+  /** Everything is forgotten. Freed tables may be reused at once, so walk caches must go too. */
+  function empty(vcpu: VirtualCpu): void {
+    emptyTables(vcpu);
     vcpu.mmu.flushLinear();
   }
 
-  /** Every vCPU forgets everything, interrupted for it unless it is the one that exited. */
+  /** Every vCPU forgets everything. */
   function emptyAll(): void {
-    for (const vcpu of vcpus) empty(vcpu);
-    const { ledger } = serving ?? vcpus[0]!;
-    ledger.remoteFlushes += vcpus.length - 1;
-    ledger.remoteInterrupts += serving === null ? vcpus.length : vcpus.length - 1;
+    for (const vcpu of vcpus) emptyTables(vcpu);
+    flushVcpus(vcpus, serving, "linear");
   }
 
   /** No reverse map says which entries map a frame, so all of them go, as at a CR3 write. */
@@ -172,9 +175,8 @@ function createShadowVtlb(machine: Machine): Hypervisor {
     // Nothing finds the entries of a frame, so nobody knows when it was used.
     age: () => false,
     flush: () => undefined,
-    slotDeleted: () => {
-      for (const vcpu of vcpus) empty(vcpu);
-    },
+    // The slot's frames were unmapped before, and with them everything went.
+    slotDeleted: () => undefined,
   });
   return {
     memory,

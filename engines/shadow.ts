@@ -9,6 +9,7 @@
  */
 import type { Gfn, Pfn, Vpn } from "../machine/address.ts";
 import { indexAt } from "../machine/address.ts";
+import type { Ledger } from "../machine/counters.ts";
 import { A, frameOf, P } from "../machine/entry.ts";
 import type { Registers, Resolution, VmExit } from "../machine/exit.ts";
 import type { Hypervisor, VirtualCpu } from "../machine/hypervisor.ts";
@@ -16,6 +17,7 @@ import type { Machine } from "../machine/machine.ts";
 import { shadowControls } from "./controls.ts";
 import { type DirtyTracker, noTracker } from "./dirty/tracker.ts";
 import { type EngineFactory, type ShadowInspect, titled } from "./engine.ts";
+import { flushVcpus, payer } from "./flush.ts";
 import { ACC_WRITE, createWalk, walkGuest, type WalkHost } from "./guest-walk.ts";
 import { createHostMemory, isMemoryEvent } from "./host-memory.ts";
 import { answerMmio } from "./host/slots.ts";
@@ -37,25 +39,22 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
   });
   const roots = new Map<number, ShadowTable>();
   const pcidRoots = vcpus.map(() => new PcidRoots());
-  let serving = vcpus[0]!.ledger;
-  /** Does the host act, not a vCPU that exited? */
-  let isHost = false;
+  /** The vCPU whose exit is being answered; null while the host acts. */
+  let serving: VirtualCpu | null = null;
+  const ledger = (): Ledger => payer(vcpus, serving);
   const tables = new ShadowTables({
     bytes,
     memory,
     mayMapWritable: (gfn) => tracker.mayMapWritable(gfn),
     needsSmall: (gfn, level) => tracker.needsSmall(gfn, level),
-    ledger: () => serving,
+    ledger,
   });
 
   /** Everything that changed under cached translations is forgotten, on every vCPU. */
   function flushIfNeeded(): void {
     if (!tables.flushNeeded) return;
     tables.flushNeeded = false;
-    for (const vcpu of vcpus) vcpu.mmu.flushLinear();
-    serving.remoteFlushes += vcpus.length - 1;
-    // A thread of the host's interrupts every vCPU, one that exited the others.
-    serving.remoteInterrupts += isHost ? vcpus.length : vcpus.length - 1;
+    flushVcpus(vcpus, serving, "linear");
   }
 
   /**
@@ -193,7 +192,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
   function unmap(start: Gfn, frames: number): void {
     for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) {
       tracker.unmapping(gfn);
-      serving.neighboursUnmapped += tables.dropFrame(gfn, { start, frames });
+      ledger().neighboursUnmapped += tables.dropFrame(gfn, { start, frames });
     }
     flushAlways();
   }
@@ -228,19 +227,17 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
       pcidRoots[vcpu.id]!.load(cr3);
     },
     exit(exit, vcpu) {
-      serving = vcpu.ledger;
       // Who makes room runs beside the guest.
-      isHost = true;
       memory.balance();
-      isHost = false;
+      serving = vcpu;
       tracker.exited(vcpu);
       const resolution = answer(exit, vcpu);
       tracker.entering(vcpu);
       flushIfNeeded();
+      serving = null;
       return resolution;
     },
     host(event) {
-      isHost = true;
       if (event.kind === "dirty-log-on") tracker.start(logged, event);
       else if (event.kind === "dirty-log-off") tracker.stop();
       else if (event.kind === "dirty-log-clear") tracker.clear(event);
@@ -248,9 +245,8 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
       else if (isMemoryEvent(event)) memory.answer(event);
       if (event.kind === "slot-create") mirrorRange(event.start, event.frames);
       const report = event.kind === "dirty-log-get" ? tracker.collect() : [];
-      serving.dirtyPagesReported += report.length;
+      ledger().dirtyPagesReported += report.length;
       flushIfNeeded();
-      isHost = false;
       return report;
     },
     shadowEntry(vpn) {

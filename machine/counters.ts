@@ -89,8 +89,10 @@ export const counterNames = [
   "sharesReused",
   "framesScanned",
   "framesMerged",
+  // Flushes of cached translations that reach another processor than the one that asks, once however many those are.
   "remoteFlushes",
-  // Processors that run a vCPU, interrupted to flush or to empty their log.
+  // Processors that run a vCPU, interrupted to flush or to empty their log: by a vCPU that exited all others, by a
+  // thread of the host's all. Both are counted in engines/flush.ts.
   "remoteInterrupts",
   "pmlAppends",
   "pmlDrains",

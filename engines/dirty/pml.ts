@@ -12,6 +12,7 @@ import { entriesPerTable } from "../../machine/address.ts";
 import { frameOf } from "../../machine/entry.ts";
 import type { VirtualCpu } from "../../machine/hypervisor.ts";
 import type { PhysicalMemory } from "../../machine/memory.ts";
+import { interruptVcpus } from "../flush.ts";
 import type { Mark, WriteDetector } from "./write-detector.ts";
 
 export function pageModificationLog(memory: PhysicalMemory): WriteDetector {
@@ -48,10 +49,8 @@ export function pageModificationLog(memory: PhysicalMemory): WriteDetector {
     },
     arm: (tables, gfn) => tables.clearDirty(gfn),
     sync(tables, mark) {
-      for (const vcpu of tables.vcpus) {
-        vcpu.ledger.remoteInterrupts += 1;
-        drain(vcpu, mark);
-      }
+      interruptVcpus(tables.vcpus, null);
+      for (const vcpu of tables.vcpus) drain(vcpu, mark);
     },
     scan() {},
     exited: drain,

@@ -50,7 +50,7 @@ describe("a load", () => {
     load(3, "keep");
     const flushed = load(4, "flush");
     expect(flushed).toMatchObject({ ...cached, shadowPagesSynced: 1, shadowPagesUnsyncNow: 0 });
-    expect(flushed).toMatchObject({ cr3WritesKept: 0, remoteFlushes: 1 });
+    expect(flushed).toMatchObject({ cr3WritesKept: 0, flushesLinear: 2 });
     expect(guest.cost(() => unsync(4)).exits).toBe(1);
   });
 

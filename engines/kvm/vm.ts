@@ -10,6 +10,7 @@ import type { Registers } from "../../machine/exit.ts";
 import type { VirtualCpu } from "../../machine/hypervisor.ts";
 import type { Machine } from "../../machine/machine.ts";
 import type { PhysicalMemory } from "../../machine/memory.ts";
+import { flushVcpus } from "../flush.ts";
 import type { WalkHost } from "../guest-walk.ts";
 import { createHostMemory, type HostMemory } from "../host-memory.ts";
 import { DirtyLog } from "./dirty-log.ts";
@@ -58,8 +59,8 @@ export interface Vm extends WalkHost {
   /** The ledger and state of the vCPU that is being served; the first vCPU's for host events. */
   ledger: Ledger;
   current: VcpuState | null;
-  /** An exit is being answered, by the processor of the vCPU that took it; otherwise a thread of the host acts. */
-  isAnswering: boolean;
+  /** The vCPU whose exit is being answered, by its own processor; null while a thread of the host acts. */
+  serving: VirtualCpu | null;
   /** Gauges live in the first vCPU's ledger, for they belong to the VM. */
   readonly gauges: Ledger;
   /** The hypervisor wrote to the frame on the guest's behalf. */
@@ -90,7 +91,7 @@ export function createVm(machine: Machine, policy: ShadowPolicy, kind: "shadow" 
     states: [],
     ledger,
     current: null,
-    isAnswering: false,
+    serving: null,
     gauges: ledger,
     marked: (gfn) => dirtyLog.mark(gfn),
   };
@@ -98,13 +99,7 @@ export function createVm(machine: Machine, policy: ShadowPolicy, kind: "shadow" 
 
 /** Drops cached translations of every vCPU: what a change to entries owes them before they run again. */
 export function flushRemote(vm: Vm): void {
-  vm.ledger.remoteFlushes += 1;
-  // A thread of the host's runs no vCPU, so it interrupts all of them; one that exited interrupts the others.
-  vm.ledger.remoteInterrupts += vm.isAnswering ? vm.states.length - 1 : vm.states.length;
-  for (const { vcpu } of vm.states) {
-    if (vm.isNested) vcpu.mmu.flushNested();
-    else vcpu.mmu.flushLinear();
-  }
+  flushVcpus(vm.machine.vcpus, vm.serving, vm.isNested ? "nested" : "linear");
 }
 
 function pageLimitOf({ pageLimit }: ShadowPolicy, guestFrames: number): number {
