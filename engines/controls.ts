@@ -1,7 +1,8 @@
 /**
  * Control fields as the engines set them: bare metal's, changed by spreading.
  */
-import { bareMetalControls, type Controls, type Registers } from "../machine/exit.ts";
+import { assert } from "../machine/assert.ts";
+import { bareMetalControls, type Controls, type Registers, type VmExit } from "../machine/exit.ts";
 import { oneStage, type Stage, twoStages } from "../machine/stages.ts";
 
 /** Nested paging: the guest owns its tables, faults and flushes. */
@@ -28,4 +29,9 @@ export function shadowControls(walk: Registers, vpid: boolean): Controls {
     vpid,
     pml: null,
   };
+}
+
+/** An exit that the engine's controls do not ask for: silicon or the controls are wrong. */
+export function unaskedExit(engine: string, { reason }: VmExit): never {
+  assert(false, `${engine}: ${reason} exit, which its controls do not ask for`);
 }

@@ -13,7 +13,7 @@ import type { Controls, HostEvent, Resolution, VmExit } from "../machine/exit.ts
 import type { Hypervisor, VirtualCpu } from "../machine/hypervisor.ts";
 import { eptStage, nptStage } from "../machine/stages.ts";
 import type { Machine } from "../machine/machine.ts";
-import { nestedControls } from "./controls.ts";
+import { nestedControls, unaskedExit } from "./controls.ts";
 import type { DirtyTracker, LoggedTables } from "./dirty/tracker.ts";
 import { nestedTables } from "./dirty/nested-tables.ts";
 import { noTracker } from "./dirty/tracker.ts";
@@ -71,6 +71,8 @@ export function createNested(
 
   /** The vCPU whose exit is being answered; null while the host acts. */
   let serving: VirtualCpu | null = null;
+  /** Does silicon log modified pages? */
+  let isLogging = false;
 
   function allowWrite(gfn: Gfn, { table, index }: EntryPlace): void {
     const flags = tracker.isLogged(gfn) ? W | known : W;
@@ -118,6 +120,26 @@ export function createNested(
     return "resume";
   }
 
+  function answer(exit: VmExit, vcpu: VirtualCpu): Resolution {
+    switch (exit.reason) {
+      case "ept-violation":
+        return violation(exit, vcpu);
+      case "pml-full":
+        // The tracker empties the buffer at every exit.
+        return isLogging ? "resume" : unaskedExit(format, exit);
+      case "cpuid":
+        return "resume";
+      case "page-fault":
+      case "cr3-write":
+      case "cr3-read":
+      case "invlpg":
+      case "invpcid":
+      case "cr0-write":
+      case "cr4-write":
+        return unaskedExit(format, exit);
+    }
+  }
+
   const hugeFlags = leafFlags;
   const leaves = nestedTables({ tree, memory, dirtyBit, hugeFlags, ledger: () => ledger() });
   const tables: LoggedTables = {
@@ -129,6 +151,7 @@ export function createNested(
     vcpus,
     flush,
     setPml(buffers) {
+      isLogging = buffers !== null;
       for (const vcpu of vcpus) vcpu.setControls(withPml(controls, buffers?.get(vcpu.id)));
     },
   };
@@ -217,7 +240,7 @@ export function createNested(
       memory.balance();
       serving = vcpu;
       tracker.exited(vcpu);
-      const resolution = exit.reason === "ept-violation" ? violation(exit, vcpu) : "resume";
+      const resolution = answer(exit, vcpu);
       tracker.entering(vcpu);
       serving = null;
       return resolution;

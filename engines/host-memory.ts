@@ -227,7 +227,8 @@ export function createHostMemory(machine: Machine): HostMemory {
       else if (event.kind === "slot-delete") deleteSlot(event.start, event.frames);
       else if (event.kind === "slot-create") slots.create(event.start, event.frames);
       else if (event.kind === "write") this.write(event.gfn, event.index, event.low, event.high);
-      else swap.setLimit(event.frames);
+      else if (event.kind === "memory-limit") swap.setLimit(event.frames);
+      else event satisfies never;
     },
     forEachBacked(visit) {
       table.forEach(0 as Gfn, guestFrames, (gfn, pfn, pages) => {

@@ -8,10 +8,10 @@
  */
 import { indexAt, type Gfn, type Pfn, type Vpn } from "../machine/address.ts";
 import { P, W } from "../machine/entry.ts";
-import type { VmExit } from "../machine/exit.ts";
-import { nestedControls } from "./controls.ts";
+import type { Resolution, VmExit } from "../machine/exit.ts";
+import { nestedControls, unaskedExit } from "./controls.ts";
 import { answerMmio } from "./host/slots.ts";
-import type { Hypervisor } from "../machine/hypervisor.ts";
+import type { Hypervisor, VirtualCpu } from "../machine/hypervisor.ts";
 import { nptStage } from "../machine/stages.ts";
 import type { Machine } from "../machine/machine.ts";
 import { type EngineFactory, titled } from "./engine.ts";
@@ -60,16 +60,21 @@ function createKvmTdpLegacy(machine: Machine): Hypervisor {
     exit(exit, vcpu) {
       vm.ledger = vcpu.ledger;
       vm.guest.balance();
-      if (exit.reason !== "ept-violation") return "resume";
-      vm.guest.check(exit.gfn, exit.vpn);
-      const { duringWalk, gfn } = exit;
-      const { guestFrames } = machine;
-      if (vm.guest.isHole(gfn)) return answerMmio(vcpu, exit, { duringWalk, guestFrames });
-      vm.serving = vcpu;
-      if (exit.access === "write") vm.guest.touchForWrite(exit.gfn);
-      if (!fixQuickly(vm, root!, exit)) map(vm, root!, exit.gfn);
-      vm.serving = null;
-      return "resume";
+      switch (exit.reason) {
+        case "ept-violation":
+          return violation(vm, root!, exit, vcpu);
+        case "cpuid":
+        case "cr0-write":
+        case "cr4-write":
+          return "resume";
+        case "page-fault":
+        case "cr3-write":
+        case "cr3-read":
+        case "invlpg":
+        case "invpcid":
+        case "pml-full":
+          return unaskedExit("kvm-tdp-legacy", exit);
+      }
     },
 
     host(event) {
@@ -86,6 +91,18 @@ export const kvmTdpLegacy: EngineFactory = titled(
 );
 
 type Violation = Extract<VmExit, { readonly reason: "ept-violation" }>;
+
+function violation(vm: Vm, root: ShadowPage, exit: Violation, vcpu: VirtualCpu): Resolution {
+  vm.guest.check(exit.gfn, exit.vpn);
+  const { duringWalk, gfn } = exit;
+  const { guestFrames } = vm.machine;
+  if (vm.guest.isHole(gfn)) return answerMmio(vcpu, exit, { duringWalk, guestFrames });
+  vm.serving = vcpu;
+  if (exit.access === "write") vm.guest.touchForWrite(gfn);
+  if (!fixQuickly(vm, root, exit)) map(vm, root, gfn);
+  vm.serving = null;
+  return "resume";
+}
 
 /** A write to an entry that only logging protects: W is set again, no more. True if that was all. */
 function fixQuickly(vm: Vm, root: ShadowPage, { gfn, access }: Violation): boolean {

@@ -8,11 +8,11 @@
  */
 import { type Gfn, levelOfOrder, pagesPerEntry } from "../machine/address.ts";
 import { A, D, P, PS, U, W } from "../machine/entry.ts";
-import type { Resolution, VmExit } from "../machine/exit.ts";
+import type { HostEvent, Resolution, VmExit } from "../machine/exit.ts";
 import type { Hypervisor, VirtualCpu } from "../machine/hypervisor.ts";
 import { nptStage } from "../machine/stages.ts";
 import type { Machine } from "../machine/machine.ts";
-import { nestedControls } from "./controls.ts";
+import { nestedControls, unaskedExit } from "./controls.ts";
 import { type EngineFactory, titled } from "./engine.ts";
 import { flushVcpus } from "./flush.ts";
 import { createHostMemory, isMemoryEvent } from "./host-memory.ts";
@@ -234,17 +234,53 @@ function createKvmTdp(machine: Machine): Hypervisor {
     },
     exit(exit, vcpu) {
       tables.memory.balance();
-      return exit.reason === "ept-violation" ? tables.fault(exit, vcpu) : "resume";
+      return answer(tables, exit, vcpu);
     },
-    host(event) {
-      if (event.kind === "dirty-log-on") tables.dirtyLogOn(event);
-      else if (event.kind === "dirty-log-get") return tables.dirtyLogGet();
-      else if (event.kind === "dirty-log-off") tables.dirtyLogOff();
-      else if (event.kind === "reclaim") tables.reclaim(event);
-      else if (isMemoryEvent(event)) tables.memory.answer(event);
-      return [];
-    },
+    host: (event) => answerHost(tables, event),
   };
+}
+
+function answer(tables: NestedTables, exit: VmExit, vcpu: VirtualCpu): Resolution {
+  switch (exit.reason) {
+    case "ept-violation":
+      return tables.fault(exit, vcpu);
+    case "cpuid":
+    case "cr0-write":
+    case "cr4-write":
+      return "resume";
+    case "page-fault":
+    case "cr3-write":
+    case "cr3-read":
+    case "invlpg":
+    case "invpcid":
+    case "pml-full":
+      return unaskedExit("kvm-tdp", exit);
+  }
+}
+
+function answerHost(tables: NestedTables, event: HostEvent): readonly Gfn[] {
+  if (isMemoryEvent(event)) {
+    tables.memory.answer(event);
+    return [];
+  }
+  switch (event.kind) {
+    case "dirty-log-on":
+      tables.dirtyLogOn(event);
+      return [];
+    case "dirty-log-get":
+      return tables.dirtyLogGet();
+    case "dirty-log-off":
+      tables.dirtyLogOff();
+      return [];
+    case "reclaim":
+      tables.reclaim(event);
+      return [];
+    case "dirty-log-clear":
+      // Without manual protect, as the log is here, a get arms again what it reports.
+      return [];
+    case "vcpu-run":
+      return [];
+  }
 }
 
 export const kvmTdp: EngineFactory = titled("NPT as Linux's TDP MMU drives it", createKvmTdp);

@@ -7,6 +7,7 @@ import type { Gfn, Pfn } from "../machine/address.ts";
 import { bareMetalControls } from "../machine/exit.ts";
 import type { Hypervisor } from "../machine/hypervisor.ts";
 import type { Machine } from "../machine/machine.ts";
+import { unaskedExit } from "./controls.ts";
 import { type EngineFactory, titled } from "./engine.ts";
 
 function createNative({ memory, guestFrames }: Machine): Hypervisor {
@@ -26,14 +27,28 @@ function createNative({ memory, guestFrames }: Machine): Hypervisor {
       vcpu.setControls(bareMetalControls);
       vcpu.setHardwareRoot(cr3.root, cr3.pcid);
     },
-    exit() {
-      throw new Error("bug: native: bare metal has no VM exits");
-    },
+    exit: (exit) => unaskedExit("native", exit),
     host(event) {
-      // There is no host, but a device stores into memory all the same.
-      if (event.kind === "write")
-        memory.write(pfnOf(event.gfn), event.index, event.low, event.high);
-      return [];
+      switch (event.kind) {
+        case "write":
+          // There is no host, but a device stores into memory all the same.
+          memory.write(pfnOf(event.gfn), event.index, event.low, event.high);
+          return [];
+        case "dirty-log-on":
+        case "dirty-log-get":
+        case "dirty-log-clear":
+        case "dirty-log-off":
+        case "reclaim":
+        case "evict":
+        case "snapshot":
+        case "snapshot-drop":
+        case "merge":
+        case "memory-limit":
+        case "slot-delete":
+        case "slot-create":
+        case "vcpu-run":
+          return [];
+      }
     },
   };
 }

@@ -7,9 +7,8 @@
  *
  * Source: KVM mmu.rst; the counts in results/groundtruth, which the variants reproduce exactly.
  */
-import { assert } from "../machine/assert.ts";
 import type { Controls, Registers, Resolution, VmExit } from "../machine/exit.ts";
-import { shadowControls } from "./controls.ts";
+import { shadowControls, unaskedExit } from "./controls.ts";
 import { type EngineFactory, titled } from "./engine.ts";
 import { answerHost, notifierOf } from "./kvm/host-events.ts";
 import { invalidateIn } from "./kvm/invalidate.ts";
@@ -143,7 +142,7 @@ function answer(vm: Vm, state: VcpuState, exit: VmExit): Resolution {
       return "resume";
     case "ept-violation":
     case "pml-full":
-      assert(false, `shadow-lazy: ${exit.reason} without nested paging`);
+      return unaskedExit("shadow-lazy", exit);
   }
 }
 

@@ -11,7 +11,7 @@ import { A, D, frameOf, highHalf, lowHalf, NX_HIGH, P, PF_WRITE, U, W } from "..
 import type { Registers, Resolution, VmExit } from "../machine/exit.ts";
 import type { Hypervisor, VirtualCpu } from "../machine/hypervisor.ts";
 import type { Machine } from "../machine/machine.ts";
-import { shadowControls } from "./controls.ts";
+import { shadowControls, unaskedExit } from "./controls.ts";
 import { type EngineFactory, titled } from "./engine.ts";
 import { flushVcpus } from "./flush.ts";
 import {
@@ -86,6 +86,11 @@ function createShadowVtlb(machine: Machine): Hypervisor {
         vcpu.ledger.entriesDropped += 1;
       });
     }
+    emptyAll();
+  }
+
+  function reclaim(start: Gfn, frames: number): void {
+    for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) memory.reclaim(gfn);
     emptyAll();
   }
 
@@ -208,22 +213,30 @@ function createShadowVtlb(machine: Machine): Hypervisor {
           return "resume";
         case "cr3-read":
         case "cpuid":
+          return "resume";
         case "ept-violation":
         case "pml-full":
-          // Nothing to change: the first two only cost, the others need nested paging.
-          return "resume";
+          return unaskedExit("shadow-vtlb", exit);
       }
     },
     host(event) {
-      if (event.kind === "reclaim") {
-        for (let gfn = event.start; gfn < event.start + event.frames; gfn = (gfn + 1) as Gfn) {
-          memory.reclaim(gfn);
-        }
-        emptyAll();
-      } else if (isMemoryEvent(event)) {
+      if (isMemoryEvent(event)) {
         memory.answer(event);
+        return [];
       }
-      return [];
+      switch (event.kind) {
+        case "reclaim":
+          reclaim(event.start, event.frames);
+          return [];
+        case "dirty-log-on":
+        case "dirty-log-get":
+        case "dirty-log-clear":
+        case "dirty-log-off":
+          // No dirty tracker is composed with it: nothing is logged, nothing reported.
+          return [];
+        case "vcpu-run":
+          return [];
+      }
     },
   };
 }

@@ -11,10 +11,10 @@ import type { Gfn, Pfn, Vpn } from "../machine/address.ts";
 import { indexAt } from "../machine/address.ts";
 import type { Ledger } from "../machine/counters.ts";
 import { A, frameOf, P } from "../machine/entry.ts";
-import type { Registers, Resolution, VmExit } from "../machine/exit.ts";
+import type { HostEvent, Registers, Resolution, VmExit } from "../machine/exit.ts";
 import type { Hypervisor, VirtualCpu } from "../machine/hypervisor.ts";
 import type { Machine } from "../machine/machine.ts";
-import { shadowControls } from "./controls.ts";
+import { shadowControls, unaskedExit } from "./controls.ts";
 import { type DirtyTracker, noTracker } from "./dirty/tracker.ts";
 import { type EngineFactory, type ShadowInspect, titled } from "./engine.ts";
 import { flushVcpus, payer } from "./flush.ts";
@@ -41,7 +41,6 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
   const pcidRoots = vcpus.map(() => new PcidRoots());
   /** The vCPU whose exit is being answered; null while the host acts. */
   let serving: VirtualCpu | null = null;
-  const ledger = (): Ledger => payer(vcpus, serving);
   const tables = new ShadowTables({
     bytes,
     memory,
@@ -50,6 +49,10 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
     ledger,
   });
 
+  function ledger(): Ledger {
+    return payer(vcpus, serving);
+  }
+
   /** Everything that changed under cached translations is forgotten, on every vCPU. */
   function flushIfNeeded(): void {
     if (!tables.flushNeeded) return;
@@ -57,10 +60,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
     flushVcpus(vcpus, serving, "linear");
   }
 
-  /**
-   * For what the host changes: an entry may be gone from the shadow while silicon still holds the translation,
-   * as it may until the guest's own flush.
-   */
+  /** For what the host changes: silicon may still hold, until the guest's own flush, what the shadow has dropped. */
   function flushAlways(): void {
     tables.flushNeeded = true;
     flushIfNeeded();
@@ -178,10 +178,10 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
         return "resume";
       case "cr3-read":
       case "cpuid":
+        return "resume";
       case "ept-violation":
       case "pml-full":
-        // Nothing to change: the first two only cost, the others need nested paging.
-        return "resume";
+        return unaskedExit("shadow", exit);
     }
   }
 
@@ -218,6 +218,35 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
     }
   }
 
+  function answerHost(event: HostEvent): readonly Gfn[] {
+    if (isMemoryEvent(event)) {
+      memory.answer(event);
+      if (event.kind === "slot-create") mirrorRange(event.start, event.frames);
+      return [];
+    }
+    switch (event.kind) {
+      case "dirty-log-on":
+        tracker.start(logged, event);
+        return [];
+      case "dirty-log-off":
+        tracker.stop();
+        return [];
+      case "dirty-log-clear":
+        tracker.clear(event);
+        return [];
+      case "dirty-log-get": {
+        const report = tracker.collect();
+        ledger().dirtyPagesReported += report.length;
+        return report;
+      }
+      case "reclaim":
+        reclaim(event.start, event.frames);
+        return [];
+      case "vcpu-run":
+        return [];
+    }
+  }
+
   memory.attach({ unmap, age, flush: flushAlways, slotDeleted: mirrorRange });
   return {
     memory,
@@ -238,14 +267,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
       return resolution;
     },
     host(event) {
-      if (event.kind === "dirty-log-on") tracker.start(logged, event);
-      else if (event.kind === "dirty-log-off") tracker.stop();
-      else if (event.kind === "dirty-log-clear") tracker.clear(event);
-      else if (event.kind === "reclaim") reclaim(event.start, event.frames);
-      else if (isMemoryEvent(event)) memory.answer(event);
-      if (event.kind === "slot-create") mirrorRange(event.start, event.frames);
-      const report = event.kind === "dirty-log-get" ? tracker.collect() : [];
-      ledger().dirtyPagesReported += report.length;
+      const report = answerHost(event);
       flushIfNeeded();
       return report;
     },
