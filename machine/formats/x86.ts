@@ -4,7 +4,7 @@
  *     63        51            12 11    9   8   7   6   5   4   3   2   1   0
  *     NX | ... | frame address  | avail | G | PS | D | A |PCD|PWT| U | W | P
  *
- * Model: frame bits above 43 are reserved, as on a machine with 44 physical address bits.
+ * Model: frame bits above 43 are reserved, as on a machine with 44 physical address bits. Bias: none, no guest sets them.
  *
  * Source: SDM vol. 3A 4.5 "4-Level Paging and 5-Level Paging"; APM vol. 2 15.25 "Nested Paging".
  */
