@@ -120,12 +120,14 @@ export function walkGuest(
   let access = ACC_ALL;
   let low = 0;
   let high = 0;
+  let marks = A;
   let level: number = registers.levels;
   for (; ; level--) {
     if (table >= guest.frames) throw new OutsideMemory(vpn, table, guest.frames);
-    const index = indexAt(vpn, level);
-    low = guest.read(table, index);
-    ({ high } = guest);
+    const word = guest.wordsOf(table) | (indexAt(vpn, level) << 1);
+    low = guest.words[word]!;
+    high = guest.words[word | 1]!;
+    marks &= low;
     walk.tables[level] = table;
     walk.accessAbove[level] = access;
     walk.lows[level] = low;
@@ -144,7 +146,8 @@ export function walkGuest(
   walk.gfn = (frame - (frame & inside) + (vpn & inside)) as Gfn;
   walk.access = (kind & PF_WRITE) !== 0 ? access : withoutWriteIfClean(access, low);
   if (walk.gfn >= guest.frames) throw new OutsideMemory(vpn, walk.gfn, guest.frames);
-  setAccessedDirty(host, vcpu, exit, walk);
+  const isMarked = marks !== 0 && ((kind & PF_WRITE) === 0 || (low & D) !== 0);
+  if (!isMarked) setAccessedDirty(host, vcpu, exit, walk);
   return true;
 }
 

@@ -51,9 +51,13 @@ export interface HostMemory extends GuestMemory, Mergeable {
   isWritable(gfn: Gfn): boolean;
   /** Is there no memslot for `gfn`? Then an access to it is for the VMM, and a read of a table there finds zeros. */
   isHole(gfn: Gfn): boolean;
-  /** Reads entry `index` of the frame: returns its low half, `high` has the other until the next read. */
-  read(gfn: Gfn, index: number): number;
-  readonly high: number;
+  /** All bytes of the host's memory, as `PhysicalMemory` has them. */
+  readonly words: Int32Array;
+  /**
+   * Where in `words` the frame begins, for the hypervisor's own reads; 0, where zeros are, for one never written. True
+   * until something is written or moved: one look-up for all that is read of a table now.
+   */
+  wordsOf(gfn: Gfn): number;
   /** The host takes the frame away; its contents are lost. */
   reclaim(gfn: Gfn): void;
   /** Throws `OutsideMemory` when the guest has no such frame. `vpn` is the access, for the message. */
@@ -193,9 +197,15 @@ export function createHostMemory(machine: Machine): HostMemory {
     snapshot = null;
   }
 
-  const host: HostMemory & { high: number } = {
+  function wordsOf(gfn: Gfn): number {
+    const pfn = readable(gfn);
+    return pfn === -1 ? 0 : memory.wordsOf(pfn);
+  }
+
+  const host: HostMemory = {
     frames: guestFrames,
-    high: 0,
+    words: memory.words,
+    wordsOf,
     onReturn: null,
     counted: ledger,
     attach(notified) {
@@ -274,19 +284,8 @@ export function createHostMemory(machine: Machine): HostMemory {
     check(gfn, vpn) {
       if (gfn < 0 || gfn >= guestFrames) throw new OutsideMemory(vpn, gfn, guestFrames);
     },
-    read(gfn, index) {
-      const pfn = readable(gfn);
-      host.high = pfn === -1 ? 0 : memory.readHigh(pfn, index);
-      return pfn === -1 ? 0 : memory.readLow(pfn, index);
-    },
-    readLow(gfn, index) {
-      const pfn = readable(gfn);
-      return pfn === -1 ? 0 : memory.readLow(pfn, index);
-    },
-    readHigh(gfn, index) {
-      const pfn = readable(gfn);
-      return pfn === -1 ? 0 : memory.readHigh(pfn, index);
-    },
+    readLow: (gfn, index) => memory.words[wordsOf(gfn) | (index << 1)]!,
+    readHigh: (gfn, index) => memory.words[wordsOf(gfn) | (index << 1) | 1]!,
     write(gfn, index, low, high) {
       memory.write(touchForWrite(gfn), index, low, high);
     },

@@ -47,13 +47,13 @@ export function createTable(
 
 /** Entries that are present in the guest's table or in the shadow. Most tables are nearly empty. */
 export function presentIn({ memory, bytes }: ShadowParts, { gfn, pfn }: ShadowTable): number[] {
-  // A first read brings a page back that was swapped out.
-  memory.read(gfn, 0);
-  const guest = memory.pfnOf(gfn);
+  const { words } = bytes;
+  const guest = memory.wordsOf(gfn);
+  const shadow = bytes.wordsOf(pfn);
   const indexes: number[] = [];
   for (let index = 0; index < entriesPerTable; index++) {
-    const low = guest === -1 ? 0 : bytes.readLow(guest, index);
-    if (((low | bytes.readLow(pfn, index)) & P) !== 0) indexes.push(index);
+    if (((words[guest | (index << 1)]! | words[shadow | (index << 1)]!) & P) !== 0)
+      indexes.push(index);
   }
   return indexes;
 }

@@ -68,8 +68,9 @@ export class ShadowTables {
   /** Makes entry `index` say what the guest's says now. Entries with A=0 wait for the hidden fault. */
   mirror(table: ShadowTable, index: number): void {
     const { memory } = this.parts;
-    const low = memory.read(table.gfn, index);
-    const { high } = memory;
+    const word = memory.wordsOf(table.gfn) | (index << 1);
+    const low = memory.words[word]!;
+    const high = memory.words[word | 1]!;
     const gfn = frameOf(low, high) as Gfn;
     const isUsable = (low & P) !== 0 && (low & A) !== 0 && !hasReserved(low, high, table.level);
     if (!isUsable || gfn >= memory.frames) return this.drop(table, index);
