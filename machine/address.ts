@@ -25,6 +25,8 @@ export type PagingLevels = 4 | 5;
 
 /** 8-byte entries in a 4 KiB table. */
 export const entriesPerTable = 512;
+/** A name that V8 folds: see `engines/guest-walk.ts`. */
+const indexMask = entriesPerTable - 1;
 
 const tableIndexSpan = [1, 512, 512 ** 2, 512 ** 3, 512 ** 4];
 const entriesPerPage = tableIndexSpan.map((pages) => 1 / pages);
@@ -46,7 +48,7 @@ export function levelOfOrder(order: PageOrder): 1 | 2 | 3 {
 /** Index (0 to 511) of the entry at `level` that translates page number `page`. */
 export function indexAt(page: number, level: number): number {
   // The product is exact, and `&` takes its whole part modulo 2^32: much faster than floor and remainder, or `/`.
-  return (page * entriesPerPage[level - 1]!) & (entriesPerTable - 1);
+  return (page * entriesPerPage[level - 1]!) & indexMask;
 }
 
 /** An address as the manuals print it: page number and byte offset to hexadecimal without 0x. */

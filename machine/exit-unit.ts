@@ -108,10 +108,12 @@ export class ExitUnit implements Requester {
   }
 
   private resolve(resolution: Resolution, fault: PageFault): "again" | "done" {
-    if (resolution === "resume") return "again";
-    if (resolution === "emulated") return "done";
-    const { vpn, offset } = fault;
-    return this.deliver({ vpn, offset, error: resolution.inject });
+    // Objects first: a comparison that has met both strings and objects is a call.
+    if (typeof resolution === "object") {
+      const { vpn, offset } = fault;
+      return this.deliver({ vpn, offset, error: resolution.inject });
+    }
+    return resolution === "resume" ? "again" : "done";
   }
 
   private deliver(fault: PageFault): "again" | "done" {

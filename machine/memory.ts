@@ -25,7 +25,8 @@ export const vacated = -1;
 
 /** int32 words per 4 KiB frame, and log2 of it: `slot << 10` is the arena index of a frame's first word. */
 export const wordsPerFrame = 1024;
-export const slotShift = 10;
+const frameShift = 10;
+export const slotShift = frameShift;
 
 export interface MemorySize {
   /** Guest-physical frames of 4 KiB; host frames [0, guestFrames) back them. */
@@ -90,8 +91,8 @@ export class PhysicalMemory {
     assert(this.holds(size), `memory: ${size.guestFrames} frames do not fit into this one`);
     this.slotOf.fill(0, 0, this.frames);
     this.stamps.fill(0, 0, this.frames);
-    this.words.fill(0, 0, this.use.slotsUsed << slotShift);
-    this.next.fill(0, 0, this.use.slotsUsed << (slotShift - 1));
+    this.words.fill(0, 0, this.use.slotsUsed << frameShift);
+    this.next.fill(0, 0, this.use.slotsUsed << (frameShift - 1));
     this.guestFrames = size.guestFrames;
     this.frames = size.guestFrames + size.tableFrames;
     this.use = new FrameUse(this);
@@ -159,20 +160,20 @@ export class PhysicalMemory {
 
   /** Where the frame's words begin in the arena; 0, where zeros are, if it has none. */
   wordsOf(pfn: Pfn): number {
-    return this.slotOf[pfn]! << slotShift;
+    return this.slotOf[pfn]! << frameShift;
   }
 
   readLow(pfn: Pfn, index: number): number {
-    return this.words[(this.slotOf[pfn]! << slotShift) | (index << 1)]!;
+    return this.words[(this.slotOf[pfn]! << frameShift) | (index << 1)]!;
   }
 
   readHigh(pfn: Pfn, index: number): number {
-    return this.words[(this.slotOf[pfn]! << slotShift) | (index << 1) | 1]!;
+    return this.words[(this.slotOf[pfn]! << frameShift) | (index << 1) | 1]!;
   }
 
   /** Stores 8 bytes. The only way bytes change, but for A/D bits, which silicon sets in place. */
   write(pfn: Pfn, index: number, low: number, high: number): void {
-    const word = (this.slot(pfn) << slotShift) | (index << 1);
+    const word = (this.slot(pfn) << frameShift) | (index << 1);
     this.words[word] = low;
     this.words[word | 1] = high;
     // Most entries are leaves and never have a pointer beside them: a store of 0 would commit their memory.
@@ -181,7 +182,7 @@ export class PhysicalMemory {
 
   /** Changes flags of an entry that has bytes: its frame stays, so what is known of it in `next` does too. */
   setLow(pfn: Pfn, index: number, low: number): void {
-    this.words[(this.slotOf[pfn]! << slotShift) | (index << 1)] = low;
+    this.words[(this.slotOf[pfn]! << frameShift) | (index << 1)] = low;
   }
 
   /** Stores an entry that points to `frame`. */
@@ -194,8 +195,8 @@ export class PhysicalMemory {
     this.stamps[pfn] = 0;
     const slot = this.slotOf[pfn]!;
     if (slot === 0) return;
-    this.words.fill(0, slot << slotShift, (slot + 1) << slotShift);
-    this.next.fill(0, slot << (slotShift - 1), (slot + 1) << (slotShift - 1));
+    this.words.fill(0, slot << frameShift, (slot + 1) << frameShift);
+    this.next.fill(0, slot << (frameShift - 1), (slot + 1) << (frameShift - 1));
   }
 
   /** The frame `to` gets the bytes and the stamp of `from`. */
@@ -206,8 +207,8 @@ export class PhysicalMemory {
       this.zero(to);
     } else {
       const target = this.slot(to);
-      this.words.copyWithin(target << slotShift, source << slotShift, (source + 1) << slotShift);
-      this.next.fill(0, target << (slotShift - 1), (target + 1) << (slotShift - 1));
+      this.words.copyWithin(target << frameShift, source << frameShift, (source + 1) << frameShift);
+      this.next.fill(0, target << (frameShift - 1), (target + 1) << (frameShift - 1));
     }
     this.stamps[to] = stamp;
   }
@@ -216,7 +217,7 @@ export class PhysicalMemory {
     const slot = this.slotOf[pfn]!;
     const stamp = this.stamps[pfn]!;
     if (slot === 0) return { words: null, stamp };
-    return { words: this.words.slice(slot << slotShift, (slot + 1) << slotShift), stamp };
+    return { words: this.words.slice(slot << frameShift, (slot + 1) << frameShift), stamp };
   }
 
   /** Takes the contents out. Nobody may use the frame until something is put into it. */
@@ -227,8 +228,8 @@ export class PhysicalMemory {
   }
 
   hasSameBytes(one: Pfn, other: Pfn): boolean {
-    const a = this.slotOf[one]! << slotShift;
-    const b = this.slotOf[other]! << slotShift;
+    const a = this.slotOf[one]! << frameShift;
+    const b = this.slotOf[other]! << frameShift;
     for (let i = 0; i < wordsPerFrame; i++)
       if (this.words[a + i] !== this.words[b + i]) return false;
     return true;
@@ -237,7 +238,7 @@ export class PhysicalMemory {
   /** The frame gets these bytes and this stamp. */
   fill(pfn: Pfn, { words, stamp }: FrameContents): void {
     this.zero(pfn);
-    if (words !== null) this.words.set(words, this.slot(pfn) << slotShift);
+    if (words !== null) this.words.set(words, this.slot(pfn) << frameShift);
     this.stamps[pfn] = stamp;
   }
 

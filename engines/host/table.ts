@@ -19,7 +19,7 @@ import {
   pagesPerEntry,
   type Pfn,
 } from "../../machine/address.ts";
-import { A, D, frameOf, P, PS, U, W } from "../../machine/entry.ts";
+import * as entry from "../../machine/entry.ts";
 import type { PhysicalMemory } from "../../machine/memory.ts";
 import {
   type EntryPlace,
@@ -30,6 +30,9 @@ import {
   splitLeaf,
   splitLeaves,
 } from "../radix.ts";
+
+// Names of its own: see `../guest-walk.ts`.
+const { A, D, frameOf, P, PS, U, W } = entry;
 
 /** Host-virtual page at which the VMM maps the guest's one memslot: 0x7f0000000000. */
 const slotHva = 0x7_f000_0000;
@@ -52,7 +55,8 @@ export class HostTable {
   /** By place of the TLB: the page there or -1, its entry's flags, its frame. */
   private readonly tlbPages = new Int32Array(tlbPlaces).fill(-1);
   private readonly tlbFlags = new Int32Array(tlbPlaces);
-  private readonly tlbFrames = new Uint32Array(tlbPlaces);
+  /** Signed, which V8 need not make a double of: there are fewer than 2^31 frames. */
+  private readonly tlbFrames = new Int32Array(tlbPlaces);
   private readonly tlbOrders = new Uint8Array(tlbPlaces);
 
   constructor(memory: PhysicalMemory) {

@@ -9,7 +9,7 @@
  * Source: Adams & Agesen 2006, section 2.3 "Traces"; SDM vol. 3C 33.3 "Memory Virtualization".
  */
 import { type Gfn, levelOfOrder, pagesPerEntry, type Pfn } from "../../machine/address.ts";
-import { A, D, frameOf, highHalf, lowHalf, NX_HIGH, P, PS, U, W } from "../../machine/entry.ts";
+import * as entry from "../../machine/entry.ts";
 import type { FrameRange } from "../dirty/frame-ranges.ts";
 import { hasReserved } from "../guest-walk.ts";
 import { neighboursIn } from "../host/notifier.ts";
@@ -23,6 +23,8 @@ import {
 } from "./shadow-table.ts";
 import { firstIn, largeLevels, TableRegions } from "./table-regions.ts";
 
+// Names of its own: see `../guest-walk.ts`.
+const { A, D, frameOf, highHalf, lowHalf, NX_HIGH, P, PS, U, W } = entry;
 const none: readonly ShadowTable[] = [];
 
 export class ShadowTables {
