@@ -197,15 +197,13 @@ export function createHostMemory(machine: Machine): HostMemory {
     snapshot = null;
   }
 
-  function wordsOf(gfn: Gfn): number {
-    const pfn = readable(gfn);
-    return pfn === -1 ? 0 : memory.wordsOf(pfn);
-  }
-
   const host: HostMemory = {
     frames: guestFrames,
     words: memory.words,
-    wordsOf,
+    wordsOf(gfn) {
+      const pfn = readable(gfn);
+      return pfn === -1 ? 0 : memory.wordsOf(pfn);
+    },
     onReturn: null,
     counted: ledger,
     attach(notified) {
@@ -284,8 +282,12 @@ export function createHostMemory(machine: Machine): HostMemory {
     check(gfn, vpn) {
       if (gfn < 0 || gfn >= guestFrames) throw new OutsideMemory(vpn, gfn, guestFrames);
     },
-    readLow: (gfn, index) => memory.words[wordsOf(gfn) | (index << 1)]!,
-    readHigh: (gfn, index) => memory.words[wordsOf(gfn) | (index << 1) | 1]!,
+    readLow(gfn, index) {
+      return memory.words[host.wordsOf(gfn) | (index << 1)]!;
+    },
+    readHigh(gfn, index) {
+      return memory.words[host.wordsOf(gfn) | (index << 1) | 1]!;
+    },
     write(gfn, index, low, high) {
       memory.write(touchForWrite(gfn), index, low, high);
     },

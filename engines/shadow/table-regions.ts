@@ -1,5 +1,5 @@
 /**
- * Which large regions of guest memory hold a shadowed table: no large leaf may map those.
+ * Which guest frames are shadowed tables, and which large regions hold one: no large leaf may map those.
  *
  * Source: KVM `account_shadowed`, which counts tables per page of each size.
  */
@@ -14,14 +14,26 @@ export function firstIn(gfn: Gfn, level: number): Gfn {
 }
 
 export class TableRegions {
+  /** By frame: 1 where a table is. Every exit asks, some twice. */
+  private readonly tables: Uint8Array;
   /** Tables by the first frame of the region, where there are any. */
   private readonly counts = { 2: new Map<Gfn, number>(), 3: new Map<Gfn, number>() };
 
+  constructor(frames: number) {
+    this.tables = new Uint8Array(frames);
+  }
+
+  isTable(gfn: Gfn): boolean {
+    return this.tables[gfn] === 1;
+  }
+
   add(table: Gfn): void {
+    this.tables[table] = 1;
     this.count(table, 1);
   }
 
   remove(table: Gfn): void {
+    this.tables[table] = 0;
     this.count(table, -1);
   }
 

@@ -23,8 +23,7 @@ import {
 } from "./shadow-table.ts";
 import { firstIn, largeLevels, TableRegions } from "./table-regions.ts";
 
-// Names of its own: see `../guest-walk.ts`.
-const { A, D, frameOf, highHalf, lowHalf, NX_HIGH, P, PS, U, W } = entry;
+const { A, D, frameOf, highHalf, lowHalf, NX_HIGH, P, PS, U, W } = entry; // see guest-walk.ts
 const none: readonly ShadowTable[] = [];
 
 export class ShadowTables {
@@ -36,14 +35,15 @@ export class ShadowTables {
   /** A list never changes, so who goes through one may shadow and unshadow. */
   private readonly byGfn = new Map<Gfn, readonly ShadowTable[]>();
   readonly leaves = new LeafMaps();
-  private readonly regions = new TableRegions();
+  private readonly regions: TableRegions;
 
   constructor(parts: ShadowParts) {
     this.parts = parts;
+    this.regions = new TableRegions(parts.memory.frames);
   }
 
   isTable(gfn: Gfn): boolean {
-    return this.byGfn.has(gfn);
+    return this.regions.isTable(gfn);
   }
 
   tablesOf(gfn: Gfn): readonly ShadowTable[] {
