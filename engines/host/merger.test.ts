@@ -61,6 +61,10 @@ describe.each([
       for (let gfn = 0x800; gfn < 0x820; gfn++) vcpu!.write(gfn as Vpn);
     });
     expect(broken).toMatchObject({ sharesBroken: 10, sharesReused: 0, framesSavedNow: 0 });
+    // Across the border of two: the first is split though its end lies in the range.
+    const across = { start: 0xbf0 as Gfn, frames: 32 };
+    const both = guest.cost(() => guest.host({ kind: "snapshot", ...across }));
+    expect(both).toMatchObject({ framesShared: 32, framesSavedNow: 32 });
     // Up to the end of a large page, and from the start of one: nothing more is split or shared.
     const whole = { start: 0xa00 as Gfn, frames: 512 };
     const large = guest.cost(() => guest.host({ kind: "snapshot", ...whole }));

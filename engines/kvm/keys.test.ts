@@ -77,6 +77,18 @@ test("an entry that a new root's first fault finds as it should be is left alone
   expect(load).toMatchObject({ exits: 2, faultsSpurious: 1, faultsFixed: 0, entriesFilled: 0 });
 });
 
+// Planted: an entry that was writable asked anew whether it may be, and given D with the answer.
+test("an entry whose rights a sync corrects is writable as before, and silicon sets its D again", () => {
+  const guest = new TestGuest(shadowLazyKvm612);
+  const { root, pt } = guest.space(0, 4);
+  guest.load(root);
+  guest.write(0);
+  guest.store(pt, 0, guest.data(0), userPage & ~U);
+  guest.load(root);
+  expect(guest.cost(() => guest.write(0))).toMatchObject({ exits: 0, dirtyBitsSet: 1 });
+  expect(guest.cost(() => guest.write(0))).toMatchObject({ exits: 0, dirtyBitsSet: 0 });
+});
+
 test("a protection fault that is injected drops what the shadow still maps at its address", () => {
   const guest = new TestGuest(shadowLazyKvm612);
   const { root, pt } = guest.space(0, 4, userPage & ~W);
