@@ -11,6 +11,7 @@ import { isZeroPage } from "./guest-memory.ts";
 import { Link, sentPageBytes, zeroMarkerBytes } from "./link.ts";
 import { PageSet } from "./page-set.ts";
 import { RoundLog } from "./rounds.ts";
+import { Sender } from "./sender.ts";
 import { fullSettings, settingsSchema } from "./settings-schema.ts";
 import { defaultSettings } from "./settings.ts";
 import { slicedGuest } from "./sliced-guest.ts";
@@ -142,6 +143,37 @@ test("a round begins empty, with its number, its time and the throttle's", () =>
     throttlePercent: 30,
   });
   expect(log.rounds).toHaveLength(2);
+});
+
+// Planted: pages that were to be sent already counted as new.
+test("a reading of the log says how many pages are to be sent that were not before, and takes its time", () => {
+  const link = new Link(8e9);
+  const events: string[] = [];
+  const sender = new Sender({
+    host: {
+      frames: 8,
+      engine: "test",
+      cyclesPerMs: 100,
+      act(event) {
+        events.push(event.kind);
+        return { reported: [1, 2, 5] as Gfn[], cycles: 50 };
+      },
+      takeAway: () => undefined,
+      putInPlace: () => undefined,
+    },
+    source: null as never,
+    destination: null as never,
+    link,
+    settings: defaultSettings,
+  });
+  for (const gfn of [2, 3, 4]) sender.left.add(gfn);
+  expect(sender.collect()).toBe(2);
+  expect(sender.round).toMatchObject({ pagesDirtied: 3, pagesLeft: 5, trackerCycles: 50 });
+  expect([link.freeAtMs, sender.collect(), link.freeAtMs]).toEqual([0.5, 0, 1]);
+  sender.reclaimed(6 as Gfn, 100);
+  expect([sender.left.size, sender.left.has(7)]).toEqual([7, true]);
+  sender.stopLog();
+  expect(events).toEqual(["dirty-log-get", "dirty-log-get", "dirty-log-off"]);
 });
 
 describe("turns", () => {

@@ -183,6 +183,20 @@ describe.each(units)("%s", (_name, mmu) => {
       expect(read(0).stlbHits).toBe(1);
     });
 
+    test("that is found global at its first store does so too", () => {
+      const { read, write, vcpu, memory } = gigabytes(0);
+      const load = (pcid: number) => vcpu.writeCr3(100 as Gfn, pcid, true);
+      read(0);
+      load(1);
+      read(0);
+      memory.write(101 as Pfn, 0, lowHalf(0, link | G | PS), 0);
+      expect(write(0)).toMatchObject({ stlbHits: 1, dirtyAssists: 1 });
+      load(0);
+      expect([read(0).stlbHits, read(1).stlbHits]).toEqual([1, 0]);
+      load(1);
+      expect(read(0).stlbHits).toBe(1);
+    });
+
     test("goes with INVLPG of any of its pages", () => {
       const { read, vcpu, page } = gigabytes(D);
       read(0, 5);

