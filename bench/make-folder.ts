@@ -3,7 +3,7 @@
  *
  * Not `mkdir` with `recursive`: where a file system refuses a name for good (below /proc, say), Node tries for ever.
  */
-import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { EnvironmentError, errorLine } from "./config-error.ts";
 
@@ -25,6 +25,7 @@ export function folderFor(file: string): void {
   const folder = dirname(file);
   try {
     makeFolder(folder);
+    if (!statSync(folder).isDirectory()) throw new Error("is no folder");
     accessSync(folder, constants.W_OK);
   } catch (error) {
     throw unwritable(folder, error);
