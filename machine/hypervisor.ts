@@ -39,7 +39,6 @@ export interface GuestMemory {
 export interface MmioAccess {
   readonly vpn: Vpn;
   readonly gfn: Gfn;
-  readonly store: PendingStore | null;
 }
 
 /** A vCPU as its hypervisor sees it: the VMCS, the cached translations, the guest's registers. */

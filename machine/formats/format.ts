@@ -64,16 +64,11 @@ export interface EntryFormat extends EntryMasks {
 /** A format from its masks. */
 export function entryFormat(masks: EntryMasks): EntryFormat {
   const { presentAll, presentAny, leafBits, leafLevelMax, frameShift, indexBits, rights } = masks;
-  const frameUp = 32 - frameShift;
-  const isLeaf = (level: number, low: number): boolean =>
-    level === 1 || (level <= leafLevelMax && (low & leafBits) !== 0);
-  const frameOf = (low: number, high: number): number =>
-    ((low >>> frameShift) | (high << frameUp)) >>> 0;
   return {
     ...masks,
     entries: 2 ** indexBits,
     isPresent: (low) => (low & presentAll) === presentAll && (low & presentAny) !== 0,
-    isLeaf,
+    isLeaf: (level, low) => level === 1 || (level <= leafLevelMax && (low & leafBits) !== 0),
     isReserved(level, low, high) {
       if ((high & masks.reservedHigh) !== 0) return true;
       if (!masks.checksLeaves || level === 1 || (low & leafBits) === 0) return false;
@@ -84,7 +79,7 @@ export function entryFormat(masks: EntryMasks): EntryFormat {
       ((low << rights.upShift) & rights.upMask) |
       ((~high >>> rights.highShift) & rights.highMask) |
       rights.always,
-    frameOf,
+    frameOf: (low, high) => ((low >>> frameShift) | (high << (32 - frameShift))) >>> 0,
   };
 }
 
