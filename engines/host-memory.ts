@@ -111,17 +111,22 @@ export function createHostMemory(machine: Machine): HostMemory {
       const pages = 2 ** order;
       const base = (gfn - (gfn % pages)) as Gfn;
       table.mapLarge(base, placement(base), { order, rights: "read-write" });
-      swap.came(base, pages);
+      came(base, placement(base), pages);
       return placement(gfn);
     }
     // A reclaimed page left its place; what comes back is another frame, of zeros.
-    const isLost = reclaimed.has(gfn);
-    const pfn = isLost ? memory.allocateSpare() : placement(gfn);
+    const pfn = reclaimed.has(gfn) ? memory.allocateSpare() : placement(gfn);
     table.map(gfn, pfn, "read-write");
-    swap.came(gfn, 1);
-    // It may be mapped, shared or merged before the guest uses it.
-    if (isLost) machine.hostObserver?.moved(gfn, pfn);
+    came(gfn, pfn, 1);
     return pfn;
+  }
+
+  /** Pages have frames from now on, and may be written, shared or merged before the guest uses them. */
+  function came(first: Gfn, frame: Pfn, pages: number): void {
+    swap.came(first, pages);
+    for (let i = 0; i < pages; i++) {
+      machine.hostObserver?.moved((first + i) as Gfn, (frame + i) as Pfn);
+    }
   }
 
   function touch(gfn: Gfn): Pfn {
@@ -272,10 +277,7 @@ export function createHostMemory(machine: Machine): HostMemory {
       for (const { gfn, pfn, pages: count } of pages) {
         if (count === 1) table.map(gfn, pfn, "read");
         else table.mapLarge(gfn, pfn, { order: count === 512 ? 9 : 18, rights: "read" });
-        swap.came(gfn, count);
-        for (let i = 0; i < count; i++) {
-          machine.hostObserver?.moved((gfn + i) as Gfn, (pfn + i) as Pfn);
-        }
+        came(gfn, pfn, count);
       }
       for (const [gfn, contents] of swapped) swap.put(gfn, contents);
     },

@@ -113,7 +113,7 @@ export class HostFrames {
     return pfn < 0 ? (this.away.get(gfn)?.words ?? null) !== null : this.memory.hasBytes(pfn);
   }
 
-  /** An entry of the page as it is now. A page that the host has taken away and not given back is zeros. */
+  /** An entry of the page as it is now: zeros where no memslot is, and where the host has taken the page away. */
   entry(gfn: number, index: number): Entry {
     const pfn = (this.pfnOf[gfn] ?? -1) as Pfn;
     if (pfn >= 0) {
@@ -121,7 +121,7 @@ export class HostFrames {
       return { low, high: this.memory.readHigh(pfn, index) };
     }
     const words = this.away.get(gfn)?.words ?? null;
-    if (words === null) return nothing;
+    if (words === null || this.isHole(gfn)) return nothing;
     return { low: words[index * 2]!, high: words[index * 2 + 1]! };
   }
 
