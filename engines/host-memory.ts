@@ -17,7 +17,7 @@ import type { Machine } from "../machine/machine.ts";
 import { OutsideMemory } from "../machine/outside-memory.ts";
 import { createMerger, type Mergeable } from "./host/merger.ts";
 import type { MmuNotifier } from "./host/notifier.ts";
-import { framesOf, releasePages, sharePages, type SharedPages } from "./host/shared.ts";
+import { framesOf, isUnshared, releasePages, sharePages, type SharedPages } from "./host/shared.ts";
 import { MemorySlots } from "./host/slots.ts";
 import { Swap } from "./host/swap.ts";
 import { HostTable } from "./host/table.ts";
@@ -144,7 +144,7 @@ export function createHostMemory(machine: Machine): HostMemory {
   function touchForWrite(gfn: Gfn): Pfn {
     const pfn = touch(gfn);
     if (table.isWritable(gfn)) return pfn;
-    if (isUnshared(gfn, pfn)) {
+    if (isUnshared({ memory, table }, gfn, pfn)) {
       // The others are gone: no copy, and what is mapped stays right.
       table.setRights(gfn, "read-write");
       ledger.sharesReused += 1;
@@ -158,14 +158,6 @@ export function createHostMemory(machine: Machine): HostMemory {
     }
     ledger.sharesBroken += 1;
     return copyAway(gfn, pfn);
-  }
-
-  /** Does nobody else use any frame of the host page around `gfn`? */
-  function isUnshared(gfn: Gfn, pfn: Pfn): boolean {
-    const pages = 2 ** table.orderOf(gfn);
-    const base = pfn - (gfn % pages);
-    for (let i = 0; i < pages; i++) if (memory.isShared((base + i) as Pfn)) return false;
-    return true;
   }
 
   function copyAway(gfn: Gfn, from: Pfn): Pfn {

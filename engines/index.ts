@@ -42,3 +42,5 @@ export const engines = {
 } satisfies Record<string, EngineFactory>;
 
 export type EngineName = keyof typeof engines;
+
+export const engineNames = Object.keys(engines) as EngineName[];

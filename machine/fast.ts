@@ -3,7 +3,7 @@
  *
  * A unit is one closure over typed arrays, assembled from its parts (`unit/assemble.ts` says why) and made for a shape of
  * translation, so that what a list of stages does not have is not in its code. What is made here switches between the
- * units of the shapes that its hypervisor asks for. Its obvious twin is `bench/oracle/plain-mmu.ts`: a differential test
+ * units of the shapes that its hypervisor asks for. Its obvious twin is `machine/plain/mmu.ts`: a differential test
  * holds every counter, byte and stop of the one against the other.
  */
 import type { Pfn } from "./address.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Finding, WrittenAnswer, WrittenFinding } from "../bench/result.ts";
+import type { Finding, WrittenAnswer, WrittenFinding } from "../bench/results/result.ts";
 import { answerCharts, answerMarkdown, answerText, sentenceText } from "./answer.ts";
 import { svgOf } from "./render.ts";
 

@@ -3,7 +3,7 @@
  *
  * Numbers come as numbers and are rounded here, so the two texts and the tables cannot disagree.
  */
-import type { Finding, ResultRows, Sentence, WrittenAnswer } from "../bench/result.ts";
+import type { Finding, ResultRows, Sentence, WrittenAnswer } from "../bench/results/result.ts";
 import { arrange } from "./cases.ts";
 import { bars } from "./charts/bars.ts";
 import { cycles } from "./charts/cycles.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { PointKey, PointRow, ResultRows } from "../bench/result.ts";
+import type { PointKey, PointRow, ResultRows } from "../bench/results/result.ts";
 import { arrange } from "./cases.ts";
 import { syntheticRows } from "./synthetic.ts";
 

@@ -11,7 +11,7 @@ import {
   type PointRow,
   type ResultRows,
   type WalkRow,
-} from "../bench/result.ts";
+} from "../bench/results/result.ts";
 
 export interface Series {
   readonly engine: string;

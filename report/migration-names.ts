@@ -1,7 +1,7 @@
 /**
  * Names of migrations: a program with the parameters that tell it apart, a link with its rule.
  */
-import type { MigrationKey, MigrationResult } from "../bench/result.ts";
+import type { MigrationKey, MigrationResult } from "../bench/results/result.ts";
 
 type Settings = MigrationKey["migration"];
 

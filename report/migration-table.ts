@@ -1,7 +1,7 @@
 /**
  * Migrations for a terminal: one line per point, and the rounds of a single one.
  */
-import { exitCauses, type MigrationResult } from "../bench/result.ts";
+import { exitCauses, type MigrationResult } from "../bench/results/result.ts";
 import { short } from "./format.ts";
 import { migrationLabel, pointName } from "./migration-names.ts";
 import { type GridColumn, gridLines, wrapWords } from "./text-grid.ts";

@@ -17,7 +17,7 @@ import {
   type PointRow,
   type Vendor,
   vendorOf,
-} from "../bench/result.ts";
+} from "../bench/results/result.ts";
 import { arrange } from "./cases.ts";
 
 /** Which exits share the cycles of which kinds of work. */

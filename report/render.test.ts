@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import type { PointKey, PointRow, ResultRows } from "../bench/result.ts";
+import type { PointKey, PointRow, ResultRows } from "../bench/results/result.ts";
 import { charts } from "./charts/index.ts";
 import { chartSpecs, pngOf, renderCharts, svgOf } from "./render.ts";
 import { syntheticRows } from "./synthetic.ts";

@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { Resvg } from "@resvg/resvg-js";
 import { parse, resetSVGDefIds, View } from "vega";
 import { compile, type TopLevelSpec } from "vega-lite";
-import type { ResultRows } from "../bench/result.ts";
+import type { ResultRows } from "../bench/results/result.ts";
 import { arrange } from "./cases.ts";
 import { charts } from "./charts/index.ts";
 import { fontFamily } from "./theme.ts";

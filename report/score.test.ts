@@ -2,7 +2,7 @@
  * Closed forms of a score: who won, who drew, and by how much.
  */
 import { expect, test } from "vitest";
-import type { PointRow } from "../bench/result.ts";
+import type { PointRow } from "../bench/results/result.ts";
 import type { Case } from "./cases.ts";
 import { pickMetric, scoreCase } from "./score.ts";
 import { syntheticRows } from "./synthetic.ts";

@@ -1,7 +1,7 @@
 /**
  * The score of a case: what each engine needed, who won, and by how much.
  */
-import { baselineEngine } from "../bench/result.ts";
+import { baselineEngine } from "../bench/results/result.ts";
 import type { Case, Series } from "./cases.ts";
 import { type Summary, summarize } from "./statistics.ts";
 

@@ -18,7 +18,7 @@ import { type Series, seedsMax, type Setting } from "./cases.ts";
 import { rounded, short } from "./format.ts";
 import { inkColour } from "./theme.ts";
 import { summarize } from "./statistics.ts";
-import type { PointRow } from "../bench/result.ts";
+import type { PointRow } from "../bench/results/result.ts";
 
 export interface Part {
   readonly name: string;

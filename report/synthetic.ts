@@ -14,7 +14,7 @@ import {
   regions,
   type ResultRows,
   type WalkRow,
-} from "../bench/result.ts";
+} from "../bench/results/result.ts";
 
 export interface SyntheticSize {
   readonly engines: number;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { PointRow } from "../bench/result.ts";
+import type { PointRow } from "../bench/results/result.ts";
 import { lead, short, shortSpread } from "./format.ts";
 import { syntheticRows } from "./synthetic.ts";
 import { terminalTable } from "./table.ts";

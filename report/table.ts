@@ -4,7 +4,7 @@
  * Cells are slowdowns over `native`, median over seeds. What does not fit goes in steps: first the spread
  * moves from every cell into one column, then the table becomes a list.
  */
-import { baselineEngine, type PointRow } from "../bench/result.ts";
+import { baselineEngine, type PointRow } from "../bench/results/result.ts";
 import { arrange, seedsMax, type Setting } from "./cases.ts";
 import { footnotes, type Footnotes } from "./footnotes.ts";
 import { lead, short, shortSpread } from "./format.ts";

@@ -5,7 +5,7 @@
  * scheme behind them; neighbours differ in lightness too, so a grey print still reads.
  */
 import type { Config } from "vega-lite";
-import type { ExitCause } from "../bench/result.ts";
+import type { ExitCause } from "../bench/results/result.ts";
 
 /** Shipped with the project as TTF: resvg draws no text at all from a web font, and says nothing. */
 export const fontFamily = "DejaVu Sans";

@@ -1,8 +1,8 @@
 /**
  * A dirty-log run as text: a line per phase; columns that are zero everywhere are left out.
  */
-import type { DirtyLogPhase } from "../bench/dirty-log/run-dirty-log.ts";
-import { exitCauses } from "../bench/result.ts";
+import type { DirtyLogPhase } from "../host/dirty-log/run-dirty-log.ts";
+import { exitCauses } from "../bench/results/result.ts";
 import { type GridColumn, gridLines } from "../report/text-grid.ts";
 
 interface Column {

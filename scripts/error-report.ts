@@ -9,7 +9,7 @@ import {
   isUserMistake,
   memoryLine,
   oneLine,
-} from "../bench/config-error.ts";
+} from "../bench/input/config-error.ts";
 
 export interface ErrorReport {
   readonly text: string;

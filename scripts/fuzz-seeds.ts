@@ -2,9 +2,9 @@
  * A long run of the fuzzer on the terminal: each seed's line as it ends, failures with their traces, totals.
  */
 import { writeFileSync } from "node:fs";
-import type { FuzzFailure } from "../bench/fuzz/hunt.ts";
-import { drawSeeds, runSeeds, type SeedsOptions } from "../bench/fuzz/run-seeds.ts";
-import { migratedOps, type SeedReport } from "../bench/fuzz/seed-run.ts";
+import type { FuzzFailure } from "../check/fuzz/hunt.ts";
+import { drawSeeds, runSeeds, type SeedsOptions } from "../host/fuzz/run-seeds.ts";
+import { migratedOps, type SeedReport } from "../host/fuzz/seed-run.ts";
 import { createProgress } from "./progress.ts";
 
 export interface LongRun {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { PointKey } from "../bench/result.ts";
+import type { PointKey } from "../bench/results/result.ts";
 import { pointsProgress } from "./points-progress.ts";
 
 const host = { preset: "t", backing: "4k", guestLevels: 4, nestedLevels: 4, seed: 1 } as const;

@@ -1,6 +1,6 @@
 /** Progress of many points: accesses counted as they come, time left by what points like those to come have taken. */
-import { type PointCost, remainingWork } from "../bench/remaining-work.ts";
-import type { PointKey } from "../bench/result.ts";
+import { type PointCost, remainingWork } from "../bench/sweeps/remaining-work.ts";
+import type { PointKey } from "../bench/results/result.ts";
 import { createProgress, type ProgressOptions } from "./progress.ts";
 
 export interface PointsProgress {

@@ -3,7 +3,7 @@
  *
  * `bench` and `merge` end here, so that a sweep computed in parts leaves the files of a single run.
  */
-import { type RunToWrite, writeRun } from "../bench/write-run.ts";
+import { type RunToWrite, writeRun } from "../bench/sweeps/write-run.ts";
 import { terminalTable } from "../report/table.ts";
 
 const tables = "points.csv, walks.csv, manifest.json, host.json";

@@ -2,9 +2,9 @@
  * `npm run validate -- --published`: the table, the figure, and what a terminal shows of them.
  */
 import { writeFile } from "node:fs/promises";
-import { idsOf, measuredTolerance } from "../bench/published/claim.ts";
-import { type Compared, validatePublished } from "../bench/published/index.ts";
-import { replaceFiles } from "../bench/result-files.ts";
+import { idsOf, measuredTolerance } from "../claims/published/claim.ts";
+import { type Compared, validatePublished } from "../claims/published/index.ts";
+import { replaceFiles } from "../bench/files/result-files.ts";
 import { publishedChart } from "../report/charts/published.ts";
 import { publishedPage } from "../report/published-page.ts";
 import { publishedTable } from "../report/published-table.ts";

@@ -13,7 +13,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { constants, createGzip, createZstdCompress } from "node:zlib";
 import { Command, CommanderError } from "@commander-js/extra-typings";
-import { ConfigError, EnvironmentError } from "../bench/config-error.ts";
+import { ConfigError, EnvironmentError } from "../bench/input/config-error.ts";
 import { wholeNumber } from "./commands/options.ts";
 import { errorReport } from "./error-report.ts";
 import { guardOutput } from "./guard-output.ts";

@@ -17,9 +17,9 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import type * as Catalogue from "../bench/catalogue.ts";
-import { describeWorkloads, engineNames } from "../bench/catalogue.ts";
-import type * as SweepFiles from "../bench/sweep-files.ts";
+import type * as Catalogue from "../bench/points/catalogue.ts";
+import { describeWorkloads, engineNames } from "../bench/points/catalogue.ts";
+import type * as SweepFiles from "../bench/sweeps/sweep-files.ts";
 import { charts } from "../report/charts/index.ts";
 import { runCommand } from "./run-command.ts";
 
@@ -118,7 +118,18 @@ test(
   "an engine, a workload and a chart are one file and one registry line each",
   patience,
   async () => {
-    const rooms = ["machine", "guest", "engines", "workloads", "bench", "report", "scripts"];
+    const rooms = [
+      "machine",
+      "guest",
+      "engines",
+      "workloads",
+      "check",
+      "bench",
+      "host",
+      "claims",
+      "report",
+      "scripts",
+    ];
     for (const name of [...rooms, "package.json", "tsconfig.json"]) {
       cpSync(join(repository, name), join(copy, name), { recursive: true });
     }
@@ -176,17 +187,22 @@ test(
 
 /** The points of the copy's default sweep. */
 async function defaultPoints() {
-  const { catalogue } = (await import(join(copy, "bench/catalogue.ts"))) as typeof Catalogue;
-  const { readSweep } = (await import(join(copy, "bench/sweep-files.ts"))) as typeof SweepFiles;
+  const { catalogue } = (await import(join(copy, "bench/points/catalogue.ts"))) as typeof Catalogue;
+  const { readSweep } = (await import(
+    join(copy, "bench/sweeps/sweep-files.ts")
+  )) as typeof SweepFiles;
   return readSweep("default", catalogue).sweep;
 }
 
 // Seen failing: a chart with its own list of all engines for colours.
 test.each(Object.entries(registries))("no other source names all %s", (_, { path, names }) => {
-  const sources = globSync("{machine,guest,engines,workloads,bench,report,scripts}/**/*.ts", {
-    cwd: repository,
-    exclude: ["**/*.test.ts"],
-  });
+  const sources = globSync(
+    "{machine,guest,engines,workloads,check,bench,host,claims,report,scripts}/**/*.ts",
+    {
+      cwd: repository,
+      exclude: ["**/*.test.ts"],
+    },
+  );
   const others = sources.filter((source) => source !== path);
   expect(others.length).toBeGreaterThan(50);
   const lists = others.filter((source) => {

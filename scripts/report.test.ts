@@ -6,7 +6,7 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { readPoints } from "../bench/read-results.ts";
+import { readPoints } from "../bench/files/read-results.ts";
 import { pointsCsv } from "../report/page/browser/points-csv.ts";
 import { madeUpAnswer } from "../report/page/made-up-answer.ts";
 import { runCommand } from "./run-command.ts";

@@ -1,9 +1,9 @@
 /**
  * Rows of `shadewalk share` for a terminal: a table per scenario, engines below each other.
  */
-import { scenarios } from "../bench/sharing/index.ts";
-import type { SharingAnswer } from "../bench/sharing/answers.ts";
-import type { ShareRow } from "../bench/sharing/share.ts";
+import { scenarios } from "../host/sharing/index.ts";
+import type { SharingAnswer } from "../host/sharing/answers.ts";
+import type { ShareRow } from "../host/sharing/share.ts";
 import { gridLines, wrapWords } from "../report/text-grid.ts";
 
 interface Column {

@@ -34,31 +34,38 @@ const bitRooms = [
   "engines/",
   "guest/",
   "workloads/trace/",
-  "bench/oracle/",
+  "check/oracle/",
   "bench/speed/",
 ];
 const bitOperators: ReadonlySet<string> = new Set(["&", "|", "^", "~", "<<", ">>", ">>>"]);
 const rootFiles: ReadonlySet<string> = new Set(["vitest.config.ts"]);
 
-/** The result schema, which `report/` may see: were it to import upward, `report/` would see all of `bench/`. */
-const resultSchema = [
-  "bench/result.ts",
-  "bench/answer.ts",
-  "bench/exit-names.ts",
-  "bench/migration-record.ts",
-];
+/** A simulated guest under an engine, and what drives it. */
+const simulation = ["workloads/", "engines/", "guest/", "machine/"];
+/** What every room of `bench/` may use: words to a user, the schema of results. */
+const benchBase = ["bench/input/", "bench/results/", "bench/code-url.ts", "bench/host-time.ts"];
+const points = ["bench/points/", "bench/files/", "bench/costs/", ...benchBase, "check/"];
 
-/** What each room may import, a narrower room before the one around it, a file before its room. */
+/** What each room may import, a narrower room before the one around it. */
 const mayImport: readonly (readonly [room: string, allowed: readonly string[]])[] = [
-  ...resultSchema.map((file) => [file, [...resultSchema, "machine/"]] as const),
   ["machine/", ["machine/"]],
   ["guest/", ["guest/", "machine/"]],
   ["engines/", ["engines/", "machine/"]],
   ["workloads/", ["workloads/", "guest/", "machine/"]],
-  ["bench/", ["bench/", "workloads/", "engines/", "guest/", "machine/"]],
-  ["report/explorer/", ["report/", "bench/result.ts", "engines/", "guest/", "machine/"]],
-  ["report/", ["report/", "bench/result.ts"]],
-  ["scripts/", ["scripts/", "report/", "bench/"]],
+  ["check/", ["check/", ...simulation]],
+  ["bench/input/", ["bench/input/", "workloads/", "machine/"]],
+  ["bench/results/", ["bench/results/", "machine/"]],
+  ["bench/costs/", ["bench/costs/", ...benchBase, "machine/"]],
+  ["bench/files/", ["bench/files/", "bench/costs/", ...benchBase, "machine/"]],
+  ["bench/points/", [...points, ...simulation]],
+  ["bench/sweeps/", ["bench/sweeps/", ...points, ...simulation]],
+  ["bench/shards/", ["bench/shards/", "bench/sweeps/", ...points, ...simulation]],
+  ["bench/", ["bench/", "check/", ...simulation]],
+  ["host/", ["host/", "bench/", "check/", ...simulation]],
+  ["claims/", ["claims/", "host/", "bench/", "check/", ...simulation]],
+  ["report/explorer/", ["report/", "bench/results/", "engines/", "guest/", "machine/"]],
+  ["report/", ["report/", "bench/results/"]],
+  ["scripts/", ["scripts/", "report/", "claims/", "host/", "bench/", "check/fuzz/"]],
 ];
 
 /** One line per broken rule; `entries` are the files that something outside the code starts. */

@@ -6,7 +6,7 @@
  */
 import { availableParallelism } from "node:os";
 import { Command } from "@commander-js/extra-typings";
-import { type PlacedDifference, validate } from "../bench/validate.ts";
+import { type PlacedDifference, validate } from "../claims/validation/validate.ts";
 import { refuseGiven } from "./commands/given.ts";
 import { errorReport } from "./error-report.ts";
 import { guardOutput } from "./guard-output.ts";

@@ -3,7 +3,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { ConfigError } from "../config-error.ts";
+import { ConfigError } from "../input/config-error.ts";
 import { argumentsOf, type YardstickCounters, type YardstickStream } from "./yardstick.ts";
 
 export interface CRun {

@@ -1,6 +1,7 @@
 /**
  * Memory of the simulator: it must not grow with operations, and with a guest's memory only by its tables.
  */
+import { ownMmu } from "../../machine/fast.ts";
 import type { Vpn } from "../../machine/address.ts";
 import { Machine, type MmuFactory } from "../../machine/machine.ts";
 import { presets } from "../../machine/presets.ts";
@@ -8,9 +9,9 @@ import { Prng } from "../../guest/prng.ts";
 import type { Guest } from "../../guest/guest.ts";
 import { onDemand } from "../../workloads/options.ts";
 import { workingSet } from "../../workloads/working-set.ts";
-import { memoryInUse, type MemoryInUse } from "../memory-in-use.ts";
-import type { PointKey } from "../result.ts";
-import { bootGuest, machineOf } from "../run-point.ts";
+import { memoryInUse, type MemoryInUse } from "./memory-in-use.ts";
+import type { PointKey } from "../results/result.ts";
+import { bootGuest, machineOf } from "../points/run-point.ts";
 
 /** A guest under `engine` with this much memory, and the machine below it. */
 function boot(engine: string, guestFrames: number, mmu: MmuFactory) {
@@ -62,7 +63,10 @@ export interface Growth extends Endurance {
 }
 
 /** Performs that many operations, or a few more, and looks at the memory on the way. */
-export function measureGrowth({ engine, operation, count }: Endurance, mmu: MmuFactory): Growth {
+export function measureGrowth(
+  { engine, operation, count }: Endurance,
+  mmu: MmuFactory = ownMmu,
+): Growth {
   const { guest, machine } = boot(engine, 4 * dataPages, mmu);
   const round = operations[operation](guest);
   const samples: MemoryInUse[] = [];
@@ -95,7 +99,7 @@ export interface Footprint extends Extent {
 }
 
 /** Touches one page in `stride` of nearly all memory that a guest has to give. */
-export function measureFootprint(extent: Extent, mmu: MmuFactory): Footprint {
+export function measureFootprint(extent: Extent, mmu: MmuFactory = ownMmu): Footprint {
   const { engine, guestFrames, stride } = extent;
   const before = memoryInUse().residentBytes;
   const { guest, machine } = boot(engine, guestFrames, mmu);

@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { codeUrl } from "../code-url.ts";
-import { EnvironmentError } from "../config-error.ts";
+import { EnvironmentError } from "../input/config-error.ts";
 
 /** Runs the file with these arguments and returns the JSON that it prints. */
 export function runAlone(file: URL, args: readonly string[]): unknown {

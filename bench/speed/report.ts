@@ -1,7 +1,7 @@
 /**
  * The whole speed run: every stream's time and equality, its ratio to C when C is at hand, every storm.
  */
-import { ownMmu } from "../hardware.ts";
+import { ownMmu } from "../../machine/fast.ts";
 import { buildYardstick, runYardstick } from "./c-program.ts";
 import { differing, measureStream } from "./measure.ts";
 import { median } from "./median.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { fastMmu } from "../../machine/fast.ts";
-import { plainMmu } from "../oracle/plain-mmu.ts";
+import { plainMmu } from "../../machine/plain/mmu.ts";
 import { differing, measureStream } from "./measure.ts";
 import { expectedCounters, type YardstickStream, yardstickStreams } from "./yardstick.ts";
 

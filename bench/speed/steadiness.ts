@@ -4,10 +4,10 @@
  * Every ratio is of runs that were interleaved, so that a machine which slows down does so for both.
  */
 import { presets } from "../../machine/presets.ts";
-import { EnvironmentError } from "../config-error.ts";
+import { EnvironmentError } from "../input/config-error.ts";
 import { timedAsync } from "../host-time.ts";
-import { runPoints } from "../pool.ts";
-import type { PointKey } from "../result.ts";
+import { runPoints } from "../sweeps/pool.ts";
+import type { PointKey } from "../results/result.ts";
 import { median } from "./median.ts";
 import { runAlone } from "./own-process.ts";
 

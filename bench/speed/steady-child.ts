@@ -1,8 +1,8 @@
 /** A process of its own for `steadiness.ts`: runs the engines that its arguments name, prints what each took. */
 import { presets } from "../../machine/presets.ts";
-import { ownMmu } from "../hardware.ts";
+import { ownMmu } from "../../machine/fast.ts";
 import { timed } from "../host-time.ts";
-import { runPoint } from "../run-point.ts";
+import { runPoint } from "../points/run-point.ts";
 import { steadyPoint } from "./steadiness.ts";
 
 const times: Record<string, number> = {};

@@ -10,7 +10,7 @@ import { indexAt, type Vpn } from "../../machine/address.ts";
 import type { Ledger } from "../../machine/counters.ts";
 import { W } from "../../machine/entry.ts";
 import type { MmuFactory } from "../../machine/machine.ts";
-import { type Entry, tableBench } from "../published/table-bench.ts";
+import { type Entry, tableBench } from "./table-bench.ts";
 
 export interface StoreStorm {
   /** Turns every entry over, once per pass, and counts what that was. */

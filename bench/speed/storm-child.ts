@@ -1,5 +1,5 @@
 /** A process of its own for `report.ts`: measures the storm whose number is the argument, prints what it took. */
-import { ownMmu } from "../hardware.ts";
+import { ownMmu } from "../../machine/fast.ts";
 import { measureStorm, storms } from "./storms.ts";
 
 const storm = storms[Number(process.argv[2])];

@@ -12,7 +12,7 @@ import { presets } from "../../machine/presets.ts";
 import { workloads } from "../../workloads/index.ts";
 import type { EngineName } from "../../engines/index.ts";
 import { timed } from "../host-time.ts";
-import { runPoint } from "../run-point.ts";
+import { runPoint } from "../points/run-point.ts";
 import { storeStorm } from "./store-storm.ts";
 import { warmStorm } from "./warm-storm.ts";
 

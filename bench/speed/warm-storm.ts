@@ -7,7 +7,7 @@ import type { Vpn } from "../../machine/address.ts";
 import type { Ledger } from "../../machine/counters.ts";
 import type { MmuFactory } from "../../machine/machine.ts";
 import { Prng } from "../../guest/prng.ts";
-import { tableBench } from "../published/table-bench.ts";
+import { tableBench } from "./table-bench.ts";
 
 const pagesUsed = 1024;
 const writePercent = 30;

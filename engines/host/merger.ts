@@ -7,7 +7,7 @@
  * Model: what the guest's data stores write is not known, so two pages are equal when they have the same bytes,
  * as far as bytes are known, and the same version (`PhysicalMemory.stamps`): zeroed and not written since, or
  * copies of each other, or written by the same store of the same program. Versions must be kept while the
- * guest runs (`bench/oracle/stamp-stores.ts`, or the oracle). Files hold zeros here, so their pages merge with
+ * guest runs (`check/oracle/stamp-stores.ts`, or the oracle). Files hold zeros here, so their pages merge with
  * zeroed ones. The scanner has a processor to itself. Bias: both.
  *
  * Source: Linux mm/ksm.c `cmp_and_merge_page`, `write_protect_page`, `replace_page`.

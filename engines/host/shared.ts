@@ -59,3 +59,11 @@ export function framesOf({ pages }: SharedPages): Map<Gfn, Pfn> {
   }
   return frames;
 }
+
+/** Does nobody else use any frame of the host page around `gfn`? */
+export function isUnshared({ memory, table }: ShareParts, gfn: Gfn, pfn: Pfn): boolean {
+  const pages = 2 ** table.orderOf(gfn);
+  const base = pfn - (gfn % pages);
+  for (let i = 0; i < pages; i++) if (memory.isShared((base + i) as Pfn)) return false;
+  return true;
+}

@@ -2,7 +2,7 @@
  * Stacked bars of plain values, a panel per group: for figures that are not made of whole rows.
  */
 import type { TopLevelSpec } from "vega-lite";
-import type { Bars } from "../../bench/result.ts";
+import type { Bars } from "../../bench/results/result.ts";
 import { facetByCase, legendColumns, panelGrid } from "../chart.ts";
 import { figure, rounded } from "../format.ts";
 import { chartConfig, inkColour } from "../theme.ts";

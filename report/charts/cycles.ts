@@ -1,8 +1,8 @@
 /**
  * Where the cycles go: every engine's cycles by cause, in units of native's.
  */
-import type { CycleCategory, PointRow } from "../../bench/result.ts";
-import { exitCauses } from "../../bench/result.ts";
+import type { CycleCategory, PointRow } from "../../bench/results/result.ts";
+import { exitCauses } from "../../bench/results/result.ts";
 import type { Chart } from "../chart.ts";
 import { stackedBars } from "../stacked-bars.ts";
 

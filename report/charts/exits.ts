@@ -1,7 +1,7 @@
 /**
  * VM exits by reason: what each scheme leaves the processor for, and how often.
  */
-import { baselineEngine, type ExitCause, exitCauses } from "../../bench/result.ts";
+import { baselineEngine, type ExitCause, exitCauses } from "../../bench/results/result.ts";
 import type { Chart } from "../chart.ts";
 import { stackedBars } from "../stacked-bars.ts";
 import { causeColours } from "../theme.ts";

@@ -2,7 +2,7 @@
  * Phase maps: who wins over two rates, a map per processor, with programs on it and the closed form drawn over.
  */
 import type { TopLevelSpec } from "vega-lite";
-import type { Frontier } from "../../bench/result.ts";
+import type { Frontier } from "../../bench/results/result.ts";
 import type { Layer } from "../chart.ts";
 import { rounded } from "../format.ts";
 import { chartConfig, inkColour } from "../theme.ts";

@@ -2,7 +2,7 @@
  * The charts of a run of migrations, those that have something to show.
  */
 import type { TopLevelSpec } from "vega-lite";
-import type { MigrationResult } from "../../bench/result.ts";
+import type { MigrationResult } from "../../bench/results/result.ts";
 import type { NamedSpec } from "../render.ts";
 import { migrationDowntime } from "./migration-downtime.ts";
 import { migrationRounds } from "./migration-rounds.ts";

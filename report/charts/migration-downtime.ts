@@ -2,7 +2,7 @@
  * Downtime against the link's bandwidth, a line per engine, a panel per program: where pre-copy stops paying.
  */
 import type { TopLevelSpec } from "vega-lite";
-import type { MigrationResult } from "../../bench/result.ts";
+import type { MigrationResult } from "../../bench/results/result.ts";
 import { facetByCase, legendColumns, panelGrid } from "../chart.ts";
 import { rounded } from "../format.ts";
 import { pointName } from "../migration-names.ts";

@@ -3,7 +3,7 @@
  * panel per migration.
  */
 import type { TopLevelSpec } from "vega-lite";
-import type { MigrationResult } from "../../bench/result.ts";
+import type { MigrationResult } from "../../bench/results/result.ts";
 import { facetByCase, legendColumns, panelGrid } from "../chart.ts";
 import { rounded } from "../format.ts";
 import { migrationLabel, pointName } from "../migration-names.ts";

@@ -1,7 +1,7 @@
 /**
  * The overview: slowdown of every engine on every workload, the fastest of each line framed.
  */
-import { baselineEngine } from "../../bench/result.ts";
+import { baselineEngine } from "../../bench/results/result.ts";
 import { caseLabels, type Chart, frame, type Layer } from "../chart.ts";
 import { rounded, short } from "../format.ts";
 import { scoreCase } from "../score.ts";

@@ -5,7 +5,7 @@
  * programs differ by decades.
  */
 import type { TopLevelSpec } from "vega-lite";
-import type { Waterfall } from "../../bench/result.ts";
+import type { Waterfall } from "../../bench/results/result.ts";
 import type { Layer } from "../chart.ts";
 import { figure, rounded } from "../format.ts";
 import { chartConfig, inkColour } from "../theme.ts";

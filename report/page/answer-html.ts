@@ -3,7 +3,7 @@
  *
  * It says what `answer.md` says, in the same order and words; the claims of all topics are numbered through.
  */
-import type { WrittenAnswer, WrittenFinding } from "../../bench/result.ts";
+import type { WrittenAnswer, WrittenFinding } from "../../bench/results/result.ts";
 import { answerIntro, claimText, sentenceText } from "../answer.ts";
 import { figurePlace } from "./figure-place.ts";
 import { html, type Html } from "./html.ts";

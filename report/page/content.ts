@@ -5,7 +5,7 @@ import { existsSync, globSync } from "node:fs";
 import { basename, join } from "node:path";
 import { parse } from "csv-parse/sync";
 import type { TopLevelSpec } from "vega-lite";
-import type { ResultRows, WrittenAnswer } from "../../bench/result.ts";
+import type { ResultRows, WrittenAnswer } from "../../bench/results/result.ts";
 
 export interface PageContent {
   readonly rows: ResultRows;

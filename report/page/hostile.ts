@@ -1,7 +1,7 @@
 /**
  * For tests: content in which every name that a stranger can choose tries to become markup.
  */
-import type { PointKey, ResultRows } from "../../bench/result.ts";
+import type { PointKey, ResultRows } from "../../bench/results/result.ts";
 import type { PageContent } from "./content.ts";
 import { madeUpAnswer } from "./made-up-answer.ts";
 

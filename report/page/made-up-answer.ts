@@ -1,7 +1,7 @@
 /**
  * For tests: an answer that nothing ran for.
  */
-import type { WrittenAnswer, WrittenFinding } from "../../bench/result.ts";
+import type { WrittenAnswer, WrittenFinding } from "../../bench/results/result.ts";
 
 export function madeUpAnswer(
   title: string,

@@ -14,7 +14,7 @@ import {
   type PointRow,
   type ResultRows,
   type WalkRow,
-} from "../../bench/result.ts";
+} from "../../bench/results/result.ts";
 
 /** What the browser half of the page starts from. */
 export interface PageData {

@@ -6,7 +6,7 @@
  * its expressions, which the policy forbids, so it interprets them.
  */
 import { createHash } from "node:crypto";
-import type { ResultRows } from "../../bench/result.ts";
+import type { ResultRows } from "../../bench/results/result.ts";
 import { programs } from "./bundle.ts";
 import type { PageContent } from "./content.ts";
 import { html, type Html, jsonText, scriptText } from "./html.ts";

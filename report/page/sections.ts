@@ -1,7 +1,7 @@
 /**
  * The parts of the page that need no program to be read: answer, fidelity, how it was run.
  */
-import type { ResultRows } from "../../bench/result.ts";
+import type { ResultRows } from "../../bench/results/result.ts";
 import { answersHtml, claimsHtml } from "./answer-html.ts";
 import { html, type Html } from "./html.ts";
 import type { Claim, PageContent } from "./content.ts";

@@ -1,7 +1,7 @@
 /**
  * The answer of one sweep in a few lines: who was fastest how often, and by how much.
  */
-import { baselineEngine, type ResultRows } from "../../bench/result.ts";
+import { baselineEngine, type ResultRows } from "../../bench/results/result.ts";
 import { arrange, type Setting } from "../cases.ts";
 import { lead, short } from "../format.ts";
 import { pickMetric, scoreCase } from "../score.ts";

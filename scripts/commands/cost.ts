@@ -1,12 +1,12 @@
 /** `shadewalk cost`: a cost file from a user's own machine, or a result in the shape of its tool. */
 import { writeFileSync } from "node:fs";
 import { Command, Option } from "@commander-js/extra-typings";
-import { ConfigError } from "../../bench/config-error.ts";
-import { costPresets, defaultCostPreset } from "../../bench/cost-file.ts";
-import { importPerf } from "../../bench/perf-import.ts";
-import type { TextFile } from "../../bench/perf-table.ts";
-import { readPoints } from "../../bench/read-results.ts";
-import { readTextFile } from "../../bench/text-file.ts";
+import { ConfigError } from "../../bench/input/config-error.ts";
+import { costPresets, defaultCostPreset } from "../../bench/costs/cost-file.ts";
+import { importPerf } from "../../bench/costs/perf-import.ts";
+import type { TextFile } from "../../bench/costs/perf-table.ts";
+import { readPoints } from "../../bench/files/read-results.ts";
+import { readTextFile } from "../../bench/input/text-file.ts";
 import { perfShape } from "../../report/perf-shape.ts";
 import { wholeNumber } from "./options.ts";
 

@@ -5,7 +5,7 @@
  * Source: Linux 6.12 tools/testing/selftests/kvm/dirty_log_perf_test.c; -j and -l from later patches for it.
  */
 import { type Command, Option } from "@commander-js/extra-typings";
-import { quote } from "../../bench/config-error.ts";
+import { quote } from "../../bench/input/config-error.ts";
 
 const letters: Readonly<Record<string, { readonly flags: string; readonly reason: string }>> = {
   mode: { flags: "-m, --mode <id>", reason: "the guest has one mode, 48 bits and pages of 4 KiB" },

@@ -1,18 +1,18 @@
 /** `shadewalk dirty-log`: Linux's dirty_log_perf_test, with its letters, on the simulated machine. */
 import { writeFileSync } from "node:fs";
 import { Command } from "@commander-js/extra-typings";
-import { catalogue } from "../../bench/catalogue.ts";
-import { ConfigError, pick, quote } from "../../bench/config-error.ts";
-import { presetCosts } from "../../bench/cost-file.ts";
-import { phasesCsv } from "../../bench/dirty-log/dirty-log-table.ts";
-import { takesDirtyLogOptions } from "../../bench/dirty-log/policy-engines.ts";
-import { runDirtyLog } from "../../bench/dirty-log/run-dirty-log.ts";
+import { catalogue } from "../../bench/points/catalogue.ts";
+import { ConfigError, pick, quote } from "../../bench/input/config-error.ts";
+import { presetCosts } from "../../bench/costs/cost-file.ts";
+import { phasesCsv } from "../../host/dirty-log/dirty-log-table.ts";
+import { takesDirtyLogOptions } from "../../host/dirty-log/policy-engines.ts";
+import { runDirtyLog } from "../../host/dirty-log/run-dirty-log.ts";
 import {
   clearPagesOf,
   type DirtyLogSettings,
   pagesOf,
   ringEntriesOf,
-} from "../../bench/dirty-log/settings.ts";
+} from "../../host/dirty-log/settings.ts";
 import { phasesText } from "../dirty-log-text.ts";
 import { addForeignLetters, foreignLetterNotes } from "./dirty-log-letters.ts";
 import { refuseGiven } from "./given.ts";

@@ -4,17 +4,17 @@ import { writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { parse } from "node:path";
 import { Command } from "@commander-js/extra-typings";
-import { engineNames } from "../../bench/catalogue.ts";
-import { ConfigError } from "../../bench/config-error.ts";
-import { fuzz as runFuzz, type FuzzOptions, fuzzPresets } from "../../bench/fuzz.ts";
-import { folderFor } from "../../bench/make-folder.ts";
-import type { FuzzFailure, FuzzProgress, FuzzResult } from "../../bench/fuzz/hunt.ts";
+import { engineNames } from "../../bench/points/catalogue.ts";
+import { ConfigError } from "../../bench/input/config-error.ts";
+import { fuzz as runFuzz, type FuzzOptions, fuzzPresets } from "../../check/fuzz/fuzz.ts";
+import { folderFor } from "../../bench/files/make-folder.ts";
+import type { FuzzFailure, FuzzProgress, FuzzResult } from "../../check/fuzz/hunt.ts";
 import {
   fuzzMigrations,
   migratableEngines,
   type MigrationFuzzOptions,
   type MigrationFuzzResult,
-} from "../../bench/migration/fuzz-migrations.ts";
+} from "../../host/fuzz/fuzz-migrations.ts";
 import { runFuzzSeeds } from "../fuzz-seeds.ts";
 import { createProgress } from "../progress.ts";
 import { nameList, seedMax, wholeNumber } from "./options.ts";

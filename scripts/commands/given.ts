@@ -3,7 +3,7 @@
  *
  * An option that is accepted is used. Beside another that makes it mean nothing, it is a mistake worth a line.
  */
-import { ConfigError } from "../../bench/config-error.ts";
+import { ConfigError } from "../../bench/input/config-error.ts";
 
 /** The part of commander's `Command` that knows. */
 export interface Words {

@@ -1,7 +1,7 @@
 /** `shadewalk lab`: exercises with hidden answers, and marks for a file of answers. */
 import { Command } from "@commander-js/extra-typings";
-import { grade, makeSheet } from "../../bench/lab/sheet.ts";
-import { readTextFile } from "../../bench/text-file.ts";
+import { grade, makeSheet } from "../../claims/lab/sheet.ts";
+import { readTextFile } from "../../bench/input/text-file.ts";
 import { refuseGiven } from "./given.ts";
 import { seedMax, wholeNumber } from "./options.ts";
 

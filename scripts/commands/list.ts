@@ -1,9 +1,9 @@
 /** `shadewalk list`: every name that the other commands take. */
 import { Command } from "@commander-js/extra-typings";
-import { catalogue, describeEngines, describeWorkloads } from "../../bench/catalogue.ts";
-import { costPresets } from "../../bench/cost-file.ts";
-import { migrationSweepNames } from "../../bench/migration/migration-sweep.ts";
-import { sweepNames } from "../../bench/sweep-files.ts";
+import { catalogue, describeEngines, describeWorkloads } from "../../bench/points/catalogue.ts";
+import { costPresets } from "../../bench/costs/cost-file.ts";
+import { migrationSweepNames } from "../../host/migration/migration-sweep.ts";
+import { sweepNames } from "../../bench/sweeps/sweep-files.ts";
 import { charts } from "../../report/charts/index.ts";
 
 export const list = () =>

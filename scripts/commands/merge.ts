@@ -1,12 +1,12 @@
 /** `shadewalk merge`: the parts of a sweep become the files of a single run. */
 import { existsSync } from "node:fs";
 import { Command } from "@commander-js/extra-typings";
-import { EnvironmentError } from "../../bench/config-error.ts";
-import { lockFolder } from "../../bench/folder-lock.ts";
+import { EnvironmentError } from "../../bench/input/config-error.ts";
+import { lockFolder } from "../../bench/files/folder-lock.ts";
 import { startHostClock } from "../../bench/host-time.ts";
-import { writingInto } from "../../bench/make-folder.ts";
-import { mergeShards } from "../../bench/merge.ts";
-import { shardFolder } from "../../bench/shard-file.ts";
+import { writingInto } from "../../bench/files/make-folder.ts";
+import { mergeShards } from "../../bench/shards/merge.ts";
+import { shardFolder } from "../../bench/shards/shard-file.ts";
 import { publish } from "../publish.ts";
 import { waiting } from "../waiting.ts";
 import {

@@ -1,7 +1,7 @@
 /**
  * Readers of option values that several commands share. Each throws a one-line `ConfigError`.
  */
-import { ConfigError, errorLine, quote, unknownName } from "../../bench/config-error.ts";
+import { ConfigError, errorLine, quote, unknownName } from "../../bench/input/config-error.ts";
 
 /** A whole number from `min` to `max`. */
 export function wholeNumber(option: string, min: number, max: number): (text: string) => number {

@@ -1,7 +1,7 @@
 /** Options that say on what one point runs; the same words in every command that takes one. */
 import { Option } from "@commander-js/extra-typings";
-import { levelPairNames } from "../../bench/levels.ts";
-import { hostPageSizes } from "../../bench/result.ts";
+import { levelPairNames } from "../../bench/points/levels.ts";
+import { hostPageSizes } from "../../bench/results/result.ts";
 import { oneOf, seedMax, wholeNumber } from "./options.ts";
 
 export const backingOption = () =>

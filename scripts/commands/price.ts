@@ -1,10 +1,10 @@
 /** `shadewalk price`: prices the counters of a points file anew, without a run. */
 import { basename, dirname, join } from "node:path";
 import { Command } from "@commander-js/extra-typings";
-import { costPresets, fixedCost } from "../../bench/cost-file.ts";
-import { writingInto } from "../../bench/make-folder.ts";
-import { priceFile } from "../../bench/read-results.ts";
-import { writePointsFile } from "../../bench/result-files.ts";
+import { costPresets, fixedCost } from "../../bench/costs/cost-file.ts";
+import { writingInto } from "../../bench/files/make-folder.ts";
+import { priceFile } from "../../bench/files/read-results.ts";
+import { writePointsFile } from "../../bench/files/result-files.ts";
 
 export const price = () =>
   new Command("price")

@@ -4,12 +4,12 @@ import { writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "@commander-js/extra-typings";
-import { ConfigError, quote } from "../../bench/config-error.ts";
-import { writingInto } from "../../bench/make-folder.ts";
-import { readJsonObject, readResults, readText } from "../../bench/read-results.ts";
-import { replaceFiles } from "../../bench/result-files.ts";
-import { readAnswer } from "../../bench/why/answer-file.ts";
-import { topicFolder, topics } from "../../bench/why/index.ts";
+import { ConfigError, quote } from "../../bench/input/config-error.ts";
+import { writingInto } from "../../bench/files/make-folder.ts";
+import { readJsonObject, readResults, readText } from "../../bench/files/read-results.ts";
+import { replaceFiles } from "../../bench/files/result-files.ts";
+import { readAnswer } from "../../claims/why/answer-file.ts";
+import { topicFolder, topics } from "../../claims/why/index.ts";
 
 const reader = { text: readText, json: readJsonObject, answer: readAnswer };
 

@@ -1,10 +1,10 @@
 /** `shadewalk run`: one point, its counts as a table or as JSON. */
 import { Command } from "@commander-js/extra-typings";
-import { catalogue } from "../../bench/catalogue.ts";
-import { pick, quote } from "../../bench/config-error.ts";
-import { vendorOf } from "../../bench/exit-names.ts";
-import { readParams } from "../../bench/params.ts";
-import { runOne } from "../../bench/run-one.ts";
+import { catalogue } from "../../bench/points/catalogue.ts";
+import { pick, quote } from "../../bench/input/config-error.ts";
+import { vendorOf } from "../../bench/results/exit-names.ts";
+import { readParams } from "../../bench/points/params.ts";
+import { runOne } from "../../bench/points/run-one.ts";
 import { perfTable } from "../../report/perf-shape.ts";
 import { pointText } from "../point-text.ts";
 import { givenOptions, refuseGiven } from "./given.ts";

@@ -1,9 +1,9 @@
 /** `shadewalk shard`: one part of a sweep, for a scheduler that runs the parts on many machines. */
 import { availableParallelism } from "node:os";
 import { Command } from "@commander-js/extra-typings";
-import { ConfigError } from "../../bench/config-error.ts";
-import { costOf } from "../../bench/remaining-work.ts";
-import { runShard, shardPoints } from "../../bench/shard.ts";
+import { ConfigError } from "../../bench/input/config-error.ts";
+import { costOf } from "../../bench/sweeps/remaining-work.ts";
+import { runShard, shardPoints } from "../../bench/shards/shard.ts";
 import { pointsProgress } from "../points-progress.ts";
 import { waiting } from "../waiting.ts";
 import { shardsMax, wholeNumber } from "./options.ts";

@@ -1,12 +1,12 @@
 /** `shadewalk share`: guests that share memory, what it costs and saves under each engine. */
 import { Command } from "@commander-js/extra-typings";
 import { stringify } from "csv-stringify/sync";
-import { catalogue } from "../../bench/catalogue.ts";
-import { ConfigError, pick } from "../../bench/config-error.ts";
-import { levelsOf } from "../../bench/levels.ts";
-import { readParams } from "../../bench/params.ts";
-import { scenarioNames, share as runShare, unusedSettings } from "../../bench/sharing/share.ts";
-import { sharingAnswers } from "../../bench/sharing/answers.ts";
+import { catalogue } from "../../bench/points/catalogue.ts";
+import { ConfigError, pick } from "../../bench/input/config-error.ts";
+import { levelsOf } from "../../bench/points/levels.ts";
+import { readParams } from "../../bench/points/params.ts";
+import { scenarioNames, share as runShare, unusedSettings } from "../../host/sharing/share.ts";
+import { sharingAnswers } from "../../host/sharing/answers.ts";
 import { answersText, shareText } from "../share-text.ts";
 import { otherNames, refuseGiven } from "./given.ts";
 import { nameList, wholeNumber } from "./options.ts";

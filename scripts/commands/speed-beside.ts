@@ -1,6 +1,5 @@
 /** `shadewalk speed memory`, `steadiness` and `traces`: what a researcher asks beside nanoseconds. */
 import { Command } from "@commander-js/extra-typings";
-import { ownMmu } from "../../bench/hardware.ts";
 import {
   type Endurance,
   type Extent,
@@ -43,12 +42,12 @@ export const memory = () =>
       for (const { engine, operation } of endurances) {
         const count = operation === "accesses" ? ops : Math.ceil(ops / accessesPerMapping);
         sayStep(`${engine}: ${count} ${operation}`);
-        growths.push(measureGrowth({ engine, operation, count }, ownMmu));
+        growths.push(measureGrowth({ engine, operation, count }));
       }
       const footprints: Footprint[] = [];
       for (const extent of extents) {
         sayStep(`${extent.engine}: a guest of ${mebibytes(extent.guestFrames * 4096)} MiB`);
-        footprints.push(measureFootprint(extent, ownMmu));
+        footprints.push(measureFootprint(extent));
       }
       console.log(`${growthTable(growths)}\n\n${footprintTable(footprints)}`);
     });

@@ -1,7 +1,7 @@
 /** `shadewalk speed`: host time per simulated access, and equality with a C program of the same model. */
 import { writeFileSync } from "node:fs";
 import { Command } from "@commander-js/extra-typings";
-import { EnvironmentError } from "../../bench/config-error.ts";
+import { EnvironmentError } from "../../bench/input/config-error.ts";
 import { measureSpeed, type SpeedReport } from "../../bench/speed/report.ts";
 import { argumentsOf } from "../../bench/speed/yardstick.ts";
 import { wholeNumber } from "./options.ts";

@@ -3,10 +3,10 @@ import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "@commander-js/extra-typings";
 import { codeUrl } from "../../bench/code-url.ts";
-import { missingShards } from "../../bench/shard-file.ts";
-import { submitParallel } from "../../bench/submit-parallel.ts";
-import { submitSlurm } from "../../bench/submit-slurm.ts";
-import { type Launcher, submitLocal } from "../../bench/submit.ts";
+import { missingShards } from "../../bench/shards/shard-file.ts";
+import { submitParallel } from "../../bench/shards/submit-parallel.ts";
+import { submitSlurm } from "../../bench/shards/submit-slurm.ts";
+import { type Launcher, submitLocal } from "../../bench/shards/submit.ts";
 import { refuseGiven } from "./given.ts";
 import { oneOf, shardsMax, wholeNumber } from "./options.ts";
 import {

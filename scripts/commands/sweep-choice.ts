@@ -4,12 +4,12 @@
  * A point's id is its place in the whole sweep, so the same words name the same points on every machine.
  */
 import { Argument, Option } from "@commander-js/extra-typings";
-import { catalogue } from "../../bench/catalogue.ts";
-import { ConfigError } from "../../bench/config-error.ts";
-import { fixedCost } from "../../bench/cost-file.ts";
-import type { PointKey } from "../../bench/result.ts";
-import { readSweep, type SweepFile } from "../../bench/sweep-files.ts";
-import { filterPoints } from "../../bench/sweep.ts";
+import { catalogue } from "../../bench/points/catalogue.ts";
+import { ConfigError } from "../../bench/input/config-error.ts";
+import { fixedCost } from "../../bench/costs/cost-file.ts";
+import type { PointKey } from "../../bench/results/result.ts";
+import { readSweep, type SweepFile } from "../../bench/sweeps/sweep-files.ts";
+import { filterPoints } from "../../bench/sweeps/sweep.ts";
 import { nameList, numberList, seedMax } from "./options.ts";
 
 export const sweepArgument = () =>

@@ -1,6 +1,6 @@
 /** `shadewalk trace`: the teaching dialect, line by line. */
 import { Command } from "@commander-js/extra-typings";
-import { runDialect } from "../../bench/run-dialect.ts";
+import { runDialect } from "../../bench/points/run-dialect.ts";
 
 export const trace = () =>
   new Command("trace")

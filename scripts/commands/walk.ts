@@ -1,7 +1,7 @@
 /** `shadewalk walk`: every reference of one page walk, in order. */
 import { Command } from "@commander-js/extra-typings";
-import { levelsOf } from "../../bench/levels.ts";
-import { showWalk } from "../../bench/show-walk.ts";
+import { levelsOf } from "../../bench/points/levels.ts";
+import { showWalk } from "../../bench/points/show-walk.ts";
 import { oneOf } from "./options.ts";
 import { backingOption, levelsOption } from "./point-options.ts";
 

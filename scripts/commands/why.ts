@@ -1,13 +1,13 @@
 /** `shadewalk why`: runs the curated experiments, prints the answer, writes its evidence. */
 import { availableParallelism } from "node:os";
 import { Command } from "@commander-js/extra-typings";
-import { pick } from "../../bench/config-error.ts";
-import { lockFolder } from "../../bench/folder-lock.ts";
-import { writingInto } from "../../bench/make-folder.ts";
-import { writtenAnswer } from "../../bench/why/answer-file.ts";
-import { defaultTopic, topicFolder, topics } from "../../bench/why/index.ts";
-import { experimentNames, prepareTopic } from "../../bench/why/prepare-topic.ts";
-import { writeAnswer } from "../../bench/why/write-answer.ts";
+import { pick } from "../../bench/input/config-error.ts";
+import { lockFolder } from "../../bench/files/folder-lock.ts";
+import { writingInto } from "../../bench/files/make-folder.ts";
+import { writtenAnswer } from "../../claims/why/answer-file.ts";
+import { defaultTopic, topicFolder, topics } from "../../claims/why/index.ts";
+import { experimentNames, prepareTopic } from "../../claims/why/prepare-topic.ts";
+import { writeAnswer } from "../../claims/why/write-answer.ts";
 import { answerCharts, answerMarkdown, answerText } from "../../report/answer.ts";
 import { drawCharts } from "../../report/render.ts";
 import { pointsProgress } from "../points-progress.ts";

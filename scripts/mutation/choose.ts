@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { globSync } from "node:fs";
 import { matchesGlob } from "node:path";
-import { ConfigError } from "../../bench/config-error.ts";
+import { ConfigError } from "../../bench/input/config-error.ts";
 import { findMutants, type Mutant } from "./mutants.ts";
 import { helpers, rooms } from "./rooms.ts";
 import { sample } from "./sample.ts";

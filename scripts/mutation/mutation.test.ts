@@ -80,7 +80,7 @@ test("a score counts survivors and what nothing covers, and leaves out equal and
 test("mutants are planted in the product and not in what only tests use", () => {
   const files = filesOfRooms();
   expect(files).toContain("machine/vcpu.ts");
-  expect(files).toContain("bench/cost.ts");
+  expect(files).toContain("bench/costs/cost.ts");
   expect(files).toContain("workloads/trace/vmmu.ts");
   expect(files.filter((file) => /test|fixtures|fuzz-/.test(file))).toEqual([]);
   expect(files.every((file) => roomOf(file) !== undefined)).toBe(true);

@@ -19,8 +19,8 @@ export const rooms: readonly Room[] = [
     tests: [
       "machine/**/*.test.ts",
       "engines/**/*.test.ts",
-      "bench/oracle/{plain-*,oracle,swap,sharing,stamper,dirty-sets,ways-and-gigabytes,differential}.test.ts",
-      "bench/dirty-log/*.test.ts",
+      "{machine/plain/*,check/oracle/{oracle,swap,sharing,stamper,dirty-sets,ways-and-gigabytes}}.test.ts",
+      "host/dirty-log/*.test.ts",
     ],
   },
   {
@@ -36,15 +36,14 @@ export const rooms: readonly Room[] = [
   {
     score: "elsewhere",
     files: [
-      "bench/cost*.ts",
-      "bench/price-rows.ts",
-      "bench/dirty-log/**/*.ts",
-      "bench/migration/**/*.ts",
-      "bench/sharing/**/*.ts",
+      "bench/costs/*.ts",
+      "host/dirty-log/**/*.ts",
+      "host/migration/**/*.ts",
+      "host/sharing/**/*.ts",
     ],
     tests: [
-      "bench/{cost*,conservation,price*}.test.ts",
-      "bench/{dirty-log,migration,sharing}/**/*.test.ts",
+      "bench/{costs/*,points/conservation}.test.ts",
+      "host/{dirty-log,migration,sharing}/**/*.test.ts",
     ],
   },
 ];
@@ -56,11 +55,11 @@ export const helpers: readonly string[] = [
   "**/fixtures*",
   "**/fixtures/**",
   "workloads/trace/trace-arbitraries.ts",
-  "bench/migration/fuzz-*.ts",
-  "bench/migration/planted-engines.ts",
+  "host/fuzz/*.ts",
+  "host/migration/planted-engines.ts",
 ];
 
 /** Tests that no room uses: random programs for minutes, which find what quicker tests find. */
 export const leftOut: readonly string[] = [
-  "bench/migration/{fuzz-migrations,every-workload}.test.ts",
+  "host/{fuzz/fuzz-migrations,migration/every-workload}.test.ts",
 ];

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { z } from "zod";
-import { EnvironmentError } from "../../bench/config-error.ts";
+import { EnvironmentError } from "../../bench/input/config-error.ts";
 import type { Mutant } from "./mutants.ts";
 import { rooms } from "./rooms.ts";
 import { roomOf, type Status } from "./score.ts";

@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { Command, InvalidArgumentError } from "@commander-js/extra-typings";
 import { z } from "zod";
-import { ConfigError } from "../../bench/config-error.ts";
+import { ConfigError } from "../../bench/input/config-error.ts";
 import { errorReport } from "../error-report.ts";
 import { chooseMutants, findAgain } from "./choose.ts";
 import { isEquivalent, readKnown } from "./known.ts";

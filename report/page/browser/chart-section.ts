@@ -4,7 +4,7 @@
  * The figures are those of the registry, made from fewer rows; a new chart appears here by itself.
  */
 import type { TopLevelSpec } from "vega-lite";
-import { baselineEngine, type ResultRows } from "../../../bench/result.ts";
+import { baselineEngine, type ResultRows } from "../../../bench/results/result.ts";
 import { arrange, type Setting } from "../../cases.ts";
 import type { Chart } from "../../chart.ts";
 import { charts } from "../../charts/index.ts";

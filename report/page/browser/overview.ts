@@ -5,7 +5,7 @@
  * picks what the right one shows.
  */
 import type { TopLevelSpec } from "vega-lite";
-import { baselineEngine, type PointRow } from "../../../bench/result.ts";
+import { baselineEngine, type PointRow } from "../../../bench/results/result.ts";
 import type { Setting } from "../../cases.ts";
 import { rounded } from "../../format.ts";
 import { summarize } from "../../statistics.ts";

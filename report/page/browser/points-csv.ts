@@ -1,7 +1,7 @@
 /**
  * Rows as CSV, with the columns of `points.csv`, for whoever has only the page.
  */
-import { counterNames, cycleCategories, type PointRow } from "../../../bench/result.ts";
+import { counterNames, cycleCategories, type PointRow } from "../../../bench/results/result.ts";
 
 export function pointsCsv(rows: readonly PointRow[]): string {
   const params = [...new Set(rows.flatMap(({ key }) => Object.keys(key.params)))].toSorted();

@@ -1,7 +1,7 @@
 /**
  * Every point as a line: sorted by any column, filtered by words, saved as CSV.
  */
-import type { PointRow } from "../../../bench/result.ts";
+import type { PointRow } from "../../../bench/results/result.ts";
 import { figure } from "../../format.ts";
 import { button, choice, download, element, labelled, scrollBox } from "./dom.ts";
 import { pointsCsv } from "./points-csv.ts";

@@ -1,0 +1,132 @@
+/**
+ * Boots a machine, an engine and the guest kernel for a claim, with nothing measured yet.
+ */
+import { type EngineName, engines } from "../../engines/index.ts";
+import { kernelLayout } from "../../guest/layout.ts";
+import { bootKernel } from "../../guest/kernel.ts";
+import { type KernelOptions, kernelDefaults } from "../../guest/options.ts";
+import type { OperatingSystem } from "../../guest/operating-system.ts";
+import { assert } from "../../machine/assert.ts";
+import type { Ledger } from "../../machine/counters.ts";
+import type { VmExit } from "../../machine/exit.ts";
+import { fastMmu } from "../../machine/fast.ts";
+import type { Hypervisor } from "../../machine/hypervisor.ts";
+import { Machine, type MmuFactory } from "../../machine/machine.ts";
+import { type Preset, presets } from "../../machine/presets.ts";
+import type { Vcpu } from "../../machine/vcpu.ts";
+import type { Snapshot } from "../../machine/region.ts";
+
+/** A processor and the cost file that prices it. */
+export interface Host {
+  readonly preset: Preset;
+  readonly cost: string;
+}
+
+/** The first VT-x parts, whose preset Core 2 shares: both lack EPT, VPID and PCID. */
+const p4 = presets["p4-vtx"];
+const { zen2 } = presets;
+const skylake = presets["skylake-sp"];
+const skylakeCaches = presets["skylake-sp-caches"];
+
+export const hosts = {
+  textbook: { preset: presets.textbook, cost: "skylake-sp" },
+  "p4-vtx": { preset: p4, cost: "p4-vtx" },
+  core2: { preset: p4, cost: "core2" },
+  nehalem: { preset: presets.nehalem, cost: "nehalem" },
+  "skylake-sp": { preset: skylake, cost: "skylake-sp" },
+  "skylake-sp-caches": { preset: skylakeCaches, cost: "skylake-sp" },
+  "skylake-sp-caches, VPID off": { preset: { ...skylakeCaches, vpid: false }, cost: "skylake-sp" },
+  "skylake-sp-caches, walk caches doubled": {
+    preset: {
+      ...skylakeCaches,
+      pwc: doubled(skylakeCaches.pwc),
+      nestedPwc: doubled(skylakeCaches.nestedPwc),
+    },
+    cost: "skylake-sp",
+  },
+  zen2: { preset: zen2, cost: "zen2" },
+  "zen2, no nested TLB": { preset: { ...zen2, nestedTlb: null }, cost: "zen2" },
+  "zen2, guest walk cache only": {
+    preset: { ...zen2, nestedTlb: null, nestedPwc: presets.textbook.nestedPwc },
+    cost: "zen2",
+  },
+} as const satisfies Record<string, Host>;
+export type HostName = keyof typeof hosts;
+
+function doubled(caches: Preset["pwc"]): Preset["pwc"] {
+  const twice = (level: 2 | 3 | 4 | 5) => {
+    const cache = caches[level];
+    return cache === null ? null : { ...cache, ways: 2 * cache.ways };
+  };
+  return { 2: twice(2), 3: twice(3), 4: twice(4), 5: twice(5) };
+}
+
+export interface BootRequest {
+  readonly engine: EngineName;
+  readonly host: HostName;
+  readonly guestFrames: number;
+  readonly backing?: "4k" | "2m";
+  readonly kernel?: Partial<KernelOptions>;
+  readonly mmu?: MmuFactory;
+  /** Sees each exit before the engine answers it. */
+  readonly watch?: (exit: VmExit) => void;
+}
+
+export interface BootedMachine {
+  readonly machine: Machine;
+  readonly hypervisor: Hypervisor;
+  readonly vcpu: Vcpu;
+  readonly guest: OperatingSystem;
+  readonly directMap: ReturnType<typeof kernelLayout>["directMap"];
+  /** Counts when the guest said that its set-up is done; null before. */
+  readonly atMeasure: () => Snapshot | null;
+}
+
+export type Counts = Readonly<Ledger>;
+
+export function bootMachine(request: BootRequest): BootedMachine {
+  const { engine, host, guestFrames, backing = "4k", kernel = {}, mmu = fastMmu, watch } = request;
+  const { preset } = hosts[host];
+  const machine = new Machine({
+    preset,
+    mmu,
+    guestFrames,
+    vcpus: 1,
+    seed: 1,
+    backing,
+    nestedLevels: 4,
+    placement: "scatter",
+  });
+  const [vcpu] = machine.vcpus;
+  assert(vcpu !== undefined, "published: a machine without a vCPU");
+  const bare = engines[engine](machine);
+  const hypervisor = watch === undefined ? bare : watched(bare, watch);
+  const options = { ...kernelDefaults, ...kernel };
+  let measured: Snapshot | null = null;
+  const guest = bootKernel({
+    vcpu,
+    hypervisor,
+    options: { ...options, pcid: options.pcid && preset.pcid },
+    onMeasure: () => {
+      measured = machine.snapshot();
+    },
+  });
+  return {
+    machine,
+    hypervisor,
+    vcpu,
+    guest,
+    directMap: kernelLayout(options.levels).directMap,
+    atMeasure: () => measured,
+  };
+}
+
+function watched(hypervisor: Hypervisor, watch: (exit: VmExit) => void): Hypervisor {
+  return {
+    ...hypervisor,
+    exit(exit, vcpu) {
+      watch(exit);
+      return hypervisor.exit(exit, vcpu);
+    },
+  };
+}

@@ -1,0 +1,29 @@
+/**
+ * What can be named: engines, workloads with their parameters, presets. Derived from the registries.
+ */
+import type { EngineFactory } from "../../engines/engine.ts";
+import { engines } from "../../engines/index.ts";
+import { presets } from "../../machine/presets.ts";
+import { workloads } from "../../workloads/index.ts";
+import type { RecordedWorkload } from "../../workloads/trace/lackey-workload.ts";
+import type { Workload } from "../../workloads/workload.ts";
+import type { Catalogue } from "./sweep-schema.ts";
+
+export const catalogue = { engines, presets, workloads } satisfies Catalogue;
+
+/** An engine's name, and what it is in a line. */
+export function describeEngines(): readonly (readonly [name: string, title: string])[] {
+  return Object.entries<EngineFactory>(engines).map(([name, { title = "" }]) => [name, title]);
+}
+
+/** A workload as far as people ask for it. */
+export function describeWorkloads(): readonly (readonly [name: string, workload: Workload])[] {
+  return Object.entries<Workload>(workloads);
+}
+
+export { engineNames } from "../../engines/index.ts";
+
+/** Is it a recording of a real program, whose file is an input of the run? */
+export function isRecorded(workload: Workload): workload is Workload & RecordedWorkload {
+  return "file" in workload;
+}

@@ -1,0 +1,140 @@
+/**
+ * What a sweep file may say, and whether the names in it exist.
+ */
+import { z } from "zod";
+import { hostPageSizes } from "../../machine/address.ts";
+import type { Preset } from "../../machine/presets.ts";
+import { quote, unknownText } from "../input/config-error.ts";
+import { levelPairNames } from "./levels.ts";
+import { machineSchema } from "./machines.ts";
+import type { ParamSource } from "./params.ts";
+import type { FieldPath, YamlFile } from "../input/yaml-file.ts";
+
+/** The names that a sweep may use: what the registries hold. */
+export interface Catalogue {
+  readonly engines: Readonly<Record<string, unknown>>;
+  readonly presets: Readonly<Record<string, Preset>>;
+  readonly workloads: Readonly<Record<string, ParamSource>>;
+}
+
+/**
+ * Stands for every workload that no block names, or every engine that the common list leaves out: so what
+ * the registries gain is run without a change of the sweep.
+ */
+const others = "others";
+
+const seedMax = 2 ** 31 - 1;
+const names = z.array(z.string()).min(1, "must name at least one");
+const seeds = z.array(z.int().min(0).max(seedMax)).min(1, "must hold at least one");
+const backing = z.array(z.enum(hostPageSizes)).min(1);
+const levels = z.array(z.enum(levelPairNames)).min(1);
+// NaN and infinities come through on purpose: the check against the workload names them better.
+const paramValue = z.union([z.string(), z.number(), z.nan(), z.literal([Infinity, -Infinity])], {
+  error: "must be a number, a word, or a list of them",
+});
+const paramGrid = z.record(z.string(), z.union([paramValue, z.array(paramValue).min(1)]));
+
+export const sweepSchema = z.strictObject({
+  title: z.string().min(1),
+  /** Machines of the sweep's own; `presets` may name them. */
+  machines: z.record(z.string(), machineSchema).default({}),
+  engines: names,
+  presets: names,
+  seeds,
+  backing: backing.default(["4k"]),
+  levels: levels.default(["4-on-4"]),
+  workloads: z
+    .array(
+      z.strictObject({
+        workload: z.string(),
+        /** Each grid is crossed by itself; the grids are added up. */
+        params: z.array(paramGrid).min(1).default([{}]),
+        engines: names.optional(),
+        presets: names.optional(),
+        seeds: seeds.optional(),
+        backing: backing.optional(),
+        levels: levels.optional(),
+      }),
+    )
+    .min(1, "must hold at least one workload"),
+  exclude: z
+    .array(
+      z.strictObject({
+        engine: z.string().optional(),
+        workload: z.string().optional(),
+        preset: z.string().optional(),
+        backing: z.enum(hostPageSizes).optional(),
+      }),
+    )
+    .default([]),
+});
+
+export type SweepFile = z.infer<typeof sweepSchema>;
+export type SweepEntry = SweepFile["workloads"][number];
+
+/**
+ * For a file that lacks fields: complains about a name in the others that does not exist. So a slip of the pen is
+ * named before what was never written.
+ */
+export function checkNamesPresent(yaml: YamlFile<unknown>, catalogue: Catalogue): void {
+  const present = sweepSchema.partial().loose().safeParse(yaml.value);
+  if (!present.success) return;
+  const { engines = [], presets = [], workloads = [], exclude = [], machines = {} } = present.data;
+  const named = { title: "", seeds: [], backing: [], levels: [], engines, presets, workloads };
+  checkNames(
+    {
+      value: { ...named, exclude, machines },
+      complain: (path, problem) => yaml.complain(path, problem),
+    },
+    catalogue,
+  );
+}
+
+/** Complains about the first name that does not exist. */
+export function checkNames(yaml: YamlFile<SweepFile>, catalogue: Catalogue): void {
+  const { engines, presets, workloads, exclude, machines } = yaml.value;
+  const presetNames = [...Object.keys(catalogue.presets), ...Object.keys(machines)];
+  const engineNames = Object.keys(catalogue.engines);
+  const workloadNames = Object.keys(catalogue.workloads);
+  const entryEngines = [...engineNames, others];
+  const check = (path: FieldPath, name: string | undefined, allowed: readonly string[]) => {
+    if (name === undefined || allowed.includes(name)) return;
+    throw yaml.complain(path, `${quote(name)}: ${unknownText(name, allowed)}`);
+  };
+  const checkAll = (path: FieldPath, list: readonly string[], allowed: readonly string[]) => {
+    for (const [index, name] of list.entries()) check([...path, index], name, allowed);
+  };
+  checkAll(["engines"], engines, engineNames);
+  checkAll(["presets"], presets, presetNames);
+  for (const [index, entry] of workloads.entries()) {
+    const path = ["workloads", index];
+    check([...path, "workload"], entry.workload, [...workloadNames, others]);
+    checkAll([...path, "engines"], entry.engines ?? [], entryEngines);
+    checkAll([...path, "presets"], entry.presets ?? [], presetNames);
+  }
+  for (const [index, rule] of exclude.entries()) {
+    const path = ["exclude", index];
+    check([...path, "engine"], rule.engine, engineNames);
+    check([...path, "workload"], rule.workload, workloadNames);
+    check([...path, "preset"], rule.preset, presetNames);
+  }
+}
+
+/** The blocks of a sweep with `others` spelled out; `index` is the block's place in the file. */
+export function plainEntries(
+  sweep: SweepFile,
+  catalogue: Catalogue,
+): { readonly index: number; readonly entry: SweepEntry }[] {
+  const named = new Set(sweep.workloads.map(({ workload }) => workload));
+  const rest = Object.keys(catalogue.workloads).filter((name) => !named.has(name));
+  const restEngines = Object.keys(catalogue.engines).filter(
+    (name) => !sweep.engines.includes(name),
+  );
+  return sweep.workloads.flatMap((entry, index) => {
+    const engines = (entry.engines ?? sweep.engines).flatMap((name) =>
+      name === others ? restEngines : [name],
+    );
+    const workloads = entry.workload === others ? rest : [entry.workload];
+    return workloads.map((workload) => ({ index, entry: { ...entry, workload, engines } }));
+  });
+}

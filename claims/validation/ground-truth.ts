@@ -1,0 +1,107 @@
+/**
+ * Ground truth on disk: folders with `traces/` and `expected.csv.gz`, alone or in a folder of such folders.
+ */
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { ConfigError, quote } from "../../bench/input/config-error.ts";
+import { comparedAs } from "./counter-map.ts";
+
+/** What one trace is expected to count under one kernel and mode. */
+export interface Expectation {
+  /** Folder and name of the trace, as reported. */
+  readonly trace: string;
+  readonly file: string;
+  readonly kernel: string;
+  readonly mode: string;
+  readonly rows: readonly ExpectedRow[];
+}
+
+export interface ExpectedRow {
+  readonly phase: string;
+  /** As `comparedAs` names it. */
+  readonly counter: string;
+  readonly value: number;
+}
+
+const expectedName = "expected.csv.gz";
+const header = "trace,kernel,mode,phase,counter,value";
+
+/** Every folder below `root` (itself included) that holds ground truth, in name order. */
+export function groundTruthFolders(root: string): string[] {
+  if (!existsSync(root) || !statSync(root).isDirectory()) {
+    throw new ConfigError(`--dir ${quote(root)}: not a folder`);
+  }
+  const found = search(root);
+  if (found.length === 0) {
+    throw new ConfigError(
+      `--dir ${quote(root)}: holds no ${expectedName}, nor does a folder in it`,
+    );
+  }
+  return found;
+}
+
+function search(folder: string): string[] {
+  const entries = readdirSync(folder, { withFileTypes: true }).sort((a, b) =>
+    a.name < b.name ? -1 : 1,
+  );
+  const here = entries.some(({ name }) => name === expectedName) ? [folder] : [];
+  const below = entries
+    .filter((entry) => entry.isDirectory() && entry.name !== "traces")
+    .flatMap(({ name }) => search(join(folder, name)));
+  return [...here, ...below];
+}
+
+/** The expectations of one folder, grouped by trace, kernel and mode in the order of the file. */
+export function readExpectations(folder: string): Expectation[] {
+  const file = join(folder, expectedName);
+  const lines = decompress(file).split("\n");
+  if (lines[0]?.trim() !== header) {
+    throw new ConfigError(
+      `${file}, line 1: ${quote(lines[0])} is not the header; allowed: ${header}`,
+    );
+  }
+  const groups = new Map<string, { expectation: Expectation; sums: Map<string, ExpectedRow> }>();
+  for (const [i, line] of lines.entries()) {
+    if (i === 0 || line.trim() === "") continue;
+    const [trace, kernel, mode, phase, counter, value] = fields(line, `${file}, line ${i + 1}`);
+    const key = `${trace},${kernel},${mode}`;
+    let group = groups.get(key);
+    if (group === undefined) {
+      const path = join(folder, "traces", `${trace}.trace.gz`);
+      group = { expectation: { trace, file: path, kernel, mode, rows: [] }, sums: new Map() };
+      groups.set(key, group);
+    }
+    const name = comparedAs(counter);
+    if (name === null) continue;
+    const rowKey = `${phase},${name}`;
+    const sum = (group.sums.get(rowKey)?.value ?? 0) + value;
+    group.sums.set(rowKey, { phase, counter: name, value: sum });
+  }
+  return [...groups.values()].map(({ expectation, sums }) => ({
+    ...expectation,
+    rows: [...sums.values()],
+  }));
+}
+
+type Fields = readonly [string, string, string, string, string, number];
+
+function fields(line: string, place: string): Fields {
+  const [trace, kernel, mode, phase, counter, text, ...rest] = line.trim().split(",");
+  const value = Number(text);
+  const complete = trace && kernel && mode && phase && counter && text && rest.length === 0;
+  if (!complete || !Number.isInteger(value)) {
+    throw new ConfigError(
+      `${place}: ${quote(line.trim())}; allowed: ${header}, value a whole number`,
+    );
+  }
+  return [trace, kernel, mode, phase, counter, value];
+}
+
+function decompress(file: string): string {
+  try {
+    return gunzipSync(readFileSync(file)).toString("utf8");
+  } catch (error) {
+    throw new ConfigError(`${file}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}

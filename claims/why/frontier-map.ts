@@ -1,0 +1,139 @@
+/**
+ * One phase map: a grid of two rates on one processor, programs on it, and the closed form's line.
+ */
+import { fixedCost } from "../../bench/costs/cost-file.ts";
+import type { FrontierCell, FrontierMap } from "../../bench/results/answer.ts";
+import { cyclesIn } from "./cycle-groups.ts";
+import { perThousand, six, updatesPerThousand, walkCycles } from "../../bench/results/figures.ts";
+import type { Findings } from "./findings.ts";
+import type { WhyPoint } from "./plan.ts";
+import { programName } from "./programs.ts";
+import { repricedRow } from "./repriced-row.ts";
+
+/** Rates of the squares, rising. */
+export interface Grid {
+  readonly missesPermille: readonly number[];
+  readonly updatesPerMillion: readonly number[];
+}
+
+export interface Generation {
+  readonly name: string;
+  readonly preset: NonNullable<WhyPoint["preset"]>;
+  /** The cost file that prices it. */
+  readonly cost: string;
+}
+
+export interface MapToRead {
+  readonly grid: Grid;
+  readonly generation: Generation;
+  readonly shown: readonly Omit<WhyPoint, "engine">[];
+}
+
+export const schemes = ["shadow-lazy", "ept"] as const;
+type Scheme = (typeof schemes)[number];
+
+/** Enough updates to be a rate, enough accesses to be warm. */
+const updatesMin = 10;
+const accessesMin = 10_000;
+
+function cellPoint(
+  { preset }: Generation,
+  engine: Scheme,
+  missPermille: number,
+  perMillion: number,
+): WhyPoint {
+  const accesses = Math.max(accessesMin, Math.ceil((updatesMin * 1_000_000) / perMillion));
+  const params = { accesses, missPermille, updatesPerMillion: perMillion };
+  return { engine, preset, workload: "frontier", params };
+}
+
+/** Every cell of every processor. */
+export function gridPoints(
+  { missesPermille, updatesPerMillion }: Grid,
+  generation: Generation,
+): WhyPoint[] {
+  return schemes.flatMap((engine) =>
+    missesPermille.flatMap((misses) =>
+      updatesPerMillion.map((updates) => cellPoint(generation, engine, misses, updates)),
+    ),
+  );
+}
+
+export function mapOf(map: MapToRead, { row }: Findings): FrontierMap {
+  const { generation, shown } = map;
+  const { missesPermille, updatesPerMillion } = map.grid;
+  const costFor = fixedCost(generation.cost);
+  const priced = (point: WhyPoint) => repricedRow(row(point), costFor(point.preset ?? ""));
+  const cell = (engine: Scheme, misses: number, updates: number) =>
+    priced(cellPoint(generation, engine, misses, updates));
+  const ratioOf = (pair: (engine: Scheme) => ReturnType<typeof priced>) =>
+    six(pair("shadow-lazy").cyclesTotal / pair("ept").cyclesTotal);
+  const [fewMisses = 1, manyMisses = 1] = [missesPermille[0], missesPermille.at(-1)];
+  const [fewUpdates = 1, manyUpdates = 1] = [updatesPerMillion[0], updatesPerMillion.at(-1)];
+  // Places on the axes are what was counted, not what was asked for.
+  const columns = edges(
+    missesPermille.map((misses) => perThousand(cell("ept", misses, fewUpdates), "stlbMisses")),
+  );
+  const rows = edges(
+    updatesPerMillion.map((updates) => updatesPerThousand(cell("ept", fewMisses, updates))),
+  );
+  const missing = (engine: Scheme) => cell(engine, manyMisses, fewUpdates);
+  const updating = (engine: Scheme) => cell(engine, fewMisses, manyUpdates);
+  const perMiss =
+    (walkCycles(missing("ept")) - walkCycles(missing("shadow-lazy"))) /
+    missing("ept").counters.stlbMisses;
+  const exitCycles = (engine: Scheme) =>
+    cyclesIn(updating(engine), "exits") + cyclesIn(updating(engine), "software");
+  const perUpdate =
+    (exitCycles("shadow-lazy") - exitCycles("ept")) /
+    ((updatesPerThousand(updating("ept")) * updating("ept").counters.accesses) / 1000);
+  return {
+    name: generation.name,
+    slope: six(perMiss / perUpdate),
+    cells: missesPermille.flatMap((misses, x) =>
+      updatesPerMillion.map((updates, y): FrontierCell => ({
+        misses: columns[x] ?? [0, 0],
+        updates: rows[y] ?? [0, 0],
+        ratio: ratioOf((engine) => cell(engine, misses, updates)),
+      })),
+    ),
+    programs: shown.map((program) => {
+      const of = (engine: Scheme) => priced({ ...program, engine, preset: generation.preset });
+      return {
+        name: programName(program),
+        misses: six(perThousand(of("ept"), "stlbMisses")),
+        updates: six(updatesPerThousand(of("ept"))),
+        ratio: ratioOf(of),
+      };
+    }),
+  };
+}
+
+/** Squares around rates that grow by about the same factor: each ends half-way to its neighbour. */
+function edges(centres: readonly number[]): (readonly [number, number])[] {
+  return centres.map((centre, index) => {
+    const before = centres[index - 1];
+    const after = centres[index + 1];
+    const low = before === undefined ? (centre * centre) / (after ?? centre) : before;
+    const high = after === undefined ? (centre * centre) / (before ?? centre) : after;
+    return [six(Math.sqrt(low * centre)), six(Math.sqrt(centre * high))];
+  });
+}
+
+/** Ratios so near to 1 have no winner. */
+export function isDecided({ ratio }: { readonly ratio: number }): boolean {
+  return Math.abs(ratio - 1) > 0.005;
+}
+
+/** Does the closed form say the same winner at the middle of the square? */
+export function agrees({ slope }: FrontierMap, { misses, updates, ratio }: FrontierCell): boolean {
+  const middle = ([from, to]: readonly [number, number]) => Math.sqrt(from * to);
+  return middle(updates) > slope * middle(misses) === ratio > 1;
+}
+
+export function programAgrees(
+  { slope }: FrontierMap,
+  { misses, updates, ratio }: FrontierMap["programs"][number],
+): boolean {
+  return updates > slope * misses === ratio > 1;
+}

@@ -1,0 +1,32 @@
+/**
+ * Which engines can be migrated, and how.
+ */
+import { engines } from "../../engines/index.ts";
+import type { MigrationSettings } from "../../bench/results/migration-record.ts";
+import { baselineEngine } from "../../bench/results/result.ts";
+
+/** Engines that accept dirty-log events and report nothing; a test asks each of them. */
+const withoutLog: ReadonlySet<string> = new Set([
+  baselineEngine,
+  "shadow",
+  "shadow-vtlb",
+  "ept",
+  "npt",
+]);
+
+/** Engines whose hypervisor knows which pages were written. */
+export const loggingEngines: readonly string[] = Object.keys(engines).filter(
+  (name) => !withoutLog.has(name),
+);
+
+/** Why a guest cannot be migrated so under this engine, or nothing. */
+export function engineProblem(
+  engine: string,
+  { mode, postcopyAfterRounds }: Pick<MigrationSettings, "mode" | "postcopyAfterRounds">,
+): string | undefined {
+  if (engine === baselineEngine) return `${engine}: bare metal has no host that could migrate it`;
+  const movesAtOnce = mode === "postcopy" && postcopyAfterRounds === 0;
+  if (movesAtOnce || !withoutLog.has(engine)) return undefined;
+  const allowed = loggingEngines.join(", ");
+  return `${engine}: keeps no dirty log, which rounds of pre-copy need. Allowed: ${allowed}`;
+}

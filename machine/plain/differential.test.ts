@@ -1,0 +1,393 @@
+/** Every implementation of translation hardware lives the same random life as the plain one, op by op. */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Gfn, Pfn, Vpn } from "../address.ts";
+import { counterNames } from "../counters.ts";
+import * as bits from "../entry.ts";
+import type { MmuFactory } from "../machine.ts";
+import {
+  FETCH,
+  STOP_EPT_VIOLATION,
+  STOP_NONE,
+  STOP_PAGE_FAULT,
+  STOP_PML_FULL,
+  STORE,
+  USER,
+} from "../mmu.ts";
+import { type Preset, presets } from "../presets.ts";
+import { foundLives } from "./examples.ts";
+import { tinyPreset, units } from "./fixture.ts";
+import { plainMmu } from "./mmu.ts";
+import {
+  type Configuration,
+  frames,
+  framesInside,
+  gfns,
+  type Op,
+  pages,
+  type Start,
+  type TreeNumber,
+} from "./operation.ts";
+import { Scenario } from "./scenario.ts";
+
+const noBanks = { "4k": null, "2m": null, "1g": null };
+const differentialPresets: readonly Preset[] = [
+  presets.textbook,
+  presets.yardstick,
+  tinyPreset,
+  { ...tinyPreset, l1Data: { ...noBanks, "4k": { sets: 4, ways: 3 } }, stlb1g: null },
+  { ...tinyPreset, l1Data: { ...noBanks, "2m": { sets: 2, ways: 1 } }, nestedTlb: null },
+  { ...tinyPreset, l1Data: noBanks, l1Code: { "4k": null, "2m": null }, pwc: presets.textbook.pwc },
+  {
+    ...tinyPreset,
+    l1Data: { "4k": { sets: 1, ways: 4 }, "2m": { sets: 1, ways: 2 }, "1g": { sets: 1, ways: 1 } },
+    stlb: { sets: 1, ways: 3 },
+  },
+  { ...tinyPreset, stlb: null, nestedPwc: presets.textbook.nestedPwc },
+  {
+    ...tinyPreset,
+    l1Data: { "4k": { sets: 16, ways: 4 }, "2m": { sets: 8, ways: 4 }, "1g": { sets: 1, ways: 4 } },
+    stlb: { sets: 128, ways: 8 },
+    stlb2m: false,
+    dataCache: {
+      l1: { sets: 1, ways: 2, lineBytes: 64 },
+      l2: { sets: 2, ways: 2, lineBytes: 64 },
+      llc: { sets: 4, ways: 2, lineBytes: 64 },
+    },
+    nestedTlb: { sets: 16, ways: 4 },
+  },
+];
+
+const index = (list: readonly unknown[]) => fc.nat({ max: list.length - 1 });
+const level = fc.constantFrom(1, 1, 1, 2, 2, 3, 4, 5);
+const pageLevel = fc.constantFrom(1, 1, 1, 2, 2, 3);
+const tree = fc.constantFrom<TreeNumber>(0, 0, 0, 1, 2, 2, 3, 3);
+const pcid = fc.nat({ max: 2 });
+const pagingLevels = fc.constantFrom(4 as const, 4 as const, 5 as const);
+const mostly = fc.constantFrom(true, true, true, false);
+
+/** XORed into P|W|U or RWX. */
+const rightFlags = [bits.W, bits.U, bits.G, bits.G, bits.W | bits.A | bits.D, bits.A | bits.D];
+const wildFlags = [
+  ...rightFlags,
+  bits.W | bits.U,
+  bits.EPT_W | bits.EPT_X,
+  bits.EPT_D | bits.EPT_W,
+  bits.EPT_D,
+  bits.EPT_A,
+  // An address bit inside large pages; a page where none may be.
+  0x2000,
+  0x2000,
+  bits.PS,
+];
+const flags = fc.constantFrom(0, 0, 0, ...wildFlags);
+
+/** An entry that leads to memory, though not always with the right that is asked for. */
+const soundValue = fc.record({
+  kind: fc.constantFrom("leaf", "leaf", "leaf", "link"),
+  flags: fc.constantFrom(0, 0, 0, ...rightFlags),
+  high: fc.constantFrom(0, 0, 0, 0, bits.NX_HIGH),
+  pick: fc.nat({ max: framesInside - 1 }),
+});
+
+const highFlags = fc.constantFrom(0, 0, 0, 0, 0, 0, bits.NX_HIGH, 0x0008_0000);
+
+const configuration: fc.Arbitrary<Configuration> = fc.record({
+  nested: fc.constantFrom("none", "ept", "ept-ad", "npt"),
+  nestedLevels: pagingLevels,
+  levels: pagingLevels,
+  writeProtect: mostly,
+  globalPages: mostly,
+  vpid: fc.constantFrom(1, 1, 1, 2),
+});
+
+const kinds = [0, STORE, FETCH].flatMap((kind) => [kind, kind, kind | USER]);
+/** Counts modulo the life's pages. */
+const page = fc.nat({ max: 59 });
+const op: fc.Arbitrary<Op> = fc.oneof(
+  {
+    weight: 80,
+    arbitrary: fc.record({
+      op: fc.constant("run"),
+      accesses: fc.array(fc.record({ page, kind: fc.constantFrom(...kinds) }), {
+        minLength: 1,
+        maxLength: 8,
+        size: "max",
+      }),
+      reported: fc.boolean(),
+    }),
+  },
+  {
+    weight: 30,
+    arbitrary: fc.record({
+      op: fc.constant("entry"),
+      tree,
+      page,
+      level: pageLevel,
+      value: soundValue,
+    }),
+  },
+  {
+    weight: 30,
+    arbitrary: fc.record({
+      op: fc.constant("rewrite"),
+      page,
+      level: pageLevel,
+      value: soundValue,
+      kind: fc.constantFrom(STORE, STORE, STORE | USER, FETCH, USER),
+    }),
+  },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      op: fc.constant("entry"),
+      tree,
+      page,
+      level,
+      value: fc.record({
+        kind: fc.constantFrom("link", "link", "leaf", "leaf", "leaf", "astray", "absent"),
+        flags,
+        high: highFlags,
+        pick: index(frames),
+      }),
+    }),
+  },
+  {
+    weight: 10,
+    arbitrary: fc.record({
+      op: fc.constant("clear"),
+      tree,
+      page,
+      level,
+      flags: fc.constantFrom(bits.A, bits.D, bits.EPT_A, bits.EPT_D, bits.A | bits.D, bits.W),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      op: fc.constant("table"),
+      tree,
+      page,
+      level,
+      to: fc.constantFrom("zeros", "copy"),
+    }),
+  },
+  { weight: 8, arbitrary: fc.record({ op: fc.constant("rebuild") }) },
+  {
+    weight: 14,
+    arbitrary: fc.record({
+      op: fc.constant("invalidate"),
+      scope: fc.constantFrom("page", "fault", "page-of", "violation"),
+      page,
+      gfn: index(gfns),
+      pcid,
+    }),
+  },
+  {
+    weight: 7,
+    arbitrary: fc.record({
+      op: fc.constant("flush"),
+      scope: fc.constantFrom("context", "context", "non-global", "linear", "nested"),
+      pcid,
+    }),
+  },
+  {
+    weight: 24,
+    arbitrary: fc.record({
+      op: fc.constant("root"),
+      tree: fc.constantFrom(0 as const, 1 as const),
+      pcid,
+    }),
+  },
+  { weight: 6, arbitrary: fc.record({ op: fc.constant("configure"), configuration }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      op: fc.constant("pml"),
+      to: fc.constantFrom("on", "on", "off", "reset"),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ op: fc.constant("fill-pml"), left: fc.nat({ max: 3 }) }) },
+);
+
+/** Does it, and returns everything that could be seen meanwhile. */
+function perform(scenario: Scenario, step: Op): readonly unknown[] {
+  const { mmu } = scenario;
+  switch (step.op) {
+    case "run":
+      return run(scenario, step);
+    case "entry":
+      scenario.setEntry(step.tree, pageOf(scenario, step), step.level, step.value);
+      break;
+    case "rewrite": {
+      const { page: at, kind, level: of, value } = step;
+      const access = (as: number) => {
+        return run(scenario, { op: "run", accesses: [{ page: at, kind: as }], reported: true });
+      };
+      const before = access(0);
+      const vpn = pageAt(scenario, at);
+      scenario.setCurrentEntry(vpn, of, value);
+      // A fault elsewhere in the 2 MiB drops the walk caches that would hide the change, but not the page.
+      if (of > 1) mmu.invalidateFault((vpn - (vpn % 512) + ((vpn + 256) % 512)) as Vpn);
+      return [...before, ...access(kind)];
+    }
+    case "clear":
+      scenario.clear(step.tree, pageOf(scenario, step), step.level, step.flags);
+      break;
+    case "table":
+      scenario.overwriteTable(step.tree, pageOf(scenario, step), step.level, step.to);
+      break;
+    case "rebuild":
+      scenario.rebuild();
+      break;
+    case "invalidate": {
+      const vpn = pageAt(scenario, step.page);
+      if (step.scope === "page") mmu.invalidatePage(vpn);
+      else if (step.scope === "fault") mmu.invalidateFault(vpn);
+      else if (step.scope === "page-of") mmu.invalidatePageOf(vpn, step.pcid);
+      else mmu.invalidateViolation(gfns[step.gfn] as Gfn, vpn);
+      break;
+    }
+    case "flush":
+      if (step.scope === "context") mmu.flushContext(step.pcid);
+      else if (step.scope === "non-global") mmu.flushNonGlobal();
+      else if (step.scope === "linear") mmu.flushLinear();
+      else mmu.flushNested();
+      break;
+    case "root":
+      scenario.loadRoot(step);
+      break;
+    case "configure":
+      scenario.configure(step.configuration);
+      break;
+    case "pml":
+      scenario.setPml(step.to);
+      break;
+    case "fill-pml":
+      scenario.fillPml(step.left);
+      break;
+  }
+  return [mmu.pmlIndex()];
+}
+
+function pageAt({ pages: few }: Scenario, at: number): Vpn {
+  return few[at % few.length] as Vpn;
+}
+
+/** The page that an op on tables names: a page for guest trees, else a guest frame. */
+function pageOf(
+  scenario: Scenario,
+  step: { readonly tree: TreeNumber; readonly page: number },
+): number {
+  return step.tree < 2 ? pageAt(scenario, step.page) : gfns[step.page % gfns.length]!;
+}
+
+function run(scenario: Scenario, step: Op & { op: "run" }): readonly unknown[] {
+  const { mmu } = scenario;
+  const { accesses, reported } = step;
+  const seen: unknown[] = [];
+  accesses.forEach(({ page: at, kind }, i) => {
+    const vpn = pageAt(scenario, at);
+    // The offset in the page must not matter; `<<` takes the number modulo 2^32.
+    mmu.low[i] = (vpn << 12) | ((i * 0x428) & 0xfff);
+    mmu.high[i] = Math.floor(vpn / 2 ** 20) | kind;
+  });
+  for (let from = 0; from < accesses.length; from++) {
+    from = mmu.run(from, accesses.length);
+    const reason = mmu.stopReason();
+    seen.push({ from, reason, pfn: mmu.lastPfn(), sum: mmu.checksum(), pml: mmu.pmlIndex() });
+    // What the entry held is for people: a unit may look it up when asked, long after the walk.
+    for (const { dimension, level: of, pfn, index: entry } of mmu.lastWalk()) {
+      seen.push(`${dimension} level ${of}: frame ${pfn}, entry ${entry}`);
+    }
+    if (reason === STOP_NONE) continue;
+    const vpn = pageAt(scenario, accesses[from]!.page);
+    if (reason === STOP_PAGE_FAULT) {
+      seen.push(mmu.stopError());
+      if (reported) mmu.invalidateFault(vpn);
+      continue;
+    }
+    const gfn = mmu.stopGfn();
+    seen.push(gfn);
+    if (reason === STOP_EPT_VIOLATION) {
+      seen.push(mmu.stopKind(), mmu.stopDuringWalk());
+      if (reported) mmu.invalidateViolation(gfn, vpn);
+    } else if (reason === STOP_PML_FULL && reported) mmu.resetPml();
+  }
+  return seen;
+}
+
+/** A unit may give bytes (zeros) to a table that nobody wrote, so slots need not be the same. */
+function framesWithBytes(...scenarios: readonly Scenario[]): ReadonlySet<Pfn> {
+  const found = new Set<Pfn>();
+  for (const { memory } of scenarios) {
+    for (const pfn of memory.pfnOfSlot) if (pfn !== 0) found.add(pfn as Pfn);
+  }
+  return found;
+}
+
+function wordsOf({ memory }: Scenario, pfn: Pfn): Int32Array {
+  const slot = memory.slotOf[pfn]!;
+  return memory.words.subarray(slot * 1024, (slot + 1) * 1024);
+}
+
+/** Where the two are not alike, in words; empty when they are. */
+function differences(unit: Scenario, plain: Scenario): readonly string[] {
+  for (const scenario of [unit, plain]) scenario.mmu.collect(scenario.ledger, scenario.walkLengths);
+  const found: string[] = [];
+  for (const name of counterNames) {
+    const [ours, theirs] = [unit.ledger[name], plain.ledger[name]];
+    if (ours !== theirs) found.push(`${name} is ${ours}, should be ${theirs}`);
+  }
+  plain.walkLengths.forEach((count, bin) => {
+    const walks = unit.walkLengths[bin];
+    if (walks !== count) found.push(`${walks} walks of ${bin} references, should be ${count}`);
+  });
+  for (const pfn of framesWithBytes(unit, plain)) {
+    const ours = wordsOf(unit, pfn);
+    const theirs = wordsOf(plain, pfn);
+    for (let word = 0; word < 1024; word++) {
+      if (ours[word] === theirs[word]) continue;
+      found.push(`frame ${pfn} word ${word}: ${ours[word]}, should be ${theirs[word]}`);
+    }
+  }
+  return found;
+}
+
+function liveAlike(factory: MmuFactory, from: Start, ops: readonly Op[]): void {
+  const unit = new Scenario(factory, from);
+  const plain = new Scenario(plainMmu, from);
+  ops.forEach((step, i) => {
+    const expected = perform(plain, step);
+    expect(perform(unit, step), `seen in op ${i}`).toEqual(expected);
+    expect(differences(unit, plain), `after op ${i}`).toEqual([]);
+  });
+  const { accesses, l1Hits, stlbHits, stlbMisses, walks } = plain.ledger;
+  expect(accesses).toBe(l1Hits + stlbHits + stlbMisses);
+  expect(walks).toBe(plain.walkLengths.reduce((sum, count) => sum + count, 0));
+}
+
+const start: fc.Arbitrary<Start> = fc.record({
+  preset: fc.constantFrom(...differentialPresets),
+  configuration,
+  placedAt: fc.constantFrom(0, 1024),
+  pages: fc.uniqueArray(fc.constantFrom(...pages), { minLength: 1, maxLength: 7, size: "max" }),
+});
+
+// 62 bugs were planted in a copy of the plain unit; 60 of them failed here within 300 runs, most within 20. Among
+// them: eviction of the most recent, a hit that leaves the age alone, PCID, VPID or G ignored by lookups, a fragment
+// with its page's frame, D or nested X not asked for, INVLPG sparing global pages or other walk caches, the STLB not
+// refreshed by a dirty assist, rights of upper levels forgotten by walk caches, A set on a denied leaf, guest tables
+// read instead of written under EPT A/D, PML stopping one entry early, PAT taken for a frame bit. Two need luck and
+// have tests of their own: reserved bits in a 2 MiB entry, and an STLB entry that becomes global in place.
+// In the fast unit: a 2 MiB page that leaves no mark in `large`, so that only its 4 KiB neighbours are searched.
+describe.each(units)("the %s unit", (_name, factory) => {
+  test("counts, marks, stops and translates as the plain one under any operations", () => {
+    fc.assert(
+      fc.property(start, fc.array(op, { minLength: 1, maxLength: 120, size: "max" }), (from, ops) =>
+        liveAlike(factory, from, ops),
+      ),
+      { numRuns: 150, examples: foundLives },
+    );
+  });
+});

@@ -1,0 +1,291 @@
+/**
+ * The slow, obvious twin of the translation hardware: the same contract, written to be read.
+ *
+ * A TLB is an array of arrays of objects, a walk is one loop, nothing is hashed, hinted or stamped. The
+ * fast unit has to agree with it in every counter, byte and stop, which is the reason to believe either.
+ */
+import {
+  columnLength,
+  FETCH,
+  HIGH_MASK,
+  type Mmu,
+  type MmuRoot,
+  STOP_NONE,
+  STORE,
+  USER,
+  type WalkReference,
+} from "../mmu.ts";
+import type { Gfn, Pfn, Vpn } from "../address.ts";
+import { addInto, createLedger, type Ledger, walkLengthMax } from "../counters.ts";
+import type { MmuFactory } from "../machine.ts";
+import type { PhysicalMemory } from "../memory.ts";
+import type { Preset } from "../presets.ts";
+import { haveOtherTables, type Paging } from "../stages.ts";
+import { belongs, type Context, covers, type Key, PlainCache } from "./cache.ts";
+import { coversGuestPage, PlainTlb, type TlbEntry, type Translation } from "./tlb.ts";
+import { type Access, PlainTranslator } from "./translate.ts";
+import { isStop, type Stop } from "./walk.ts";
+
+export const plainMmu: MmuFactory = (memory, preset) => new PlainMmu(memory, preset);
+
+const notStopped: Stop = { reason: STOP_NONE, error: 0, gfn: 0, kind: "read", duringWalk: false };
+
+class PlainMmu implements Mmu {
+  readonly low = new Int32Array(columnLength);
+  readonly high = new Int32Array(columnLength);
+  private readonly l1Data: PlainTlb;
+  private readonly l1Code: PlainTlb;
+  private readonly stlb: PlainTlb;
+  private readonly counts: Ledger = createLedger();
+  private readonly walkLengths = new Float64Array(walkLengthMax + 1);
+  private readonly translator: PlainTranslator;
+  private context: Context = { vpid: 0, pcid: 0, eptp: null };
+  private stop: Stop = notStopped;
+  private pfn = 0;
+  private sum = 0;
+
+  constructor(memory: PhysicalMemory, preset: Preset) {
+    const { l1Data, l1Code, stlb, stlb2m, stlb1g } = preset;
+    this.l1Data = new PlainTlb(
+      [
+        { order: 0, cache: new PlainCache(l1Data["4k"]) },
+        { order: 9, cache: new PlainCache(l1Data["2m"]) },
+        { order: 18, cache: new PlainCache(l1Data["1g"]) },
+      ],
+      "split",
+    );
+    this.l1Code = new PlainTlb(
+      [
+        { order: 0, cache: new PlainCache(l1Code["4k"]) },
+        { order: 9, cache: new PlainCache(l1Code["2m"]) },
+      ],
+      "split",
+    );
+    const unified = new PlainCache<TlbEntry>(stlb);
+    this.stlb = new PlainTlb(
+      [
+        { order: 0, cache: unified },
+        { order: 9, cache: stlb2m ? unified : new PlainCache<TlbEntry>(null) },
+        { order: 18, cache: new PlainCache(stlb1g) },
+      ],
+      "skip",
+    );
+    this.translator = new PlainTranslator(memory, preset, this.counts, this.walkLengths);
+  }
+
+  run(from: number, to: number): number {
+    this.stop = notStopped;
+    for (let index = from; index < to; index++) {
+      const low = this.low[index]!;
+      const high = this.high[index]!;
+      const vpn = (high & HIGH_MASK) * 2 ** 20 + (low >>> 12);
+      const kind = (high & STORE) !== 0 ? "write" : (high & FETCH) !== 0 ? "fetch" : "read";
+      const used = this.access({ vpn, kind, user: (high & USER) !== 0 });
+      if (isStop(used)) {
+        this.stop = used;
+        return index;
+      }
+      this.counts.accesses += 1;
+      if (kind === "write") this.counts.stores += 1;
+      if (kind === "fetch") this.counts.fetches += 1;
+      this.pfn = used.frame + (vpn % 2 ** used.order);
+      this.sum = (this.sum + used.frame) % 2 ** 32;
+    }
+    return to;
+  }
+
+  private access(access: Access): Translation | Stop {
+    const { counts, context, stlb, translator } = this;
+    const { vpn } = access;
+    const l1 = access.kind === "fetch" ? this.l1Code : this.l1Data;
+
+    const inL1 = l1.find(vpn, context);
+    if (inL1 !== null) {
+      if (this.allows(inL1, access)) {
+        counts.l1Hits += 1;
+        l1.touch(inL1);
+        return inL1;
+      }
+      const walked = translator.translate(access, context);
+      if (isStop(walked)) return walked;
+      counts.l1Hits += 1;
+      counts.dirtyAssists += 1;
+      l1.replace(inL1, vpn, context, walked);
+      const inStlb = stlb.find(vpn, context);
+      if (inStlb !== null) stlb.refresh(inStlb, vpn, context, walked);
+      return walked;
+    }
+
+    const inStlb = stlb.find(vpn, context);
+    if (inStlb !== null) {
+      stlb.touch(inStlb);
+      if (this.allows(inStlb, access)) {
+        counts.stlbHits += 1;
+        l1.fill(vpn, context, inStlb);
+        return inStlb;
+      }
+      const walked = translator.translate(access, context);
+      if (isStop(walked)) return walked;
+      counts.stlbHits += 1;
+      counts.dirtyAssists += 1;
+      stlb.replace(inStlb, vpn, context, walked);
+      l1.fill(vpn, context, walked);
+      return walked;
+    }
+
+    const walked = translator.translate(access, context);
+    if (isStop(walked)) return walked;
+    counts.stlbMisses += 1;
+    stlb.fill(vpn, context, walked);
+    l1.fill(vpn, context, walked);
+    return walked;
+  }
+
+  /** Do the entry's rights permit the access without asking the tables again? */
+  private allows(entry: Translation, { kind, user }: Access): boolean {
+    if (user && !entry.user) return false;
+    if (kind === "read") return true;
+    if (kind === "fetch") return entry.execute && entry.nestedExecute;
+    const mayWrite = entry.write || (!user && !this.translator.paging.writeProtect);
+    return mayWrite && entry.dirty;
+  }
+
+  lastPfn(): Pfn {
+    return this.pfn as Pfn;
+  }
+
+  stopReason(): number {
+    return this.stop.reason;
+  }
+
+  stopError(): number {
+    return this.stop.error;
+  }
+
+  stopGfn(): Gfn {
+    return this.stop.gfn as Gfn;
+  }
+
+  stopKind(): "read" | "write" | "fetch" {
+    return this.stop.kind;
+  }
+
+  stopDuringWalk(): boolean {
+    return this.stop.duringWalk;
+  }
+
+  configure(to: Paging, vpid: number): void {
+    const { translator } = this;
+    const changed = haveOtherTables(to.stages, translator.paging.stages);
+    translator.paging = to;
+    this.context = { ...this.context, vpid, eptp: to.stages.at(-1)!.root };
+    if (changed) this.dropEverything();
+  }
+
+  setPml(buffer: Pfn | null): void {
+    this.translator.pmlBuffer = buffer;
+  }
+
+  pmlIndex(): number {
+    return this.translator.pmlIndex;
+  }
+
+  resetPml(): void {
+    this.translator.pmlIndex = 511;
+  }
+
+  setRoot({ frame, pcid, isSwitched = false }: MmuRoot): void {
+    this.translator.root = frame;
+    this.translator.isRootSwitched = isSwitched;
+    this.context = { ...this.context, pcid };
+  }
+
+  invalidatePage(vpn: Vpn): void {
+    const { context } = this;
+    this.counts.flushesPage += 1;
+    this.dropTlb((entry) => coversGuestPage(entry, vpn) && belongs(entry, context));
+    this.dropPwc((entry) => belongs(entry, context));
+  }
+
+  invalidateFault(vpn: Vpn): void {
+    const { context } = this;
+    this.dropTlb((entry) => coversGuestPage(entry, vpn) && belongs(entry, context));
+    this.dropPwc((entry) => covers(entry, vpn) && belongs(entry, context));
+  }
+
+  invalidatePageOf(vpn: Vpn, pcid: number): void {
+    const context = { ...this.context, pcid };
+    this.counts.flushesPage += 1;
+    this.dropTlb(
+      (entry) => coversGuestPage(entry, vpn) && !entry.global && belongs(entry, context),
+    );
+    this.dropPwc((entry) => belongs(entry, context));
+  }
+
+  flushContext(pcid: number): void {
+    const context = { ...this.context, pcid };
+    this.counts.flushesContext += 1;
+    this.dropTlb((entry) => !entry.global && belongs(entry, context));
+    this.dropPwc((entry) => belongs(entry, context));
+  }
+
+  flushNonGlobal(): void {
+    const { context } = this;
+    const ofAnyPcid = (entry: Key) => belongs(entry, { ...context, pcid: entry.pcid });
+    this.counts.flushesContext += 1;
+    this.dropTlb((entry) => !entry.global && ofAnyPcid(entry));
+    this.dropPwc(ofAnyPcid);
+  }
+
+  flushLinear(): void {
+    this.counts.flushesLinear += 1;
+    this.dropTlb(all);
+    this.dropPwc(all);
+  }
+
+  flushNested(): void {
+    this.counts.flushesNested += 1;
+    this.dropEverything();
+  }
+
+  invalidateViolation(gfn: Gfn, vpn: Vpn): void {
+    this.invalidateFault(vpn);
+    this.dropNested((entry) => covers(entry, gfn));
+  }
+
+  collect(ledger: Ledger, walkLengths: Float64Array): void {
+    addInto(ledger, this.counts);
+    Object.assign(this.counts, createLedger());
+    for (let i = 0; i <= walkLengthMax; i++) walkLengths[i]! += this.walkLengths[i]!;
+    this.walkLengths.fill(0);
+  }
+
+  checksum(): number {
+    return this.sum;
+  }
+
+  lastWalk(): readonly WalkReference[] {
+    return this.translator.log;
+  }
+
+  private dropTlb(unwanted: (entry: TlbEntry) => boolean): void {
+    for (const tlb of [this.l1Data, this.l1Code, this.stlb]) tlb.removeWhere(unwanted);
+  }
+
+  private dropPwc(unwanted: (entry: Key) => boolean): void {
+    for (const cache of Object.values(this.translator.pwc)) cache.removeWhere(unwanted);
+  }
+
+  private dropNested(unwanted: (entry: Key) => boolean): void {
+    this.translator.nestedTlb.removeWhere(unwanted);
+    for (const cache of Object.values(this.translator.nestedPwc)) cache.removeWhere(unwanted);
+  }
+
+  private dropEverything(): void {
+    this.dropTlb(all);
+    this.dropPwc(all);
+    this.dropNested(all);
+  }
+}
+
+const all = (): boolean => true;

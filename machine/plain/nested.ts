@@ -1,0 +1,45 @@
+/**
+ * The nested TLB of the plain unit: what the last stage says of a guest frame.
+ */
+import type { PageOrder, Pfn } from "../address.ts";
+import { type Context, type Key, keyOf } from "./cache.ts";
+import type { Kind, Leaf, Tree } from "./walk.ts";
+
+/** Guest-physical mappings belong to the EPTP alone, and all of them go when it changes. */
+export const noContext: Context = { vpid: 0, pcid: 0, eptp: null };
+
+/** A nested TLB entry: where 2^order guest frames are. */
+export type NestedEntry = Key & {
+  readonly order: PageOrder;
+  readonly frame: number;
+  readonly write: boolean;
+  readonly execute: boolean;
+  /** A write needs no walk. */
+  readonly dirty: boolean;
+};
+
+export function nestedEntry(
+  gfn: number,
+  { order, frame, rights, low }: Leaf,
+  tree: Tree,
+): NestedEntry {
+  const { format, marks } = tree.stage;
+  const modified = !marks || (low & format.dirty) !== 0;
+  return {
+    ...keyOf(gfn, order, noContext),
+    order,
+    frame,
+    write: rights.write,
+    execute: rights.execute,
+    // A leaf can be read-only with D set: the hypervisor write-protected a modified page.
+    dirty: rights.write && modified,
+  };
+}
+
+export function suffices(entry: NestedEntry, kind: Kind): boolean {
+  return kind === "read" || (kind === "write" ? entry.dirty : entry.execute);
+}
+
+export function pfnIn(entry: NestedEntry, gfn: number): Pfn {
+  return (entry.frame + (gfn % 2 ** entry.order)) as Pfn;
+}

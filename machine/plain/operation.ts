@@ -1,0 +1,162 @@
+/**
+ * What the differential test does to a unit of translation hardware, as data: operations and where they act.
+ *
+ * Few pages on both sides of table boundaries and few frames, so that operations collide.
+ */
+import type { PagingLevels } from "../address.ts";
+import { D, G, NX_HIGH, U, W } from "../entry.ts";
+import type { Preset } from "../presets.ts";
+
+/** Pages on both sides of boundaries between tables of each level. */
+export const pages: readonly number[] = [
+  0,
+  1,
+  2,
+  3,
+  511,
+  512,
+  513,
+  1026,
+  2 ** 18 - 1,
+  2 ** 18,
+  2 ** 18 + 5,
+  2 ** 27 - 1,
+  2 ** 27,
+  2 ** 36,
+  2 ** 36 + 1,
+];
+
+/** Frames that guest leaves map; a large page takes the aligned frame below. The last are outside memory. */
+export const frames: readonly number[] = [
+  600,
+  601,
+  602,
+  1100,
+  1024,
+  1025,
+  2048,
+  2560,
+  3072,
+  3584,
+  0,
+  4095,
+  2 ** 18,
+  100_000,
+  0xf000_0000,
+];
+export const framesInside = 12;
+
+/** Guest frames whose nested entries are rewritten: guest tables, data, large pages. */
+export const gfns: readonly number[] = [
+  1, 2, 3, 5, 8, 13, 21, 34, 600, 601, 602, 1024, 1100, 2048, 2560,
+];
+
+/** Guest frames that the nested tables map at the start: tables, and what `pages` reach in pages of any size. */
+export const mappedGfns: ReadonlySet<number> = new Set([
+  ...Array.from({ length: 48 }, (_, i) => i),
+  ...frames.slice(0, framesInside),
+  ...[0, 512, 1024, 1536, 2048, 2560, 3072, 3584].flatMap((start) =>
+    [0, 1, 2, 3, 5, 511].map((offset) => start + offset),
+  ),
+]);
+
+/** What pages start as beside P|W|U, by turns: plain, global, read-only, supervisor's, not executable. */
+export const variety: readonly (readonly [flags: number, high: number])[] = [
+  [0, 0],
+  [G, 0],
+  [0, 0],
+  [W | D, 0],
+  [G, 0],
+  [U, 0],
+  [0, NX_HIGH],
+];
+
+export interface EntryValue {
+  /** `link` and `leaf` as it should be, `astray` links the table of another page. */
+  readonly kind: "link" | "leaf" | "astray" | "absent";
+  /** XORed into the usual flags. */
+  readonly flags: number;
+  /** ORed into the high half: NX and reserved bits. */
+  readonly high: number;
+  /** Index into `frames` or `pages`. */
+  readonly pick: number;
+}
+
+/** A tree by number: two guest trees, then EPT, then NPT. */
+export type TreeNumber = 0 | 1 | 2 | 3;
+
+export interface Configuration {
+  readonly nested: "none" | "ept" | "ept-ad" | "npt";
+  readonly nestedLevels: PagingLevels;
+  readonly levels: PagingLevels;
+  readonly writeProtect: boolean;
+  readonly globalPages: boolean;
+  readonly vpid: number;
+}
+
+export type Op =
+  | {
+      readonly op: "run";
+      /** `page` is an index into `pages`, `kind` the top bits of the high column. */
+      readonly accesses: readonly { readonly page: number; readonly kind: number }[];
+      /** Does silicon drop what a fault or violation drops, and the hypervisor drain the PML buffer? */
+      readonly reported: boolean;
+    }
+  | {
+      readonly op: "entry";
+      readonly tree: TreeNumber;
+      readonly page: number;
+      readonly level: number;
+      readonly value: EntryValue;
+    }
+  /** A read of the page, its entry in the current tree rewritten without a flush, then another access. */
+  | {
+      readonly op: "rewrite";
+      readonly page: number;
+      readonly level: number;
+      readonly value: EntryValue;
+      /** Top bits of the high column of the access after. */
+      readonly kind: number;
+    }
+  | {
+      readonly op: "clear";
+      readonly tree: TreeNumber;
+      readonly page: number;
+      readonly level: number;
+      /** Flags that go. */
+      readonly flags: number;
+    }
+  | {
+      readonly op: "table";
+      readonly tree: TreeNumber;
+      readonly page: number;
+      readonly level: number;
+      readonly to: "zeros" | "copy";
+    }
+  | { readonly op: "rebuild" }
+  | {
+      readonly op: "invalidate";
+      readonly scope: "page" | "fault" | "page-of" | "violation";
+      readonly page: number;
+      readonly gfn: number;
+      readonly pcid: number;
+    }
+  | {
+      readonly op: "flush";
+      readonly scope: "context" | "non-global" | "linear" | "nested";
+      readonly pcid: number;
+    }
+  | { readonly op: "root"; readonly tree: 0 | 1; readonly pcid: number }
+  | { readonly op: "configure"; readonly configuration: Configuration }
+  | { readonly op: "pml"; readonly to: "on" | "off" | "reset" }
+  /** Fills the PML buffer until `left` entries are free. */
+  | { readonly op: "fill-pml"; readonly left: number };
+
+export interface Start {
+  readonly preset: Preset;
+  readonly configuration: Configuration;
+  /** XORed into a guest frame's number to give its host frame under nested paging. */
+  readonly placedAt: number;
+  /** Those of `pages` that this life is about; few, so that what it does to them collides. */
+  readonly pages: readonly number[];
+}

@@ -1,0 +1,186 @@
+/**
+ * One unit of translation hardware with the tables that its random life is about.
+ *
+ * Two guest trees and a tree per nested format, 5 levels each (a 4-level root is the table below), over
+ * few pages. Entries are rewritten at all levels without regard for what caches hold: a guest that never
+ * flushes is legal for silicon.
+ */
+import { indexAt, pagesPerEntry, type PagingLevels, type Pfn } from "../address.ts";
+import { createLedger, walkLengthMax } from "../counters.ts";
+import { EPT_D, PS } from "../entry.ts";
+import type { MmuFactory } from "../machine.ts";
+import { PhysicalMemory } from "../memory.ts";
+import { type Mmu, STORE } from "../mmu.ts";
+import { eptStage, nptStage, oneStage, type Stage, twoStages } from "../stages.ts";
+import { rwx, userWritable } from "./fixture.ts";
+import {
+  type Configuration,
+  type EntryValue,
+  frames,
+  framesInside,
+  mappedGfns,
+  type Start,
+  type TreeNumber,
+  variety,
+} from "./operation.ts";
+
+const guestFrames = 4096;
+const isNestedTree = (tree: TreeNumber) => tree >= 2;
+
+export class Scenario {
+  readonly memory = new PhysicalMemory({ guestFrames, tableFrames: 256, slotsMax: 128 });
+  readonly mmu: Mmu;
+  readonly ledger = createLedger();
+  readonly walkLengths = new Float64Array(walkLengthMax + 1);
+  readonly pages: readonly number[];
+  private configuration: Configuration;
+  private readonly placedAt: number;
+  /** Frame of the table of `tree` at `level` around `page`: key "tree level page-span". */
+  private readonly tables = new Map<string, number>();
+  private readonly pmlBuffer: Pfn;
+  private root: { readonly tree: 0 | 1; readonly pcid: number } = { tree: 0, pcid: 0 };
+  private nextGuestTable = 1;
+
+  constructor(factory: MmuFactory, { preset, configuration, placedAt, pages: few }: Start) {
+    this.mmu = factory(this.memory, preset);
+    this.pages = few;
+    this.configuration = configuration;
+    this.placedAt = placedAt;
+    this.pmlBuffer = this.memory.allocateTable();
+    this.rebuild();
+    this.configure(configuration);
+    this.mmu.resetPml();
+  }
+
+  /** The host frame that holds a table of `tree`. */
+  pfnOf(tree: TreeNumber, frame: number): Pfn {
+    return (isNestedTree(tree) ? frame : frame ^ this.placedAt) as Pfn;
+  }
+
+  /** All trees as at the start. */
+  rebuild(): void {
+    const usual: EntryValue = { kind: "leaf", flags: 0, high: 0, pick: 0 };
+    const fill = (tree: TreeNumber, page: number, leaf: EntryValue) => {
+      for (let level = 5; level > 1; level--) {
+        this.setEntry(tree, page, level, { ...usual, kind: "link" });
+      }
+      this.setEntry(tree, page, 1, leaf);
+    };
+    this.pages.forEach((page, i) => {
+      for (const tree of [0, 1] as const) {
+        // The two trees map a page to different frames and disagree about which pages are global.
+        const [flags, high] = variety[(i + tree * 3) % variety.length]!;
+        fill(tree, page, { ...usual, flags, high, pick: (i * 5 + tree * 7) % framesInside });
+      }
+    });
+    for (const gfn of mappedGfns) {
+      fill(2, gfn, usual);
+      fill(3, gfn, usual);
+    }
+  }
+
+  configure(configuration: Configuration): void {
+    this.configuration = configuration;
+    const { nested, nestedLevels, levels, writeProtect, globalPages, vpid } = configuration;
+    const stages =
+      nested === "none"
+        ? oneStage(levels)
+        : twoStages(this.nestedStage(nested, nestedLevels))(levels);
+    this.mmu.configure({ stages, writeProtect, globalPages }, vpid);
+    this.loadRoot(this.root);
+  }
+
+  loadRoot(root: { readonly tree: 0 | 1; readonly pcid: number }): void {
+    this.root = root;
+    const frame = this.tableFrame(root.tree, 0, this.configuration.levels);
+    this.mmu.setRoot({ frame, pcid: root.pcid });
+  }
+
+  setPml(to: "on" | "off" | "reset"): void {
+    if (to === "reset") this.mmu.resetPml();
+    else this.mmu.setPml(to === "on" ? this.pmlBuffer : null);
+  }
+
+  setEntry(tree: TreeNumber, page: number, level: number, value: EntryValue): void {
+    const { pfn, index } = this.entryAt(tree, page, level);
+    const leafFlags = tree === 2 ? rwx : userWritable;
+    const flags = (leafFlags ^ value.flags) | (level === 1 || value.kind !== "leaf" ? 0 : PS);
+    if (value.kind === "absent") this.memory.write(pfn, index, 0, 0);
+    else
+      this.memory.writeEntry(pfn, index, this.target(tree, page, level, value), flags, value.high);
+  }
+
+  /** As `setEntry`, in the guest tree that was loaded last. */
+  setCurrentEntry(page: number, level: number, value: EntryValue): void {
+    this.setEntry(this.root.tree, page, level, value);
+  }
+
+  clear(tree: TreeNumber, page: number, level: number, flags: number): void {
+    const { pfn, index } = this.entryAt(tree, page, level);
+    const low = this.memory.readLow(pfn, index);
+    this.memory.write(pfn, index, low & ~flags, this.memory.readHigh(pfn, index));
+  }
+
+  /** A table becomes zeros, or the copy of the first table of its level. */
+  overwriteTable(tree: TreeNumber, page: number, level: number, to: "zeros" | "copy"): void {
+    const pfn = this.entryAt(tree, page, level).pfn;
+    if (to === "zeros") this.memory.zero(pfn);
+    else this.memory.copy(pfn, this.entryAt(tree, 0, level).pfn);
+  }
+
+  /** Stores to one page, its nested D bit cleared each time. */
+  fillPml(left: number): void {
+    const { configuration, root } = this;
+    this.rebuild();
+    this.configure({ ...configuration, nested: "ept-ad", levels: 4, nestedLevels: 4 });
+    this.loadRoot({ tree: 0, pcid: 0 });
+    this.setPml("on");
+    const vpn = this.pages[0]!;
+    this.mmu.low[0] = vpn << 12;
+    this.mmu.high[0] = Math.floor(vpn / 2 ** 20) | STORE;
+    for (let i = 0; i < 600 && this.mmu.pmlIndex() >= left; i++) {
+      this.clear(2, frames[0]!, 1, EPT_D);
+      this.mmu.flushNested();
+      this.mmu.run(0, 1);
+    }
+    this.configure(configuration);
+    this.loadRoot(root);
+  }
+
+  private nestedStage(kind: "ept" | "ept-ad" | "npt", levels: PagingLevels): Stage {
+    const root = this.tableFrame(kind === "npt" ? 3 : 2, 0, levels) as Pfn;
+    return kind === "npt" ? nptStage(root, levels) : eptStage(root, levels, kind !== "ept");
+  }
+
+  private entryAt(tree: TreeNumber, page: number, level: number): { pfn: Pfn; index: number } {
+    const pfn = this.pfnOf(tree, this.tableFrame(tree, page, level));
+    return { pfn, index: indexAt(page, level) };
+  }
+
+  /** What an entry points to. */
+  private target(
+    tree: TreeNumber,
+    page: number,
+    level: number,
+    { kind, pick }: EntryValue,
+  ): number {
+    if (level > 1 && kind === "link") return this.tableFrame(tree, page, level - 1);
+    if (level > 1 && kind === "astray")
+      return this.tableFrame(tree, this.pages[pick % this.pages.length]!, level - 1);
+    const frame = frames[pick]!;
+    if (!isNestedTree(tree)) return frame - (frame % pagesPerEntry(level));
+    // Nested leaves map guest frames to where the tables are, or (pick is odd) to the wrong place.
+    const start = page - (page % pagesPerEntry(level));
+    return (start ^ this.placedAt) + (pick % 2) * pagesPerEntry(level);
+  }
+
+  private tableFrame(tree: TreeNumber, page: number, level: number): number {
+    const key = `${tree} ${level} ${Math.floor(page / (pagesPerEntry(level) * 512))}`;
+    const known = this.tables.get(key);
+    if (known !== undefined) return known;
+    const fresh = isNestedTree(tree) ? this.memory.allocateTable() : this.nextGuestTable;
+    if (!isNestedTree(tree)) this.nextGuestTable += 1;
+    this.tables.set(key, fresh);
+    return fresh;
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * One level of the TLB: a bank per page size, probed from the smallest page to the largest.
+ *
+ * A first-level TLB splits a page whose size has no bank into fragments of the next smaller size that
+ * has one; a second-level TLB leaves such a page out.
+ */
+import type { PageOrder } from "../address.ts";
+import { type Context, type Key, keyOf, type PlainCache } from "./cache.ts";
+
+/** What a completed walk yields for a page; rights are raw, so WP is applied at each access. */
+export interface Translation {
+  readonly order: PageOrder;
+  /** Size of the guest's page, which may be larger: INVLPG drops all its pieces. */
+  readonly guestOrder: PageOrder;
+  /** Host frame of the page's first 4 KiB. */
+  readonly frame: number;
+  readonly write: boolean;
+  readonly user: boolean;
+  readonly execute: boolean;
+  /** Execute right of the nested tables; true without any. */
+  readonly nestedExecute: boolean;
+  /** A store needs no walk: D is set in every dimension that has D, and the others allow writing. */
+  readonly dirty: boolean;
+  readonly global: boolean;
+}
+
+export type TlbEntry = Translation & Key;
+
+export interface Bank {
+  readonly order: PageOrder;
+  readonly cache: PlainCache<TlbEntry>;
+}
+
+export class PlainTlb {
+  /** From the smallest order up; two orders may share one cache. */
+  readonly banks: readonly Bank[];
+  private readonly unbanked: "split" | "skip";
+
+  constructor(banks: readonly Bank[], unbanked: "split" | "skip") {
+    this.banks = banks.filter((bank) => bank.cache.ways > 0);
+    this.unbanked = unbanked;
+  }
+
+  find(vpn: number, context: Context): TlbEntry | null {
+    for (const { order, cache } of this.banks) {
+      const entry = cache.find(keyOf(vpn, order, context));
+      if (entry !== null) return entry;
+    }
+    return null;
+  }
+
+  touch(entry: TlbEntry): void {
+    this.cacheOf(entry.order).touch(entry);
+  }
+
+  fill(vpn: number, context: Context, translation: Translation): void {
+    const entry = this.entryFor(vpn, context, translation);
+    if (entry !== null) this.cacheOf(entry.order).insert(entry);
+  }
+
+  /** `old` did not allow the access and a walk gave `translation`: it replaces it, as the most recent. */
+  replace(old: TlbEntry, vpn: number, context: Context, translation: Translation): void {
+    this.cacheOf(old.order).remove(old);
+    this.fill(vpn, context, translation);
+  }
+
+  /** As `replace`, but the age stays, and a page of another size is dropped instead of entered. */
+  refresh(old: TlbEntry, vpn: number, context: Context, translation: Translation): void {
+    const entry = this.entryFor(vpn, context, translation);
+    const cache = this.cacheOf(old.order);
+    if (entry !== null && entry.order === old.order) cache.update(old, entry);
+    else cache.remove(old);
+  }
+
+  removeWhere(unwanted: (entry: TlbEntry) => boolean): void {
+    for (const { cache } of this.banks) cache.removeWhere(unwanted);
+  }
+
+  private entryFor(vpn: number, context: Context, translation: Translation): TlbEntry | null {
+    const bank = this.banks.findLast(({ order }) =>
+      this.unbanked === "split" ? order <= translation.order : order === translation.order,
+    );
+    if (bank === undefined) return null;
+    const { order } = bank;
+    const fragment = (vpn % 2 ** translation.order) - (vpn % 2 ** order);
+    const frame = translation.frame + fragment;
+    // The key comes last: what fills a first level may be a second level's entry with its own key.
+    const { global } = translation;
+    return { ...translation, ...keyOf(vpn, order, context), order, frame, global };
+  }
+
+  private cacheOf(order: PageOrder): PlainCache<TlbEntry> {
+    return this.banks.find((bank) => bank.order === order)!.cache;
+  }
+}
+
+/** Is `vpn` in the guest page that the entry is, or is a piece of? */
+export function coversGuestPage(entry: TlbEntry, vpn: number): boolean {
+  const first = entry.tag * 2 ** entry.order;
+  const span = 2 ** entry.guestOrder;
+  return Math.floor(first / span) === Math.floor(vpn / span);
+}

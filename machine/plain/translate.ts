@@ -1,0 +1,273 @@
+/**
+ * From GVA to HPA without a TLB: the guest's tree walked through the nested tree, or by itself.
+ *
+ * It interprets the list of stages. What the first and the last say differently is written down here: faults, nested TLB
+ * and PML. It keeps the caches that only walks use, and counts what walks do.
+ *
+ * Source: SDM vol. 3A 4.7 "Page-Fault Exceptions", vol. 3C 29.3.6 "Page-Modification Logging", APM vol. 2 15.25.
+ */
+import type { PageOrder, Pfn } from "../address.ts";
+import type { Ledger } from "../counters.ts";
+import * as bits from "../entry.ts";
+import { createDataCache, type DataCache } from "../data-cache.ts";
+import type { PhysicalMemory } from "../memory.ts";
+import * as stops from "../mmu.ts";
+import type { Geometry, Preset } from "../presets.ts";
+import { oneStage, type Paging, type Stage } from "../stages.ts";
+import { type Context, keyOf, PlainCache } from "./cache.ts";
+import { type NestedEntry, nestedEntry, noContext, pfnIn, suffices } from "./nested.ts";
+import type { Translation } from "./tlb.ts";
+import {
+  isStop,
+  type Kind,
+  type PwcEntry,
+  type Request,
+  type Stop,
+  type Table,
+  type Tree,
+  walk,
+} from "./walk.ts";
+
+/** One access, decoded. */
+export interface Access {
+  readonly vpn: number;
+  readonly kind: Kind;
+  readonly user: boolean;
+}
+
+type PwcByLevel = Readonly<Record<number, PlainCache<PwcEntry>>>;
+
+const placeCounters = [
+  "referenceL1Hits",
+  "referenceL2Hits",
+  "referenceLlcHits",
+  "referenceDram",
+] as const;
+
+const noStop = { error: 0, gfn: 0, kind: "read", duringWalk: false } as const;
+
+export class PlainTranslator {
+  readonly pwc: PwcByLevel;
+  readonly nestedPwc: PwcByLevel;
+  readonly nestedTlb: PlainCache<NestedEntry>;
+  /** References of the last walk, in order. */
+  log: stops.WalkReference[] = [];
+  paging: Paging = { stages: oneStage(4), writeProtect: true, globalPages: true };
+  root = 0;
+  isRootSwitched = false;
+  pmlBuffer: Pfn | null = null;
+  pmlIndex = 511;
+  private readonly memory: PhysicalMemory;
+  private readonly dataCache: DataCache | null;
+  private readonly counts: Ledger;
+  private readonly walkLengths: Float64Array;
+
+  constructor(memory: PhysicalMemory, preset: Preset, counts: Ledger, walkLengths: Float64Array) {
+    this.memory = memory;
+    this.counts = counts;
+    this.walkLengths = walkLengths;
+    this.pwc = cachesByLevel(preset.pwc);
+    this.nestedPwc = cachesByLevel(preset.nestedPwc);
+    this.nestedTlb = new PlainCache(preset.nestedTlb);
+    this.dataCache = preset.dataCache === null ? null : createDataCache(preset.dataCache);
+  }
+
+  /** One walk, counted whether it ends in a translation or in a stop. */
+  translate(access: Access, context: Context): Translation | Stop {
+    this.log = [];
+    this.counts.walks += 1;
+    const outcome = this.translateUncounted(access, context);
+    this.walkLengths[Math.min(this.log.length, this.walkLengths.length - 1)]! += 1;
+    for (const { pfn, index } of this.log) this.readLine(pfn * 64 + Math.floor(index / 8));
+    return outcome;
+  }
+
+  private readLine(line: number): void {
+    if (this.dataCache === null) return;
+    this.counts[placeCounters[this.dataCache.reference(line)]] += 1;
+  }
+
+  private translateUncounted(access: Access, context: Context): Translation | Stop {
+    const { vpn, kind, user } = access;
+    const request: Request = { page: vpn, kind, user, duringWalk: false };
+    const tree = this.firstTree(context);
+    const leaf = walk(this.memory, tree, request, this);
+    if (isStop(leaf)) return leaf;
+    const { stage } = leaf.isSwitched ? tree.switched! : tree;
+    const page = this.pageOf(leaf.frame + (vpn % 2 ** leaf.order), stage, kind);
+    if (isStop(page)) return page;
+    const order = Math.min(leaf.order, page.order) as PageOrder;
+    return {
+      order,
+      guestOrder: leaf.order,
+      frame: page.pfn - (vpn % 2 ** order),
+      write: leaf.rights.write,
+      user: leaf.rights.user,
+      execute: leaf.rights.execute,
+      nestedExecute: page.execute,
+      dirty: (!stage.marks || (leaf.low & stage.format.dirty) !== 0) && page.dirty,
+      global: this.paging.globalPages && (leaf.low & stage.format.global) !== 0,
+    };
+  }
+
+  /** Host frame of the 4 KiB page that a leaf of `stage` has at `frame`, and what its host page permits. */
+  private pageOf(
+    frame: number,
+    stage: Stage,
+    kind: Kind,
+  ): { pfn: number; order: PageOrder; execute: boolean; dirty: boolean } | Stop {
+    if (stage.through !== null) {
+      const entry = this.nestedTranslate(frame, kind, false);
+      if (isStop(entry)) return entry;
+      const place = this.existing(frame, pfnIn(entry, frame), entry.write);
+      return isStop(place) ? place : { ...entry, pfn: place.pfn };
+    }
+    if (frame >= this.memory.frames) return outside(frame);
+    return { pfn: frame, order: 18, execute: true, dirty: true };
+  }
+
+  private firstTree(context: Context): Tree {
+    const [first, second] = this.paging.stages;
+    const switched = first!.switchBit === 0 ? null : this.guestTree(second!, context, null);
+    return this.guestTree(first!, context, switched);
+  }
+
+  /** A tree that refuses with page faults. */
+  private guestTree(stage: Stage, context: Context, switched: Tree | null): Tree {
+    const { stages, writeProtect } = this.paging;
+    const tableAccess = stage.through !== null && stages[stage.through]!.marks ? "write" : "read";
+    const isSwitched = stage !== stages[0];
+    return {
+      stage,
+      root: this.root,
+      isRootSwitched: this.isRootSwitched,
+      context,
+      pwc: this.pwc,
+      switched,
+      locate: (frame) => {
+        const table = this.tableAt(frame, stage, tableAccess);
+        return isStop(table) ? table : { ...table, isSwitched };
+      },
+      // What a hypervisor switches to it lets silicon write.
+      atHost: (frame) => {
+        const table = this.existing(frame, frame, true);
+        return isStop(table) ? table : { ...table, isSwitched };
+      },
+      permits: (rights, { kind, user }) =>
+        (!user || rights.user) &&
+        (kind !== "read" || rights.read) &&
+        (kind !== "write" || rights.write || (!user && !writeProtect)) &&
+        (kind !== "fetch" || rights.execute),
+      beforeMark: ({ frame: gfn, isWritable }) => {
+        // Reading the table needed no more than a read right; setting a bit is a write to it.
+        if (isWritable) return null;
+        const reason = stops.STOP_EPT_VIOLATION;
+        return { reason, error: 0, gfn, kind: "write", duringWalk: true };
+      },
+      refuse: (cause, { kind, user }) => {
+        const present = cause === "absent" ? 0 : bits.PF_PRESENT;
+        const reserved = cause === "reserved" ? bits.PF_RESERVED : 0;
+        const write = kind === "write" ? bits.PF_WRITE : 0;
+        const fetch = kind === "fetch" ? bits.PF_FETCH : 0;
+        const error = present | reserved | write | fetch | (user ? bits.PF_USER : 0);
+        return { ...noStop, reason: stops.STOP_PAGE_FAULT, error };
+      },
+    };
+  }
+
+  private nestedTree(stage: Stage): Tree {
+    const atHost = (frame: number) => this.existing(frame, frame, true);
+    return {
+      stage,
+      root: stage.root!,
+      isRootSwitched: false,
+      context: noContext,
+      pwc: this.nestedPwc,
+      switched: null,
+      locate: atHost,
+      atHost,
+      permits: (rights, { kind }) => rights[kind === "fetch" ? "execute" : kind],
+      beforeMark: (_table, setsDirty, { page }) => (setsDirty ? this.logModification(page) : null),
+      refuse: (_cause, { page: gfn, kind, duringWalk }) => {
+        return { reason: stops.STOP_EPT_VIOLATION, error: 0, gfn, kind, duringWalk };
+      },
+    };
+  }
+
+  private tableAt(frame: number, stage: Stage, kind: Kind): Table | Stop {
+    if (stage.through === null) return this.existing(frame, frame, true);
+    const entry = this.nestedTranslate(frame, kind, true);
+    return isStop(entry) ? entry : this.existing(frame, pfnIn(entry, frame), entry.write);
+  }
+
+  /** `frame` lies at `pfn`, if the machine has such a frame. */
+  private existing(frame: number, pfn: number, isWritable: boolean): Table | Stop {
+    if (pfn >= this.memory.frames) return outside(pfn);
+    return { frame, pfn: pfn as Pfn, isWritable, isSwitched: false };
+  }
+
+  /** The nested dimension: from `gfn` to the page around it, by nested TLB or nested walk. */
+  private nestedTranslate(gfn: number, kind: Kind, duringWalk: boolean): NestedEntry | Stop {
+    const cached = this.findNested(gfn);
+    if (cached !== null && suffices(cached, kind)) {
+      this.counts.nestedTlbHits += 1;
+      this.nestedTlb.touch(cached);
+      return cached;
+    }
+    this.counts.nestedTlbMisses += 1;
+    const tree = this.nestedTree(this.paging.stages.at(-1)!);
+    const leaf = walk(this.memory, tree, { page: gfn, kind, user: false, duringWalk }, this);
+    if (isStop(leaf)) return leaf;
+    const entry = nestedEntry(gfn, leaf, tree);
+    if (cached !== null) this.nestedTlb.remove(cached);
+    this.nestedTlb.insert(entry);
+    return entry;
+  }
+
+  private findNested(gfn: number): NestedEntry | null {
+    for (const order of [0, 9, 18]) {
+      const entry = this.nestedTlb.find(keyOf(gfn, order, noContext));
+      if (entry !== null) return entry;
+    }
+    return null;
+  }
+
+  /** PML: D of a leaf is about to be set. */
+  private logModification(gfn: number): Stop | null {
+    if (this.pmlBuffer === null) return null;
+    if (this.pmlIndex < 0) return { ...noStop, reason: stops.STOP_PML_FULL, gfn };
+    this.memory.write(this.pmlBuffer, this.pmlIndex, bits.lowHalf(gfn, 0), bits.highHalf(gfn));
+    this.pmlIndex -= 1;
+    this.counts.pmlAppends += 1;
+    return null;
+  }
+
+  reference(reference: stops.WalkReference): void {
+    this.log.push(reference);
+    if (reference.dimension === "guest") this.counts.walkReferencesGuest += 1;
+    else this.counts.walkReferencesNested += 1;
+  }
+
+  pwcHit({ stage }: Tree, level: number): void {
+    const cached = level as 2 | 3 | 4 | 5;
+    if (stage.counters === "Guest") this.counts[`pwcHitsLevel${cached}`] += 1;
+    else this.counts[`nestedPwcHitsLevel${cached}`] += 1;
+  }
+
+  bitSet(bit: "accessed" | "dirty"): void {
+    this.counts[`${bit}BitsSet`] += 1;
+  }
+}
+
+function cachesByLevel(geometries: Readonly<Record<2 | 3 | 4 | 5, Geometry | null>>): PwcByLevel {
+  return {
+    2: new PlainCache<PwcEntry>(geometries[2]),
+    3: new PlainCache<PwcEntry>(geometries[3]),
+    4: new PlainCache<PwcEntry>(geometries[4]),
+    5: new PlainCache<PwcEntry>(geometries[5]),
+  };
+}
+
+function outside(frame: number): Stop {
+  return { ...noStop, reason: stops.STOP_OUTSIDE, gfn: frame };
+}

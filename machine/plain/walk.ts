@@ -1,0 +1,238 @@
+/**
+ * The walk of a table tree, as one loop: levels are data, and the two dimensions differ in a `Tree`.
+ *
+ * Walking the guest's tree calls its `locate` for each table, which walks the nested tree: that one
+ * nested call is the whole of two-dimensional paging (the idea is Spike's `s2xlate`). A walk that cannot
+ * finish returns a `Stop`; what it did until then (references, A bits, cache entries) stays.
+ *
+ * Source: SDM vol. 3A 4.5 and 4.8 "Accessed and Dirty Flags", vol. 3C 29.3 "The Extended Page Table Mechanism".
+ */
+import type { PageOrder, Pfn } from "../address.ts";
+import { MAY_EXECUTE, MAY_READ, USER_MAY, MAY_WRITE } from "../formats/format.ts";
+import type { PhysicalMemory } from "../memory.ts";
+import type { WalkReference } from "../mmu.ts";
+import type { Stage } from "../stages.ts";
+import { type Context, type Key, keyOf, type PlainCache } from "./cache.ts";
+
+export type Kind = "read" | "write" | "fetch";
+
+/** Why an access could not be done: the details of `Mmu.stop...`. */
+export interface Stop {
+  readonly reason: number;
+  readonly error: number;
+  readonly gfn: number;
+  readonly kind: Kind;
+  readonly duringWalk: boolean;
+}
+
+export function isStop(outcome: object | null): outcome is Stop {
+  return outcome !== null && "reason" in outcome;
+}
+
+/** Rights of an entry, or of a path of entries: the AND of theirs. */
+export interface Rights {
+  readonly read: boolean;
+  readonly write: boolean;
+  readonly execute: boolean;
+  readonly user: boolean;
+}
+
+/** A table: its frame number as the entry above has it (gfn under nested paging), and where it is. */
+export interface Table {
+  /** Did an entry with the switch bit lead here, or a table that it led to? */
+  readonly isSwitched: boolean;
+  readonly frame: number;
+  readonly pfn: Pfn;
+  /** Did the translation by which the walk came here allow writes? */
+  readonly isWritable: boolean;
+}
+
+/** A walk cache's entry: the table below the cached entry, and the rights down to it. */
+export type PwcEntry = Key & { readonly table: Table; readonly rights: Rights };
+
+/** What a walk is for. */
+export interface Request {
+  readonly page: number;
+  readonly kind: Kind;
+  readonly user: boolean;
+  /** Nested dimension: is the page a guest table? */
+  readonly duringWalk: boolean;
+}
+
+export interface Leaf {
+  /** Frame of the whole page's first 4 KiB. */
+  readonly frame: number;
+  readonly order: PageOrder;
+  readonly rights: Rights;
+  /** The entry's low half as the walk left it. */
+  readonly low: number;
+  /** Did the walk switch to another tree on its way? */
+  readonly isSwitched: boolean;
+}
+
+/** One dimension of translation. */
+export interface Tree {
+  readonly stage: Stage;
+  readonly root: number;
+  /** Is the root a table of the tree that this one switches to? */
+  readonly isRootSwitched: boolean;
+  readonly context: Context;
+  /** Walk caches by the level of the cached entry. */
+  readonly pwc: Readonly<Record<number, PlainCache<PwcEntry>>>;
+  /** Where the table at `frame` is. */
+  locate(frame: number): Table | Stop;
+  /** A table of this tree that a switch led to. */
+  atHost(frame: number): Table | Stop;
+  /** Where an entry with the stage's switch bit leads: the tables of this tree, at host frames. */
+  readonly switched: Tree | null;
+  permits(rights: Rights, request: Request): boolean;
+  /** Has to succeed before A or D (`setsDirty`) is set in an entry of `table`. */
+  beforeMark(table: Table, setsDirty: boolean, request: Request): Stop | null;
+  refuse(cause: "absent" | "reserved" | "denied", request: Request): Stop;
+}
+
+/** What walks report to: counters and the log. */
+export interface WalkObserver {
+  reference(reference: WalkReference): void;
+  pwcHit(tree: Tree, level: number): void;
+  bitSet(bit: "accessed" | "dirty"): void;
+}
+
+const allRights: Rights = { read: true, write: true, execute: true, user: true };
+
+function bothRights(a: Rights, b: Rights): Rights {
+  return {
+    read: a.read && b.read,
+    write: a.write && b.write,
+    execute: a.execute && b.execute,
+    user: a.user && b.user,
+  };
+}
+
+/** log2 of the pages that one entry at `level` covers. */
+function orderOf({ format }: Stage, level: number): number {
+  return format.indexBits * (level - 1);
+}
+
+function rightsFrom(bits: number): Rights {
+  return {
+    read: (bits & MAY_READ) !== 0,
+    write: (bits & MAY_WRITE) !== 0,
+    execute: (bits & MAY_EXECUTE) !== 0,
+    user: (bits & USER_MAY) !== 0,
+  };
+}
+
+interface Step {
+  /** Level of the entries in `table`. */
+  readonly level: number;
+  readonly table: Table;
+  /** Of the entries above. */
+  readonly rights: Rights;
+}
+
+export function walk(
+  memory: PhysicalMemory,
+  tree: Tree,
+  request: Request,
+  observer: WalkObserver,
+): Leaf | Stop {
+  let step = firstStep(tree, request, observer);
+  for (;;) {
+    if (isStop(step)) return step;
+    const { level, table } = step;
+    const now = table.isSwitched ? tree.switched! : tree;
+    const { format, counters } = now.stage;
+    const index = Math.floor(request.page / 2 ** orderOf(now.stage, level)) % format.entries;
+    const low = memory.readLow(table.pfn, index);
+    const high = memory.readHigh(table.pfn, index);
+    const dimension = counters === "Guest" ? "guest" : "nested";
+    observer.reference({ dimension, level, pfn: table.pfn, index, low, high });
+
+    if (!format.isPresent(low)) return now.refuse("absent", request);
+    if (format.isReserved(level, low, high)) return now.refuse("reserved", request);
+    const isLeaf = format.isLeaf(level, low);
+    const isPlainLink = !isLeaf && format.linksArePlain;
+    const own = isPlainLink ? allRights : rightsFrom(format.rightsOf(low, high));
+    const rights = bothRights(step.rights, own);
+    if (isLeaf && !now.permits(rights, request)) return now.refuse("denied", request);
+
+    const entry = { table, index, low, setsDirty: isLeaf && request.kind === "write" };
+    const marked = isPlainLink ? low : mark(memory, now, request, observer, entry);
+    if (typeof marked !== "number") return marked;
+    const frame = format.frameOf(low, high);
+    if (isLeaf) {
+      const order = orderOf(now.stage, level) as PageOrder;
+      // Below the alignment of a large page's frame are other bits: PAT.
+      const first = frame - (frame % 2 ** order);
+      return { frame: first, order, rights, low: marked, isSwitched: table.isSwitched };
+    }
+    const isSwitch = (low & now.stage.switchBit) !== 0;
+    const found = isSwitch ? now.switched!.atHost(frame) : now.locate(frame);
+    step = nextStep(tree, request, { level, table: found, rights });
+  }
+}
+
+/** The walk caches from the leaf's side, else the root. */
+function firstStep(tree: Tree, { page }: Request, observer: WalkObserver): Step | Stop {
+  const { levels, rootExtraBits } = tree.stage.shape;
+  for (let level = 2; level <= levels; level++) {
+    const cache = tree.pwc[level]!;
+    const entry = cache.find(keyOf(page, orderOf(tree.stage, level), tree.context));
+    if (entry !== null) {
+      cache.touch(entry);
+      observer.pwcHit(tree, level);
+      return { level: level - 1, table: entry.table, rights: entry.rights };
+    }
+  }
+  // A wide root is several tables, one after another.
+  const part = Math.floor(page / 2 ** orderOf(tree.stage, levels + 1)) % 2 ** rootExtraBits;
+  const table = tree.isRootSwitched
+    ? tree.switched!.atHost(tree.root)
+    : tree.locate(tree.root + part);
+  return isStop(table) ? table : { level: levels, table, rights: allRights };
+}
+
+/** Down from the entry at `level`, which now is worth caching. */
+function nextStep(
+  tree: Tree,
+  { page }: Request,
+  { level, table, rights }: { level: number; table: Table | Stop; rights: Rights },
+): Step | Stop {
+  if (isStop(table)) return table;
+  tree.pwc[level]!.insert({
+    ...keyOf(page, orderOf(tree.stage, level), tree.context),
+    table,
+    rights,
+  });
+  return { level: level - 1, table, rights };
+}
+
+interface EntryToMark {
+  readonly table: Table;
+  readonly index: number;
+  readonly low: number;
+  readonly setsDirty: boolean;
+}
+
+/** Sets A, and D for a store's leaf, where they are clear. Returns the entry's low half. */
+function mark(
+  memory: PhysicalMemory,
+  tree: Tree,
+  request: Request,
+  observer: WalkObserver,
+  { table, index, low, setsDirty }: EntryToMark,
+): number | Stop {
+  const { format, marks } = tree.stage;
+  const { accessed, dirty } = format;
+  const needsAccessed = marks && (low & accessed) === 0;
+  const needsDirty = marks && setsDirty && (low & dirty) === 0;
+  if (!needsAccessed && !needsDirty) return low;
+  const stop = tree.beforeMark(table, needsDirty, request);
+  if (stop !== null) return stop;
+  if (needsAccessed) observer.bitSet("accessed");
+  if (needsDirty) observer.bitSet("dirty");
+  const marked = low | (needsAccessed ? accessed : 0) | (needsDirty ? dirty : 0);
+  memory.setLow(table.pfn, index, marked);
+  return marked;
+}
