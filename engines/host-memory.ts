@@ -111,6 +111,7 @@ export function createHostMemory(machine: Machine): HostMemory {
       const pages = 2 ** order;
       const base = (gfn - (gfn % pages)) as Gfn;
       table.mapLarge(base, placement(base), { order, rights: "read-write" });
+      for (const end of slots.endsIn(base, pages)) table.splitAt(end);
       came(base, placement(base), pages);
       return placement(gfn);
     }

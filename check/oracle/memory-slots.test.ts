@@ -78,6 +78,19 @@ describe.each(virtualized)("%s", (engine) => {
     },
   );
 
+  // Seen failing with a large page that comes around a slot which went before anybody touched it.
+  test("no host page of 2 MiB comes across the end of a slot", () => {
+    const { vcpu, direct, slot, counted } = guestOf(engine, { backing: "2m" });
+    const untouched = 1700;
+    slot("slot-delete", untouched, 100);
+    vcpu.read(direct(untouched - 1));
+    const count = counted(() => {
+      for (const at of [0, 50, 99]) vcpu.read(direct(untouched + at));
+      vcpu.read(direct(untouched + 100));
+    });
+    expect(count("faultsEmulated")).toBe(3);
+  });
+
   test("pages without a slot are swapped out, shared and reclaimed like others, behind the guest's back", () => {
     const { vcpu, direct, slot, host, oracle } = guestOf(engine);
     slot("slot-delete", page - 1, 3);

@@ -33,6 +33,14 @@ export class MemorySlots {
     this.holes?.fill(0, start, start + frames);
   }
 
+  /** Where a slot begins or ends within the range. */
+  endsIn(start: Gfn, frames: number): Gfn[] {
+    const { holes } = this;
+    if (holes === null) return [];
+    const inner = Array.from({ length: frames - 1 }, (_, i) => (start + i + 1) as Gfn);
+    return inner.filter((gfn) => holes[gfn] !== holes[gfn - 1]);
+  }
+
   /** Frames without a slot, in order. */
   list(): Gfn[] {
     return [...(this.holes ?? []).entries()].flatMap(([gfn, hole]) => (hole ? [gfn as Gfn] : []));

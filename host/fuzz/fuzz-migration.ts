@@ -67,11 +67,11 @@ export function runMigrated(
 
   function* chunks(): Generator<OpChunk> {
     for (const group of program.groups) {
-      const own = group.filter(isGuests);
-      yield chunkOf(own);
-      ops += own.length;
-      for (const op of own) {
+      for (const op of group.filter(isGuests)) {
+        yield chunkOf([op]);
+        ops += 1;
         if (op.op !== "host" || op.event.kind !== "reclaim") continue;
+        // Before the guest's next op, which may touch the page.
         migrator.reclaimed(op.event.start, op.event.frames);
       }
       migrator.turn();
