@@ -6,10 +6,11 @@
  *
  * Source: KVM module parameter `eager_page_split` = N; KVM `kvm_mmu_slot_remove_write_access` for 2 MiB.
  */
-import { type EngineFactory, titled } from "./engine.ts";
+import type { Engine } from "../hypervisor/engine.ts";
 import { createEptPml } from "./ept-pml.ts";
 
-export const eptPmlLazy: EngineFactory = titled(
-  "EPT with PML, large pages split when they are written",
-  createEptPml({ split: "when-written" }),
-);
+export const eptPmlLazy: Engine = {
+  title: "EPT with PML, large pages split when they are written",
+  family: "nested",
+  create: createEptPml({ split: "when-written" }),
+};

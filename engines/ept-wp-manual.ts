@@ -6,10 +6,11 @@
  *
  * Source: KVM API document, KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2.
  */
-import { type EngineFactory, titled } from "./engine.ts";
+import type { Engine } from "../hypervisor/engine.ts";
 import { createEptWp } from "./ept-wp.ts";
 
-export const eptWpManual: EngineFactory = titled(
-  "the same, armed again by the host's clear (manual protect)",
-  createEptWp({ armedBy: "clear" }),
-);
+export const eptWpManual: Engine = {
+  title: "the same, armed again by the host's clear (manual protect)",
+  family: "nested",
+  create: createEptWp({ armedBy: "clear" }),
+};

@@ -1,21 +1,22 @@
 /** EPT without A/D bits, dirty pages found by write protection: Intel before Haswell. See `dirty/write-protect.ts`. */
-import type { DirtyLogOptions } from "../machine/dirty-log-options.ts";
-import { dirtyTracker } from "./dirty/compose.ts";
-import { writeProtection } from "./dirty/write-protect.ts";
-import { type EngineFactory, titled } from "./engine.ts";
+import type { DirtyLogOptions } from "../hypervisor/dirty/dirty-log-options.ts";
+import { dirtyTracker } from "../hypervisor/dirty/compose.ts";
+import { writeProtection } from "../hypervisor/dirty/write-protect.ts";
+import type { CreateEngine, Engine } from "../hypervisor/engine.ts";
 import { createNested } from "./ept.ts";
 
 /** Write protection with the given policy, where the machine's options say nothing. */
-export function createEptWp(own: Partial<DirtyLogOptions>): EngineFactory {
-  return (machine) =>
-    createNested(machine, {
+export function createEptWp(own: Partial<DirtyLogOptions>): CreateEngine {
+  return (platform, options) =>
+    createNested(platform, {
       format: "ept",
       accessedDirty: false,
-      tracker: dirtyTracker(machine, writeProtection, own),
+      tracker: dirtyTracker(platform, writeProtection, { options, own }),
     });
 }
 
-export const eptWp: EngineFactory = titled(
-  "EPT without A/D bits, dirty pages found by write protection",
-  createEptWp({}),
-);
+export const eptWp: Engine = {
+  title: "EPT without A/D bits, dirty pages found by write protection",
+  family: "nested",
+  create: createEptWp({}),
+};

@@ -9,19 +9,22 @@
 import { type Gfn, levelOfOrder, pagesPerEntry } from "../machine/address.ts";
 import { A, D, EPT_A, EPT_D, PS, W } from "../machine/entry.ts";
 import type { Ledger } from "../machine/counters.ts";
-import type { Controls, HostEvent, Resolution, VmExit } from "../machine/exit.ts";
-import type { Hypervisor, VirtualCpu } from "../machine/hypervisor.ts";
+import type { HostEvent } from "../hypervisor/host-events.ts";
+import type { Controls } from "../machine/controls.ts";
+import type { Resolution, VmExit } from "../machine/exits.ts";
+import type { Hypervisor } from "../hypervisor/hypervisor.ts";
+import type { VirtualCpu } from "../machine/virtual-cpu.ts";
 import { eptStage, nptStage } from "../machine/stages.ts";
-import type { Machine } from "../machine/machine.ts";
-import { nestedControls, unaskedExit } from "./controls.ts";
-import type { DirtyTracker, LoggedTables } from "./dirty/tracker.ts";
-import { nestedTables } from "./dirty/nested-tables.ts";
-import { noTracker } from "./dirty/tracker.ts";
-import { type EngineFactory, titled } from "./engine.ts";
-import { flushVcpus, payer } from "./flush.ts";
-import { createHostMemory, isMemoryEvent } from "./host-memory.ts";
-import { neighboursIn } from "./host/notifier.ts";
-import { answerMmio } from "./host/slots.ts";
+import type { Platform } from "../hypervisor/platform.ts";
+import { nestedControls, unaskedExit } from "../hypervisor/controls.ts";
+import type { DirtyTracker, LoggedTables } from "../hypervisor/dirty/tracker.ts";
+import { nestedTables } from "../hypervisor/dirty/nested-tables.ts";
+import { noTracker } from "../hypervisor/dirty/tracker.ts";
+import type { Engine } from "../hypervisor/engine.ts";
+import { flushVcpus, payer } from "../hypervisor/flush.ts";
+import { createHostMemory, isMemoryEvent } from "../hypervisor/memory/host-memory.ts";
+import { neighboursIn } from "../hypervisor/memory/notifier.ts";
+import { answerMmio } from "../hypervisor/memory/slots.ts";
 import {
   type EntryPlace,
   findPlace,
@@ -30,7 +33,7 @@ import {
   type RadixTree,
   splitLeaves,
   takeAccessed,
-} from "./radix.ts";
+} from "../hypervisor/tables/radix.ts";
 
 /** Read, write, execute in EPT; present, write, user in NPT: the same three bits. */
 const allRights = 7;
@@ -48,21 +51,21 @@ type EptViolation = Extract<VmExit, { readonly reason: "ept-violation" }>;
 
 /** Every nested-paging engine: EPT or NPT entries, with a dirty tracker. */
 export function createNested(
-  machine: Machine,
+  platform: Platform,
   { format, accessedDirty, tracker }: NestedScheme,
 ): Hypervisor {
-  const { memory: bytes, vcpus, options } = machine;
-  const memory = createHostMemory(machine);
+  const { memory: bytes, vcpus } = platform;
+  const memory = createHostMemory(platform);
   const tree: RadixTree = {
     memory: bytes,
     root: bytes.allocateTable(),
-    levels: options.nestedLevels,
+    levels: platform.nestedLevels,
   };
   const nested =
     format === "ept"
       ? eptStage(tree.root, tree.levels, accessedDirty)
       : nptStage(tree.root, tree.levels);
-  const controls = nestedControls(nested, options.preset.vpid);
+  const controls = nestedControls(nested, platform.hasVpid);
   const leafFlags = format === "ept" ? allRights | writeBack : allRights;
   const accessedBit = format === "ept" ? EPT_A : A;
   const dirtyBit = format === "ept" ? EPT_D : D;
@@ -103,7 +106,7 @@ export function createNested(
     const { gfn, duringWalk } = exit;
     const isWrite = exit.access === "write";
     memory.check(gfn, exit.vpn);
-    const { guestFrames } = machine;
+    const { guestFrames } = platform;
     if (memory.isHole(gfn)) return answerMmio(vcpu, exit, { duringWalk, guestFrames });
     if (isWrite) memory.touchForWrite(gfn);
     const place = findPlace(tree, gfn);
@@ -253,6 +256,9 @@ function withPml(controls: Controls, buffer: Controls["pml"] | undefined): Contr
   return { ...controls, pml: buffer ?? null };
 }
 
-export const ept: EngineFactory = titled("Intel's two dimensions, with A/D bits", (machine) =>
-  createNested(machine, { format: "ept", accessedDirty: true, tracker: noTracker }),
-);
+export const ept: Engine = {
+  title: "Intel's two dimensions, with A/D bits",
+  family: "nested",
+  create: (platform) =>
+    createNested(platform, { format: "ept", accessedDirty: true, tracker: noTracker }),
+};

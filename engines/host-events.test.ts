@@ -22,7 +22,7 @@ function plant(path: string, before: string, planted: string): void {
 
 // Seen failing: chains of `if` in shadow, shadow-vtlb, kvm-tdp and native, and a memory that took what is left for a limit.
 test("a new host event does not compile until every engine, and the memory behind them, answers it", () => {
-  for (const room of ["machine", "engines"]) {
+  for (const room of ["machine", "hypervisor", "engines"]) {
     const filter = (path: string) => !path.endsWith(".test.ts");
     cpSync(join(root, room), join(folder, room), { recursive: true, filter });
   }
@@ -32,8 +32,8 @@ test("a new host event does not compile until every engine, and the memory behin
   const events = ["for-engines", "for-memory"].map((kind) => {
     return `| { readonly kind: "${kind}"; readonly frames: number }\n  `;
   });
-  plant("machine/exit.ts", '| { readonly kind: "dirty-log-get" }', events.join(""));
-  plant("engines/host-memory.ts", '"evict",\n', '"for-memory",\n  ');
+  plant("hypervisor/host-events.ts", '| { readonly kind: "dirty-log-get" }', events.join(""));
+  plant("hypervisor/memory/host-memory.ts", '"evict",\n', '"for-memory",\n  ');
   const tsc = join(root, "node_modules/.bin/tsc");
   const { stdout } = spawnSync(tsc, ["--noEmit", "--pretty", "false"], {
     cwd: folder,
@@ -42,11 +42,11 @@ test("a new host event does not compile until every engine, and the memory behin
   const files = [...stdout.matchAll(/^(\S+)\(\d+,\d+\): error/gm)].map(([, file]) => file!);
   expect([...new Set(files)].toSorted()).toEqual([
     "engines/ept.ts",
-    "engines/host-memory.ts",
     "engines/kvm-tdp.ts",
     "engines/kvm/host-events.ts",
     "engines/native.ts",
     "engines/shadow-vtlb.ts",
     "engines/shadow.ts",
+    "hypervisor/memory/host-memory.ts",
   ]);
 }, 120_000);

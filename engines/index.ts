@@ -1,7 +1,7 @@
 /**
  * The registry of engines: one line each. The key is the name in commands, results and charts.
  */
-import type { EngineFactory } from "./engine.ts";
+import type { Engine } from "../hypervisor/engine.ts";
 import { eptAd } from "./ept-ad.ts";
 import { eptPmlLazy } from "./ept-pml-lazy.ts";
 import { eptPml } from "./ept-pml.ts";
@@ -39,7 +39,7 @@ export const engines = {
   xen: shadowLazyXen,
   "kvm-tdp": kvmTdp,
   "kvm-tdp-legacy": kvmTdpLegacy,
-} satisfies Record<string, EngineFactory>;
+} satisfies Record<string, Engine>;
 
 export type EngineName = keyof typeof engines;
 

@@ -7,7 +7,7 @@ import type { Gfn, Vpn } from "../machine/address.ts";
 import { counterNames, type Ledger } from "../machine/counters.ts";
 import { P, U, W } from "../machine/entry.ts";
 import { presets } from "../machine/presets.ts";
-import type { EngineFactory } from "./engine.ts";
+import type { Engine } from "../hypervisor/engine.ts";
 import { ept } from "./ept.ts";
 import { kvmTdp } from "./kvm-tdp.ts";
 import { kvmTdpLegacy } from "./kvm-tdp-legacy.ts";
@@ -24,7 +24,7 @@ const userVpn = (512 ** 3) as Vpn;
 const exitNames = counterNames.filter((name) => /^exits[A-Z]/.test(name));
 
 /** Space 0 maps 16 pages with A and D set, space 1 the same frames with both clear. */
-function guestOf(engine: EngineFactory) {
+function guestOf(engine: Engine) {
   const guest = new TestGuest(engine, { vcpus: 2, preset: presets["skylake-sp"] });
   const ready = guest.space(0, 16);
   const clean = guest.space(1, 16, P | W | U);

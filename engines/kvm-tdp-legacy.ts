@@ -8,14 +8,15 @@
  */
 import { indexAt, type Gfn, type Pfn, type Vpn } from "../machine/address.ts";
 import { P, W } from "../machine/entry.ts";
-import type { Resolution, VmExit } from "../machine/exit.ts";
-import { nestedControls, unaskedExit } from "./controls.ts";
-import { answerMmio } from "./host/slots.ts";
-import type { Hypervisor, VirtualCpu } from "../machine/hypervisor.ts";
+import type { Resolution, VmExit } from "../machine/exits.ts";
+import { nestedControls, unaskedExit } from "../hypervisor/controls.ts";
+import { answerMmio } from "../hypervisor/memory/slots.ts";
+import type { Hypervisor } from "../hypervisor/hypervisor.ts";
+import type { VirtualCpu } from "../machine/virtual-cpu.ts";
 import { nptStage } from "../machine/stages.ts";
-import type { Machine } from "../machine/machine.ts";
-import { type EngineFactory, titled } from "./engine.ts";
-import { ACC_ALL } from "./guest-walk.ts";
+import type { Platform } from "../hypervisor/platform.ts";
+import type { Engine, EngineOptions } from "../hypervisor/engine.ts";
+import { ACC_ALL } from "../hypervisor/guest-walk.ts";
 import { childOf, isLeaf, MMU_WRITABLE, readLow } from "./kvm/entries.ts";
 import { directChild, mappingLevel, prefetchAround } from "./kvm/fetch.ts";
 import { getPage } from "./kvm/find-page.ts";
@@ -26,10 +27,10 @@ import type { ShadowPage } from "./kvm/shadow-page.ts";
 import { createVm, type Vm } from "./kvm/vm.ts";
 import { makeRoom } from "./kvm/zap.ts";
 
-function createKvmTdpLegacy(machine: Machine): Hypervisor {
-  const vm = createVm(machine, shadowPolicies["kvm-6.1"], "nested");
+function createKvmTdpLegacy(platform: Platform, options?: EngineOptions): Hypervisor {
+  const vm = createVm(platform, { policy: shadowPolicies["kvm-6.1"], kind: "nested", options });
   vm.guest.attach(notifierOf(vm));
-  const { nestedLevels, preset } = machine.options;
+  const { nestedLevels, hasVpid } = platform;
   let root: ShadowPage | null = null;
   return {
     memory: vm.guest,
@@ -52,7 +53,7 @@ function createKvmTdpLegacy(machine: Machine): Hypervisor {
       root.rootCount += 1;
       const nested = nptStage(root.table, nestedLevels);
       // CR4 writes are always intercepted on SVM.
-      const controls = nestedControls(nested, preset.vpid);
+      const controls = nestedControls(nested, hasVpid);
       vcpu.setControls({ ...controls, exitOnCr0Write: true, exitOnCr4Write: true });
       vcpu.setHardwareRoot(cr3.root, cr3.pcid);
     },
@@ -85,17 +86,18 @@ function createKvmTdpLegacy(machine: Machine): Hypervisor {
   };
 }
 
-export const kvmTdpLegacy: EngineFactory = titled(
-  "NPT as Linux drove it before the TDP MMU",
-  createKvmTdpLegacy,
-);
+export const kvmTdpLegacy: Engine = {
+  title: "NPT as Linux drove it before the TDP MMU",
+  family: "nested",
+  create: createKvmTdpLegacy,
+};
 
 type Violation = Extract<VmExit, { readonly reason: "ept-violation" }>;
 
 function violation(vm: Vm, root: ShadowPage, exit: Violation, vcpu: VirtualCpu): Resolution {
   vm.guest.check(exit.gfn, exit.vpn);
   const { duringWalk, gfn } = exit;
-  const { guestFrames } = vm.machine;
+  const { guestFrames } = vm.platform;
   if (vm.guest.isHole(gfn)) return answerMmio(vcpu, exit, { duringWalk, guestFrames });
   vm.serving = vcpu;
   if (exit.access === "write") vm.guest.touchForWrite(gfn);

@@ -8,17 +8,19 @@
  */
 import { type Gfn, levelOfOrder, pagesPerEntry } from "../machine/address.ts";
 import { A, D, P, PS, U, W } from "../machine/entry.ts";
-import type { HostEvent, Resolution, VmExit } from "../machine/exit.ts";
-import type { Hypervisor, VirtualCpu } from "../machine/hypervisor.ts";
+import type { HostEvent } from "../hypervisor/host-events.ts";
+import type { Resolution, VmExit } from "../machine/exits.ts";
+import type { Hypervisor } from "../hypervisor/hypervisor.ts";
+import type { VirtualCpu } from "../machine/virtual-cpu.ts";
 import { nptStage } from "../machine/stages.ts";
-import type { Machine } from "../machine/machine.ts";
-import { nestedControls, unaskedExit } from "./controls.ts";
-import { type EngineFactory, titled } from "./engine.ts";
-import { flushVcpus } from "./flush.ts";
-import { createHostMemory, isMemoryEvent } from "./host-memory.ts";
-import { type FrameRange, largeAround } from "./dirty/frame-ranges.ts";
-import { neighboursIn } from "./host/notifier.ts";
-import { answerMmio } from "./host/slots.ts";
+import type { Platform } from "../hypervisor/platform.ts";
+import { nestedControls, unaskedExit } from "../hypervisor/controls.ts";
+import type { Engine } from "../hypervisor/engine.ts";
+import { flushVcpus } from "../hypervisor/flush.ts";
+import { createHostMemory, isMemoryEvent } from "../hypervisor/memory/host-memory.ts";
+import { type FrameRange, largeAround } from "../hypervisor/dirty/frame-ranges.ts";
+import { neighboursIn } from "../hypervisor/memory/notifier.ts";
+import { answerMmio } from "../hypervisor/memory/slots.ts";
 import { DirtyLog } from "./kvm/dirty-log.ts";
 import { MMU_WRITABLE } from "./kvm/entries.ts";
 import {
@@ -32,7 +34,7 @@ import {
   type RadixTree,
   splitLeaves,
   takeAccessed,
-} from "./radix.ts";
+} from "../hypervisor/tables/radix.ts";
 
 const leafFlags = P | W | U | A | D | MMU_WRITABLE;
 
@@ -41,7 +43,7 @@ type EptViolation = Extract<VmExit, { readonly reason: "ept-violation" }>;
 class NestedTables {
   readonly memory;
   readonly tree: RadixTree;
-  private readonly machine: Machine;
+  private readonly platform: Platform;
   private readonly bytes;
   private readonly log: DirtyLog;
   /** The VM's own counts: gauges and host events. */
@@ -49,22 +51,22 @@ class NestedTables {
   /** The vCPU whose fault is being answered; null while the host acts. */
   private serving: VirtualCpu | null = null;
 
-  constructor(machine: Machine) {
-    this.machine = machine;
-    this.bytes = machine.memory;
-    this.log = new DirtyLog(machine.guestFrames);
-    this.ledger = machine.vcpus[0]!.ledger;
-    this.memory = createHostMemory(machine);
+  constructor(platform: Platform) {
+    this.platform = platform;
+    this.bytes = platform.memory;
+    this.log = new DirtyLog(platform.guestFrames);
+    this.ledger = platform.vcpus[0]!.ledger;
+    this.memory = createHostMemory(platform);
     this.memory.attach({
       unmap: (start, frames) => this.unmap({ start, frames }),
       age: (gfn) => takeAccessed(this.bytes, [findPlace(this.tree, gfn)], A),
       flush: () => this.flush(),
-      slotDeleted: () => this.unmap({ start: 0 as Gfn, frames: machine.guestFrames }),
+      slotDeleted: () => this.unmap({ start: 0 as Gfn, frames: platform.guestFrames }),
     });
     this.tree = {
       memory: this.bytes,
       root: this.bytes.allocateTable(),
-      levels: machine.options.nestedLevels,
+      levels: platform.nestedLevels,
     };
   }
 
@@ -73,7 +75,7 @@ class NestedTables {
     const { gfn, duringWalk } = exit;
     const isWrite = exit.access === "write";
     this.memory.check(gfn, exit.vpn);
-    const { guestFrames } = this.machine;
+    const { guestFrames } = this.platform;
     if (this.memory.isHole(gfn)) return answerMmio(vcpu, exit, { duringWalk, guestFrames });
     if (isWrite) {
       this.serving = vcpu;
@@ -213,16 +215,16 @@ class NestedTables {
   }
 
   private flush(): void {
-    flushVcpus(this.machine.vcpus, this.serving, "nested");
+    flushVcpus(this.platform.vcpus, this.serving, "nested");
   }
 }
 
-function createKvmTdp(machine: Machine): Hypervisor {
-  const tables = new NestedTables(machine);
+function createKvmTdp(platform: Platform): Hypervisor {
+  const tables = new NestedTables(platform);
   const { root, levels } = tables.tree;
   // CR4 writes are always intercepted on SVM.
   const controls = {
-    ...nestedControls(nptStage(root, levels), machine.options.preset.vpid),
+    ...nestedControls(nptStage(root, levels), platform.hasVpid),
     exitOnCr0Write: true,
     exitOnCr4Write: true,
   };
@@ -283,4 +285,8 @@ function answerHost(tables: NestedTables, event: HostEvent): readonly Gfn[] {
   }
 }
 
-export const kvmTdp: EngineFactory = titled("NPT as Linux's TDP MMU drives it", createKvmTdp);
+export const kvmTdp: Engine = {
+  title: "NPT as Linux's TDP MMU drives it",
+  family: "nested",
+  create: createKvmTdp,
+};

@@ -3,26 +3,17 @@
  *
  * GPA is HPA, nothing exits, and there is no host to take a fault or to log dirty pages.
  */
-import type { Gfn, Pfn } from "../machine/address.ts";
-import { bareMetalControls } from "../machine/exit.ts";
-import type { Hypervisor } from "../machine/hypervisor.ts";
-import type { Machine } from "../machine/machine.ts";
-import { unaskedExit } from "./controls.ts";
-import { type EngineFactory, titled } from "./engine.ts";
+import { directMemory } from "../hypervisor/direct-memory.ts";
+import { bareMetalControls } from "../machine/controls.ts";
+import type { Hypervisor } from "../hypervisor/hypervisor.ts";
+import type { Platform } from "../hypervisor/platform.ts";
+import { unaskedExit } from "../hypervisor/controls.ts";
+import type { Engine } from "../hypervisor/engine.ts";
 
-function createNative({ memory, guestFrames }: Machine): Hypervisor {
-  const pfnOf = (gfn: Gfn): Pfn => gfn as number as Pfn;
+function createNative({ memory, guestFrames }: Platform): Hypervisor {
+  const direct = directMemory(memory, guestFrames);
   return {
-    memory: {
-      frames: guestFrames,
-      onReturn: null,
-      isHole: () => false,
-      touch: pfnOf,
-      touchForWrite: pfnOf,
-      readLow: (gfn, index) => memory.readLow(pfnOf(gfn), index),
-      readHigh: (gfn, index) => memory.readHigh(pfnOf(gfn), index),
-      write: (gfn, index, low, high) => memory.write(pfnOf(gfn), index, low, high),
-    },
+    memory: direct,
     boot(vcpu, cr3) {
       vcpu.setControls(bareMetalControls);
       vcpu.setHardwareRoot(cr3.root, cr3.pcid);
@@ -32,7 +23,7 @@ function createNative({ memory, guestFrames }: Machine): Hypervisor {
       switch (event.kind) {
         case "write":
           // There is no host, but a device stores into memory all the same.
-          memory.write(pfnOf(event.gfn), event.index, event.low, event.high);
+          direct.write(event.gfn, event.index, event.low, event.high);
           return [];
         case "dirty-log-on":
         case "dirty-log-get":
@@ -53,7 +44,8 @@ function createNative({ memory, guestFrames }: Machine): Hypervisor {
   };
 }
 
-export const native: EngineFactory = titled(
-  "no virtualization, the baseline of every figure",
-  createNative,
-);
+export const native: Engine = {
+  title: "no virtualization, the baseline of every figure",
+  family: "bare",
+  create: createNative,
+};

@@ -1,15 +1,16 @@
 /** NPT with dirty pages found by write protection: AMD has no log of silicon's own. See `dirty/write-protect.ts`. */
-import { dirtyTracker } from "./dirty/compose.ts";
-import { writeProtection } from "./dirty/write-protect.ts";
-import { type EngineFactory, titled } from "./engine.ts";
+import { dirtyTracker } from "../hypervisor/dirty/compose.ts";
+import { writeProtection } from "../hypervisor/dirty/write-protect.ts";
+import type { Engine } from "../hypervisor/engine.ts";
 import { createNested } from "./ept.ts";
 
-export const nptWp: EngineFactory = titled(
-  "NPT, dirty pages found by write protection",
-  (machine) =>
-    createNested(machine, {
+export const nptWp: Engine = {
+  title: "NPT, dirty pages found by write protection",
+  family: "nested",
+  create: (platform, options) =>
+    createNested(platform, {
       format: "npt",
       accessedDirty: true,
-      tracker: dirtyTracker(machine, writeProtection),
+      tracker: dirtyTracker(platform, writeProtection, { options }),
     }),
-);
+};

@@ -6,11 +6,13 @@
  *
  * Source: APM vol. 2 15.25 "Nested Paging".
  */
-import { noTracker } from "./dirty/tracker.ts";
-import { type EngineFactory, titled } from "./engine.ts";
+import { noTracker } from "../hypervisor/dirty/tracker.ts";
+import type { Engine } from "../hypervisor/engine.ts";
 import { createNested } from "./ept.ts";
 
-export const npt: EngineFactory = titled(
-  "AMD's two dimensions: nested accesses are user accesses",
-  (machine) => createNested(machine, { format: "npt", accessedDirty: true, tracker: noTracker }),
-);
+export const npt: Engine = {
+  title: "AMD's two dimensions: nested accesses are user accesses",
+  family: "nested",
+  create: (platform) =>
+    createNested(platform, { format: "npt", accessedDirty: true, tracker: noTracker }),
+};

@@ -3,13 +3,13 @@ import { describe, expect, test } from "vitest";
 import type { Gfn } from "../machine/address.ts";
 import { A, D, EPT_A, lowHalf, NX_HIGH, P, PS, U, W } from "../machine/entry.ts";
 import { PhysicalMemory } from "../machine/memory.ts";
-import { FrameRanges } from "./dirty/frame-ranges.ts";
-import { FrameSet } from "./dirty/frame-set.ts";
-import { dirtyBitmap } from "./dirty/bitmap.ts";
-import { guestAccess, hasReserved, withoutWriteIfClean } from "./guest-walk.ts";
-import { neighboursIn } from "./host/notifier.ts";
+import { FrameRanges } from "../hypervisor/dirty/frame-ranges.ts";
+import { FrameSet } from "../hypervisor/dirty/frame-set.ts";
+import { dirtyBitmap } from "../hypervisor/dirty/bitmap.ts";
+import { guestAccess, hasReserved, withoutWriteIfClean } from "../hypervisor/guest-walk.ts";
+import { neighboursIn } from "../hypervisor/memory/notifier.ts";
 import { ReverseMap } from "./kvm/reverse-map.ts";
-import { PcidRoots } from "./pcid-roots.ts";
+import { PcidRoots } from "../hypervisor/pcid-roots.ts";
 import {
   emptyTree,
   findPlace,
@@ -18,7 +18,7 @@ import {
   type RadixTree,
   splitLeaf,
   takeAccessed,
-} from "./radix.ts";
+} from "../hypervisor/tables/radix.ts";
 import { FrameMap } from "./shadow/frame-map.ts";
 
 const gfn = (n: number) => n as Gfn;

@@ -7,7 +7,7 @@ import { describe, expect, test } from "vitest";
 import type { Gfn } from "../machine/address.ts";
 import { W } from "../machine/entry.ts";
 import { presets } from "../machine/presets.ts";
-import type { EngineFactory } from "./engine.ts";
+import type { Engine } from "../hypervisor/engine.ts";
 import { eptPml } from "./ept-pml.ts";
 import { engines } from "./index.ts";
 import { TestGuest, userPage } from "./kvm/test-guest.ts";
@@ -38,7 +38,7 @@ const mappers = [
 const virtualized = Object.entries(engines).filter(([name]) => name !== "native");
 
 /** Threads of one space, a vCPU each; every page is mapped for writing. */
-function threads(engine: EngineFactory, count: number): TestGuest {
+function threads(engine: Engine, count: number): TestGuest {
   const guest = new TestGuest(engine, { vcpus: count, preset: presets["skylake-sp"] });
   const { root } = guest.space(0, pages);
   for (let id = 0; id < count; id++) {

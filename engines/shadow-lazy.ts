@@ -7,24 +7,26 @@
  *
  * Source: KVM mmu.rst; the counts in results/groundtruth, which the variants reproduce exactly.
  */
-import type { Controls, Registers, Resolution, VmExit } from "../machine/exit.ts";
-import { shadowControls, unaskedExit } from "./controls.ts";
-import { type EngineFactory, titled } from "./engine.ts";
+import type { Controls } from "../machine/controls.ts";
+import type { Resolution, VmExit } from "../machine/exits.ts";
+import type { Registers } from "../machine/registers.ts";
+import { shadowControls, unaskedExit } from "../hypervisor/controls.ts";
+import type { CreateEngine, Engine } from "../hypervisor/engine.ts";
 import { answerHost, notifierOf } from "./kvm/host-events.ts";
 import { invalidateIn } from "./kvm/invalidate.ts";
 import { answerPageFault } from "./kvm/page-fault.ts";
 import { type ShadowPolicy, shadowPolicies } from "./kvm/policy.ts";
 import { enterGuest, pcidOf, releaseRoots, switchRoot, syncRoots } from "./kvm/roots.ts";
-import { PcidRoots } from "./pcid-roots.ts";
+import { PcidRoots } from "../hypervisor/pcid-roots.ts";
 import { createVm, type VcpuState, type Vm } from "./kvm/vm.ts";
 
 /** A lazy shadow engine with the given policy. */
-export function createShadowLazy(policy: ShadowPolicy): EngineFactory {
-  return (machine) => {
-    const vm = createVm(machine, policy, "shadow");
+export function createShadowLazy(policy: ShadowPolicy): CreateEngine {
+  return (platform, options) => {
+    const vm = createVm(platform, { policy, kind: "shadow", options });
     vm.guest.attach(notifierOf(vm));
-    const { vpid } = machine.options.preset;
-    const pcidRoots = machine.vcpus.map(() => new PcidRoots());
+    const { hasVpid } = platform;
+    const pcidRoots = platform.vcpus.map(() => new PcidRoots());
     return {
       memory: vm.guest,
 
@@ -72,7 +74,7 @@ export function createShadowLazy(policy: ShadowPolicy): EngineFactory {
           enterGuest(vm, state);
           vm.serving = null;
           // Without VPID the entry flushes, and whatever another vCPU did meanwhile is seen.
-          if (!vpid) state.vcpu.mmu.flushLinear();
+          if (!hasVpid) state.vcpu.mmu.flushLinear();
           return [];
         }
         serve(vm, vm.states[0]!);
@@ -82,27 +84,31 @@ export function createShadowLazy(policy: ShadowPolicy): EngineFactory {
   };
 }
 
-export const shadowLazy: EngineFactory = titled(
-  "lazy shadow as KVM does it: leaf tables out of sync until a flush",
-  createShadowLazy({
+export const shadowLazy: Engine = {
+  title: "lazy shadow as KVM does it: leaf tables out of sync until a flush",
+  family: "shadow",
+  create: createShadowLazy({
     ...shadowPolicies["kvm-6.12"],
     // KVM's share of 2 %, but enough for the small guests of a sweep, whose tables are denser than a real one's.
     pageLimit: { permille: 20, min: 1024 },
   }),
-);
+};
 
-export const shadowLazyKvm61: EngineFactory = titled(
-  "lazy shadow exactly as Linux 6.1 counts it",
-  createShadowLazy(shadowPolicies["kvm-6.1"]),
-);
-export const shadowLazyKvm612: EngineFactory = titled(
-  "lazy shadow exactly as Linux 6.12 counts it",
-  createShadowLazy(shadowPolicies["kvm-6.12"]),
-);
-export const shadowLazyXen: EngineFactory = titled(
-  "lazy shadow with Xen's rules: three tables out of sync per vCPU",
-  createShadowLazy(shadowPolicies.xen),
-);
+export const shadowLazyKvm61: Engine = {
+  title: "lazy shadow exactly as Linux 6.1 counts it",
+  family: "shadow",
+  create: createShadowLazy(shadowPolicies["kvm-6.1"]),
+};
+export const shadowLazyKvm612: Engine = {
+  title: "lazy shadow exactly as Linux 6.12 counts it",
+  family: "shadow",
+  create: createShadowLazy(shadowPolicies["kvm-6.12"]),
+};
+export const shadowLazyXen: Engine = {
+  title: "lazy shadow with Xen's rules: three tables out of sync per vCPU",
+  family: "shadow",
+  create: createShadowLazy(shadowPolicies.xen),
+};
 
 /** What follows is done for this vCPU, and counted as its own. */
 function serve(vm: Vm, state: VcpuState): void {
@@ -111,8 +117,8 @@ function serve(vm: Vm, state: VcpuState): void {
 }
 
 /** The shadow is walked with WP set, whatever the guest says: its entries carry what the guest's WP means. */
-function controlsFor({ machine }: Vm, registers: Registers): Controls {
-  return shadowControls({ ...registers, writeProtect: true }, machine.options.preset.vpid);
+function controlsFor({ platform }: Vm, registers: Registers): Controls {
+  return shadowControls({ ...registers, writeProtect: true }, platform.hasVpid);
 }
 
 function answer(vm: Vm, state: VcpuState, exit: VmExit): Resolution {

@@ -8,12 +8,14 @@
  */
 import { type Gfn, pagesPerEntry, type Vpn } from "../machine/address.ts";
 import { A, D, frameOf, highHalf, lowHalf, NX_HIGH, P, PF_WRITE, U, W } from "../machine/entry.ts";
-import type { Registers, Resolution, VmExit } from "../machine/exit.ts";
-import type { Hypervisor, VirtualCpu } from "../machine/hypervisor.ts";
-import type { Machine } from "../machine/machine.ts";
-import { shadowControls, unaskedExit } from "./controls.ts";
-import { type EngineFactory, titled } from "./engine.ts";
-import { flushVcpus } from "./flush.ts";
+import type { Resolution, VmExit } from "../machine/exits.ts";
+import type { Registers } from "../machine/registers.ts";
+import type { Hypervisor } from "../hypervisor/hypervisor.ts";
+import type { VirtualCpu } from "../machine/virtual-cpu.ts";
+import type { Platform } from "../hypervisor/platform.ts";
+import { shadowControls, unaskedExit } from "../hypervisor/controls.ts";
+import type { Engine } from "../hypervisor/engine.ts";
+import { flushVcpus } from "../hypervisor/flush.ts";
 import {
   ACC_EXEC,
   ACC_USER,
@@ -22,10 +24,16 @@ import {
   type FaultingAccess,
   walkGuest,
   type WalkHost,
-} from "./guest-walk.ts";
-import { createHostMemory, isMemoryEvent } from "./host-memory.ts";
-import { answerMmio } from "./host/slots.ts";
-import { emptyTree, findPlace, forEachLeaf, makePlace, type RadixTree } from "./radix.ts";
+} from "../hypervisor/guest-walk.ts";
+import { createHostMemory, isMemoryEvent } from "../hypervisor/memory/host-memory.ts";
+import { answerMmio } from "../hypervisor/memory/slots.ts";
+import {
+  emptyTree,
+  findPlace,
+  forEachLeaf,
+  makePlace,
+  type RadixTree,
+} from "../hypervisor/tables/radix.ts";
 
 /** One vCPU's shadow: a tree by VPN, and which 2 MiB regions hold fragments of larger guest pages. */
 interface VirtualTlb {
@@ -34,9 +42,9 @@ interface VirtualTlb {
   readonly fragments: Map<number, number>;
 }
 
-function createShadowVtlb(machine: Machine): Hypervisor {
-  const { memory: bytes, vcpus, options } = machine;
-  const memory = createHostMemory(machine);
+function createShadowVtlb(platform: Platform): Hypervisor {
+  const { memory: bytes, vcpus } = platform;
+  const memory = createHostMemory(platform);
   const tlbs = new Map<number, VirtualTlb>();
   const walk = createWalk();
   const walkHost: WalkHost = { guest: memory, marked() {} };
@@ -172,7 +180,7 @@ function createShadowVtlb(machine: Machine): Hypervisor {
       pcid: false,
       levels: registers.levels,
     };
-    vcpu.setControls(shadowControls(walkMode, options.preset.vpid));
+    vcpu.setControls(shadowControls(walkMode, platform.hasVpid));
   }
 
   memory.attach({
@@ -241,7 +249,8 @@ function createShadowVtlb(machine: Machine): Hypervisor {
   };
 }
 
-export const shadowVtlb: EngineFactory = titled(
-  "shadow tables as a virtual TLB, which the guest's own flushes empty",
-  createShadowVtlb,
-);
+export const shadowVtlb: Engine = {
+  title: "shadow tables as a virtual TLB, which the guest's own flushes empty",
+  family: "shadow",
+  create: createShadowVtlb,
+};

@@ -1,10 +1,12 @@
 /** Trap-on-write shadow paging with dirty pages found by write protection. See `dirty/write-protect.ts`. */
-import { dirtyTracker } from "./dirty/compose.ts";
-import { writeProtection } from "./dirty/write-protect.ts";
-import { type EngineFactory, titled } from "./engine.ts";
+import { dirtyTracker } from "../hypervisor/dirty/compose.ts";
+import { writeProtection } from "../hypervisor/dirty/write-protect.ts";
+import type { Engine } from "../hypervisor/engine.ts";
 import { createShadow } from "./shadow.ts";
 
-export const shadowWp: EngineFactory = titled(
-  "trap-on-write shadow paging, dirty pages found by write protection",
-  (machine) => createShadow(machine, dirtyTracker(machine, writeProtection)),
-);
+export const shadowWp: Engine = {
+  title: "trap-on-write shadow paging, dirty pages found by write protection",
+  family: "shadow",
+  create: (platform, options) =>
+    createShadow(platform, dirtyTracker(platform, writeProtection, { options })),
+};

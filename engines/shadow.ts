@@ -11,18 +11,21 @@ import type { Gfn, Pfn, Vpn } from "../machine/address.ts";
 import { indexAt } from "../machine/address.ts";
 import type { Ledger } from "../machine/counters.ts";
 import { A, frameOf, P } from "../machine/entry.ts";
-import type { HostEvent, Registers, Resolution, VmExit } from "../machine/exit.ts";
-import type { Hypervisor, VirtualCpu } from "../machine/hypervisor.ts";
-import type { Machine } from "../machine/machine.ts";
-import { shadowControls, unaskedExit } from "./controls.ts";
-import { type DirtyTracker, noTracker } from "./dirty/tracker.ts";
-import { type EngineFactory, type ShadowInspect, titled } from "./engine.ts";
-import { flushVcpus, payer } from "./flush.ts";
-import { ACC_WRITE, createWalk, walkGuest, type WalkHost } from "./guest-walk.ts";
-import { createHostMemory, isMemoryEvent } from "./host-memory.ts";
-import { answerMmio } from "./host/slots.ts";
-import { PcidRoots } from "./pcid-roots.ts";
-import { findPlace, takeAccessed } from "./radix.ts";
+import type { HostEvent } from "../hypervisor/host-events.ts";
+import type { Resolution, VmExit } from "../machine/exits.ts";
+import type { Registers } from "../machine/registers.ts";
+import type { Hypervisor } from "../hypervisor/hypervisor.ts";
+import type { VirtualCpu } from "../machine/virtual-cpu.ts";
+import type { Platform } from "../hypervisor/platform.ts";
+import { shadowControls, unaskedExit } from "../hypervisor/controls.ts";
+import { type DirtyTracker, noTracker } from "../hypervisor/dirty/tracker.ts";
+import type { Engine, ShadowInspect } from "../hypervisor/engine.ts";
+import { flushVcpus, payer } from "../hypervisor/flush.ts";
+import { ACC_WRITE, createWalk, walkGuest, type WalkHost } from "../hypervisor/guest-walk.ts";
+import { createHostMemory, isMemoryEvent } from "../hypervisor/memory/host-memory.ts";
+import { answerMmio } from "../hypervisor/memory/slots.ts";
+import { PcidRoots } from "../hypervisor/pcid-roots.ts";
+import { findPlace, takeAccessed } from "../hypervisor/tables/radix.ts";
 import { loggedShadow } from "./shadow/logged-shadow.ts";
 import { isReachable } from "./shadow/reachable.ts";
 import type { ShadowTable } from "./shadow/shadow-table.ts";
@@ -30,9 +33,11 @@ import { ShadowTables } from "./shadow/tables.ts";
 
 type PageFaultExit = Extract<VmExit, { reason: "page-fault" }>;
 
-export function createShadow(machine: Machine, tracker: DirtyTracker): Hypervisor & ShadowInspect {
-  const { memory: bytes, vcpus, options } = machine;
-  const memory = createHostMemory(machine);
+export type Shadow = Hypervisor & ShadowInspect;
+
+export function createShadow(platform: Platform, tracker: DirtyTracker): Shadow {
+  const { memory: bytes, vcpus } = platform;
+  const memory = createHostMemory(platform);
   const walk = createWalk();
   const walkHosts = vcpus.map((vcpu): WalkHost => {
     return { guest: memory, marked: (gfn) => tracker.wrote(gfn, vcpu) };
@@ -76,7 +81,7 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
 
   function setControls(vcpu: VirtualCpu, { pcid, levels }: Registers): void {
     const walkMode: Registers = { writeProtect: true, globalPages: false, pcid, levels };
-    vcpu.setControls(shadowControls(walkMode, options.preset.vpid));
+    vcpu.setControls(shadowControls(walkMode, platform.hasVpid));
   }
 
   function rootFrames(): ReadonlySet<Pfn> {
@@ -283,7 +288,8 @@ export function createShadow(machine: Machine, tracker: DirtyTracker): Hyperviso
   };
 }
 
-export const shadow: EngineFactory = titled(
-  "shadow paging, trap-on-write: every PTE store exits and is mirrored",
-  (machine) => createShadow(machine, noTracker),
-);
+export const shadow: Engine = {
+  title: "shadow paging, trap-on-write: every PTE store exits and is mirrored",
+  family: "shadow",
+  create: (platform) => createShadow(platform, noTracker),
+};

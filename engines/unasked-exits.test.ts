@@ -3,7 +3,8 @@
  */
 import { expect, test } from "vitest";
 import type { Gfn, Vpn } from "../machine/address.ts";
-import { bareMetalControls, type Controls, type ExitReason, type VmExit } from "../machine/exit.ts";
+import { bareMetalControls, type Controls } from "../machine/controls.ts";
+import type { ExitReason, VmExit } from "../machine/exits.ts";
 import { engines } from "./index.ts";
 import { TestGuest } from "./kvm/test-guest.ts";
 

@@ -10,7 +10,7 @@
  * Source: virtio 1.2, 5.5 "Traditional Memory Balloon Device"; Linux drivers/virtio/virtio_balloon.c.
  */
 import type { Gfn } from "../machine/address.ts";
-import type { HostEvent } from "../machine/exit.ts";
+import type { HostEvent } from "../hypervisor/host-events.ts";
 import type { FrameAllocator } from "./frames.ts";
 
 /** Free frames that the driver leaves to the kernel, or its next allocation would fail. */

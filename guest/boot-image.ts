@@ -8,7 +8,7 @@
 import { entriesPerTable, type Gfn, indexAt, pagesPerEntry, type Vpn } from "../machine/address.ts";
 import { assert } from "../machine/assert.ts";
 import { A, D, G, highHalf, lowHalf, NX_HIGH, P, PS, W } from "../machine/entry.ts";
-import type { GuestMemory } from "../machine/hypervisor.ts";
+import type { GuestMemory } from "../hypervisor/hypervisor.ts";
 import { entryPages, type KernelLayout, textPages } from "./layout.ts";
 import type { KernelOptions } from "./options.ts";
 

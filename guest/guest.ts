@@ -2,7 +2,7 @@
  * What a workload can do: the system-call surface of the guest operating system.
  */
 import type { Vpn } from "../machine/address.ts";
-import type { HostEvent } from "../machine/exit.ts";
+import type { HostEvent } from "../hypervisor/host-events.ts";
 
 /** A process of the guest. */
 export type Pid = number & { readonly pid: unique symbol };

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { Gfn, Vpn } from "../machine/address.ts";
 import { subtract } from "../machine/counters.ts";
-import type { HostEvent } from "../machine/exit.ts";
+import type { HostEvent } from "../hypervisor/host-events.ts";
 import { Balloon } from "./balloon.ts";
 import { footprintFrames } from "./footprint.ts";
 import { FrameAllocator } from "./frames.ts";

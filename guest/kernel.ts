@@ -4,8 +4,8 @@
  * Model: this kernel flushes after every change of an entry but a new one, where Linux spares some flushes of
  * pages that nobody used. Bias: for EPT, because each flush exits under shadow paging.
  */
-import type { HostEvent } from "../machine/exit.ts";
-import type { Hypervisor } from "../machine/hypervisor.ts";
+import type { HostEvent } from "../hypervisor/host-events.ts";
+import type { Hypervisor } from "../hypervisor/hypervisor.ts";
 import type { Vcpu } from "../machine/vcpu.ts";
 import { Balloon } from "./balloon.ts";
 import { writeBootImage } from "./boot-image.ts";

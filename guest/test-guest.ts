@@ -3,12 +3,14 @@
  *
  * The machine has small caches of every kind, so that a stale translation stays long enough to be used.
  */
+import { directMemory } from "../hypervisor/direct-memory.ts";
 import { assert } from "../machine/assert.ts";
-import { type Gfn, indexAt, type Pfn, type Vpn } from "../machine/address.ts";
+import { indexAt, type Pfn, type Vpn } from "../machine/address.ts";
 import { A, frameOf, NX_HIGH, P, PS, U, W } from "../machine/entry.ts";
-import { bareMetalControls, type HostEvent } from "../machine/exit.ts";
+import type { HostEvent } from "../hypervisor/host-events.ts";
+import { bareMetalControls } from "../machine/controls.ts";
 import { fastMmu } from "../machine/fast.ts";
-import type { Hypervisor } from "../machine/hypervisor.ts";
+import type { Hypervisor } from "../hypervisor/hypervisor.ts";
 import { Machine } from "../machine/machine.ts";
 import type { PhysicalMemory } from "../machine/memory.ts";
 import { FETCH, STORE, USER } from "../machine/mmu.ts";
@@ -54,18 +56,8 @@ export function testGuest(options: Partial<KernelOptions> = {}, guestFrames = 81
   const { memory } = machine;
   const vcpu = machine.vcpus[0]!;
   const events: HostEvent[] = [];
-  const pfnOf = (gfn: Gfn) => gfn as number as Pfn;
   const hypervisor: Hypervisor = {
-    memory: {
-      frames: machine.guestFrames,
-      onReturn: null,
-      isHole: () => false,
-      touch: pfnOf,
-      touchForWrite: pfnOf,
-      readLow: (gfn, index) => memory.readLow(pfnOf(gfn), index),
-      readHigh: (gfn, index) => memory.readHigh(pfnOf(gfn), index),
-      write: (gfn, index, low, high) => memory.write(pfnOf(gfn), index, low, high),
-    },
+    memory: directMemory(memory, machine.guestFrames),
     boot(cpu, cr3) {
       cpu.setControls(bareMetalControls);
       cpu.setHardwareRoot(cr3.root, cr3.pcid);

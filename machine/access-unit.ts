@@ -7,7 +7,7 @@
  */
 import type { Pfn, Vpn } from "./address.ts";
 import { assert } from "./assert.ts";
-import type { PendingStore } from "./exit.ts";
+import type { PendingStore } from "./exits.ts";
 import type { FrameContents, PhysicalMemory } from "./memory.ts";
 import { batchLength, columnLength, HIGH_MASK, type Mmu, STORE, USER } from "./mmu.ts";
 import type { Observer } from "./observer.ts";

@@ -25,7 +25,7 @@ export type PagingLevels = 4 | 5;
 
 /** 8-byte entries in a 4 KiB table. */
 export const entriesPerTable = 512;
-/** A name that V8 folds: see `engines/guest-walk.ts`. */
+/** A name that V8 folds: see `hypervisor/guest-walk.ts`. */
 const indexMask = entriesPerTable - 1;
 
 const tableIndexSpan = [1, 512, 512 ** 2, 512 ** 3, 512 ** 4];

@@ -2,11 +2,13 @@
  * The ledger: every event that a run counts, as one flat record.
  *
  * Silicon and hypervisor only increment; nothing here knows cycles (prices come afterwards, from a cost
- * file). The list below is the only list: CSV columns and types derive from it. A measured region is
+ * file). The lists below are the only ones, joined once: CSV columns and types derive from them. A measured region is
  * `subtract(now, then)`, so warm-up needs no flag.
  */
-export const counterNames = [
-  // What the guest executed (silicon counts).
+
+/** What silicon counts, whoever runs on it. */
+const siliconCounters = [
+  // What the guest executed.
   "accesses",
   "stores",
   "fetches",
@@ -58,7 +60,10 @@ export const counterNames = [
   "exitsCr4Write",
   "exitsCpuid",
   "exitsPmlFull",
-  // The hypervisor: why a #PF or violation exit was taken, and what the answer cost.
+] as const;
+
+/** What a hypervisor counts: why a #PF or violation exit was taken, and what the answer cost. */
+const hypervisorCounters = [
   "hiddenFaults",
   "guestFaultsReflected",
   "emulatedStores",
@@ -92,7 +97,7 @@ export const counterNames = [
   // Flushes of cached translations that reach another processor than the one that asks, once however many those are.
   "remoteFlushes",
   // Processors that run a vCPU, interrupted to flush or to empty their log: by a vCPU that exited all others, by a
-  // thread of the host's all. Both are counted in engines/flush.ts.
+  // thread of the host's all. Both are counted in hypervisor/flush.ts.
   "remoteInterrupts",
   "pmlAppends",
   "pmlDrains",
@@ -103,7 +108,10 @@ export const counterNames = [
   "dirtyScanEntries",
   "hugePagesSplit",
   "hugePagesCollapsed",
-  // The guest kernel's own work, the denominator of every slowdown.
+] as const;
+
+/** What the guest's kernel counts: its own work, the denominator of every slowdown. */
+const guestCounters = [
   "syscalls",
   "contextSwitches",
   "faultHandlerRuns",
@@ -118,7 +126,10 @@ export const counterNames = [
   "munmaps",
   "mprotects",
   "computeOps",
-  // Gauges: the value now, not a count. `subtract` keeps the later one.
+] as const;
+
+/** The hypervisor's gauges: the value now, not a count. `subtract` keeps the later one. */
+const gaugeNames = [
   "tableBytesPeak",
   "shadowPagesUnsyncNow",
   "leafEntries4kNow",
@@ -127,17 +138,17 @@ export const counterNames = [
   "framesSavedPeak",
 ] as const;
 
+export const counterNames = [
+  ...siliconCounters,
+  ...hypervisorCounters,
+  ...guestCounters,
+  ...gaugeNames,
+] as const;
+
 export type CounterName = (typeof counterNames)[number];
 export type Ledger = Record<CounterName, number>;
 
-const gauges: ReadonlySet<CounterName> = new Set<CounterName>([
-  "tableBytesPeak",
-  "shadowPagesUnsyncNow",
-  "leafEntries4kNow",
-  "leafEntries2mNow",
-  "framesSavedNow",
-  "framesSavedPeak",
-]);
+const gauges: ReadonlySet<CounterName> = new Set<CounterName>(gaugeNames);
 
 export function createLedger(): Ledger {
   // In list order, so that every ledger has one hidden class and one column order. Made by a loop of stores to new

@@ -4,6 +4,7 @@
  * Source: SDM vol. 3A 4.5 "4-Level Paging and 5-Level Paging", vol. 3C 29.3.2 "EPT Translation Mechanism".
  */
 import { hexAddress } from "./address.ts";
+import type { Controls } from "./controls.ts";
 import {
   A,
   D,
@@ -21,8 +22,16 @@ import {
   U,
   W,
 } from "./entry.ts";
+import { ept } from "./formats/ept.ts";
 
 export type EntryFormat = "x86-64" | "ept";
+
+/** How entries of the nested dimension read under these controls; null without one. */
+export function nestedFormatOf({ stages }: Controls): EntryFormat | null {
+  const last = stages(4).at(-1);
+  if (last === undefined || last.root === null) return null;
+  return last.format === ept ? "ept" : "x86-64";
+}
 
 type Flag = readonly [name: string, bit: number];
 

@@ -8,15 +8,9 @@ import type { Gfn, Vpn } from "./address.ts";
 import { assert } from "./assert.ts";
 import { createLedger, type Ledger } from "./counters.ts";
 import { PF_PRESENT } from "./entry.ts";
-import {
-  bareMetalControls,
-  type Controls,
-  exitCounter,
-  type PendingStore,
-  type Resolution,
-  type VmExit,
-} from "./exit.ts";
-import type { Hypervisor, MmioAccess } from "./hypervisor.ts";
+import { bareMetalControls, type Controls } from "./controls.ts";
+import { exitCounter, type PendingStore, type Resolution, type VmExit } from "./exits.ts";
+import type { ExitHandler, MmioAccess } from "./virtual-cpu.ts";
 import type { PhysicalMemory } from "./memory.ts";
 import { type Mmu, STOP_EPT_VIOLATION, STOP_PAGE_FAULT, STOP_PML_FULL } from "./mmu.ts";
 import type { GuestSoftware, PageFault } from "./observer.ts";
@@ -30,7 +24,7 @@ export class ExitUnit implements Requester {
   readonly accesses: AccessUnit;
   readonly ledger: Ledger = createLedger();
   software: GuestSoftware = { pageFault: unhandled };
-  hypervisor: Hypervisor | null = null;
+  hypervisor: ExitHandler | null = null;
   controls: Controls = bareMetalControls;
   private readonly mmu: Mmu;
   private readonly memory: PhysicalMemory;

@@ -6,7 +6,6 @@
  */
 import { type HostPageSize, orderOfSize, type PagingLevels } from "./address.ts";
 import { addInto, createLedger, type Ledger, walkLengthMax } from "./counters.ts";
-import type { DirtyLogOptions } from "./dirty-log-options.ts";
 import { type MemorySize, PhysicalMemory } from "./memory.ts";
 import type { Mmu } from "./mmu.ts";
 import type { HostObserver } from "./observer.ts";
@@ -33,10 +32,6 @@ export interface MachineOptions {
   readonly nestedLevels: PagingLevels;
   /** `scatter` by seed (default), or `linear` from this host frame on, for worked examples. */
   readonly placement: "scatter" | { readonly linearFrom: number };
-  /** Shadow pages that the hypervisor may keep; absent: its own policy decides. */
-  readonly shadowPagesMax?: number;
-  /** How dirty logging works; what is absent, the engine's own policy decides. KVM's engines keep theirs. */
-  readonly dirtyLog?: Partial<DirtyLogOptions>;
   /** Frames that may hold bytes: see `PhysicalMemory`. */
   readonly slotsMax?: number;
   /** The memory of a host that other machines' guests live in too; absent: one of its own. */
@@ -94,11 +89,17 @@ export class Machine {
   readonly identity = identity;
   /** Guest-physical frames: gfn is valid below it. */
   readonly guestFrames: number;
+  readonly backing: HostPageSize;
+  readonly nestedLevels: PagingLevels;
+  readonly hasVpid: boolean;
   /** Told when the host moves pages; null when nobody checks. */
   hostObserver: HostObserver | null = null;
 
   constructor(options: MachineOptions) {
     this.options = options;
+    this.backing = options.backing;
+    this.nestedLevels = options.nestedLevels;
+    this.hasVpid = options.preset.vpid;
     const guestFrames = roundedFrames(options);
     const { placement, host } = options;
     this.guestFrames = guestFrames;

@@ -2,9 +2,9 @@
 import { expect, test } from "vitest";
 import type { Gfn, Pfn, Vpn } from "./address.ts";
 import { A, D, lowHalf, P, U, W } from "./entry.ts";
-import { bareMetalControls } from "./exit.ts";
+import { bareMetalControls } from "./controls.ts";
 import { fastMmu } from "./fast.ts";
-import type { Hypervisor } from "./hypervisor.ts";
+import type { ExitHandler } from "./virtual-cpu.ts";
 import { Machine } from "./machine.ts";
 import { FETCH, STORE, USER } from "./mmu.ts";
 import type { Observer } from "./observer.ts";
@@ -36,27 +36,17 @@ function watched() {
   for (let i = 0; i < 512; i++) {
     if (i !== 9) memory.write(603 as Pfn, i, lowHalf(i, P | W | U | A | D), 0);
   }
-  const hypervisor: Hypervisor = {
-    memory: {
-      frames: machine.guestFrames,
-      onReturn: null,
-      isHole: () => false,
-      touch: at,
-      touchForWrite: at,
-      readLow: (gfn, index) => memory.readLow(at(gfn), index),
-      readHigh: (gfn, index) => memory.readHigh(at(gfn), index),
-      write: (gfn, index, low, high) => memory.write(at(gfn), index, low, high),
-    },
+  const handler: ExitHandler = {
+    memory: { touchForWrite: at },
     boot(cpu, cr3) {
       cpu.setControls(bareMetalControls);
       cpu.setHardwareRoot(cr3.root, cr3.pcid);
     },
     exit: () => "resume",
-    host: () => [],
   };
   vcpu.software = { pageFault: () => "abandon" };
   vcpu.boot(
-    hypervisor,
+    handler,
     { root: 600 as Gfn, pcid: 0, keep: false },
     { writeProtect: true, globalPages: true, pcid: true, levels: 4 },
   );

@@ -2,7 +2,7 @@
  * Who is called while a guest runs: its kernel on a fault, a checker after every event.
  */
 import type { Gfn, Pfn, Vpn } from "./address.ts";
-import type { PendingStore } from "./exit.ts";
+import type { PendingStore } from "./exits.ts";
 
 export interface PageFault {
   readonly vpn: Vpn;

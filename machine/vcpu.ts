@@ -17,16 +17,12 @@ import type { Gfn, Pfn, Vpn } from "./address.ts";
 import type { AccessUnit } from "./access-unit.ts";
 import { assert } from "./assert.ts";
 import { type Ledger, walkLengthMax } from "./counters.ts";
-import {
-  type Controls,
-  type Cr3,
-  type InvpcidType,
-  type PendingStore,
-  type Registers,
-} from "./exit.ts";
+import type { Controls } from "./controls.ts";
+import type { InvpcidType, PendingStore } from "./exits.ts";
+import type { Cr3, Registers } from "./registers.ts";
 import { GeneralProtection } from "./general-protection.ts";
 import { ExitUnit } from "./exit-unit.ts";
-import type { Hypervisor, MmioAccess, VirtualCpu } from "./hypervisor.ts";
+import type { ExitHandler, MmioAccess, VirtualCpu } from "./virtual-cpu.ts";
 import type { PhysicalMemory } from "./memory.ts";
 import { FETCH, type Mmu, STORE } from "./mmu.ts";
 import type { GuestSoftware, Invalidation, Observer } from "./observer.ts";
@@ -59,7 +55,7 @@ export class Vcpu implements VirtualCpu {
   private readonly unit: AccessUnit;
   private readonly exits: ExitUnit;
   private readonly vpid: number;
-  private hypervisor: Hypervisor | null = null;
+  private hypervisor: ExitHandler | null = null;
 
   constructor({ id, vpid, mmu, memory }: VcpuParts) {
     this.id = id;
@@ -75,13 +71,18 @@ export class Vcpu implements VirtualCpu {
   }
 
   /** First entry: the hypervisor sets controls and root. */
-  boot(hypervisor: Hypervisor, cr3: Cr3, registers: Registers): void {
+  boot(hypervisor: ExitHandler, cr3: Cr3, registers: Registers): void {
     this.hypervisor = hypervisor;
     this.exits.hypervisor = hypervisor;
     this.cr3LowBits = cr3.pcid;
     this.cr3 = registers.pcid ? cr3 : { ...cr3, pcid: 0 };
     this.registers = registers;
     hypervisor.boot(this, this.cr3, registers);
+  }
+
+  /** The control fields that its hypervisor loaded last. */
+  get controls(): Controls {
+    return this.exits.controls;
   }
 
   /** Does silicon walk other tables than the guest's own? */

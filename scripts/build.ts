@@ -8,7 +8,7 @@ import { cpSync, globSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 const data = [
-  "{machine,guest,engines,workloads,check,bench,host,claims,report}/**/*.*",
+  "{machine,hypervisor,guest,engines,workloads,check,bench,host,claims,report}/**/*.*",
   // What the report compares with.
   "results/published/*.csv",
 ];

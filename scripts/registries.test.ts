@@ -120,6 +120,7 @@ test(
   async () => {
     const rooms = [
       "machine",
+      "hypervisor",
       "guest",
       "engines",
       "workloads",
@@ -197,7 +198,7 @@ async function defaultPoints() {
 // Seen failing: a chart with its own list of all engines for colours.
 test.each(Object.entries(registries))("no other source names all %s", (_, { path, names }) => {
   const sources = globSync(
-    "{machine,guest,engines,workloads,check,bench,host,claims,report,scripts}/**/*.ts",
+    "{machine,hypervisor,guest,engines,workloads,check,bench,host,claims,report,scripts}/**/*.ts",
     {
       cwd: repository,
       exclude: ["**/*.test.ts"],

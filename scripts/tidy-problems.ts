@@ -31,6 +31,7 @@ const clockNames: ReadonlySet<string> = new Set(["Date", "Temporal", "hrtime", "
 /** The oracle decodes page-table entries by itself: reading them through `machine/` would prove nothing. */
 const bitRooms = [
   "machine/",
+  "hypervisor/",
   "engines/",
   "guest/",
   "workloads/trace/",
@@ -40,8 +41,10 @@ const bitRooms = [
 const bitOperators: ReadonlySet<string> = new Set(["&", "|", "^", "~", "<<", ">>", ">>>"]);
 const rootFiles: ReadonlySet<string> = new Set(["vitest.config.ts"]);
 
+/** What a guest and its programs may ask of whoever is below. */
+const contract = ["hypervisor/hypervisor", "hypervisor/host-events", "hypervisor/direct-memory"];
 /** A simulated guest under an engine, and what drives it. */
-const simulation = ["workloads/", "engines/", "guest/", "machine/"];
+const simulation = ["workloads/", "engines/", "hypervisor/", "guest/", "machine/"];
 /** What every room of `bench/` may use: words to a user, the schema of results. */
 const benchBase = ["bench/input/", "bench/results/", "bench/code-url.ts", "bench/host-time.ts"];
 const points = ["bench/points/", "bench/files/", "bench/costs/", ...benchBase, "check/"];
@@ -49,9 +52,10 @@ const points = ["bench/points/", "bench/files/", "bench/costs/", ...benchBase, "
 /** What each room may import, a narrower room before the one around it. */
 const mayImport: readonly (readonly [room: string, allowed: readonly string[]])[] = [
   ["machine/", ["machine/"]],
-  ["guest/", ["guest/", "machine/"]],
-  ["engines/", ["engines/", "machine/"]],
-  ["workloads/", ["workloads/", "guest/", "machine/"]],
+  ["guest/", ["guest/", ...contract, "machine/"]],
+  ["hypervisor/", ["hypervisor/", "machine/"]],
+  ["engines/", ["engines/", "hypervisor/", "machine/"]],
+  ["workloads/", ["workloads/", "guest/", ...contract, "machine/"]],
   ["check/", ["check/", ...simulation]],
   ["bench/input/", ["bench/input/", "workloads/", "machine/"]],
   ["bench/results/", ["bench/results/", "machine/"]],
@@ -63,7 +67,10 @@ const mayImport: readonly (readonly [room: string, allowed: readonly string[]])[
   ["bench/", ["bench/", "check/", ...simulation]],
   ["host/", ["host/", "bench/", "check/", ...simulation]],
   ["claims/", ["claims/", "host/", "bench/", "check/", ...simulation]],
-  ["report/explorer/", ["report/", "bench/results/", "engines/", "guest/", "machine/"]],
+  [
+    "report/explorer/",
+    ["report/", "bench/results/", "engines/", "hypervisor/", "guest/", "machine/"],
+  ],
   ["report/", ["report/", "bench/results/"]],
   ["scripts/", ["scripts/", "report/", "claims/", "host/", "bench/", "check/fuzz/"]],
 ];

@@ -1,17 +1,17 @@
 /**
  * Boots a machine, an engine and the guest kernel for a claim, with nothing measured yet.
  */
+import { buildComputer } from "../../engines/computer.ts";
 import { type EngineName, engines } from "../../engines/index.ts";
 import { kernelLayout } from "../../guest/layout.ts";
 import { bootKernel } from "../../guest/kernel.ts";
 import { type KernelOptions, kernelDefaults } from "../../guest/options.ts";
 import type { OperatingSystem } from "../../guest/operating-system.ts";
-import { assert } from "../../machine/assert.ts";
 import type { Ledger } from "../../machine/counters.ts";
-import type { VmExit } from "../../machine/exit.ts";
+import type { VmExit } from "../../machine/exits.ts";
 import { fastMmu } from "../../machine/fast.ts";
-import type { Hypervisor } from "../../machine/hypervisor.ts";
-import { Machine, type MmuFactory } from "../../machine/machine.ts";
+import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
+import type { Machine, MmuFactory } from "../../machine/machine.ts";
 import { type Preset, presets } from "../../machine/presets.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";
 import type { Snapshot } from "../../machine/region.ts";
@@ -87,19 +87,8 @@ export type Counts = Readonly<Ledger>;
 export function bootMachine(request: BootRequest): BootedMachine {
   const { engine, host, guestFrames, backing = "4k", kernel = {}, mmu = fastMmu, watch } = request;
   const { preset } = hosts[host];
-  const machine = new Machine({
-    preset,
-    mmu,
-    guestFrames,
-    vcpus: 1,
-    seed: 1,
-    backing,
-    nestedLevels: 4,
-    placement: "scatter",
-  });
-  const [vcpu] = machine.vcpus;
-  assert(vcpu !== undefined, "published: a machine without a vCPU");
-  const bare = engines[engine](machine);
+  const computer = buildComputer({ engine: engines[engine], preset, mmu, guestFrames, backing });
+  const { machine, vcpu, hypervisor: bare } = computer;
   const hypervisor = watch === undefined ? bare : watched(bare, watch);
   const options = { ...kernelDefaults, ...kernel };
   let measured: Snapshot | null = null;

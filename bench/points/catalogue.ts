@@ -1,7 +1,7 @@
 /**
  * What can be named: engines, workloads with their parameters, presets. Derived from the registries.
  */
-import type { EngineFactory } from "../../engines/engine.ts";
+import type { Engine } from "../../hypervisor/engine.ts";
 import { engines } from "../../engines/index.ts";
 import { presets } from "../../machine/presets.ts";
 import { workloads } from "../../workloads/index.ts";
@@ -13,7 +13,7 @@ export const catalogue = { engines, presets, workloads } satisfies Catalogue;
 
 /** An engine's name, and what it is in a line. */
 export function describeEngines(): readonly (readonly [name: string, title: string])[] {
-  return Object.entries<EngineFactory>(engines).map(([name, { title = "" }]) => [name, title]);
+  return Object.entries<Engine>(engines).map(([name, { title }]) => [name, title]);
 }
 
 /** A workload as far as people ask for it. */

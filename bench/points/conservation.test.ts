@@ -78,7 +78,7 @@ describe.each(engineNames)("under %s", (engine) => {
     const prng = new Prng(3);
     const target = {
       engine,
-      factory: engines[engine],
+      factory: engines[engine].create,
       native: engine === "native",
       nestedLevels: 4,
     } as const;

@@ -78,7 +78,7 @@ function counted(
   });
   replayDecoded({
     machine,
-    hypervisor: engines[engine](machine),
+    hypervisor: engines[engine].create(machine),
     source: { file: "program", header, chunks: [chunkOf(groups.flat())] },
     onPhase: () => undefined,
     options: { fetchEachOp: false },

@@ -4,14 +4,14 @@
  * Everything follows from the key, so a point gives the same counts on any worker and any machine. The
  * program says where its set-up ends; the measured region is the difference of two snapshots.
  */
-import type { EngineFactory } from "../../engines/engine.ts";
+import type { Engine } from "../../hypervisor/engine.ts";
 import { engines } from "../../engines/index.ts";
 import type { Guest } from "../../guest/guest.ts";
 import { bootKernel } from "../../guest/kernel.ts";
 import { kernelDefaults, type KernelOptions } from "../../guest/options.ts";
 import { Prng } from "../../guest/prng.ts";
 import { assert } from "../../machine/assert.ts";
-import type { Hypervisor } from "../../machine/hypervisor.ts";
+import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import { Machine, type MachineOptions, type MmuFactory } from "../../machine/machine.ts";
 import type { Preset } from "../../machine/presets.ts";
 import type { Workload } from "../../workloads/workload.ts";
@@ -30,7 +30,7 @@ export interface RunOptions {
   /** Watch every access with the oracle; the first illegal one throws. */
   readonly check: boolean;
   /** Schemes beside the registry's, for experiments. */
-  readonly engineVariants?: Readonly<Record<string, EngineFactory>>;
+  readonly engineVariants?: Readonly<Record<string, Engine>>;
 }
 
 /** A point's result, and how many accesses the oracle saw (0 without it). */
@@ -88,8 +88,8 @@ export interface BootedGuest {
 /** A guest on its hypervisor, counting: the kernel has booted and the first process runs. */
 export function bootGuest(key: PointKey, boot: GuestBoot): BootedGuest {
   const { machine, kernel, preset, check } = boot;
-  const known: Readonly<Record<string, EngineFactory>> = { ...engines, ...boot.engineVariants };
-  const hypervisor = pick(known, key.engine, "engine")(machine);
+  const known: Readonly<Record<string, Engine>> = { ...engines, ...boot.engineVariants };
+  const hypervisor = pick(known, key.engine, "engine").create(machine);
   const oracle = check ? watch(machine, hypervisor, key.engine) : null;
   const [vcpu] = machine.vcpus;
   assert(vcpu !== undefined, "run-point: a machine without a vCPU");

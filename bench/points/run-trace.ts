@@ -6,8 +6,8 @@
  * small kernel of its own.
  */
 import { engines } from "../../engines/index.ts";
-import type { ShadowInspect } from "../../engines/engine.ts";
-import type { Hypervisor } from "../../machine/hypervisor.ts";
+import type { ShadowInspect } from "../../hypervisor/engine.ts";
+import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import { Machine } from "../../machine/machine.ts";
 import { openTrace, type OpenTrace } from "../../workloads/trace/open.ts";
 import { replayLackey } from "../../workloads/trace/lackey-replay.ts";
@@ -101,9 +101,9 @@ async function runVmmu(
     ...machineOf(key, options),
     guestFrames: memoryFrames,
     vcpus,
-    ...(shadowPagesMax === null ? {} : { shadowPagesMax }),
   });
-  const hypervisor = pick(engines, key.engine, "engine")(machine);
+  const engine = pick(engines, key.engine, "engine");
+  const hypervisor = engine.create(machine, shadowPagesMax === null ? {} : { shadowPagesMax });
   const oracle = options.check ? watch(machine, hypervisor, key.engine) : null;
   const sections: Section[] = [];
   let then: Snapshot | null = null;
@@ -161,7 +161,7 @@ async function teach(trace: OpenTrace, request: TraceRequest, lesson: Lesson): P
   const host = traceHost(trace.file, said, request);
   const key = keyOf(request, host);
   const machine = new Machine({ ...machineOf(key, lesson), ...teachingMachine });
-  const hypervisor = pick(engines, key.engine, "engine")(machine);
+  const hypervisor = pick(engines, key.engine, "engine").create(machine);
   const oracle = lesson.check ? watch(machine, hypervisor, key.engine) : null;
   const { verbose, print } = lesson;
   await runTeaching({

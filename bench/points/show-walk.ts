@@ -4,6 +4,7 @@
  * The guest kernel maps the page and touches it, so the walk takes no fault; then every translation cache is
  * dropped and the page is read once more. What that read's walk did is shown.
  */
+import { buildComputer } from "../../engines/computer.ts";
 import { engines } from "../../engines/index.ts";
 import {
   type AnyPage,
@@ -17,12 +18,13 @@ import { footprintFrames } from "../../guest/footprint.ts";
 import { bootKernel } from "../../guest/kernel.ts";
 import { kernelDefaults } from "../../guest/options.ts";
 import { hexAddress, hexGva, type HostPageSize } from "../../machine/address.ts";
-import { assert } from "../../machine/assert.ts";
-import { type EntryFormat, entryText, entryValue } from "../../machine/entry-text.ts";
-import { ept } from "../../machine/formats/ept.ts";
-import { fastMmu } from "../../machine/fast.ts";
+import {
+  type EntryFormat,
+  entryText,
+  entryValue,
+  nestedFormatOf,
+} from "../../machine/entry-text.ts";
 import { type Gva, readGva } from "../../machine/gva.ts";
-import { Machine, type MmuFactory } from "../../machine/machine.ts";
 import type { WalkReference } from "../../machine/mmu.ts";
 import { presets } from "../../machine/presets.ts";
 import { ConfigError, pick, quote } from "../input/config-error.ts";
@@ -70,31 +72,16 @@ export function showWalk(request: WalkRequest): ShownWalk {
   const page: AnyPage = { vpn, levels: guestLevels, pages, count: 1 };
   const problem = pageProblem(page);
   if (problem !== undefined) throw new ConfigError(`GVA ${quote(request.gva)}: ${problem}`);
-  let nestedFormat: EntryFormat = "ept";
-  // Only the control fields say in which format nested entries are.
-  const mmu: MmuFactory = (memory, geometry) => {
-    const unit = fastMmu(memory, geometry);
-    const configure: typeof unit.configure = (to, vpid) => {
-      nestedFormat = to.stages.at(-1)?.format === ept ? "ept" : "x86-64";
-      unit.configure(to, vpid);
-    };
-    return { ...unit, configure };
-  };
-  const machine = new Machine({
+  const { vcpu, hypervisor } = buildComputer({
+    engine: pick(engines, engine, "engine"),
     preset: pick(presets, preset, "preset"),
-    mmu,
     guestFrames: Math.max(footprintFrames({ pages: hugePages, processes: 1 }), framesUpTo(page)),
-    vcpus: 1,
-    seed: 1,
     backing,
     nestedLevels,
-    placement: "scatter",
   });
-  const [vcpu] = machine.vcpus;
-  assert(vcpu !== undefined, "walk: a machine without a vCPU");
   const guest = bootKernel({
     vcpu,
-    hypervisor: pick(engines, engine, "engine")(machine),
+    hypervisor,
     options: { ...kernelDefaults, levels: guestLevels },
     onMeasure: () => undefined,
   });
@@ -110,11 +97,8 @@ export function showWalk(request: WalkRequest): ShownWalk {
     kind: pageKind(page),
     hpa: `0x${hexAddress(vcpu.mmu.lastPfn(), offset)}`,
     steps: vcpu.mmu.lastWalk().map((reference, index) => {
-      return stepOf(
-        reference,
-        index + 1,
-        reference.dimension === "guest" ? "x86-64" : nestedFormat,
-      );
+      const nested = nestedFormatOf(vcpu.controls) ?? "x86-64";
+      return stepOf(reference, index + 1, reference.dimension === "guest" ? "x86-64" : nested);
     }),
   };
 }

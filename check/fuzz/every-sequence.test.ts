@@ -40,7 +40,7 @@ test("an INVLPG that does nothing is found, in the shortest way there is", () =>
     nextTargets: () => [
       {
         engine: "native",
-        factory: engines.native,
+        factory: engines.native.create,
         native: true,
         presetName: "roomy",
         preset: smallPresets.roomy,

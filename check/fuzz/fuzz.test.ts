@@ -7,7 +7,7 @@ import { type EngineName, engines } from "../../engines/index.ts";
 import { Prng } from "../../guest/prng.ts";
 import type { Gfn } from "../../machine/address.ts";
 import { fastMmu } from "../../machine/fast.ts";
-import type { Hypervisor } from "../../machine/hypervisor.ts";
+import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import { Machine, type MmuFactory } from "../../machine/machine.ts";
 import { presets } from "../../machine/presets.ts";
 import { replayDecoded } from "../../workloads/trace/replay.ts";
@@ -25,7 +25,7 @@ import { attachOracle } from "../oracle/oracle.ts";
 const nothing = () => undefined;
 
 function target(engine: EngineName, changes: Partial<Target> = {}): Target {
-  const base = { engine, factory: engines[engine], native: engine === "native" };
+  const base = { engine, factory: engines[engine].create, native: engine === "native" };
   return { ...base, presetName: "roomy", preset: smallPresets.roomy, nestedLevels: 4, ...changes };
 }
 
@@ -129,9 +129,11 @@ function replay({ trace, engine, preset }: FuzzFailure, mmu: MmuFactory): void {
     backing,
     nestedLevels: 4,
     placement: "scatter",
-    ...(shadowPagesMax === null ? {} : { shadowPagesMax }),
   });
-  const hypervisor = engines[engine as EngineName](machine);
+  const hypervisor = engines[engine as EngineName].create(
+    machine,
+    shadowPagesMax === null ? {} : { shadowPagesMax },
+  );
   attachOracle(machine, hypervisor, { native: engine === "native", engine });
   const options = { fetchEachOp: false };
   replayDecoded({ machine, hypervisor, source, onPhase: nothing, options });
@@ -153,7 +155,7 @@ test("engines that leave different memory behind are found by comparison", () =>
       return made.exit(exit, vcpu);
     },
   });
-  const factory: Target["factory"] = (machine) => scribble(engines.ept(machine));
+  const factory: Target["factory"] = (machine) => scribble(engines.ept.create(machine));
   const failure = find([target("native"), target("ept", { factory })]);
   expect(failure.message).toMatch(/ept and native differ: they leave different bytes/);
   expect(failure.trace).toMatch(/\ncpuid\n$/);

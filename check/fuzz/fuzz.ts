@@ -76,6 +76,6 @@ function targetsOf(
   if (preset === undefined) throw new Error(`bug: fuzz: no preset ${presetName}`);
   return names.map((engine) => {
     const native = engine === "native";
-    return { engine, factory: engines[engine], native, presetName, preset, nestedLevels };
+    return { engine, factory: engines[engine].create, native, presetName, preset, nestedLevels };
   });
 }

@@ -5,7 +5,7 @@
  * generators only use this to choose what to do next, never to judge.
  */
 import type { Gfn, Vpn } from "../../machine/address.ts";
-import type { InvpcidType } from "../../machine/exit.ts";
+import type { InvpcidType } from "../../machine/exits.ts";
 import type { Prng } from "../../guest/prng.ts";
 import type { TraceOp } from "../../workloads/trace/ops.ts";
 import type { GuestImage } from "./guest-image.ts";

@@ -53,7 +53,7 @@ test.each(["shadow", "shadow-lazy"] as const)(
       fills: guest.image.fills(),
       boot: { root: large.root, pcid: 1, keep: false },
     } as const;
-    const target = { engine, factory: engines[engine], native: false, presetName: "roomy" };
+    const target = { engine, factory: engines[engine].create, native: false, presetName: "roomy" };
     const program = { header, groups: [ops], isOrderly: false };
     const { roomy } = smallPresets;
     expect(runProgram(program, { ...target, preset: roomy, nestedLevels: 4 }).problem).toBeNull();

@@ -4,10 +4,10 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Prng } from "../../guest/prng.ts";
 import { fastMmu } from "../../machine/fast.ts";
-import type { Hypervisor } from "../../machine/hypervisor.ts";
+import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import { PhysicalMemory } from "../../machine/memory.ts";
-import { HostTable } from "../../engines/host/table.ts";
-import type { HostMemory } from "../../engines/host-memory.ts";
+import { HostTable } from "../../hypervisor/memory/table.ts";
+import type { HostMemory } from "../../hypervisor/memory/host-memory.ts";
 import { type EngineName, engines } from "../../engines/index.ts";
 import { drawProgram } from "./draw-program.ts";
 import { runPair } from "./run-pair.ts";
@@ -26,7 +26,7 @@ function firstProblem(engine: EngineName, pairs: number, change: Partial<Target>
       drawProgram(prng, 400),
       {
         engine,
-        factory: engines[engine],
+        factory: engines[engine].create,
         native: false,
         presetName: "roomy",
         preset: smallPresets.roomy,
@@ -47,7 +47,7 @@ test.each(virtualized)("a guest and its clone under %s never see each other", (e
 /** Changes what the engine is told about its memory. */
 function told(engine: EngineName, change: Partial<HostMemory>): Target["factory"] {
   return (machine): Hypervisor => {
-    const made = engines[engine](machine);
+    const made = engines[engine].create(machine);
     Object.assign(made.memory, change);
     return made;
   };

@@ -7,12 +7,12 @@
 import type { Prng } from "../../guest/prng.ts";
 import { assert } from "../../machine/assert.ts";
 import { Machine, shareHost } from "../../machine/machine.ts";
-import { createMerger } from "../../engines/host/merger.ts";
-import { hostMemoryOf } from "../../engines/host-memory.ts";
+import { createMerger } from "../../hypervisor/memory/merger.ts";
+import { hostMemoryOf } from "../../hypervisor/memory/host-memory.ts";
 import { Player } from "../../workloads/trace/replay.ts";
 import { attachOracle } from "../oracle/oracle.ts";
 import type { Program } from "./program.ts";
-import { chunkOf, machineFor, problemOf, type Target } from "./run-program.ts";
+import { chunkOf, hypervisorFor, machineFor, problemOf, type Target } from "./run-program.ts";
 
 /** Versions of the clone's stores, far from those of its template. */
 const cloneVersions = 2 ** 30;
@@ -26,7 +26,7 @@ export function runPair(program: Program, target: Target, prng: Prng): string | 
   const rooms = shareHost(2, options);
   const guests = rooms.map((host, i) => {
     const machine = new Machine({ ...options, host });
-    const hypervisor = target.factory(machine);
+    const hypervisor = hypervisorFor(program, target, machine);
     const memory = hostMemoryOf(hypervisor);
     assert(memory !== null, `fuzz: ${target.engine} shares no memory`);
     const versionsFrom = i * cloneVersions;

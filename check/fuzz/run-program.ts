@@ -5,7 +5,7 @@ import type { PagingLevels } from "../../machine/address.ts";
 import { Machine, type MachineOptions, type MmuFactory } from "../../machine/machine.ts";
 import { OutsideMemory } from "../../machine/outside-memory.ts";
 import type { Preset } from "../../machine/presets.ts";
-import type { EngineFactory } from "../../engines/engine.ts";
+import type { CreateEngine } from "../../hypervisor/engine.ts";
 import {
   OpChunk,
   opFetch,
@@ -28,7 +28,7 @@ import type { Program } from "./program.ts";
 /** What a program runs on. */
 export interface Target {
   readonly engine: string;
-  readonly factory: EngineFactory;
+  readonly factory: CreateEngine;
   /** GPA is HPA, and there is no host. */
   readonly native: boolean;
   readonly presetName: string;
@@ -64,14 +64,19 @@ export function machineFor({ header }: Program, target: Target): MachineOptions 
     backing: header.backing,
     nestedLevels: target.nestedLevels,
     placement: "scatter",
-    ...(header.shadowPagesMax === null ? {} : { shadowPagesMax: header.shadowPagesMax }),
   };
+}
+
+/** The hypervisor that a program asks for. */
+export function hypervisorFor({ header }: Program, { factory }: Target, machine: Machine) {
+  const { shadowPagesMax } = header;
+  return factory(machine, shadowPagesMax === null ? {} : { shadowPagesMax });
 }
 
 export function runProgram(program: Program, target: Target): Verdict {
   const { header, groups } = program;
   const machine = new Machine(machineFor(program, target));
-  const hypervisor = target.factory(machine);
+  const hypervisor = hypervisorFor(program, target, machine);
   const oracle = attachOracle(machine, hypervisor, target);
   const source = { file: "fuzz", header, chunks: [chunkOf(groups.flat())] };
   let problem: string | null = null;

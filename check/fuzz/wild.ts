@@ -6,7 +6,7 @@
  */
 import { type Gfn, indexAt, type Vpn } from "../../machine/address.ts";
 import { A, D, frameOf, G, NX_HIGH, P, PS, U, W } from "../../machine/entry.ts";
-import type { InvpcidType } from "../../machine/exit.ts";
+import type { InvpcidType } from "../../machine/exits.ts";
 import { anyDirtyLogEvent } from "./dirty-log-events.ts";
 import { firstData, memoryFrames, selfIndex, tableKey } from "./guest-image.ts";
 import type { GuestScript } from "./guest-script.ts";

@@ -4,7 +4,7 @@
  * The guest is the fuzzer's (`check/fuzz/guest-image.ts`): a direct map of all memory, user pages in spaces of
  * their own. Faults abandon the access, so a test says itself what its guest does about them.
  */
-import type { DirtyLogOptions } from "../../machine/dirty-log-options.ts";
+import type { DirtyLogOptions } from "../../hypervisor/dirty/dirty-log-options.ts";
 import {
   type Gfn,
   type HostPageSize,
@@ -14,12 +14,14 @@ import {
   type Vpn,
 } from "../../machine/address.ts";
 import { highHalf, lowHalf } from "../../machine/entry.ts";
-import type { Registers } from "../../machine/exit.ts";
+import type { Registers } from "../../machine/registers.ts";
 import { fastMmu } from "../../machine/fast.ts";
-import type { Hypervisor } from "../../machine/hypervisor.ts";
-import { Machine, type MmuFactory } from "../../machine/machine.ts";
+import type { Platform } from "../../hypervisor/platform.ts";
+import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
+import type { Machine, MmuFactory } from "../../machine/machine.ts";
 import type { Preset } from "../../machine/presets.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";
+import { buildComputer } from "../../engines/computer.ts";
 import { type EngineName, engines } from "../../engines/index.ts";
 import { buildImage, type GuestImage, memoryFrames, tableKey } from "../fuzz/guest-image.ts";
 import { smallPresets } from "../fuzz/small-presets.ts";
@@ -30,7 +32,7 @@ export interface CheckedGuestOptions {
   readonly preset?: Preset;
   readonly mmu?: MmuFactory;
   /** Changes the hypervisor before the oracle sees it: a planted bug. */
-  readonly plant?: (hypervisor: Hypervisor, machine: Machine) => Hypervisor;
+  readonly plant?: (hypervisor: Hypervisor, machine: Platform) => Hypervisor;
   readonly vcpus?: number;
   readonly levels?: PagingLevels;
   readonly backing?: HostPageSize;
@@ -66,19 +68,16 @@ export interface CheckedGuest {
 
 export function checkedGuest(options: CheckedGuestOptions = {}): CheckedGuest {
   const { engine = "native", preset = smallPresets.roomy, plant, levels = 4 } = options;
-  const machine = new Machine({
+  const { machine, hypervisor: made } = buildComputer({
+    engine: engines[engine],
     preset,
     mmu: options.mmu ?? fastMmu,
     guestFrames: options.guestFrames ?? memoryFrames,
     vcpus: options.vcpus ?? 1,
-    seed: 1,
     backing: options.backing ?? "4k",
-    nestedLevels: 4,
-    placement: "scatter",
     slotsMax: 1536,
     dirtyLog: options.dirtyLog ?? {},
   });
-  const made = engines[engine](machine);
   const hypervisor = plant === undefined ? made : plant(made, machine);
   const oracle = attachOracle(machine, hypervisor, { native: engine === "native", engine });
   const image = buildImage({

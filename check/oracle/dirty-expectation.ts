@@ -4,8 +4,8 @@
  * `DirtyModel` is what the oracle holds every run to, a lower bound; this is the same said exactly, for a log
  * whose policy is known. One Set, no ranges cleverly kept: whatever is slow and plain.
  */
-import type { DirtyLogOptions } from "../../machine/dirty-log-options.ts";
-import type { HostEvent } from "../../machine/exit.ts";
+import type { DirtyLogOptions } from "../../hypervisor/dirty/dirty-log-options.ts";
+import type { HostEvent } from "../../hypervisor/host-events.ts";
 
 export class DirtyExpectation {
   private readonly armedBy: DirtyLogOptions["armedBy"];

@@ -4,7 +4,7 @@
  * More is legal, by rule: the pages of guest tables that silicon updates, pages mapped writable ahead of a
  * write. Less loses a write in a migration.
  */
-import type { HostEvent } from "../../machine/exit.ts";
+import type { HostEvent } from "../../hypervisor/host-events.ts";
 
 export class DirtyModel {
   private readonly ranges: { readonly first: number; readonly end: number }[] = [];

@@ -7,8 +7,8 @@
  */
 import { type Gfn, indexAt, type Vpn } from "../../machine/address.ts";
 import { P, U, W } from "../../machine/entry.ts";
-import type { DirtyLogOptions } from "../../machine/dirty-log-options.ts";
-import type { HostEvent } from "../../machine/exit.ts";
+import type { DirtyLogOptions } from "../../hypervisor/dirty/dirty-log-options.ts";
+import type { HostEvent } from "../../hypervisor/host-events.ts";
 import type { Preset } from "../../machine/presets.ts";
 import type { EngineName } from "../../engines/index.ts";
 import { Prng } from "../../guest/prng.ts";

@@ -5,7 +5,7 @@
  */
 import { pagesPerEntry, type Pfn } from "../../machine/address.ts";
 import { frameOf, P, PS, U, W } from "../../machine/entry.ts";
-import type { Controls } from "../../machine/exit.ts";
+import type { Controls } from "../../machine/controls.ts";
 import { type PhysicalMemory, slotShift } from "../../machine/memory.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";
 

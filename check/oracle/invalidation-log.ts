@@ -8,7 +8,7 @@
  * Source: SDM vol. 3A 4.10.4.1 "Operations that Invalidate TLBs and Paging-Structure Caches".
  */
 import type { EntryHistory } from "./entry-history.ts";
-import type { Cr3 } from "../../machine/exit.ts";
+import type { Cr3 } from "../../machine/registers.ts";
 import type { Invalidation } from "../../machine/observer.ts";
 
 /** A root that CR3 held under one PCID, and when another one took its place there. */

@@ -29,7 +29,7 @@ import {
   W,
   frameOf,
 } from "../../machine/entry.ts";
-import type { Cr3, Registers } from "../../machine/exit.ts";
+import type { Cr3, Registers } from "../../machine/registers.ts";
 import { FETCH, STORE, USER } from "../../machine/mmu.ts";
 import type { EntryHistory, Superseded } from "./entry-history.ts";
 import type { HostFrames } from "./host-frames.ts";

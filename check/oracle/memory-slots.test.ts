@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { type EngineName, engines } from "../../engines/index.ts";
 import type { Gfn, Vpn } from "../../machine/address.ts";
 import { A, D, highHalf, lowHalf, P, PS, U, W } from "../../machine/entry.ts";
-import type { HostEvent } from "../../machine/exit.ts";
+import type { HostEvent } from "../../hypervisor/host-events.ts";
 import { presets } from "../../machine/presets.ts";
 import { checkedGuest, type CheckedGuestOptions } from "./checked-guest.ts";
 

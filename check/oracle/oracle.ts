@@ -10,8 +10,9 @@
  */
 import type { Gfn, Pfn, Vpn } from "../../machine/address.ts";
 import { D, frameOf, NX_HIGH, P, PF_PRESENT, PF_RESERVED, PS } from "../../machine/entry.ts";
-import type { HostEvent, PendingStore } from "../../machine/exit.ts";
-import type { Hypervisor } from "../../machine/hypervisor.ts";
+import type { HostEvent } from "../../hypervisor/host-events.ts";
+import type { PendingStore } from "../../machine/exits.ts";
+import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import type { Machine } from "../../machine/machine.ts";
 import { slotShift } from "../../machine/memory.ts";
 import { FETCH, STORE } from "../../machine/mmu.ts";

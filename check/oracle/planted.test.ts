@@ -10,8 +10,9 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { Prng } from "../../guest/prng.ts";
 import type { Gfn, Pfn } from "../../machine/address.ts";
 import { fastMmu } from "../../machine/fast.ts";
-import type { Hypervisor, VirtualCpu } from "../../machine/hypervisor.ts";
-import type { Machine, MmuFactory } from "../../machine/machine.ts";
+import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
+import type { VirtualCpu } from "../../machine/virtual-cpu.ts";
+import type { MmuFactory } from "../../machine/machine.ts";
 import type { Mmu } from "../../machine/mmu.ts";
 import { type EngineName, engines } from "../../engines/index.ts";
 import { drawProgram } from "../fuzz/draw-program.ts";
@@ -21,6 +22,7 @@ import { checkedGuest } from "./checked-guest.ts";
 import { type Context, type Key, PlainCache } from "../../machine/plain/cache.ts";
 import { plainMmu } from "../../machine/plain/mmu.ts";
 import { PlainTlb, type TlbEntry, type Translation } from "../../machine/plain/tlb.ts";
+import type { Platform } from "../../hypervisor/platform.ts";
 import { PlainTranslator } from "../../machine/plain/translate.ts";
 
 /** Programs that a plant gets before it counts as missed: all were found within half of them. */
@@ -34,7 +36,7 @@ afterEach(() => vi.restoreAllMocks());
 interface Plant {
   readonly engine?: EngineName;
   readonly mmu?: MmuFactory;
-  readonly plant?: (hypervisor: Hypervisor, machine: Machine) => Hypervisor;
+  readonly plant?: (hypervisor: Hypervisor, machine: Platform) => Hypervisor;
 }
 
 /** What the oracle says about the first fuzzed guest that it objects to; null when none. */
@@ -43,10 +45,10 @@ function firstProblem(
   programs = programsMax,
 ): string | null {
   const prng = new Prng(1);
-  const factory = engines[engine];
+  const factory = engines[engine].create;
   const target: Target = {
     engine,
-    factory: plant === undefined ? factory : (machine) => plant(factory(machine), machine),
+    factory: plant === undefined ? factory : (platform) => plant(factory(platform), platform),
     native: engine === "native",
     presetName: "roomy",
     preset: smallPresets.roomy,

@@ -5,7 +5,7 @@
 import { expect, test } from "vitest";
 import type { Gfn } from "../../machine/address.ts";
 import { assert } from "../../machine/assert.ts";
-import type { VmExit } from "../../machine/exit.ts";
+import type { VmExit } from "../../machine/exits.ts";
 import { checkedGuest } from "./checked-guest.ts";
 
 const nested = ["ept", "ept-ad", "ept-wp", "ept-pml", "npt"] as const;

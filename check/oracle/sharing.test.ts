@@ -4,7 +4,7 @@
 import { describe, expect, test } from "vitest";
 import type { Gfn, Vpn } from "../../machine/address.ts";
 import { type EngineName, engines } from "../../engines/index.ts";
-import type { HostEvent } from "../../machine/exit.ts";
+import type { HostEvent } from "../../hypervisor/host-events.ts";
 import { checkedGuest, type CheckedGuestOptions } from "./checked-guest.ts";
 
 const virtualized = Object.keys(engines).filter((name) => name !== "native") as EngineName[];

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Gfn } from "../../machine/address.ts";
-import type { Hypervisor } from "../../machine/hypervisor.ts";
+import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import { checkedGuest } from "./checked-guest.ts";
 import { attachStamper } from "./stamper.ts";
 

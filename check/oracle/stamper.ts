@@ -7,7 +7,7 @@
  */
 import type { Gfn, Pfn, Vpn } from "../../machine/address.ts";
 import { assert } from "../../machine/assert.ts";
-import type { PendingStore } from "../../machine/exit.ts";
+import type { PendingStore } from "../../machine/exits.ts";
 import type { Machine } from "../../machine/machine.ts";
 import { STORE } from "../../machine/mmu.ts";
 import type { EmulatedStore, Observer } from "../../machine/observer.ts";

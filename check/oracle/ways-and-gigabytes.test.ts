@@ -2,13 +2,14 @@
  * Replacement in paging-structure caches and pages of 1 GiB, counted by hand, under the fast unit and its plain twin:
  * the differential lives meet both too seldom to pin them.
  */
+import { directMemory } from "../../hypervisor/direct-memory.ts";
 import { describe, expect, test } from "vitest";
 import type { Gfn, Pfn, Vpn } from "../../machine/address.ts";
 import { type Ledger, subtract } from "../../machine/counters.ts";
 import { A, D, G, lowHalf, P, PS, U, W } from "../../machine/entry.ts";
-import { bareMetalControls } from "../../machine/exit.ts";
+import { bareMetalControls } from "../../machine/controls.ts";
 import { fastMmu } from "../../machine/fast.ts";
-import type { Hypervisor } from "../../machine/hypervisor.ts";
+import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import { Machine } from "../../machine/machine.ts";
 import type { MmuFactory } from "../../machine/machine.ts";
 import { type Preset, presets } from "../../machine/presets.ts";
@@ -33,18 +34,8 @@ function bare(mmu: MmuFactory, preset: Preset) {
   const { memory } = machine;
   const vcpu = machine.vcpus[0]!;
   memory.writeEntry(100 as Pfn, 0, 101, link);
-  const at = (gfn: Gfn) => gfn as number as Pfn;
   const hypervisor: Hypervisor = {
-    memory: {
-      frames: machine.guestFrames,
-      onReturn: null,
-      isHole: () => false,
-      touch: at,
-      touchForWrite: at,
-      readLow: (gfn, index) => memory.readLow(at(gfn), index),
-      readHigh: (gfn, index) => memory.readHigh(at(gfn), index),
-      write: (gfn, index, low, high) => memory.write(at(gfn), index, low, high),
-    },
+    memory: directMemory(memory, machine.guestFrames),
     boot(cpu, cr3) {
       cpu.setControls(bareMetalControls);
       cpu.setHardwareRoot(cr3.root, cr3.pcid);

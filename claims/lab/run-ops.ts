@@ -5,10 +5,9 @@
  * writable, and marked accessed and dirty. So the entry of page n lies at GVA 203000 + 8n, and a student can follow
  * each instruction by hand, or save the lines and run them.
  */
+import { buildComputer } from "../../engines/computer.ts";
 import { engines } from "../../engines/index.ts";
 import type { Ledger } from "../../machine/counters.ts";
-import { fastMmu } from "../../machine/fast.ts";
-import { Machine } from "../../machine/machine.ts";
 import { presets } from "../../machine/presets.ts";
 import { replayDecoded } from "../../workloads/trace/replay.ts";
 import { decodeVmmu } from "../../workloads/trace/vmmu.ts";
@@ -48,17 +47,11 @@ export interface OpsToRun {
 export function runOps({ engine, before, ops }: OpsToRun): Ledger {
   const text = [...guestHeader, ...before, "p before", ...ops, "p counted", ""].join("\n");
   const source = decodeVmmu(new TextEncoder().encode(text), "exercise");
-  const machine = new Machine({
+  const { machine, hypervisor } = buildComputer({
+    engine: pick(engines, engine, "engine"),
     preset: presets.textbook,
-    mmu: fastMmu,
     guestFrames: source.header.memoryFrames,
-    vcpus: 1,
-    seed: 1,
-    backing: "4k",
-    nestedLevels: 4,
-    placement: "scatter",
   });
-  const hypervisor = pick(engines, engine, "engine")(machine);
   let then = machine.snapshot();
   let counted = then.ledger;
   const onPhase = () => {

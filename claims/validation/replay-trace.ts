@@ -6,11 +6,10 @@
  */
 import type { Gfn } from "../../machine/address.ts";
 import { addInto, createLedger, type Ledger, subtract } from "../../machine/counters.ts";
-import type { HostEvent } from "../../machine/exit.ts";
-import { fastMmu } from "../../machine/fast.ts";
-import type { Hypervisor } from "../../machine/hypervisor.ts";
-import { Machine } from "../../machine/machine.ts";
+import type { HostEvent } from "../../hypervisor/host-events.ts";
+import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import { presets } from "../../machine/presets.ts";
+import { buildComputer } from "../../engines/computer.ts";
 import { engines, type EngineName } from "../../engines/index.ts";
 import { replayDecoded } from "../../workloads/trace/replay.ts";
 import type { DecodedTrace } from "../../workloads/trace/vmmu.ts";
@@ -33,20 +32,17 @@ export function engineFor(kernel: string, mode: string): EngineName | undefined 
 /** Counts of every phase, in order. */
 export function replayTrace(source: DecodedTrace, engine: EngineName): PhaseCounts[] {
   const { memoryFrames, vcpus, backing, shadowPagesMax, version } = source.header;
-  const machine = new Machine({
+  const { machine, hypervisor: bare } = buildComputer({
+    engine: engines[engine],
     preset: presets["qemu-svm"],
-    mmu: fastMmu,
     guestFrames: memoryFrames,
     vcpus,
-    seed: 1,
     backing,
-    nestedLevels: 4,
-    placement: "scatter",
     // Data frames hold no bytes; tables of guest, host and hypervisor together are far fewer.
     slotsMax: memoryFrames + 4096,
     ...(shadowPagesMax === null ? {} : { shadowPagesMax }),
   });
-  const hypervisor = populated(engines[engine](machine));
+  const hypervisor = populated(bare);
   const phases: PhaseCounts[] = [];
   let before = machine.vcpus.map(() => createLedger());
   const onPhase = ({ name }: { readonly name: string }) => {

@@ -4,8 +4,11 @@
  * A player is defined for every scheme, if only as one that changes nothing there. Those that change prices
  * or drop counts need no run of their own.
  */
+import { engines } from "../../engines/index.ts";
+import type { Engine } from "../../hypervisor/engine.ts";
 import type { CostModel, ExitPrice } from "../../bench/costs/cost.ts";
 import { type ExitCause, exitCauses, type Ledger } from "../../bench/results/result.ts";
+import { engineVariants } from "./engine-variants.ts";
 import type { MachineSwitch } from "./machine-switches.ts";
 import type { WhyPoint } from "./plan.ts";
 
@@ -118,7 +121,8 @@ export const players = {
 } as const satisfies Record<string, Player>;
 
 function isNested({ engine }: WhyPoint): boolean {
-  return engine.startsWith("ept") || engine.startsWith("npt");
+  const known: Readonly<Record<string, Engine>> = { ...engines, ...engineVariants };
+  return known[engine]?.family === "nested";
 }
 
 function onMachine(change: MachineSwitch): (point: WhyPoint) => WhyPoint {

@@ -4,8 +4,8 @@
  * Source: KVM_GET_DIRTY_LOG in the KVM API document.
  */
 import type { Gfn } from "../../machine/address.ts";
-import { type FrameRange, FrameRanges, largeAround } from "../dirty/frame-ranges.ts";
-import { FrameSet } from "../dirty/frame-set.ts";
+import { type FrameRange, FrameRanges, largeAround } from "../../hypervisor/dirty/frame-ranges.ts";
+import { FrameSet } from "../../hypervisor/dirty/frame-set.ts";
 
 export class DirtyLog {
   private readonly ranges = new FrameRanges();

@@ -9,7 +9,7 @@
 import type { Gfn, Pfn } from "../../machine/address.ts";
 import { A, D, frameOf, highHalf, lowHalf, NX_HIGH, P, PS, U, W } from "../../machine/entry.ts";
 import { mayBecomeWritable } from "./unsync.ts";
-import { ACC_EXEC, ACC_USER, ACC_WRITE } from "../guest-walk.ts";
+import { ACC_EXEC, ACC_USER, ACC_WRITE } from "../../hypervisor/guest-walk.ts";
 import { type EntryRef, mappedGfn, type ShadowPage } from "./shadow-page.ts";
 import type { Vm } from "./vm.ts";
 

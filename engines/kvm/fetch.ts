@@ -10,9 +10,9 @@ import { type Gfn, indexAt, levelOfOrder, type Pfn, type Vpn } from "../../machi
 import { A, P, PS, U, W } from "../../machine/entry.ts";
 import { childOf, dropLeaf, readLow, refOf } from "./entries.ts";
 import { getPage } from "./find-page.ts";
-import type { GuestWalk } from "../guest-walk.ts";
+import type { GuestWalk } from "../../hypervisor/guest-walk.ts";
 import { type LeafOutcome, prefetchNeighbour, setLeaf } from "./leaf.ts";
-import { ACC_WRITE } from "../guest-walk.ts";
+import { ACC_WRITE } from "../../hypervisor/guest-walk.ts";
 import { mappedGfn, type ShadowPage } from "./shadow-page.ts";
 import { syncBelow } from "./sync.ts";
 import { markUnsyncChild } from "./unsync.ts";

@@ -3,8 +3,8 @@
  */
 import type { Gfn } from "../../machine/address.ts";
 import { A, frameOf, P } from "../../machine/entry.ts";
-import type { GuestMemory } from "../../machine/hypervisor.ts";
-import { guestAccess, hasReserved, withoutWriteIfClean } from "../guest-walk.ts";
+import type { GuestMemory } from "../../hypervisor/hypervisor.ts";
+import { guestAccess, hasReserved, withoutWriteIfClean } from "../../hypervisor/guest-walk.ts";
 import type { ShadowKey } from "./shadow-page.ts";
 
 export interface GuestLeaf {

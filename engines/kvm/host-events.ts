@@ -8,12 +8,12 @@
  */
 import { type Gfn, pagesPerEntry, type Pfn } from "../../machine/address.ts";
 import { A } from "../../machine/entry.ts";
-import type { HostEvent } from "../../machine/exit.ts";
-import type { FrameRange } from "../dirty/frame-ranges.ts";
+import type { HostEvent } from "../../hypervisor/host-events.ts";
+import type { FrameRange } from "../../hypervisor/dirty/frame-ranges.ts";
 import { dropLeaf, dropMappings, protectMappings } from "./entries.ts";
 import { mostLevel } from "./fetch.ts";
-import { type MmuNotifier, neighboursIn } from "../host/notifier.ts";
-import { takeAccessed } from "../radix.ts";
+import { type MmuNotifier, neighboursIn } from "../../hypervisor/memory/notifier.ts";
+import { takeAccessed } from "../../hypervisor/tables/radix.ts";
 import { flushRemote, type Vm } from "./vm.ts";
 import { zapAll } from "./zap.ts";
 

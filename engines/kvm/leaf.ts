@@ -6,7 +6,7 @@
 import { frameOf, P, PS, W } from "../../machine/entry.ts";
 import { childOf, dropLeaf, type LeafWish, makeLeaf, mapLeaf, readLow, refOf } from "./entries.ts";
 import { readGuestLeaf } from "./guest-leaf.ts";
-import { ACC_WRITE } from "../guest-walk.ts";
+import { ACC_WRITE } from "../../hypervisor/guest-walk.ts";
 import { type ShadowPage } from "./shadow-page.ts";
 import { flushRemote, type Vm } from "./vm.ts";
 import { unlinkChild } from "./zap.ts";

@@ -6,13 +6,13 @@
 import type { Gfn, Vpn } from "../../machine/address.ts";
 import { indexAt } from "../../machine/address.ts";
 import { P, PF_PRESENT, PF_RESERVED, PF_WRITE } from "../../machine/entry.ts";
-import type { Resolution, VmExit } from "../../machine/exit.ts";
-import { answerMmio } from "../host/slots.ts";
+import type { Resolution, VmExit } from "../../machine/exits.ts";
+import { answerMmio } from "../../hypervisor/memory/slots.ts";
 import { childOf, isLeaf, readLow } from "./entries.ts";
 import { fetch } from "./fetch.ts";
-import { createWalk, type GuestWalk, walkGuest } from "../guest-walk.ts";
+import { createWalk, type GuestWalk, walkGuest } from "../../hypervisor/guest-walk.ts";
 import { invalidateIn } from "./invalidate.ts";
-import { ACC_USER, ACC_WRITE } from "../guest-walk.ts";
+import { ACC_USER, ACC_WRITE } from "../../hypervisor/guest-walk.ts";
 import { type ShadowPage } from "./shadow-page.ts";
 import { syncPage } from "./sync.ts";
 import { trackWrite } from "./upper-store.ts";

@@ -9,7 +9,7 @@
  */
 import type { Gfn, Pfn } from "../../machine/address.ts";
 import { assert } from "../../machine/assert.ts";
-import type { PhysicalMemory } from "../../machine/memory.ts";
+import type { FrameMemory } from "../../hypervisor/platform.ts";
 
 /** A shadow entry as one number: `page.id * 512 + index`. */
 export type EntryRef = number;
@@ -52,7 +52,7 @@ const noGfns = new Uint32Array(0);
 const noAccesses = new Uint8Array(0);
 
 export class ShadowPages {
-  private readonly memory: PhysicalMemory;
+  private readonly memory: FrameMemory;
   /** Valid pages by guest frame, the newest first. */
   private readonly byGfn = new Map<number, ShadowPage[]>();
   private readonly byId: (ShadowPage | undefined)[] = [];
@@ -63,7 +63,7 @@ export class ShadowPages {
   /** Valid pages that shadow a guest table. */
   indirect = 0;
 
-  constructor(memory: PhysicalMemory) {
+  constructor(memory: FrameMemory) {
     this.memory = memory;
   }
 

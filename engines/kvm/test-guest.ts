@@ -7,15 +7,15 @@
  *
  * A space maps its pages from PML4 entry 1 on; entry 0 is the kernel's, so tables are stored into at their GPA.
  */
+import { buildComputer, type ComputerOptions } from "../computer.ts";
 import type { Gfn, Vpn } from "../../machine/address.ts";
 import { type Ledger, subtract } from "../../machine/counters.ts";
 import { A, D, frameOf, lowHalf, P, PS, U, W } from "../../machine/entry.ts";
-import type { HostEvent } from "../../machine/exit.ts";
-import { fastMmu } from "../../machine/fast.ts";
-import { Machine, type MachineOptions } from "../../machine/machine.ts";
+import type { HostEvent } from "../../hypervisor/host-events.ts";
+import type { Machine } from "../../machine/machine.ts";
 import type { PageFault } from "../../machine/observer.ts";
 import { presets } from "../../machine/presets.ts";
-import type { EngineFactory } from "../engine.ts";
+import type { Engine } from "../../hypervisor/engine.ts";
 
 /** Present, writable, user; accessed and dirty as a kernel presets them. */
 export const userPage = P | W | U | A | D;
@@ -34,20 +34,16 @@ export class TestGuest {
   readonly faults: PageFault[] = [];
   private running = 0;
 
-  constructor(engine: EngineFactory, options: Partial<MachineOptions> = {}) {
-    this.machine = new Machine({
+  constructor(engine: Engine, options: Partial<ComputerOptions> = {}) {
+    const computer = buildComputer({
+      engine,
       preset: presets["qemu-svm"],
-      mmu: fastMmu,
       guestFrames: memoryFrames,
-      vcpus: 1,
-      seed: 1,
-      backing: "4k",
-      nestedLevels: 4,
-      placement: "scatter",
       slotsMax: 8192,
       ...options,
     });
-    this.hypervisor = engine(this.machine);
+    this.machine = computer.machine;
+    this.hypervisor = computer.hypervisor;
     const { memory } = this.hypervisor;
     for (let gfn = 0; gfn < memoryFrames; gfn++) memory.touch(gfn as Gfn);
     this.set(0x10, 0, 0x11, tableFlags);

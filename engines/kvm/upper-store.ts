@@ -9,7 +9,7 @@
 import type { Gfn } from "../../machine/address.ts";
 import { frameOf, P, PS, U, W, A } from "../../machine/entry.ts";
 import { refOf } from "./entries.ts";
-import { ACC_EXEC } from "../guest-walk.ts";
+import { ACC_EXEC } from "../../hypervisor/guest-walk.ts";
 import { type ShadowPage } from "./shadow-page.ts";
 import { refresh, syncBelow } from "./sync.ts";
 import { markUnsyncChild } from "./unsync.ts";

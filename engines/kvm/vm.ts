@@ -6,13 +6,14 @@
  */
 import type { Gfn } from "../../machine/address.ts";
 import type { Ledger } from "../../machine/counters.ts";
-import type { Registers } from "../../machine/exit.ts";
-import type { VirtualCpu } from "../../machine/hypervisor.ts";
-import type { Machine } from "../../machine/machine.ts";
-import type { PhysicalMemory } from "../../machine/memory.ts";
-import { flushVcpus } from "../flush.ts";
-import type { WalkHost } from "../guest-walk.ts";
-import { createHostMemory, type HostMemory } from "../host-memory.ts";
+import type { Registers } from "../../machine/registers.ts";
+import type { VirtualCpu } from "../../machine/virtual-cpu.ts";
+import type { EngineOptions } from "../../hypervisor/engine.ts";
+import type { Platform } from "../../hypervisor/platform.ts";
+import type { FrameMemory } from "../../hypervisor/platform.ts";
+import { flushVcpus } from "../../hypervisor/flush.ts";
+import type { WalkHost } from "../../hypervisor/guest-walk.ts";
+import { createHostMemory, type HostMemory } from "../../hypervisor/memory/host-memory.ts";
 import { DirtyLog } from "./dirty-log.ts";
 import type { ShadowPolicy } from "./policy.ts";
 import { ReverseMap } from "./reverse-map.ts";
@@ -43,8 +44,8 @@ export interface VcpuState {
 }
 
 export interface Vm extends WalkHost {
-  readonly machine: Machine;
-  readonly memory: PhysicalMemory;
+  readonly platform: Platform;
+  readonly memory: FrameMemory;
   readonly guest: HostMemory;
   readonly policy: ShadowPolicy;
   /** Do the pages form a nested table (direct pages only), not shadows? */
@@ -67,20 +68,26 @@ export interface Vm extends WalkHost {
   marked(gfn: Gfn): void;
 }
 
+export interface VmOptions {
+  readonly policy: ShadowPolicy;
+  readonly kind: "shadow" | "nested";
+  readonly options: EngineOptions | undefined;
+}
+
 /** A VM whose pages are shadows of guest tables, or a nested table. */
-export function createVm(machine: Machine, policy: ShadowPolicy, kind: "shadow" | "nested"): Vm {
-  const guest = createHostMemory(machine);
+export function createVm(platform: Platform, { policy, kind, options }: VmOptions): Vm {
+  const guest = createHostMemory(platform);
   const { frames } = guest;
-  const { ledger } = machine.vcpus[0]!;
+  const { ledger } = platform.vcpus[0]!;
   const dirtyLog = new DirtyLog(frames);
   return {
-    machine,
-    memory: machine.memory,
+    platform,
+    memory: platform.memory,
     guest,
     policy,
     isNested: kind === "nested",
-    pageLimit: machine.options.shadowPagesMax ?? pageLimitOf(policy, frames),
-    pages: new ShadowPages(machine.memory),
+    pageLimit: options?.shadowPagesMax ?? pageLimitOf(policy, frames),
+    pages: new ShadowPages(platform.memory),
     maps: {
       1: new ReverseMap(frames, 1),
       2: new ReverseMap(frames, 2),
@@ -99,7 +106,7 @@ export function createVm(machine: Machine, policy: ShadowPolicy, kind: "shadow" 
 
 /** Drops cached translations of every vCPU: what a change to entries owes them before they run again. */
 export function flushRemote(vm: Vm): void {
-  flushVcpus(vm.machine.vcpus, vm.serving, vm.isNested ? "nested" : "linear");
+  flushVcpus(vm.platform.vcpus, vm.serving, vm.isNested ? "nested" : "linear");
 }
 
 function pageLimitOf({ pageLimit }: ShadowPolicy, guestFrames: number): number {

@@ -2,7 +2,7 @@
  * The reverse maps of trap-on-write shadow paging, one for each size of leaf.
  */
 import type { Gfn } from "../../machine/address.ts";
-import type { FrameRange } from "../dirty/frame-ranges.ts";
+import type { FrameRange } from "../../hypervisor/dirty/frame-ranges.ts";
 import { FrameMap } from "./frame-map.ts";
 import { firstIn, largeLevels } from "./table-regions.ts";
 

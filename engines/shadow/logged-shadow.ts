@@ -2,9 +2,9 @@
  * Shadow tables as a dirty tracker sees them: several leaves may map a frame, found by the reverse map.
  */
 import type { Gfn } from "../../machine/address.ts";
-import type { VirtualCpu } from "../../machine/hypervisor.ts";
-import type { FrameRange } from "../dirty/frame-ranges.ts";
-import type { LoggedTables } from "../dirty/tracker.ts";
+import type { VirtualCpu } from "../../machine/virtual-cpu.ts";
+import type { FrameRange } from "../../hypervisor/dirty/frame-ranges.ts";
+import type { LoggedTables } from "../../hypervisor/dirty/tracker.ts";
 import type { ShadowTables } from "./tables.ts";
 
 /** `flush` drops what every vCPU has cached, now. */

@@ -4,8 +4,8 @@
 import { entriesPerTable, type Gfn, type Pfn } from "../../machine/address.ts";
 import { P } from "../../machine/entry.ts";
 import type { Ledger } from "../../machine/counters.ts";
-import type { PhysicalMemory } from "../../machine/memory.ts";
-import type { HostMemory } from "../host-memory.ts";
+import type { FrameMemory } from "../../hypervisor/platform.ts";
+import type { HostMemory } from "../../hypervisor/memory/host-memory.ts";
 
 export interface ShadowTable {
   /** Number of its frame among the hypervisor's. */
@@ -22,7 +22,7 @@ export interface ShadowTable {
 }
 
 export interface ShadowParts {
-  readonly bytes: PhysicalMemory;
+  readonly bytes: FrameMemory;
   readonly memory: HostMemory;
   /** May a leaf for `gfn` be writable, as far as dirty tracking is concerned? */
   readonly mayMapWritable: (gfn: Gfn) => boolean;
@@ -37,7 +37,7 @@ export function keyOf(gfn: Gfn, level: number, isDirect: boolean): number {
 }
 
 export function createTable(
-  bytes: PhysicalMemory,
+  bytes: FrameMemory,
   of: Pick<ShadowTable, "gfn" | "level" | "isDirect">,
 ): ShadowTable {
   const pfn = bytes.allocateTable();

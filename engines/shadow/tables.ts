@@ -10,9 +10,9 @@
  */
 import { type Gfn, levelOfOrder, pagesPerEntry, type Pfn } from "../../machine/address.ts";
 import * as entry from "../../machine/entry.ts";
-import type { FrameRange } from "../dirty/frame-ranges.ts";
-import { hasReserved } from "../guest-walk.ts";
-import { neighboursIn } from "../host/notifier.ts";
+import type { FrameRange } from "../../hypervisor/dirty/frame-ranges.ts";
+import { hasReserved } from "../../hypervisor/guest-walk.ts";
+import { neighboursIn } from "../../hypervisor/memory/notifier.ts";
 import { LeafMaps } from "./leaf-maps.ts";
 import {
   createTable,

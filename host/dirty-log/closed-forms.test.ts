@@ -58,7 +58,7 @@ function logged(engine: "ept-wp-manual" | "ept-pml", pagesPerVcpu: number) {
     nestedLevels: 4,
     placement: "scatter",
   });
-  const hypervisor = engines[engine](machine);
+  const hypervisor = engines[engine].create(machine);
   const [vcpu] = machine.vcpus;
   assert(vcpu !== undefined, "test: a machine without a vCPU");
   const buffer = { pfn: -1 };

@@ -8,7 +8,7 @@
 import { type Gfn, indexAt, type Vpn } from "../../machine/address.ts";
 import { assert } from "../../machine/assert.ts";
 import { highHalf, lowHalf, P, W } from "../../machine/entry.ts";
-import type { GuestMemory, Hypervisor } from "../../machine/hypervisor.ts";
+import type { GuestMemory, Hypervisor } from "../../hypervisor/hypervisor.ts";
 import type { Machine } from "../../machine/machine.ts";
 import { Prng } from "../../guest/prng.ts";
 import type { DirtyLogSettings, Layout } from "./settings.ts";

@@ -1,9 +1,9 @@
 /**
  * Does an engine let its user choose how it keeps the dirty log? KVM's own, and engines without one, do not.
  *
- * Asked of the engine itself: it looks at the options of the machine that it is made for, or it does not.
+ * Asked of the engine itself: it looks at what its user asks for, or it does not.
  */
-import type { EngineFactory } from "../../engines/engine.ts";
+import type { CreateEngine, EngineOptions } from "../../hypervisor/engine.ts";
 import { fastMmu } from "../../machine/fast.ts";
 import { Machine, type MachineOptions } from "../../machine/machine.ts";
 import { presets } from "../../machine/presets.ts";
@@ -20,15 +20,14 @@ const smallest = {
   slotsMax: 64,
 } as const satisfies MachineOptions;
 
-export function takesDirtyLogOptions(engine: EngineFactory): boolean {
+export function takesDirtyLogOptions(create: CreateEngine): boolean {
   let isRead = false;
-  const options: MachineOptions = {
-    ...smallest,
+  const options: EngineOptions = {
     get dirtyLog() {
       isRead = true;
       return {};
     },
   };
-  engine(new Machine(options));
+  create(new Machine(smallest), options);
   return isRead;
 }

@@ -47,10 +47,9 @@ export function runDirtyLog(settings: DirtyLogSettings, run: DirtyLogRun): Dirty
     backing: settings.backing,
     nestedLevels: 4,
     placement: "scatter",
-    dirtyLog: settings.dirtyLog,
     slotsMax: 65_536 + Math.ceil(layout.pages / 512) * tablesPerLeafTable,
   });
-  const hypervisor = settings.factory(machine);
+  const hypervisor = settings.factory(machine, { dirtyLog: settings.dirtyLog });
   const native = settings.engine === baselineEngine;
   if (run.check) attachOracle(machine, hypervisor, { native, engine: settings.engine });
   const guest = bootMemstress({ machine, hypervisor, settings, layout });

@@ -9,14 +9,14 @@ import {
   type HostPageSize,
   orderOfSize,
 } from "../../machine/address.ts";
-import type { DirtyLogOptions } from "../../machine/dirty-log-options.ts";
+import type { DirtyLogOptions } from "../../hypervisor/dirty/dirty-log-options.ts";
 import type { Preset } from "../../machine/presets.ts";
-import type { EngineFactory } from "../../engines/engine.ts";
+import type { CreateEngine } from "../../hypervisor/engine.ts";
 import { ConfigError, quote } from "../../bench/input/config-error.ts";
 
 export interface DirtyLogSettings {
   readonly engine: string;
-  readonly factory: EngineFactory;
+  readonly factory: CreateEngine;
   readonly preset: Preset;
   /** Memory of each vCPU, in 4 KiB pages. */
   readonly pagesPerVcpu: number;

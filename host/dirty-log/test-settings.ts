@@ -13,7 +13,7 @@ export function testSettings(
 ): DirtyLogSettings {
   return {
     engine,
-    factory: engines[engine],
+    factory: engines[engine].create,
     preset: presets.textbook,
     pagesPerVcpu: 2048,
     vcpus: 1,

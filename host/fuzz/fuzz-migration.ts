@@ -8,7 +8,13 @@ import { Machine } from "../../machine/machine.ts";
 import { type OpChunk } from "../../workloads/trace/ops.ts";
 import { replayDecoded } from "../../workloads/trace/replay.ts";
 import type { OpGroup, Program } from "../../check/fuzz/program.ts";
-import { chunkOf, machineFor, problemOf, type Target } from "../../check/fuzz/run-program.ts";
+import {
+  chunkOf,
+  hypervisorFor,
+  machineFor,
+  problemOf,
+  type Target,
+} from "../../check/fuzz/run-program.ts";
 import type { MigrationSettings } from "../../bench/results/migration-record.ts";
 import { attachOracle } from "../../check/oracle/oracle.ts";
 import type { Verdict } from "../../bench/results/result.ts";
@@ -38,7 +44,7 @@ export function runMigrated(
   { startGroup, settings }: FuzzedMigration,
 ): MigrationVerdict {
   const machine = new Machine(machineFor(program, target));
-  const hypervisor = target.factory(machine);
+  const hypervisor = hypervisorFor(program, target, machine);
   const oracle = attachOracle(machine, hypervisor, target);
   let ops = 0;
   const clock = {

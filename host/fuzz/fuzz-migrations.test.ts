@@ -31,11 +31,11 @@ test("a seed decides everything", () => {
 });
 
 describe("planted bugs", () => {
-  it.each(Object.entries(planted))("%s: found, and told as a trace", (name, factory) => {
+  it.each(Object.entries(planted))("%s: found, and told as a trace", (name, { create }) => {
     const { failure } = fuzzMigrations({
       seed: 7,
       ops: 100_000,
-      targets: { [name]: factory },
+      targets: { [name]: create },
       onProgress: nothing,
     });
     expect(failure?.engine).toBe(name);

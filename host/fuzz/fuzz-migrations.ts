@@ -44,9 +44,11 @@ const shrinkTrialsMax = 1500;
 
 /** Every engine that has a host. */
 export const migratableEngines: Readonly<Record<string, Target["factory"]>> = Object.fromEntries(
-  Object.entries(engines).filter(
-    ([name]) => engineProblem(name, { mode: "postcopy", postcopyAfterRounds: 0 }) === undefined,
-  ),
+  Object.entries(engines)
+    .filter(
+      ([name]) => engineProblem(name, { mode: "postcopy", postcopyAfterRounds: 0 }) === undefined,
+    )
+    .map(([name, { create }]) => [name, create]),
 );
 
 export function fuzzMigrations(options: MigrationFuzzOptions): MigrationFuzzResult {

@@ -1,17 +1,17 @@
 /**
  * For tests: engines whose dirty log is wrong in one thing each.
  */
-import { dirtyTracker } from "../../engines/dirty/compose.ts";
-import { pageModificationLog } from "../../engines/dirty/pml.ts";
-import type { DirtyTracker } from "../../engines/dirty/tracker.ts";
-import type { WriteDetector } from "../../engines/dirty/write-detector.ts";
-import { writeProtection } from "../../engines/dirty/write-protect.ts";
-import type { EngineFactory } from "../../engines/engine.ts";
+import { dirtyTracker } from "../../hypervisor/dirty/compose.ts";
+import { pageModificationLog } from "../../hypervisor/dirty/pml.ts";
+import type { DirtyTracker } from "../../hypervisor/dirty/tracker.ts";
+import type { WriteDetector } from "../../hypervisor/dirty/write-detector.ts";
+import { writeProtection } from "../../hypervisor/dirty/write-protect.ts";
+import type { CreateEngine, Engine } from "../../hypervisor/engine.ts";
 import { createNested } from "../../engines/ept.ts";
-import type { Machine } from "../../machine/machine.ts";
+import type { Platform } from "../../hypervisor/platform.ts";
 
-export const planted: Readonly<Record<string, EngineFactory>> = {
-  "write-protect forgets to arm again": (machine) => {
+const creators: Readonly<Record<string, CreateEngine>> = {
+  "write-protect forgets to arm again": (platform, options) => {
     let wasAsked = false;
     const detector: WriteDetector = {
       ...writeProtection,
@@ -20,35 +20,47 @@ export const planted: Readonly<Record<string, EngineFactory>> = {
         wasAsked = true;
       },
     };
-    return engineOf(machine, detector, dirtyTracker(machine, detector));
+    return engineOf(platform, detector, dirtyTracker(platform, detector, { options }));
   },
-  "write-protect forgets the flush": (machine) =>
-    engineOf(machine, writeProtection, withoutFlush(dirtyTracker(machine, writeProtection))),
-  "PML forgets the flush after clearing D": (machine) => {
-    const detector = pageModificationLog(machine.memory);
-    return engineOf(machine, detector, withoutFlush(dirtyTracker(machine, detector)));
+  "write-protect forgets the flush": (platform, options) =>
+    engineOf(
+      platform,
+      writeProtection,
+      withoutFlush(dirtyTracker(platform, writeProtection, { options })),
+    ),
+  "PML forgets the flush after clearing D": (platform, options) => {
+    const detector = pageModificationLog(platform.memory);
+    return engineOf(
+      platform,
+      detector,
+      withoutFlush(dirtyTracker(platform, detector, { options })),
+    );
   },
-  "PML drops what is in the buffer at a question": (machine) => {
+  "PML drops what is in the buffer at a question": (platform, options) => {
     const detector: WriteDetector = {
-      ...pageModificationLog(machine.memory),
+      ...pageModificationLog(platform.memory),
       sync({ vcpus }) {
         for (const { mmu } of vcpus) mmu.resetPml();
       },
     };
-    return engineOf(machine, detector, dirtyTracker(machine, detector));
+    return engineOf(platform, detector, dirtyTracker(platform, detector, { options }));
   },
-  "PML forgets the last frame of a report": (machine) => {
-    const detector = pageModificationLog(machine.memory);
-    const tracker = dirtyTracker(machine, detector);
-    return engineOf(machine, detector, {
+  "PML forgets the last frame of a report": (platform, options) => {
+    const detector = pageModificationLog(platform.memory);
+    const tracker = dirtyTracker(platform, detector, { options });
+    return engineOf(platform, detector, {
       ...tracker,
       collect: () => tracker.collect().slice(0, -1),
     });
   },
 };
 
-function engineOf(machine: Machine, { armsByProtection }: WriteDetector, tracker: DirtyTracker) {
-  return createNested(machine, { format: "ept", accessedDirty: !armsByProtection, tracker });
+export const planted: Readonly<Record<string, Engine>> = Object.fromEntries(
+  Object.entries(creators).map(([title, create]) => [title, { title, family: "nested", create }]),
+);
+
+function engineOf(platform: Platform, { armsByProtection }: WriteDetector, tracker: DirtyTracker) {
+  return createNested(platform, { format: "ept", accessedDirty: !armsByProtection, tracker });
 }
 
 /** Flushes when logging begins, and never again. */

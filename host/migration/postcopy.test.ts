@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { engines } from "../../engines/index.ts";
-import type { EngineFactory } from "../../engines/engine.ts";
+import type { CreateEngine } from "../../hypervisor/engine.ts";
 import { fastMmu } from "../../machine/fast.ts";
 import type { MmuFactory } from "../../machine/machine.ts";
 import { vacated } from "../../machine/memory.ts";
@@ -67,7 +67,7 @@ describe("post-copy", () => {
 
   // Planted: pages come back as zeros.
   it("finds a page that arrives with other contents", () => {
-    const forgetful: EngineFactory = (machine) => {
+    const forgetful: CreateEngine = (machine) => {
       const { memory } = machine;
       const fill = memory.fill.bind(memory);
       // Guests copy pages by `fill` too, but not into frames whose contents are elsewhere.
@@ -75,9 +75,14 @@ describe("post-copy", () => {
         const isAway = memory.stamps[pfn] === vacated;
         fill(pfn, isAway ? { words: null, stamp: 0 } : contents);
       };
-      return engines.ept(machine);
+      return engines.ept.create(machine);
     };
-    const run = { ...writer, engine: "forgetful", engineVariants: { forgetful } };
+    const variant = {
+      title: "post-copy that forgets",
+      family: "nested",
+      create: forgetful,
+    } as const;
+    const run = { ...writer, engine: "forgetful", engineVariants: { forgetful: variant } };
     expect(() => migrateSmall({ ...run, settings: atOnce })).toThrow(/migration: gfn 0x[0-9a-f]+ /);
   });
 });

@@ -5,8 +5,8 @@
  * Bias: none, for it is the order of a possible run.
  */
 import type { Gfn } from "../../machine/address.ts";
-import type { HostEvent } from "../../machine/exit.ts";
-import type { Hypervisor } from "../../machine/hypervisor.ts";
+import type { HostEvent } from "../../hypervisor/host-events.ts";
+import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import type { MigrationSettings, Round, RoundPhase } from "../../bench/results/migration-record.ts";
 import { type DestinationMemory, isZeroPage, type SourceMemory } from "./guest-memory.ts";
 import { type Link, sentPageBytes, zeroMarkerBytes } from "./link.ts";

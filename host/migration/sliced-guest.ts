@@ -8,7 +8,7 @@
  */
 import type { Guest } from "../../guest/guest.ts";
 import type { Gfn } from "../../machine/address.ts";
-import type { HostEvent } from "../../machine/exit.ts";
+import type { HostEvent } from "../../hypervisor/host-events.ts";
 
 export interface Activity {
   /** The program's set-up is done. */

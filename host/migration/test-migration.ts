@@ -1,7 +1,7 @@
 /**
  * For tests: one migration of a small guest, everything at its default but what a test is about.
  */
-import type { EngineFactory } from "../../engines/engine.ts";
+import type { Engine } from "../../hypervisor/engine.ts";
 import type { HostPageSize } from "../../machine/address.ts";
 import { fastMmu } from "../../machine/fast.ts";
 import type { MmuFactory } from "../../machine/machine.ts";
@@ -26,7 +26,7 @@ export interface TestMigration {
   readonly mmu?: MmuFactory;
   readonly seed?: number;
   /** Schemes beside the registry's: planted bugs. */
-  readonly engineVariants?: Readonly<Record<string, EngineFactory>>;
+  readonly engineVariants?: Readonly<Record<string, Engine>>;
 }
 
 const preset = "skylake-sp";

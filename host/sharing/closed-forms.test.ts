@@ -47,7 +47,7 @@ function run(scenario: Scenario | null, change: Partial<SharingRun> = {}, access
   return runSharing(
     {
       key,
-      factory: engines.ept,
+      factory: engines.ept.create,
       workload: program(accesses),
       params: {},
       kernel: {},

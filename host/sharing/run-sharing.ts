@@ -13,10 +13,10 @@ import { Prng } from "../../guest/prng.ts";
 import type { Gfn } from "../../machine/address.ts";
 import { assert } from "../../machine/assert.ts";
 import { addInto, createLedger, type Ledger, subtract } from "../../machine/counters.ts";
-import type { Hypervisor } from "../../machine/hypervisor.ts";
+import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import { Machine, shareHost } from "../../machine/machine.ts";
-import type { EngineFactory } from "../../engines/engine.ts";
-import { type HostMemory, hostMemoryOf } from "../../engines/host-memory.ts";
+import type { CreateEngine } from "../../hypervisor/engine.ts";
+import { type HostMemory, hostMemoryOf } from "../../hypervisor/memory/host-memory.ts";
 import type { Workload } from "../../workloads/workload.ts";
 import { attachOracle, followHost, type Oracle } from "../../check/oracle/oracle.ts";
 import type { ParamValues } from "../../bench/points/params.ts";
@@ -28,7 +28,7 @@ import { StampStores } from "../../check/oracle/stamp-stores.ts";
 
 export interface SharingRun {
   readonly key: PointKey;
-  readonly factory: EngineFactory;
+  readonly factory: CreateEngine;
   readonly workload: Workload;
   readonly params: ParamValues;
   /** The scenario's, without it too, so that the two runs can be compared. */

@@ -1,11 +1,11 @@
 /**
  * The contract of a sharing scenario: which guests there are, and what the host does to them.
  */
-import type { HostMemory } from "../../engines/host-memory.ts";
+import type { HostMemory } from "../../hypervisor/memory/host-memory.ts";
 import type { Balloon } from "../../guest/balloon.ts";
 import type { KernelOptions } from "../../guest/options.ts";
 import type { Machine } from "../../machine/machine.ts";
-import type { Hypervisor } from "../../machine/hypervisor.ts";
+import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 
 /** One guest as the host has it. */
 export interface HostedGuest {

@@ -127,5 +127,5 @@ function factoryOf(engine: string): SharingRun["factory"] {
       `engine ${baselineEngine}: bare metal has no host that could share memory, allowed: ${allowed.join(", ")}`,
     );
   }
-  return pick(engines, engine, "engine");
+  return pick(engines, engine, "engine").create;
 }

@@ -6,8 +6,8 @@
  */
 import { hexGva } from "../../machine/address.ts";
 import { type CounterName, type Ledger, subtract } from "../../machine/counters.ts";
-import type { Resolution, VmExit } from "../../machine/exit.ts";
-import type { Hypervisor } from "../../machine/hypervisor.ts";
+import type { Resolution, VmExit } from "../../machine/exits.ts";
+import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import type { Observer } from "../../machine/observer.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";
 

@@ -3,18 +3,17 @@
  *
  * Nothing here is scripted for the page. What is shown is read from the same code that sweeps run.
  */
-import type { EngineFactory } from "../../engines/engine.ts";
+import type { Engine } from "../../hypervisor/engine.ts";
+import { buildComputer } from "../../engines/computer.ts";
 import { engines } from "../../engines/index.ts";
 import { footprintFrames } from "../../guest/footprint.ts";
 import { bootKernel } from "../../guest/kernel.ts";
 import { kernelDefaults } from "../../guest/options.ts";
 import type { OperatingSystem } from "../../guest/operating-system.ts";
 import type { PagingLevels } from "../../machine/address.ts";
-import type { EntryFormat } from "../../machine/entry-text.ts";
-import { ept } from "../../machine/formats/ept.ts";
-import { fastMmu } from "../../machine/fast.ts";
-import type { Hypervisor } from "../../machine/hypervisor.ts";
-import { Machine, type MmuFactory } from "../../machine/machine.ts";
+import { type EntryFormat, nestedFormatOf } from "../../machine/entry-text.ts";
+import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
+import type { Machine } from "../../machine/machine.ts";
 import { type Preset, presets } from "../../machine/presets.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";
 
@@ -56,34 +55,17 @@ const slotsFor = (guestFrames: number) => 4096 + Math.ceil(guestFrames / 256);
 export function createWorld(options: WorldOptions): World {
   const { backing, nestedLevels, guestLevels } = options;
   const preset = entryOf<Preset>(presets, options.preset);
-  let nestedFormat: EntryFormat | null = null;
-  // Only the control fields say in which format nested entries are.
-  const mmu: MmuFactory = (memory, geometry) => {
-    const unit = fastMmu(memory, geometry);
-    const configure: typeof unit.configure = (to, vpid) => {
-      const last = to.stages.at(-1);
-      nestedFormat =
-        last === undefined || last.root === null ? null : last.format === ept ? "ept" : "x86-64";
-      unit.configure(to, vpid);
-    };
-    return { ...unit, configure };
-  };
   const least = footprintFrames({ pages: programPages, processes: 1 });
   const guestFrames = Math.max(least, options.framesMin ?? 0);
-  const machine = new Machine({
+  const computer = buildComputer({
+    engine: entryOf<Engine>(engines, options.engine),
     preset,
-    mmu,
     guestFrames,
-    vcpus: 1,
-    seed: 1,
     backing,
     nestedLevels,
-    placement: "scatter",
     slotsMax: slotsFor(guestFrames),
   });
-  const [vcpu] = machine.vcpus;
-  if (vcpu === undefined) throw new Error("world: a machine without a vCPU");
-  const bare = entryOf<EngineFactory>(engines, options.engine)(machine);
+  const { machine, vcpu, hypervisor: bare } = computer;
   const hypervisor = options.watch?.(bare, vcpu) ?? bare;
   const guest = bootKernel({
     vcpu,
@@ -91,7 +73,7 @@ export function createWorld(options: WorldOptions): World {
     options: { ...kernelDefaults, levels: guestLevels, pcid: preset.pcid },
     onMeasure: () => undefined,
   });
-  return { machine, vcpu, hypervisor, guest, nestedFormat: () => nestedFormat };
+  return { machine, vcpu, hypervisor, guest, nestedFormat: () => nestedFormatOf(vcpu.controls) };
 }
 
 function entryOf<T>(registry: Readonly<Record<string, T>>, name: string): T {

@@ -129,7 +129,7 @@ function settingsOf(options: Options): DirtyLogSettings {
   const { engine, ring, eagerPageSplit, collapse } = options;
   return {
     engine,
-    factory: pick(catalogue.engines, engine, "engine"),
+    factory: pick(catalogue.engines, engine, "engine").create,
     preset: pick(catalogue.presets, options.preset, "preset"),
     pagesPerVcpu: pagesOf("-b", options.bytes),
     vcpus: options.vcpus,

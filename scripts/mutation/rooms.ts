@@ -15,9 +15,10 @@ export interface Room {
 export const rooms: readonly Room[] = [
   {
     score: "machine, engines",
-    files: ["machine/**/*.ts", "engines/**/*.ts"],
+    files: ["machine/**/*.ts", "hypervisor/**/*.ts", "engines/**/*.ts"],
     tests: [
       "machine/**/*.test.ts",
+      "hypervisor/**/*.test.ts",
       "engines/**/*.test.ts",
       "{machine/plain/*,check/oracle/{oracle,swap,sharing,stamper,dirty-sets,ways-and-gigabytes}}.test.ts",
       "host/dirty-log/*.test.ts",

@@ -6,8 +6,8 @@
  * made. So the hypervisor is wrapped: whatever it resumes fetches first, and may exit once more.
  */
 import type { Vpn } from "../../machine/address.ts";
-import type { VmExit } from "../../machine/exit.ts";
-import type { Hypervisor } from "../../machine/hypervisor.ts";
+import type { VmExit } from "../../machine/exits.ts";
+import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import type { Machine } from "../../machine/machine.ts";
 
 /** `hypervisor`, with a fetch of `codePage` in front of every access that it resumes. */

@@ -5,7 +5,9 @@
  * replay: common ops are numbers only, an op that is rare keeps its object in `rare`.
  */
 import type { Gfn, HostPageSize, Vpn } from "../../machine/address.ts";
-import type { Cr3, HostEvent, InvpcidType, Registers } from "../../machine/exit.ts";
+import type { HostEvent } from "../../hypervisor/host-events.ts";
+import type { InvpcidType } from "../../machine/exits.ts";
+import type { Cr3, Registers } from "../../machine/registers.ts";
 
 /** Entries written before boot: `count` values from entry `index` of frame `gfn` on, running over frames. */
 export interface Fill {

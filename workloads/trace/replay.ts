@@ -6,9 +6,9 @@
  * switches and host events drain first, so whoever looks sees every op before them and none after.
  */
 import { entriesPerTable, type Gfn, hexAddress, hexGva, type Vpn } from "../../machine/address.ts";
-import type { HostEvent } from "../../machine/exit.ts";
+import type { HostEvent } from "../../hypervisor/host-events.ts";
 import { GeneralProtection } from "../../machine/general-protection.ts";
-import type { Hypervisor } from "../../machine/hypervisor.ts";
+import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import type { Machine } from "../../machine/machine.ts";
 import { OutsideMemory } from "../../machine/outside-memory.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";

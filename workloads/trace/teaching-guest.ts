@@ -11,8 +11,8 @@
  */
 import type { Gfn, Vpn } from "../../machine/address.ts";
 import { A, D, highHalf, lowHalf, P, PF_PRESENT, PS, U, W } from "../../machine/entry.ts";
-import type { Cr3, Registers } from "../../machine/exit.ts";
-import type { GuestMemory, Hypervisor } from "../../machine/hypervisor.ts";
+import type { Cr3, Registers } from "../../machine/registers.ts";
+import type { GuestMemory, Hypervisor } from "../../hypervisor/hypervisor.ts";
 import type { PageFault } from "../../machine/observer.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";
 

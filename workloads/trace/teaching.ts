@@ -9,9 +9,9 @@
  */
 import { type Gfn, hexAddress, hexGva, type Pfn, type Vpn } from "../../machine/address.ts";
 import { type Ledger, subtract } from "../../machine/counters.ts";
-import { exitCounter } from "../../machine/exit.ts";
+import { exitCounter } from "../../machine/exits.ts";
 import { canonicalRanges, type Gva, gvaOf } from "../../machine/gva.ts";
-import type { Hypervisor } from "../../machine/hypervisor.ts";
+import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import type { Machine } from "../../machine/machine.ts";
 import { LineSplitter } from "./lines.ts";
 import {

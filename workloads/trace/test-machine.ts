@@ -1,11 +1,14 @@
 /**
  * For tests: a small machine and the simplest hypervisor there is, bare metal that writes down what it is asked.
  */
-import type { Gfn, Pfn } from "../../machine/address.ts";
-import type { Controls, HostEvent, VmExit } from "../../machine/exit.ts";
+import { directMemory } from "../../hypervisor/direct-memory.ts";
+import type { Gfn } from "../../machine/address.ts";
+import type { HostEvent } from "../../hypervisor/host-events.ts";
+import type { Controls } from "../../machine/controls.ts";
+import type { VmExit } from "../../machine/exits.ts";
 import { fastMmu } from "../../machine/fast.ts";
 import { oneStage } from "../../machine/stages.ts";
-import type { Hypervisor } from "../../machine/hypervisor.ts";
+import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import { Machine } from "../../machine/machine.ts";
 import { presets } from "../../machine/presets.ts";
 
@@ -47,22 +50,10 @@ export function bareMetal(machine: Machine, controls: Partial<Controls> = {}): B
   const { memory } = machine;
   const events: HostEvent[] = [];
   const exits: VmExit["reason"][] = [];
-  const pfnOf = (gfn: Gfn) => gfn as number as Pfn;
   return {
     events,
     exits,
-    memory: {
-      frames: machine.guestFrames,
-      onReturn: null,
-      isHole: () => false,
-      touch: pfnOf,
-      touchForWrite: pfnOf,
-      readLow: (gfn, index) => memory.readLow(pfnOf(gfn), index),
-      readHigh: (gfn, index) => memory.readHigh(pfnOf(gfn), index),
-      write(gfn, index, low, high) {
-        memory.write(pfnOf(gfn), index, low, high);
-      },
-    },
+    memory: directMemory(memory, machine.guestFrames),
     boot(vcpu, cr3) {
       vcpu.setControls({ ...quiet, ...controls });
       vcpu.setHardwareRoot(cr3.root, cr3.pcid);

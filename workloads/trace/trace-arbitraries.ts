@@ -3,7 +3,7 @@
  */
 import fc from "fast-check";
 import type { Gfn, PagingLevels, Vpn } from "../../machine/address.ts";
-import type { Cr3 } from "../../machine/exit.ts";
+import type { Cr3 } from "../../machine/registers.ts";
 import type { Fill, TraceHeader, TraceOp } from "./ops.ts";
 
 const memoryFrames = 0x1000;

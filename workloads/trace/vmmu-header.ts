@@ -5,7 +5,7 @@
  * control bits that paging does not know. FORMAT.md has the whole format.
  */
 import { type Gfn, type HostPageSize, hostPageSizes } from "../../machine/address.ts";
-import type { Cr3, Registers } from "../../machine/exit.ts";
+import type { Cr3, Registers } from "../../machine/registers.ts";
 import type { Fill, TraceHeader } from "./ops.ts";
 import type { Tokens } from "./tokens.ts";
 

@@ -2,7 +2,7 @@
  * Writes a `vmmu-trace 3`: what the fuzzer leaves behind, and what `vmmu.ts` reads back value for value.
  */
 import { hexAddress, hexGva, type PagingLevels, type Vpn } from "../../machine/address.ts";
-import type { Cr3, Registers } from "../../machine/exit.ts";
+import type { Cr3, Registers } from "../../machine/registers.ts";
 import {
   type Fill,
   invpcidTypes,

@@ -3,7 +3,7 @@
  * every write.
  */
 import { compile } from "../../../workloads/compile.ts";
-import type { VmExit } from "../../../machine/exit.ts";
+import type { VmExit } from "../../../machine/exits.ts";
 import { Prng } from "../../../guest/prng.ts";
 import type { Vpn } from "../../../machine/address.ts";
 import { bootMachine } from "../../../bench/points/boot-machine.ts";

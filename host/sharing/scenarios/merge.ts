@@ -1,5 +1,5 @@
 /** Same-page merging over guests that booted by themselves, as KSM does. */
-import { createMerger, type PageMerger } from "../../../engines/host/merger.ts";
+import { createMerger, type PageMerger } from "../../../hypervisor/memory/merger.ts";
 import type { HostedGuest, Scenario } from "../scenario.ts";
 
 /** The merger remembers from pass to pass what it saw, one per host. */

@@ -8,7 +8,7 @@
  * Source: SDM vol. 3A 4.10.2.3 "Details of TLB Use", 4.10.4.1 (software sees one page, whatever is cached).
  */
 import type { Gfn } from "../machine/address.ts";
-import type { Cr3 } from "../machine/exit.ts";
+import type { Cr3 } from "../machine/registers.ts";
 
 export class PcidRoots {
   private readonly roots = new Map<number, Gfn>();

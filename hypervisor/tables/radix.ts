@@ -4,9 +4,9 @@
  * One loop finds the entry for a page at a level and makes the tables on the way. Formats differ in flags
  * only, and the flags that links need (present, write, execute or user) are 7 in both.
  */
-import { indexAt, type PagingLevels, pagesPerEntry, type Pfn } from "../machine/address.ts";
-import { frameOf, PS } from "../machine/entry.ts";
-import type { PhysicalMemory } from "../machine/memory.ts";
+import { indexAt, type PagingLevels, pagesPerEntry, type Pfn } from "../../machine/address.ts";
+import { frameOf, PS } from "../../machine/entry.ts";
+import type { FrameMemory } from "../platform.ts";
 
 /** Present, writable and user or executable: what an entry that links a table carries, x86 and EPT alike. */
 const linkFlags = 7;
@@ -19,7 +19,7 @@ export interface EntryPlace {
 }
 
 export interface RadixTree {
-  readonly memory: PhysicalMemory;
+  readonly memory: FrameMemory;
   readonly root: Pfn;
   readonly levels: PagingLevels;
 }
@@ -74,7 +74,7 @@ export function findPlace({ memory, root, levels }: RadixTree, page: number): En
 
 /** Leaves of pages in [start, end), and what to do with them. */
 interface LeafVisit {
-  readonly memory: PhysicalMemory;
+  readonly memory: FrameMemory;
   readonly start: number;
   readonly end: number;
   readonly visit: (place: EntryPlace, page: number) => void;
@@ -156,7 +156,7 @@ export function cutBranch(tree: RadixTree, place: EntryPlace): void {
 
 /** Clears the A bit in these entries; true when it was set in one. A flush is due before it is asked again. */
 export function takeAccessed(
-  memory: PhysicalMemory,
+  memory: FrameMemory,
   places: Iterable<Pick<EntryPlace, "table" | "index">>,
   accessedBit: number,
 ): boolean {
@@ -176,7 +176,7 @@ export function emptyTree({ memory, root, levels }: RadixTree): void {
   memory.zero(root);
 }
 
-function freeBelow(memory: PhysicalMemory, table: Pfn, level: number): void {
+function freeBelow(memory: FrameMemory, table: Pfn, level: number): void {
   if (level === 1) return;
   for (let index = 0; index < 512; index++) {
     const low = memory.readLow(table, index);

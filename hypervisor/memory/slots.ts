@@ -8,7 +8,7 @@
  * Source: Linux virt/kvm/kvm_main.c `kvm_set_memslot`; KVM `handle_abnormal_pfn`, `kvm_mmu_zap_all_fast`.
  */
 import type { Gfn } from "../../machine/address.ts";
-import type { MmioAccess, VirtualCpu } from "../../machine/hypervisor.ts";
+import type { MmioAccess, VirtualCpu } from "../../machine/virtual-cpu.ts";
 import { OutsideMemory } from "../../machine/outside-memory.ts";
 
 export class MemorySlots {

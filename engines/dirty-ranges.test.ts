@@ -1,21 +1,21 @@
 /** A log covers its range and no more: counted at its edges, for each way to keep one. */
 import { describe, expect, test } from "vitest";
-import type { Gfn } from "../../machine/address.ts";
-import type { EngineFactory } from "../engine.ts";
-import { eptAd } from "../ept-ad.ts";
-import { eptPml } from "../ept-pml.ts";
-import { eptWp } from "../ept-wp.ts";
-import { kvmTdp } from "../kvm-tdp.ts";
-import { kvmTdpLegacy } from "../kvm-tdp-legacy.ts";
-import { TestGuest } from "../kvm/test-guest.ts";
-import { nptWp } from "../npt-wp.ts";
-import { shadowLazy } from "../shadow-lazy.ts";
-import { shadowWp } from "../shadow-wp.ts";
+import type { Gfn } from "../machine/address.ts";
+import type { Engine } from "../hypervisor/engine.ts";
+import { eptAd } from "./ept-ad.ts";
+import { eptPml } from "./ept-pml.ts";
+import { eptWp } from "./ept-wp.ts";
+import { kvmTdp } from "./kvm-tdp.ts";
+import { kvmTdpLegacy } from "./kvm-tdp-legacy.ts";
+import { TestGuest } from "./kvm/test-guest.ts";
+import { nptWp } from "./npt-wp.ts";
+import { shadowLazy } from "./shadow-lazy.ts";
+import { shadowWp } from "./shadow-wp.ts";
 
 /** Frames 4 to 7 of the data. */
 const four = { start: 0x804 as Gfn, frames: 4 };
 
-function guestOf(engine: EngineFactory, options: ConstructorParameters<typeof TestGuest>[1] = {}) {
+function guestOf(engine: Engine, options: ConstructorParameters<typeof TestGuest>[1] = {}) {
   const guest = new TestGuest(engine, options);
   const { root } = guest.space(0, 16);
   guest.load(root);

@@ -1,9 +1,9 @@
 /** Same-page merging and copy-on-write of a guest's memory, counted by hand. */
 import { describe, expect, test } from "vitest";
-import type { Gfn, Vpn } from "../../machine/address.ts";
-import { ept } from "../ept.ts";
-import { TestGuest } from "../kvm/test-guest.ts";
-import { shadow } from "../shadow.ts";
+import type { Gfn, Vpn } from "../machine/address.ts";
+import { ept } from "./ept.ts";
+import { TestGuest } from "./kvm/test-guest.ts";
+import { shadow } from "./shadow.ts";
 
 const frames = 4096;
 /** The kernel's tables: root, PDPT, PD and eight leaf tables. */

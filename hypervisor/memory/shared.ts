@@ -7,7 +7,8 @@
  * Source: Linux mm/memory.c `copy_page_range`, `wp_page_copy`, `wp_page_reuse`.
  */
 import type { Gfn, Pfn } from "../../machine/address.ts";
-import type { FrameContents, PhysicalMemory } from "../../machine/memory.ts";
+import type { FrameContents } from "../../machine/memory.ts";
+import type { FrameMemory } from "../platform.ts";
 import type { HostTable } from "./table.ts";
 
 /** A second hold on the frames of a guest: they are read-only for everybody while it lasts. */
@@ -22,7 +23,7 @@ export interface SharedPages {
 }
 
 export interface ShareParts {
-  readonly memory: PhysicalMemory;
+  readonly memory: FrameMemory;
   readonly table: HostTable;
 }
 
@@ -45,7 +46,7 @@ export function sharePages(
 }
 
 /** Lets go of them. */
-export function releasePages(memory: PhysicalMemory, { pages }: SharedPages): void {
+export function releasePages(memory: FrameMemory, { pages }: SharedPages): void {
   for (const { pfn, pages: count } of pages) {
     for (let i = 0; i < count; i++) memory.release((pfn + i) as Pfn);
   }

@@ -2,7 +2,9 @@
  * Control fields as the engines set them: bare metal's, changed by spreading.
  */
 import { assert } from "../machine/assert.ts";
-import { bareMetalControls, type Controls, type Registers, type VmExit } from "../machine/exit.ts";
+import { bareMetalControls, type Controls } from "../machine/controls.ts";
+import type { VmExit } from "../machine/exits.ts";
+import type { Registers } from "../machine/registers.ts";
 import { oneStage, type Stage, twoStages } from "../machine/stages.ts";
 
 /** Nested paging: the guest owns its tables, faults and flushes. */

@@ -6,8 +6,9 @@
  * lost.
  */
 import type { Gfn } from "../../machine/address.ts";
-import type { DirtyLogOptions } from "../../machine/dirty-log-options.ts";
-import type { Machine } from "../../machine/machine.ts";
+import type { DirtyLogOptions } from "./dirty-log-options.ts";
+import type { Platform } from "../platform.ts";
+import type { EngineOptions } from "../engine.ts";
 import { dirtyBitmap } from "./bitmap.ts";
 import type { DirtyRecord } from "./dirty-record.ts";
 import { type FrameRange, FrameRanges, largeAround } from "./frame-ranges.ts";
@@ -22,15 +23,21 @@ const defaults: DirtyLogOptions = {
   ringEntries: null,
 };
 
-/** `own` is the engine's policy; what the machine's options say goes before it. */
+/** What the log's rules come from. */
+export interface DirtyPolicy {
+  readonly options: EngineOptions | undefined;
+  readonly own?: Partial<DirtyLogOptions>;
+}
+
+/** `own` is the engine's policy; what its user asks for goes before it. */
 export function dirtyTracker(
-  machine: Machine,
+  platform: Platform,
   detector: WriteDetector,
-  own: Partial<DirtyLogOptions> = {},
+  { options, own = {} }: DirtyPolicy,
 ): DirtyTracker {
-  const policy: DirtyLogOptions = { ...defaults, ...own, ...machine.options.dirtyLog };
+  const policy: DirtyLogOptions = { ...defaults, ...own, ...options?.dirtyLog };
   const ranges = new FrameRanges();
-  const record = recordFor(machine, detector, policy);
+  const record = recordFor(platform, detector, policy);
   let tables: LoggedTables | null = null;
 
   const mark: Mark = (gfn, vcpu) => {
@@ -112,7 +119,7 @@ export function dirtyTracker(
 }
 
 function recordFor(
-  { guestFrames }: Machine,
+  { guestFrames }: Platform,
   { pagesPerExitMax }: WriteDetector,
   { ringEntries }: DirtyLogOptions,
 ): DirtyRecord {

@@ -3,21 +3,21 @@
  * split makes and a collapse gives back, pages armed once.
  */
 import { describe, expect, test } from "vitest";
-import type { Gfn } from "../../machine/address.ts";
-import type { EngineFactory } from "../engine.ts";
-import { eptAd } from "../ept-ad.ts";
-import { eptPml } from "../ept-pml.ts";
-import { eptPmlLazy } from "../ept-pml-lazy.ts";
-import { eptWp } from "../ept-wp.ts";
-import { kvmTdp } from "../kvm-tdp.ts";
-import { TestGuest } from "../kvm/test-guest.ts";
-import { nptWp } from "../npt-wp.ts";
-import { shadowWp } from "../shadow-wp.ts";
+import type { Gfn } from "../machine/address.ts";
+import type { Engine } from "../hypervisor/engine.ts";
+import { eptAd } from "./ept-ad.ts";
+import { eptPml } from "./ept-pml.ts";
+import { eptPmlLazy } from "./ept-pml-lazy.ts";
+import { eptWp } from "./ept-wp.ts";
+import { kvmTdp } from "./kvm-tdp.ts";
+import { TestGuest } from "./kvm/test-guest.ts";
+import { nptWp } from "./npt-wp.ts";
+import { shadowWp } from "./shadow-wp.ts";
 
 const data = { start: 0x800 as Gfn, frames: 0x800 };
 
 /** A guest of 64 pages of data, 16 of them written before logging starts. */
-function guestOf(engine: EngineFactory, backing: "4k" | "2m") {
+function guestOf(engine: Engine, backing: "4k" | "2m") {
   const guest = new TestGuest(engine, { backing });
   const { root } = guest.space(0, 64);
   guest.load(root);

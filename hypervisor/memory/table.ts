@@ -20,7 +20,7 @@ import {
   type Pfn,
 } from "../../machine/address.ts";
 import * as entry from "../../machine/entry.ts";
-import type { PhysicalMemory } from "../../machine/memory.ts";
+import type { FrameMemory } from "../platform.ts";
 import {
   type EntryPlace,
   findPlace,
@@ -29,7 +29,7 @@ import {
   type RadixTree,
   splitLeaf,
   splitLeaves,
-} from "../radix.ts";
+} from "../tables/radix.ts";
 
 // Names of its own: see `../guest-walk.ts`.
 const { A, D, frameOf, P, PS, U, W } = entry;
@@ -50,7 +50,7 @@ export interface LargePage {
 const tlbPlaces = 16_384;
 
 export class HostTable {
-  private readonly memory: PhysicalMemory;
+  private readonly memory: FrameMemory;
   private readonly tree: RadixTree;
   /** By place of the TLB: the page there or -1, its entry's flags, its frame. */
   private readonly tlbPages = new Int32Array(tlbPlaces).fill(-1);
@@ -59,7 +59,7 @@ export class HostTable {
   private readonly tlbFrames = new Int32Array(tlbPlaces);
   private readonly tlbOrders = new Uint8Array(tlbPlaces);
 
-  constructor(memory: PhysicalMemory) {
+  constructor(memory: FrameMemory) {
     this.memory = memory;
     this.tree = { memory, root: memory.allocateTable(), levels: 4 };
   }

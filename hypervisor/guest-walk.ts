@@ -9,10 +9,10 @@
 import * as address from "../machine/address.ts";
 import type { Gfn, Vpn } from "../machine/address.ts";
 import * as entry from "../machine/entry.ts";
-import type { Registers } from "../machine/exit.ts";
-import type { VirtualCpu } from "../machine/hypervisor.ts";
+import type { Registers } from "../machine/registers.ts";
+import type { VirtualCpu } from "../machine/virtual-cpu.ts";
 import { OutsideMemory } from "../machine/outside-memory.ts";
-import type { HostMemory } from "./host-memory.ts";
+import type { HostMemory } from "./memory/host-memory.ts";
 
 // V8 folds a module's own constants; what it imports or exports it loads from a cell and checks, at every use. Names
 // of their own for those, here and wherever each exit passes, save an eighth of a trapped PTE store.

@@ -1,39 +1,14 @@
 /**
- * The contract of a hypervisor: what it is asked, and what it may do to a vCPU.
+ * A vCPU from below: what its hypervisor may do to it, and what silicon asks of a hypervisor.
  *
- * Silicon never knows which engine runs. An engine sets control fields, owns its tables, and answers exits.
+ * Silicon never knows which scheme runs. It calls `exit`, and reaches guest memory for a store that is emulated.
  */
 import type { Gfn, Pfn, Vpn } from "./address.ts";
 import type { Ledger } from "./counters.ts";
-import type {
-  Controls,
-  Cr3,
-  HostEvent,
-  InvpcidType,
-  PendingStore,
-  Registers,
-  Resolution,
-  VmExit,
-} from "./exit.ts";
+import type { Controls } from "./controls.ts";
+import type { InvpcidType, PendingStore, Resolution, VmExit } from "./exits.ts";
 import type { Mmu } from "./mmu.ts";
-
-/** Guest-physical memory as the hypervisor reaches it: bytes, without any guest translation. */
-export interface GuestMemory {
-  /** The host frame behind `gfn`, allocated (with a host fault) on first touch. */
-  touch(gfn: Gfn): Pfn;
-  /** The same for a store, by the guest or by the hypervisor for it: a shared page gets a frame of its own first. */
-  touchForWrite(gfn: Gfn): Pfn;
-  /** Low half of entry `index` (0 to 511) of the frame; 0 where nothing was written. */
-  readLow(gfn: Gfn, index: number): number;
-  readHigh(gfn: Gfn, index: number): number;
-  write(gfn: Gfn, index: number, low: number, high: number): void;
-  /** Number of guest frames: gfn is valid below it. */
-  readonly frames: number;
-  /** Has the frame no memslot? Then there is nothing to map. */
-  isHole(gfn: Gfn): boolean;
-  /** Told of each frame that a touch has just brought back from where the host had put it (userfaultfd). */
-  onReturn: ((gfn: Gfn) => void) | null;
-}
+import type { Cr3, Registers } from "./registers.ts";
 
 /** An access to a guest frame that has no memslot. */
 export interface MmioAccess {
@@ -67,12 +42,13 @@ export interface VirtualCpu {
   invalidatePcid(type: InvpcidType, pcid: number, vpn: Vpn): void;
 }
 
-/** A scheme is its reaction to what a guest and the host do. No optional methods. */
-export interface Hypervisor {
-  readonly memory: GuestMemory;
+/** Whoever answers a vCPU's exits. */
+export interface ExitHandler {
+  readonly memory: {
+    /** The host frame behind `gfn` for a store by the guest or for it. */
+    touchForWrite(gfn: Gfn): Pfn;
+  };
   /** Called once per vCPU before its first instruction: sets controls and loads the first root. */
   boot(vcpu: VirtualCpu, cr3: Cr3, registers: Registers): void;
   exit(exit: VmExit, vcpu: VirtualCpu): Resolution;
-  /** Returns the frames reported, for `dirty-log-get`; otherwise an empty list. */
-  host(event: HostEvent): readonly Gfn[];
 }

@@ -15,7 +15,7 @@
  * Model: every vCPU always runs, so none is spared the interrupt. Bias: for EPT, which flushes less often.
  */
 import type { Ledger } from "../machine/counters.ts";
-import type { VirtualCpu } from "../machine/hypervisor.ts";
+import type { VirtualCpu } from "../machine/virtual-cpu.ts";
 
 /** What is dropped: what is cached of the tables that CR3 names, or all that the nested tables had a part in. */
 export type FlushKind = "linear" | "nested";

@@ -10,12 +10,12 @@
 import type { Gfn, Pfn } from "../../machine/address.ts";
 import { entriesPerTable } from "../../machine/address.ts";
 import { frameOf } from "../../machine/entry.ts";
-import type { VirtualCpu } from "../../machine/hypervisor.ts";
-import type { PhysicalMemory } from "../../machine/memory.ts";
+import type { VirtualCpu } from "../../machine/virtual-cpu.ts";
+import type { FrameMemory } from "../platform.ts";
 import { interruptVcpus } from "../flush.ts";
 import type { Mark, WriteDetector } from "./write-detector.ts";
 
-export function pageModificationLog(memory: PhysicalMemory): WriteDetector {
+export function pageModificationLog(memory: FrameMemory): WriteDetector {
   const buffers = new Map<number, Pfn>();
   let isOn = false;
 

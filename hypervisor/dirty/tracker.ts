@@ -6,8 +6,8 @@
  * is noticed (write protection, D bits, PML) and how it is kept until asked for (bitmap, ring).
  */
 import type { Gfn, Pfn } from "../../machine/address.ts";
-import type { DirtyLogOptions } from "../../machine/dirty-log-options.ts";
-import type { VirtualCpu } from "../../machine/hypervisor.ts";
+import type { DirtyLogOptions } from "./dirty-log-options.ts";
+import type { VirtualCpu } from "../../machine/virtual-cpu.ts";
 import type { FrameRange } from "./frame-ranges.ts";
 
 /** The tables of an engine, by guest frame, as far as a tracker may touch them. */

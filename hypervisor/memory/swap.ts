@@ -14,7 +14,8 @@
  */
 import type { Gfn, Pfn } from "../../machine/address.ts";
 import type { Ledger } from "../../machine/counters.ts";
-import type { FrameContents, PhysicalMemory } from "../../machine/memory.ts";
+import type { FrameContents } from "../../machine/memory.ts";
+import type { FrameMemory } from "../platform.ts";
 import type { MmuNotifier } from "./notifier.ts";
 import type { HostTable } from "./table.ts";
 
@@ -29,7 +30,7 @@ interface Swapped {
 }
 
 export interface SwapParts {
-  readonly memory: PhysicalMemory;
+  readonly memory: FrameMemory;
   readonly table: HostTable;
   readonly frames: number;
   readonly ledger: Ledger;

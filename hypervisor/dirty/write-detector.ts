@@ -2,7 +2,7 @@
  * How a hypervisor notices that a page is written: one of the two parts of a dirty tracker.
  */
 import type { Gfn } from "../../machine/address.ts";
-import type { VirtualCpu } from "../../machine/hypervisor.ts";
+import type { VirtualCpu } from "../../machine/virtual-cpu.ts";
 import type { FrameRange } from "./frame-ranges.ts";
 import type { LoggedTables } from "./tracker.ts";
 

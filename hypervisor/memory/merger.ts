@@ -13,7 +13,7 @@
  * Source: Linux mm/ksm.c `cmp_and_merge_page`, `write_protect_page`, `replace_page`.
  */
 import type { Gfn, Pfn } from "../../machine/address.ts";
-import type { PhysicalMemory } from "../../machine/memory.ts";
+import type { FrameMemory } from "../platform.ts";
 import type { Ledger } from "../../machine/counters.ts";
 
 /** Guest memory as the merger sees it. */
@@ -33,7 +33,7 @@ export interface PageMerger {
   pass(guests: readonly Mergeable[]): number;
 }
 
-export function createMerger(memory: PhysicalMemory): PageMerger {
+export function createMerger(memory: FrameMemory): PageMerger {
   /** The version of each page at the last pass, by guest. */
   const seen = new WeakMap<Mergeable, Map<Gfn, number>>();
 

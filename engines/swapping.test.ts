@@ -1,15 +1,15 @@
 /** Memory pressure, counted by hand: how many pages go at once, which ones, and what bringing one back costs. */
 import { describe, expect, test } from "vitest";
-import type { Gfn, Vpn } from "../../machine/address.ts";
-import { assert } from "../../machine/assert.ts";
-import { ept } from "../ept.ts";
-import { eptWp } from "../ept-wp.ts";
-import { hostMemoryOf } from "../host-memory.ts";
-import { kvmTdp } from "../kvm-tdp.ts";
-import { TestGuest } from "../kvm/test-guest.ts";
-import { npt } from "../npt.ts";
-import { shadowLazy } from "../shadow-lazy.ts";
-import { shadow } from "../shadow.ts";
+import type { Gfn, Vpn } from "../machine/address.ts";
+import { assert } from "../machine/assert.ts";
+import { ept } from "./ept.ts";
+import { eptWp } from "./ept-wp.ts";
+import { hostMemoryOf } from "../hypervisor/memory/host-memory.ts";
+import { kvmTdp } from "./kvm-tdp.ts";
+import { TestGuest } from "./kvm/test-guest.ts";
+import { npt } from "./npt.ts";
+import { shadowLazy } from "./shadow-lazy.ts";
+import { shadow } from "./shadow.ts";
 
 const frames = 4096;
 const engines = { shadow, "shadow-lazy": shadowLazy, ept, npt, "kvm-tdp": kvmTdp } as const;

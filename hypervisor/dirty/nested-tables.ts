@@ -4,7 +4,7 @@
 import { type Gfn, levelOfOrder } from "../../machine/address.ts";
 import { PS, W } from "../../machine/entry.ts";
 import type { Ledger } from "../../machine/counters.ts";
-import type { HostMemory } from "../host-memory.ts";
+import type { HostMemory } from "../memory/host-memory.ts";
 import {
   childTable,
   cutBranch,
@@ -14,9 +14,9 @@ import {
   forEachLeaf,
   type RadixTree,
   splitLeaves,
-} from "../radix.ts";
+} from "../tables/radix.ts";
 import { type FrameRange, largeAround } from "./frame-ranges.ts";
-import type { DirtyLogOptions } from "../../machine/dirty-log-options.ts";
+import type { DirtyLogOptions } from "./dirty-log-options.ts";
 import type { LoggedTables } from "./tracker.ts";
 
 /** Any of these bits makes a nested entry present: read, write, execute; present, write, user. */

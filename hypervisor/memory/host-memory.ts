@@ -9,18 +9,24 @@
  * Source: KVM `__gfn_to_pfn_memslot` (write faults get the page for writing, read faults map what the host's
  * entry allows), `kvm_mmu_notifier_invalidate_range_start`; Linux mm/memory.c.
  */
-import { type Gfn, orderOfSize, type PageOrder, type Pfn, type Vpn } from "../machine/address.ts";
-import { assert } from "../machine/assert.ts";
-import type { HostEvent } from "../machine/exit.ts";
-import type { GuestMemory, Hypervisor } from "../machine/hypervisor.ts";
-import type { Machine } from "../machine/machine.ts";
-import { OutsideMemory } from "../machine/outside-memory.ts";
-import { createMerger, type Mergeable } from "./host/merger.ts";
-import type { MmuNotifier } from "./host/notifier.ts";
-import { framesOf, isUnshared, releasePages, sharePages, type SharedPages } from "./host/shared.ts";
-import { MemorySlots } from "./host/slots.ts";
-import { Swap } from "./host/swap.ts";
-import { HostTable } from "./host/table.ts";
+import {
+  type Gfn,
+  orderOfSize,
+  type PageOrder,
+  type Pfn,
+  type Vpn,
+} from "../../machine/address.ts";
+import { assert } from "../../machine/assert.ts";
+import type { HostEvent } from "../host-events.ts";
+import type { GuestMemory, Hypervisor } from "../hypervisor.ts";
+import type { Platform } from "../platform.ts";
+import { OutsideMemory } from "../../machine/outside-memory.ts";
+import { createMerger, type Mergeable } from "./merger.ts";
+import type { MmuNotifier } from "./notifier.ts";
+import { framesOf, isUnshared, releasePages, sharePages, type SharedPages } from "./shared.ts";
+import { MemorySlots } from "./slots.ts";
+import { Swap } from "./swap.ts";
+import { HostTable } from "./table.ts";
 
 /** What the host does to the pages themselves, whatever engine maps them. */
 const memoryEvents = [
@@ -77,10 +83,10 @@ export function hostMemoryOf({ memory }: Hypervisor): HostMemory | null {
   return "adopt" in memory ? (memory as HostMemory) : null;
 }
 
-export function createHostMemory(machine: Machine): HostMemory {
-  const { memory, guestFrames, placement } = machine;
-  const { ledger } = machine.vcpus[0]!;
-  const order = orderOfSize(machine.options.backing);
+export function createHostMemory(platform: Platform): HostMemory {
+  const { memory, guestFrames, placement } = platform;
+  const { ledger } = platform.vcpus[0]!;
+  const order = orderOfSize(platform.backing);
   const table = new HostTable(memory);
   const reclaimed = new Set<Gfn>();
   const slots = new MemorySlots(guestFrames);
@@ -97,9 +103,9 @@ export function createHostMemory(machine: Machine): HostMemory {
     frames: guestFrames,
     ledger,
     notifier,
-    onLeave: (gfn) => machine.hostObserver?.swappedOut(gfn),
+    onLeave: (gfn) => platform.hostObserver?.swappedOut(gfn),
     onReturn(gfn, pfn) {
-      machine.hostObserver?.moved(gfn, pfn);
+      platform.hostObserver?.moved(gfn, pfn);
       host.onReturn?.(gfn);
     },
   });
@@ -126,7 +132,7 @@ export function createHostMemory(machine: Machine): HostMemory {
   function came(first: Gfn, frame: Pfn, pages: number): void {
     swap.came(first, pages);
     for (let i = 0; i < pages; i++) {
-      machine.hostObserver?.moved((first + i) as Gfn, (frame + i) as Pfn);
+      platform.hostObserver?.moved((first + i) as Gfn, (frame + i) as Pfn);
     }
   }
 
@@ -166,7 +172,7 @@ export function createHostMemory(machine: Machine): HostMemory {
     memory.copy(to, from);
     memory.release(from);
     table.map(gfn, to, "read-write");
-    machine.hostObserver?.moved(gfn, to);
+    platform.hostObserver?.moved(gfn, to);
     return to;
   }
 
@@ -185,12 +191,12 @@ export function createHostMemory(machine: Machine): HostMemory {
     const pages = sharePages({ memory, table }, start, frames);
     snapshot = { pages, swapped: [...swap.entries()], lost: [], holes: [] };
     ledger.framesShared += pages.reduce((sum, page) => sum + page.pages, 0);
-    machine.hostObserver?.snapshotTaken(framesOf(snapshot));
+    platform.hostObserver?.snapshotTaken(framesOf(snapshot));
   }
 
   function dropSnapshot(): void {
     if (snapshot === null) return;
-    machine.hostObserver?.snapshotDropped();
+    platform.hostObserver?.snapshotDropped();
     releasePages(memory, snapshot);
     snapshot = null;
   }
@@ -254,7 +260,7 @@ export function createHostMemory(machine: Machine): HostMemory {
       assert(from !== -1, `host memory: gfn ${gfn} joins a frame before it has one`);
       memory.share(pfn);
       table.map(gfn, pfn, "read");
-      machine.hostObserver?.moved(gfn, pfn);
+      platform.hostObserver?.moved(gfn, pfn);
       memory.release(from);
     },
     share() {

@@ -1,0 +1,47 @@
+/**
+ * Control fields: what a VMCS or VMCB says about address translation and about what exits.
+ *
+ * AMD's names (VMCB, nested page fault) map one to one onto the Intel ones used here.
+ *
+ * Source: SDM vol. 3C chapter 25 "VM-Execution Control Fields", APM vol. 2 15.9 "Instruction Intercepts".
+ */
+import type { PagingLevels, Pfn } from "./address.ts";
+import type { Registers } from "./registers.ts";
+import { oneStage, type Stage } from "./stages.ts";
+
+/** What a VMCS or VMCB says about address translation. */
+export interface Controls {
+  /** False on bare metal: nothing exits, and GPA equals HPA. */
+  readonly virtualized: boolean;
+  /** How accesses are translated, for tables of so many levels. */
+  readonly stages: (levels: PagingLevels) => readonly Stage[];
+  /** Paging mode of the tables that silicon walks, when it is not the guest's own (shadow tables). */
+  readonly walk: Registers | null;
+  readonly exitOnPageFault: boolean;
+  readonly exitOnCr3Write: boolean;
+  readonly exitOnCr3Read: boolean;
+  readonly exitOnInvlpg: boolean;
+  readonly exitOnInvpcid: boolean;
+  readonly exitOnCr0Write: boolean;
+  readonly exitOnCr4Write: boolean;
+  /** VPID (ASID on AMD): without it every VM entry and exit flushes linear and combined mappings. */
+  readonly vpid: boolean;
+  /** Page-modification logging: the frame of the 512-entry buffer, or null. */
+  readonly pml: Pfn | null;
+}
+
+/** Bare metal: nothing exits. Where every vCPU starts, and what engines spread over. */
+export const bareMetalControls: Controls = {
+  virtualized: false,
+  stages: oneStage,
+  walk: null,
+  exitOnPageFault: false,
+  exitOnCr3Write: false,
+  exitOnCr3Read: false,
+  exitOnInvlpg: false,
+  exitOnInvpcid: false,
+  exitOnCr0Write: false,
+  exitOnCr4Write: false,
+  vpid: true,
+  pml: null,
+};

@@ -1,0 +1,76 @@
+/**
+ * VM exits: why a guest is left, what its hypervisor is told, and what becomes of the instruction.
+ *
+ * Source: SDM vol. 3C 26 "VMX Non-Root Operation", 28.2.1 "Basic VM-Exit Information".
+ */
+import type { Gfn, Vpn } from "./address.ts";
+import type { CounterName } from "./counters.ts";
+import type { Cr3, Registers } from "./registers.ts";
+
+/** What the faulting instruction would store, if it is a store. */
+export type PendingStore =
+  /** Data whose value nobody knows: bytes stay as they are. */
+  | { readonly kind: "data" }
+  /** One 8-byte value at entry `index` of the page. */
+  | { readonly kind: "entry"; readonly index: number; readonly low: number; readonly high: number }
+  /** The whole 4 KiB page (rep stos of zeros, or a page copy). */
+  | { readonly kind: "page" };
+
+export type VmExit =
+  | {
+      readonly reason: "page-fault";
+      readonly vpn: Vpn;
+      /** Byte offset in the page. */
+      readonly offset: number;
+      /** Error code bits `PF_*`. */
+      readonly error: number;
+      readonly store: PendingStore | null;
+    }
+  | {
+      readonly reason: "ept-violation";
+      readonly vpn: Vpn;
+      readonly gfn: Gfn;
+      readonly access: "read" | "write" | "fetch";
+      /** True when the walker was reading or updating a guest page table at `gfn`. */
+      readonly duringWalk: boolean;
+      readonly store: PendingStore | null;
+    }
+  | { readonly reason: "pml-full"; readonly vpn: Vpn; readonly gfn: Gfn }
+  | { readonly reason: "cr3-write"; readonly cr3: Cr3 }
+  | { readonly reason: "cr3-read" }
+  | { readonly reason: "invlpg"; readonly vpn: Vpn }
+  | {
+      readonly reason: "invpcid";
+      readonly type: InvpcidType;
+      readonly pcid: number;
+      readonly vpn: Vpn;
+    }
+  | { readonly reason: "cr0-write"; readonly registers: Registers }
+  | { readonly reason: "cr4-write"; readonly registers: Registers }
+  | { readonly reason: "cpuid" };
+
+export type ExitReason = VmExit["reason"];
+
+/** The ledger's column for each reason. */
+export const exitCounter = {
+  "page-fault": "exitsPageFault",
+  "ept-violation": "exitsEptViolation",
+  "cr3-write": "exitsCr3Write",
+  "cr3-read": "exitsCr3Read",
+  invlpg: "exitsInvlpg",
+  invpcid: "exitsInvpcid",
+  "cr0-write": "exitsCr0Write",
+  "cr4-write": "exitsCr4Write",
+  cpuid: "exitsCpuid",
+  "pml-full": "exitsPmlFull",
+} as const satisfies Record<ExitReason, CounterName>;
+
+/** INVPCID types (SDM vol. 2A, INVPCID). */
+export type InvpcidType = "address" | "context" | "all-with-globals" | "all";
+
+/**
+ * What happens to the instruction that exited.
+ * `resume`: executed again. `emulated`: done by the hypervisor (see `VirtualCpu.emulateStore`).
+ * `inject`: the guest's own #PF is delivered, with this error code (`PF_*` bits).
+ */
+export type Resolution = "resume" | "emulated" | { readonly inject: number };
