@@ -42,8 +42,11 @@ export function noteFragment(vLow: number, meta: number, order: number): void {
   fragments[fragmentHash(vLow, guest)] = 1;
 }
 
+/** Upper bits are mixed in: programs and the kernel's direct map begin at numbers with the same lower ones. */
 export function fragmentHash(vLow: number, guestOrder: number): number {
-  return guestOrder === 9 ? (vLow >>> 9) & 1023 : 1024 | ((vLow >>> 18) & 1023);
+  const page = vLow >>> guestOrder;
+  const mixed = page ^ (page >>> 10) ^ (page >>> 17);
+  return guestOrder === 9 ? mixed & 1023 : 1024 | (mixed & 1023);
 }
 
 /** Order of all pages that could be cached where this one is; -1: search for every size. */
