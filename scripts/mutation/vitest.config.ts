@@ -16,7 +16,7 @@ class QuickestFirst extends BaseSequencer {
 
 export default defineConfig({
   test: {
-    include: ["{machine,engines,guest,bench,workloads}/**/*.test.ts"],
+    include: ["{machine,hypervisor,engines,guest,check,bench,host,workloads}/**/*.test.ts"],
     exclude: ["**/node_modules/**", ...leftOut],
     // Modules are loaded once per mutant, not once per file.
     isolate: false,
