@@ -37,6 +37,7 @@ function createNative({ memory, guestFrames }: Platform): Hypervisor {
         case "memory-limit":
         case "slot-delete":
         case "slot-create":
+        case "slot-move":
         case "vcpu-run":
           return [];
       }

@@ -41,5 +41,7 @@ export type HostEvent =
   | { readonly kind: "slot-delete"; readonly start: Gfn; readonly frames: number }
   /** A slot for the range again, with the memory that was behind it; where one is, nothing changes. */
   | { readonly kind: "slot-create"; readonly start: Gfn; readonly frames: number }
+  /** The slot of this range lies at `to` from now on, with its memory; what was there goes the other way, without a slot. */
+  | { readonly kind: "slot-move"; readonly start: Gfn; readonly frames: number; readonly to: Gfn }
   /** In lock step: this vCPU enters the guest again after another one ran; what was asked of it meanwhile is done now. */
   | { readonly kind: "vcpu-run"; readonly vcpu: number };

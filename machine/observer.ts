@@ -60,6 +60,8 @@ export interface HostObserver {
   moved(gfn: Gfn, to: Pfn): void;
   /** The page is about to leave memory, contents and all; `moved` says when it is back. */
   swappedOut(gfn: Gfn): void;
+  /** A slot moves: what lay behind `from` lies behind `to` now, and the other way, and `from` has no slot. */
+  exchanged(from: Gfn, to: Gfn): void;
   /** These frames keep the contents that they have now, until the snapshot is dropped. */
   snapshotTaken(kept: ReadonlyMap<Gfn, Pfn>): void;
   snapshotDropped(): void;

@@ -123,6 +123,11 @@ const acts: Readonly<Record<string, Act>> = {
     const start = isBlock ? ((memoryFrames - 512) as Gfn) : anyData(script);
     const frames = isBlock ? 512 : 1 + script.prng.below(16);
     script.emit({ op: "host", event: { kind, start, frames } });
+    if (!script.prng.chance(20)) return;
+    const to = anyData(script);
+    const isApart = to >= start + frames || start >= to + frames;
+    if (!isApart || to + frames > memoryFrames) return;
+    script.emit({ op: "host", event: { kind: "slot-move", start, frames, to } });
   },
   share: (script) => {
     script.emit({ op: "host", event: sharingEvent(script) });

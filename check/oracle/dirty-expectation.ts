@@ -51,6 +51,7 @@ export class DirtyExpectation {
       case "write":
       case "slot-delete":
       case "slot-create":
+      case "slot-move":
       case "vcpu-run":
         // What the host does to frames leaves the log alone.
         break;

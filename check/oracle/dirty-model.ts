@@ -43,6 +43,12 @@ export class DirtyModel {
         this.ranges.length = 0;
         this.written.clear();
         return undefined;
+      case "slot-move":
+        for (let i = 0; i < event.frames; i++) {
+          this.written.delete(event.start + i);
+          this.written.delete(event.to + i);
+        }
+        return undefined;
       case "slot-delete":
       case "reclaim":
         // The host itself dropped these pages and need not send them.

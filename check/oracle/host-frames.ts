@@ -68,6 +68,15 @@ export class HostFrames {
     return this.holes.has(gfn);
   }
 
+  /** The host exchanges what lies behind two pages; both have a memslot then. */
+  exchange(one: number, other: number): void {
+    this.show(one);
+    this.show(other);
+    const [first, second] = [one, other].map((gfn) => this.take(gfn));
+    this.put(one, second!);
+    this.put(other, first!);
+  }
+
   /** The page's memslot goes. */
   hide(gfn: number): void {
     if (this.holes.has(gfn)) return;
@@ -198,6 +207,20 @@ export class HostFrames {
     if (others !== undefined && others.size < 2) this.together.delete(pfn);
     const [next = -1] = others ?? [];
     if (this.gfnOf[pfn] === gfn) this.gfnOf[pfn] = next;
+  }
+
+  private take(gfn: number) {
+    const pfn = this.pfnOf[gfn]!;
+    const behind = { pfn, version: this.versions[gfn]!, away: this.away.get(gfn) };
+    if (pfn !== -1) this.leave(gfn, pfn as Pfn);
+    this.away.delete(gfn);
+    return behind;
+  }
+
+  private put(gfn: number, { pfn, version, away }: ReturnType<HostFrames["take"]>): void {
+    if (pfn !== -1) this.enter(gfn, pfn as Pfn);
+    if (away !== undefined) this.away.set(gfn, away);
+    this.versions[gfn] = version;
   }
 
   /** The host takes the frame: the page's data is lost, and so is its place. */

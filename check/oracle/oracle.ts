@@ -22,6 +22,7 @@ import type { Vcpu } from "../../machine/vcpu.ts";
 import { EntryHistory } from "./entry-history.ts";
 import { FrameValues } from "./frame-values.ts";
 import { DirtyModel } from "./dirty-model.ts";
+import { HostChanges } from "./host-changes.ts";
 import { HostFrames } from "./host-frames.ts";
 import { InvalidationLog } from "./invalidation-log.ts";
 import {
@@ -80,6 +81,7 @@ export class Oracle implements Observer {
   private readonly engine: string;
   private readonly history = new EntryHistory();
   private readonly values: FrameValues;
+  private readonly changes: HostChanges;
   private readonly walks: LegalWalks;
   private readonly logs: InvalidationLog[];
   private readonly dirty = new DirtyModel();
@@ -97,6 +99,13 @@ export class Oracle implements Observer {
     this.sharing = new SharingChecks(machine, this.frames, this.engine);
     this.values = new FrameValues(this.frames, this.history);
     this.walks = new LegalWalks(this.frames, this.history);
+    this.changes = new HostChanges({
+      frames: this.frames,
+      values: this.values,
+      history: this.history,
+      native,
+      isShadowed: () => machine.vcpus.some(({ isShadowed }) => isShadowed),
+    });
     this.logs = machine.vcpus.map(() => new InvalidationLog());
   }
 
@@ -163,20 +172,7 @@ export class Oracle implements Observer {
   /** The host is about to act: what it takes away can still be read. */
   hostActs(event: HostEvent): void {
     this.history.tick();
-    if (event.kind === "write") this.hostWrites(event);
-    if (this.native || !("start" in event)) return;
-    const { kind, start, frames } = event;
-    for (let gfn = start as number; gfn < start + frames; gfn++) {
-      if (kind === "slot-create") this.frames.show(gfn);
-      if (kind === "slot-delete") {
-        // Every shadow goes, so nobody uses what it said.
-        this.values.supersedeFrame(gfn);
-        this.frames.hide(gfn);
-      }
-      if (kind !== "reclaim") continue;
-      this.values.loseFrame(gfn);
-      this.frames.reclaim(gfn);
-    }
+    this.changes.acts(event);
   }
 
   mmio(cpu: number, { vpn, gfn }: { readonly vpn: Vpn; readonly gfn: Gfn }, high: number): void {
@@ -188,7 +184,7 @@ export class Oracle implements Observer {
   }
 
   hostActed(event: HostEvent, reported: readonly Gfn[]): void {
-    if (event.kind === "write") this.hostWrote(event.gfn);
+    if (event.kind === "write") this.changes.wrote(event.gfn);
     // Bare metal has no host: what one would do to a guest does not happen.
     if (this.native) return;
     if (event.kind !== "vcpu-run") this.sharing.checkTables();
@@ -198,20 +194,6 @@ export class Oracle implements Observer {
       `${this.engine}: gfn ${hex(lost)} was written but dirty-log-get does not report it; ` +
         `it reports ${reported.length} frames, after ${this.checked} accesses`,
     );
-  }
-
-  /** The value that stands there now may be used as long as a cache holds it, by a shadow until it hears of another. */
-  private hostWrites({ gfn, index }: Extract<HostEvent, { readonly kind: "write" }>): void {
-    const { low, high } = this.walks.entry(gfn, index);
-    const isUnseen = this.machine.vcpus.some(({ isShadowed }) => isShadowed);
-    if (isUnseen) this.history.supersedeUnseen({ gfn, index, low, high });
-    else this.history.supersede({ gfn, index, low, high });
-  }
-
-  private hostWrote(gfn: Gfn): void {
-    const pfn = this.frames.pfnOf[gfn] ?? -1;
-    // A page that the host took away comes back with whatever was stored, at a place that nobody knows yet.
-    if (pfn >= 0) this.frames.advance(gfn, pfn as Pfn);
   }
 
   /** The vCPU, what it has in CR3 noted: nothing was cached for a root before something used it. */

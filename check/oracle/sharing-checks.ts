@@ -34,6 +34,11 @@ export class SharingChecks implements HostObserver {
     this.frames.swapOut(gfn);
   }
 
+  exchanged(from: Gfn, to: Gfn): void {
+    this.frames.exchange(from, to);
+    this.frames.hide(from);
+  }
+
   snapshotTaken(kept: ReadonlyMap<Gfn, Pfn>): void {
     this.kept.take(kept);
   }

@@ -135,6 +135,7 @@ export function answerHost(
     case "write":
     case "slot-delete":
     case "slot-create":
+    case "slot-move":
       vm.guest.answer(event);
       return [];
   }

@@ -25,6 +25,7 @@ import { createMerger, type Mergeable } from "./merger.ts";
 import type { MmuNotifier } from "./notifier.ts";
 import { framesOf, isUnshared, releasePages, sharePages, type SharedPages } from "./shared.ts";
 import { MemorySlots } from "./slots.ts";
+import { SlotChanges } from "./slot-changes.ts";
 import { Swap } from "./swap.ts";
 import { HostTable } from "./table.ts";
 
@@ -38,6 +39,7 @@ const memoryEvents = [
   "write",
   "slot-delete",
   "slot-create",
+  "slot-move",
 ] as const;
 
 export type MemoryEvent = Extract<HostEvent, { readonly kind: (typeof memoryEvents)[number] }>;
@@ -110,6 +112,8 @@ export function createHostMemory(platform: Platform): HostMemory {
     },
   });
 
+  const changes = new SlotChanges({ table, swap, slots, reclaimed, notifier, touch, platform });
+
   function hostFault(gfn: Gfn): Pfn {
     if (swap.has(gfn)) return swap.in(gfn);
     ledger.hostFaults += 1;
@@ -176,15 +180,6 @@ export function createHostMemory(platform: Platform): HostMemory {
     return to;
   }
 
-  /** The engine drops all that it derived from the slot's memory; no large page lies across a slot's end. */
-  function deleteSlot(start: Gfn, frames: number): void {
-    notifier().unmap(start, frames);
-    table.splitAt(start);
-    table.splitAt((start + frames) as Gfn);
-    slots.delete(start, frames);
-    notifier().slotDeleted(start, frames);
-  }
-
   function takeSnapshot(start: Gfn, frames: number): void {
     dropSnapshot();
     notifier().unmap(start, frames);
@@ -236,8 +231,9 @@ export function createHostMemory(platform: Platform): HostMemory {
       else if (event.kind === "snapshot-drop") dropSnapshot();
       else if (event.kind === "merge") merger.pass([this]);
       // Through the host's own mapping: the notifier hears of a share that breaks, nobody of the store itself.
-      else if (event.kind === "slot-delete") deleteSlot(event.start, event.frames);
+      else if (event.kind === "slot-delete") changes.delete(event.start, event.frames);
       else if (event.kind === "slot-create") slots.create(event.start, event.frames);
+      else if (event.kind === "slot-move") changes.move(event);
       else if (event.kind === "write") this.write(event.gfn, event.index, event.low, event.high);
       else if (event.kind === "memory-limit") swap.setLimit(event.frames);
       else event satisfies never;

@@ -67,6 +67,17 @@ export class Swap {
     this.pages.set(gfn, { pfn: null, contents });
   }
 
+  /** Takes the page off the device as it is, for another page number. */
+  take(gfn: Gfn): Swapped | undefined {
+    const page = this.pages.get(gfn);
+    this.pages.delete(gfn);
+    return page;
+  }
+
+  restore(gfn: Gfn, page: Swapped): void {
+    this.pages.set(gfn, page);
+  }
+
   /** Pages came into memory. */
   came(first: Gfn, pages: number): void {
     this.resident += pages;

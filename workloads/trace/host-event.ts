@@ -5,7 +5,7 @@ import type { Gfn } from "../../machine/address.ts";
 import type { TraceHeader, TraceHostEvent } from "./ops.ts";
 import type { Tokens } from "./tokens.ts";
 
-type Field = "GPA" | "bytes" | "entry" | "value";
+type Field = "GPA" | "bytes" | "to" | "entry" | "value";
 
 /** An instruction needs its tables and pages together; with less memory it takes them from itself for ever. */
 const limitFramesMin = 64;
@@ -30,6 +30,7 @@ const newFieldsOf = {
   write: ["entry", "value"],
   "slot-delete": ["GPA", "bytes"],
   "slot-create": ["GPA", "bytes"],
+  "slot-move": ["GPA", "bytes", "to"],
 } as const satisfies Record<TraceHostEvent["kind"], readonly Field[]>;
 
 /** Reads the line that `tokens` holds; word 0 is `h`. */
@@ -45,6 +46,7 @@ export function readHostEvent(
   }
   tokens.exactly(2 + fields.length);
   if (kind === "write") return readWrite(tokens, memoryFrames);
+  if (kind === "slot-move") return readMove(tokens, memoryFrames);
   const event: { kind: string; start?: Gfn; frames?: number } = { kind };
   let room = memoryFrames * 4096;
   const least = kind === "memory-limit" ? Math.min(limitFramesMin * 4096, room) : 0;
@@ -59,6 +61,21 @@ export function readHostEvent(
   }
   // It has the fields that the table lists for its kind, which TypeScript cannot follow.
   return event as TraceHostEvent;
+}
+
+function readMove(tokens: Tokens, memoryFrames: number): TraceHostEvent {
+  const frameAt = (word: number, name: string, framesMax: number) => {
+    const value = tokens.small(word, name, [0, framesMax * 4096]);
+    if (value % 4096 !== 0) tokens.fail(name, tokens.word(word), "a multiple of 1000");
+    return value / 4096;
+  };
+  const start = frameAt(2, "GPA", memoryFrames);
+  const frames = frameAt(3, "bytes", memoryFrames - start);
+  const to = frameAt(4, "to", memoryFrames - frames);
+  if (to < start + frames && start < to + frames) {
+    tokens.fail("to", tokens.word(4), "a range that does not overlap the slot");
+  }
+  return { kind: "slot-move", start: start as Gfn, frames, to: to as Gfn };
 }
 
 function readWrite(tokens: Tokens, memoryFrames: number): TraceHostEvent {

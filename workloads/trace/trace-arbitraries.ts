@@ -83,6 +83,12 @@ function opOf(levels: PagingLevels): fc.Arbitrary<TraceOp> {
       .map(({ kind, range: [start, frames] }): TraceOp => {
         return { op: "host", event: { kind, start: start as Gfn, frames } };
       }),
+    range
+      .filter(([start, frames]) => start >= frames)
+      .map(([start, frames]): TraceOp => {
+        const event = { kind: "slot-move", start: start as Gfn, frames, to: 0 as Gfn } as const;
+        return { op: "host", event };
+      }),
     fc
       .constantFrom("dirty-log-get", "dirty-log-off", "snapshot-drop", "merge")
       .map((kind): TraceOp => ({ op: "host", event: { kind } })),

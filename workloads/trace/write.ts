@@ -75,9 +75,10 @@ function hostLine(event: TraceHostEvent): string {
   if (event.kind === "write") {
     return `h write ${hexAddress(event.gfn, event.index * 8)} ${hex64(event.low, event.high)}`;
   }
+  const to = "to" in event ? ` ${hexAddress(event.to)}` : "";
   const start = "start" in event ? ` ${hexAddress(event.start)}` : "";
   const frames = "frames" in event ? ` ${hexAddress(event.frames)}` : "";
-  return `h ${event.kind}${start}${frames}`;
+  return `h ${event.kind}${start}${frames}${to}`;
 }
 
 function fillLine({ gfn, index, count, low, high, stepLow, stepHigh }: Fill): string {
