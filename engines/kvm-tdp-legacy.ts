@@ -17,6 +17,7 @@ import { nptStage } from "../machine/stages.ts";
 import type { Platform } from "../hypervisor/platform.ts";
 import type { Engine, EngineOptions } from "../hypervisor/engine.ts";
 import { ACC_ALL } from "../hypervisor/guest-walk.ts";
+import { emulate } from "./kvm/emulate.ts";
 import { childOf, isLeaf, MMU_WRITABLE, readLow } from "./kvm/entries.ts";
 import { directChild, mappingLevel, prefetchAround } from "./kvm/fetch.ts";
 import { getPage } from "./kvm/find-page.ts";
@@ -30,7 +31,12 @@ import { makeRoom } from "./kvm/zap.ts";
 function createKvmTdpLegacy(platform: Platform, options?: EngineOptions): Hypervisor {
   const vm = createVm(platform, { policy: shadowPolicies["kvm-6.1"], kind: "nested", options });
   vm.guest.attach(notifierOf(vm));
-  const { nestedLevels, hasVpid } = platform;
+  return directTables(vm);
+}
+
+/** One tree of direct pages for all of the VM's memory, on whichever of its vCPUs. */
+export function directTables(vm: Vm): Hypervisor {
+  const { nestedLevels, hasVpid } = vm.platform;
   let root: ShadowPage | null = null;
   return {
     memory: vm.guest,
@@ -101,9 +107,20 @@ function violation(vm: Vm, root: ShadowPage, exit: Violation, vcpu: VirtualCpu):
   if (vm.guest.isHole(gfn)) return answerMmio(vcpu, exit, { duringWalk, guestFrames });
   vm.serving = vcpu;
   if (exit.access === "write") vm.guest.touchForWrite(gfn);
-  if (!fixQuickly(vm, root, exit)) map(vm, root, gfn);
+  const resolution = fixQuickly(vm, root, exit) ? "resume" : mapFor(vm, root, exit, vcpu);
   vm.serving = null;
-  return "resume";
+  return resolution;
+}
+
+/** Maps, unless the access is a store to a table that is shadowed: only nested guests have those. */
+function mapFor(vm: Vm, root: ShadowPage, exit: Violation, vcpu: VirtualCpu): Resolution {
+  const { gfn, access, store, vpn } = exit;
+  const isStore = access === "write";
+  if (!(isStore && vm.track.isTracked(gfn))) {
+    if (!map(vm, root, gfn) || !isStore) return "resume";
+  }
+  const offset = store?.kind === "entry" ? store.index * 8 : 0;
+  return emulate(vm, vm.states[vcpu.id]!, { vpn, offset, store }, gfn);
 }
 
 /** A write to an entry that only logging protects: W is set again, no more. True if that was all. */
@@ -133,7 +150,8 @@ function fixQuickly(vm: Vm, root: ShadowPage, { gfn, access }: Violation): boole
   return true;
 }
 
-function map(vm: Vm, root: ShadowPage, gfn: Gfn): void {
+/** True if W was withheld because a shadowed table is there. */
+function map(vm: Vm, root: ShadowPage, gfn: Gfn): boolean {
   makeRoom(vm);
   const touched = vm.guest.touch(gfn);
   const level = mappingLevel(vm, gfn, 3);
@@ -148,8 +166,9 @@ function map(vm: Vm, root: ShadowPage, gfn: Gfn): void {
     access: ACC_ALL,
     cause: "fault",
   } as const;
-  const { unchanged } = setLeaf(vm, page, index, wish);
+  const { unchanged, writeProtected } = setLeaf(vm, page, index, wish);
   if (!unchanged) prefetchAround(vm, page, index);
   if (unchanged) vm.ledger.faultsSpurious += 1;
   else vm.ledger.faultsFixed += 1;
+  return writeProtected;
 }

@@ -67,7 +67,11 @@ class NestedTables {
       memory: this.bytes,
       root: this.bytes.allocateTable(),
       levels: platform.nestedLevels,
+      onTable: () => {
+        this.ledger.nestedTablesMade += 1;
+      },
     };
+    this.ledger.nestedTablesMade += 1;
   }
 
   /** Answers a nested page fault: lifts logging's protection, or maps. */

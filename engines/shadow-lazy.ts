@@ -12,6 +12,7 @@ import type { Resolution, VmExit } from "../machine/exits.ts";
 import type { Registers } from "../machine/registers.ts";
 import { shadowControls, unaskedExit } from "../hypervisor/controls.ts";
 import type { CreateEngine, Engine } from "../hypervisor/engine.ts";
+import type { Hypervisor } from "../hypervisor/hypervisor.ts";
 import { answerHost, notifierOf } from "./kvm/host-events.ts";
 import { invalidateIn } from "./kvm/invalidate.ts";
 import { answerPageFault } from "./kvm/page-fault.ts";
@@ -25,62 +26,68 @@ export function createShadowLazy(policy: ShadowPolicy): CreateEngine {
   return (platform, options) => {
     const vm = createVm(platform, { policy, kind: "shadow", options });
     vm.guest.attach(notifierOf(vm));
-    const { hasVpid } = platform;
-    const pcidRoots = platform.vcpus.map(() => new PcidRoots());
-    return {
-      memory: vm.guest,
+    return lazyShadow(vm);
+  };
+}
 
-      boot(vcpu, cr3, registers) {
-        const state: VcpuState = {
-          vcpu,
-          registers,
-          root: null,
-          previous: Array.from({ length: policy.cachedRoots }, () => null),
-          freeRoots: false,
-          syncRoot: false,
-          retriedVpn: -1,
-          unsyncPages: [],
-        };
-        pcidRoots[vcpu.id]!.load(cr3);
-        vm.states[vcpu.id] = state;
-        vcpu.setControls(controlsFor(vm, registers));
+/** Shadows of the tables that the VM's vCPUs have in CR3. */
+export function lazyShadow(vm: Vm): Hypervisor {
+  const { hasVpid } = vm.platform;
+  const pcidRoots: PcidRoots[] = [];
+  return {
+    memory: vm.guest,
+
+    boot(vcpu, cr3, registers) {
+      const state: VcpuState = {
+        vcpu,
+        registers,
+        root: null,
+        previous: Array.from({ length: vm.policy.cachedRoots }, () => null),
+        freeRoots: false,
+        syncRoot: false,
+        retriedVpn: -1,
+        unsyncPages: [],
+      };
+      pcidRoots[vcpu.id] = new PcidRoots();
+      pcidRoots[vcpu.id]!.load(cr3);
+      vm.states[vcpu.id] = state;
+      vcpu.setControls(controlsFor(vm, registers));
+      serve(vm, state);
+      vm.serving = vcpu;
+      enterGuest(vm, state);
+      vm.serving = null;
+    },
+
+    exit(exit, vcpu) {
+      const state = vm.states[vcpu.id]!;
+      serve(vm, state);
+      vm.guest.balance();
+      vm.serving = vcpu;
+      // Requests of other vCPUs are normally served when this one is scheduled; at the latest now.
+      if (state.freeRoots || state.root === null) enterGuest(vm, state);
+      if (exit.reason === "cr3-write" && pcidRoots[vcpu.id]!.load(exit.cr3)) {
+        vcpu.mmu.flushContext(exit.cr3.pcid);
+      }
+      const resolution = answer(vm, state, exit);
+      enterGuest(vm, state);
+      vm.serving = null;
+      return resolution;
+    },
+
+    host(event) {
+      if (event.kind === "vcpu-run") {
+        const state = vm.states[event.vcpu]!;
         serve(vm, state);
-        vm.serving = vcpu;
+        vm.serving = state.vcpu;
         enterGuest(vm, state);
         vm.serving = null;
-      },
-
-      exit(exit, vcpu) {
-        const state = vm.states[vcpu.id]!;
-        serve(vm, state);
-        vm.guest.balance();
-        vm.serving = vcpu;
-        // Requests of other vCPUs are normally served when this one is scheduled; at the latest now.
-        if (state.freeRoots || state.root === null) enterGuest(vm, state);
-        if (exit.reason === "cr3-write" && pcidRoots[vcpu.id]!.load(exit.cr3)) {
-          vcpu.mmu.flushContext(exit.cr3.pcid);
-        }
-        const resolution = answer(vm, state, exit);
-        enterGuest(vm, state);
-        vm.serving = null;
-        return resolution;
-      },
-
-      host(event) {
-        if (event.kind === "vcpu-run") {
-          const state = vm.states[event.vcpu]!;
-          serve(vm, state);
-          vm.serving = state.vcpu;
-          enterGuest(vm, state);
-          vm.serving = null;
-          // Without VPID the entry flushes, and whatever another vCPU did meanwhile is seen.
-          if (!hasVpid) state.vcpu.mmu.flushLinear();
-          return [];
-        }
-        serve(vm, vm.states[0]!);
-        return answerHost(vm, event);
-      },
-    };
+        // Without VPID the entry flushes, and whatever another vCPU did meanwhile is seen.
+        if (!hasVpid) state.vcpu.mmu.flushLinear();
+        return [];
+      }
+      serve(vm, vm.states[0]!);
+      return answerHost(vm, event);
+    },
   };
 }
 

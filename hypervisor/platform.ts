@@ -8,6 +8,7 @@ import type { HostPageSize, PagingLevels } from "../machine/address.ts";
 import type { PhysicalMemory } from "../machine/memory.ts";
 import type { HostObserver } from "../machine/observer.ts";
 import type { Placement } from "../machine/placement.ts";
+import type { Vcpu } from "../machine/vcpu.ts";
 import type { VirtualCpu } from "../machine/virtual-cpu.ts";
 
 /** Frames of bytes, as a hypervisor uses them: the guest's, and those for its own tables and copies. */
@@ -23,6 +24,7 @@ export type FrameMemory = Pick<
   | "allocateTable"
   | "freeTable"
   | "allocateSpare"
+  | "reserve"
   | "share"
   | "isShared"
   | "release"
@@ -35,7 +37,7 @@ export type FrameMemory = Pick<
   | "zero"
   | "guestFrames"
   | "tableBytesPeak"
-  | "stamps"
+  | "stampOf"
 >;
 
 export interface Platform {
@@ -51,6 +53,8 @@ export interface Platform {
   readonly nestedLevels: PagingLevels;
   /** Have cached translations a tag, so that an exit need not drop them? VPID, on AMD the ASID. */
   readonly hasVpid: boolean;
+  /** One more vCPU, beside those that the guest has: for a hypervisor that runs in it. */
+  addVcpu(id: number): Vcpu;
   /** Told when the host moves pages; null when nobody checks. */
   hostObserver: HostObserver | null;
 }

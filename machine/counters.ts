@@ -60,6 +60,9 @@ const siliconCounters = [
   "exitsCr4Write",
   "exitsCpuid",
   "exitsPmlFull",
+  // A hypervisor that is a guest itself: VMRUN, VMLAUNCH, VMRESUME; and what else it executes around its own guest.
+  "exitsVmrun",
+  "exitsHypervisorInstruction",
 ] as const;
 
 /** What a hypervisor counts: why a #PF or violation exit was taken, and what the answer cost. */
@@ -72,6 +75,8 @@ const hypervisorCounters = [
   "faultsSpurious",
   "faultsFast",
   "faultsEmulated",
+  // Tables of a nested tree; only KVM's TDP MMU counts them.
+  "nestedTablesMade",
   "shadowPagesAllocated",
   "shadowPagesFound",
   "shadowPagesZapped",
@@ -108,6 +113,11 @@ const hypervisorCounters = [
   "dirtyScanEntries",
   "hugePagesSplit",
   "hugePagesCollapsed",
+  // Nested virtualization: of all exits, all taken by L0, those that L1's own instructions caused; of those that L2
+  // caused, those that L0 reflected into L1 (L1's exits) and those that it answered itself.
+  "l1InstructionExits",
+  "reflectedExits",
+  "l2ExitsHandled",
 ] as const;
 
 /** What the guest's kernel counts: its own work, the denominator of every slowdown. */

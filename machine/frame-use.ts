@@ -49,6 +49,16 @@ export class FrameUse {
     return this.freeSpares.pop() ?? this.takeFresh(() => "memory: no spare frame left");
   }
 
+  takeRow(frames: number, align: number): Pfn {
+    const first = Math.ceil(this.cursor / align) * align;
+    assert(
+      first + frames <= this.space.frames,
+      () => `memory: no ${frames} frames in a row are left`,
+    );
+    this.cursor = first + frames;
+    return first as Pfn;
+  }
+
   freeTable(pfn: Pfn): void {
     const { guestFrames } = this.space;
     assert(pfn >= guestFrames, () => `memory: frame ${pfn} is the guest's, not a table`);

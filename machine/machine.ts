@@ -122,6 +122,14 @@ export class Machine {
     });
   }
 
+  /**
+   * One more vCPU, with cached translations of its own, that counts for nobody: what a hypervisor runs another one on.
+   */
+  addVcpu(id: number): Vcpu {
+    const mmu = this.options.mmu(this.memory, this.options.preset);
+    return new Vcpu({ id, vpid: 1 + id, mmu, memory: this.memory });
+  }
+
   /** Counts so far over all vCPUs, everything drained. */
   snapshot(): { readonly ledger: Ledger; readonly walkLengths: Float64Array } {
     const ledger = createLedger();

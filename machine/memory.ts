@@ -112,6 +112,16 @@ export class PhysicalMemory {
     return pfn;
   }
 
+  /** The first of so many frames in a row, a multiple of `align`: memory of a guest's that its own frames are too few for. */
+  reserve(frames: number, align: number): Pfn {
+    return this.use.takeRow(frames, align);
+  }
+
+  /** The version of the frame's data. */
+  stampOf(pfn: Pfn): number {
+    return this.stamps[pfn]!;
+  }
+
   freeTable(pfn: Pfn): void {
     this.use.freeTable(pfn);
   }

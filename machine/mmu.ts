@@ -95,6 +95,12 @@ export interface Mmu {
   lastWalk(): readonly WalkReference[];
 }
 
+/** What a hypervisor may do to what a vCPU has cached, and to its log of modified pages. */
+export type CachedTranslations = Pick<
+  Mmu,
+  "invalidatePage" | "flushContext" | "flushLinear" | "flushNested" | "pmlIndex" | "resetPml"
+>;
+
 /** A unit that can serve another machine on the same memory, its code compiled and warm. */
 export interface ResettableMmu extends Mmu {
   /** Power-on again: nothing cached, nothing counted. Reset the memory first. */

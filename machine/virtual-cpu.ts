@@ -7,7 +7,7 @@ import type { Gfn, Pfn, Vpn } from "./address.ts";
 import type { Ledger } from "./counters.ts";
 import type { Controls } from "./controls.ts";
 import type { InvpcidType, PendingStore, Resolution, VmExit } from "./exits.ts";
-import type { Mmu } from "./mmu.ts";
+import type { CachedTranslations } from "./mmu.ts";
 import type { Cr3, Registers } from "./registers.ts";
 
 /** An access to a guest frame that has no memslot. */
@@ -19,7 +19,7 @@ export interface MmioAccess {
 /** A vCPU as its hypervisor sees it: the VMCS, the cached translations, the guest's registers. */
 export interface VirtualCpu {
   readonly id: number;
-  readonly mmu: Mmu;
+  readonly mmu: CachedTranslations;
   readonly ledger: Ledger;
   /** The guest's own view: what it loaded last. */
   readonly cr3: Cr3;

@@ -48,6 +48,8 @@ const causeHues: Readonly<Record<ExitCause, string>> = {
   Cr4Write: "#4d4d4d",
   Cpuid: "#c6c6c6",
   PmlFull: "#cc79a7",
+  Vmrun: "#332288",
+  HypervisorInstruction: "#999933",
 };
 
 export function causeColours(causes: readonly ExitCause[]): string[] {

@@ -40,6 +40,8 @@ const isControl: Readonly<Record<ExitCause, boolean>> = {
   Cr4Write: true,
   Cpuid: false,
   PmlFull: false,
+  Vmrun: false,
+  HypervisorInstruction: false,
 };
 const controlCauses = exitCauses.filter((cause) => isControl[cause]);
 

@@ -54,7 +54,11 @@ function clearOther(vm: Vm, page: ShadowPage, index: number, { pfn }: LeafWish):
 /** Fills one entry from its guest entry; false if that cannot be mapped unasked, which ends a prefetch. */
 export function prefetchEntry(vm: Vm, page: ShadowPage, index: number): boolean {
   const { gfn, access, usable } = readGuestLeaf(vm.guest, page.key, index);
-  if (!usable) return false;
+  if (!usable) {
+    // KVM clears what is clear already (`prefetch_invalid_gpte`): nothing, unless it runs in a guest that is told of stores.
+    vm.memory.write(page.table, index, 0, 0);
+    return false;
+  }
   // What the host has not backed yet waits for an access: a prefetch takes no host fault.
   const pfn = vm.guest.pfnOf(gfn);
   if (pfn === -1) return false;

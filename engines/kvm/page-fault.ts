@@ -3,29 +3,27 @@
  *
  * Source: KVM mmu.rst "Reaction to events"; rules 6, 8 and 10 of results/groundtruth.
  */
-import type { Gfn, Vpn } from "../../machine/address.ts";
+import type { Vpn } from "../../machine/address.ts";
 import { indexAt } from "../../machine/address.ts";
 import { P, PF_PRESENT, PF_RESERVED, PF_WRITE } from "../../machine/entry.ts";
 import type { Resolution, VmExit } from "../../machine/exits.ts";
 import { answerMmio } from "../../hypervisor/memory/slots.ts";
+import { emulate } from "./emulate.ts";
 import { childOf, isLeaf, readLow } from "./entries.ts";
 import { fetch } from "./fetch.ts";
-import { createWalk, type GuestWalk, walkGuest } from "../../hypervisor/guest-walk.ts";
+import { walkGuest } from "../../hypervisor/guest-walk.ts";
 import { invalidateIn } from "./invalidate.ts";
 import { ACC_USER, ACC_WRITE } from "../../hypervisor/guest-walk.ts";
 import { type ShadowPage } from "./shadow-page.ts";
 import { syncPage } from "./sync.ts";
-import { trackWrite } from "./upper-store.ts";
 import type { VcpuState, Vm } from "./vm.ts";
-import { makeRoom, unshadow } from "./zap.ts";
+import { makeRoom } from "./zap.ts";
 
 export type PageFaultExit = Extract<VmExit, { readonly reason: "page-fault" }>;
 
-/** One walk is enough for all: its result is used up before the next begins. */
-const walk: GuestWalk = createWalk();
-
 export function answerPageFault(vm: Vm, state: VcpuState, exit: PageFaultExit): Resolution {
   const { vcpu } = state;
+  const { walk } = vm;
   const { vpn, error } = exit;
   const root = state.root!.page;
   if (!walkGuest(vm, vcpu, exit, walk)) return reflect(vm, state, vpn);
@@ -38,7 +36,7 @@ export function answerPageFault(vm: Vm, state: VcpuState, exit: PageFaultExit): 
   if (isStore) vm.guest.touchForWrite(walk.gfn);
   if (isStore && (error & PF_PRESENT) !== 0 && vm.track.isTracked(walk.gfn)) {
     clearFloods(vm, root, vpn);
-    return emulate(vm, state, exit);
+    return emulate(vm, state, exit, walk.gfn);
   }
   makeRoom(vm);
   if (isStore && (walk.access & ACC_WRITE) === 0) {
@@ -47,7 +45,7 @@ export function answerPageFault(vm: Vm, state: VcpuState, exit: PageFaultExit): 
   }
   const outcome = fetch(vm, { root, vpn, walk });
   limitUnsync(vm, state);
-  if (outcome.writeProtected && isStore) return emulate(vm, state, exit);
+  if (outcome.writeProtected && isStore) return emulate(vm, state, exit, walk.gfn);
   if (outcome.unchanged) vm.ledger.faultsSpurious += 1;
   else vm.ledger.faultsFixed += 1;
   return "resume";
@@ -56,6 +54,7 @@ export function answerPageFault(vm: Vm, state: VcpuState, exit: PageFaultExit): 
 /** The guest's tables say fault: so be it, with their error code. */
 function reflect(vm: Vm, state: VcpuState, vpn: Vpn): Resolution {
   const { vcpu } = state;
+  const { walk } = vm;
   vm.ledger.guestFaultsReflected += 1;
   if ((walk.error & (PF_PRESENT | PF_RESERVED)) === PF_PRESENT) {
     // Silicon drops what it cached for the address of a protection fault; so does its shadow.
@@ -75,27 +74,6 @@ function clearFloods(vm: Vm, root: ShadowPage, vpn: Vpn): void {
     if ((low & P) === 0 || isLeaf(low, level)) return;
     page = childOf(vm, page, index);
   }
-}
-
-/** The store hit a table that stays protected. */
-function emulate(vm: Vm, state: VcpuState, exit: PageFaultExit): Resolution {
-  const { vcpu } = state;
-  const { vpn, offset, store } = exit;
-  const gfn: Gfn = walk.gfn;
-  vm.ledger.faultsEmulated += 1;
-  if (store?.kind === "page" && state.retriedVpn !== vpn) {
-    // No way to write page tables: the shadow goes, the instruction is tried again. Once, for a table on
-    // the instruction's own path would be shadowed again for ever.
-    state.retriedVpn = vpn;
-    unshadow(vm, gfn);
-    return "resume";
-  }
-  state.retriedVpn = -1;
-  vcpu.emulateStore(exit, gfn);
-  vm.dirtyLog.mark(gfn);
-  if (store?.kind === "page") unshadow(vm, gfn);
-  else trackWrite(vm, { gfn, offset });
-  return "emulated";
 }
 
 /** A vCPU with too many out-of-sync pages syncs the oldest. */

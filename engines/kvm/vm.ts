@@ -12,7 +12,7 @@ import type { EngineOptions } from "../../hypervisor/engine.ts";
 import type { Platform } from "../../hypervisor/platform.ts";
 import type { FrameMemory } from "../../hypervisor/platform.ts";
 import { flushVcpus } from "../../hypervisor/flush.ts";
-import type { WalkHost } from "../../hypervisor/guest-walk.ts";
+import { createWalk, type GuestWalk, type WalkHost } from "../../hypervisor/guest-walk.ts";
 import { createHostMemory, type HostMemory } from "../../hypervisor/memory/host-memory.ts";
 import { DirtyLog } from "./dirty-log.ts";
 import type { ShadowPolicy } from "./policy.ts";
@@ -57,6 +57,8 @@ export interface Vm extends WalkHost {
   readonly track: WriteTrack;
   readonly dirtyLog: DirtyLog;
   readonly states: VcpuState[];
+  /** One is enough for all of the VM's faults: its result is used up before the next begins. */
+  readonly walk: GuestWalk;
   /** The ledger and state of the vCPU that is being served; the first vCPU's for host events. */
   ledger: Ledger;
   current: VcpuState | null;
@@ -96,6 +98,7 @@ export function createVm(platform: Platform, { policy, kind, options }: VmOption
     track: new WriteTrack(frames),
     dirtyLog,
     states: [],
+    walk: createWalk(),
     ledger,
     current: null,
     serving: null,

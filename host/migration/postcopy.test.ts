@@ -72,7 +72,7 @@ describe("post-copy", () => {
       const fill = memory.fill.bind(memory);
       // Guests copy pages by `fill` too, but not into frames whose contents are elsewhere.
       memory.fill = (pfn, contents) => {
-        const isAway = memory.stamps[pfn] === vacated;
+        const isAway = memory.stampOf(pfn) === vacated;
         fill(pfn, isAway ? { words: null, stamp: 0 } : contents);
       };
       return engines.ept.create(machine);

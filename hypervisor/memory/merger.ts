@@ -39,7 +39,7 @@ export function createMerger(memory: FrameMemory): PageMerger {
 
   /** Frames that others may join, by version. Made anew at each pass: contents change in between. */
   function find(stable: ReadonlyMap<number, readonly Pfn[]>, pfn: Pfn): Pfn | undefined {
-    const candidates = stable.get(memory.stamps[pfn]!) ?? [];
+    const candidates = stable.get(memory.stampOf(pfn)) ?? [];
     return candidates.find((other) => other === pfn || memory.hasSameBytes(other, pfn));
   }
 
@@ -48,7 +48,7 @@ export function createMerger(memory: FrameMemory): PageMerger {
     const now = new Map<Gfn, number>();
     const candidates: (readonly [Gfn, Pfn])[] = [];
     guest.forEachBacked((gfn, pfn) => {
-      const stamp = memory.stamps[pfn]!;
+      const stamp = memory.stampOf(pfn);
       now.set(gfn, stamp);
       if (before.get(gfn) === stamp) candidates.push([gfn, pfn]);
     });
@@ -58,8 +58,8 @@ export function createMerger(memory: FrameMemory): PageMerger {
     for (const [gfn, pfn] of candidates) {
       const frame = find(stable, pfn);
       if (frame === undefined) {
-        const same = stable.get(memory.stamps[pfn]!);
-        if (same === undefined) stable.set(memory.stamps[pfn]!, [pfn]);
+        const same = stable.get(memory.stampOf(pfn));
+        if (same === undefined) stable.set(memory.stampOf(pfn), [pfn]);
         else same.push(pfn);
         owners.set(pfn, { guest, gfn });
       } else if (frame !== pfn) {

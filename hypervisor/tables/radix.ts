@@ -22,11 +22,13 @@ export interface RadixTree {
   readonly memory: FrameMemory;
   readonly root: Pfn;
   readonly levels: PagingLevels;
+  /** Told of each table that is made. */
+  readonly onTable?: () => void;
 }
 
 /** The entry for `page` at `level`, with the tables above it made where they were missing. */
 export function makePlace(
-  { memory, root, levels }: RadixTree,
+  { memory, root, levels, onTable }: RadixTree,
   page: number,
   level: number,
 ): EntryPlace {
@@ -36,6 +38,7 @@ export function makePlace(
     const low = memory.readLow(table, index);
     if ((low & linkFlags) === 0) {
       const child = memory.allocateTable();
+      onTable?.();
       memory.writeEntry(table, index, child, linkFlags);
       table = child;
     } else {

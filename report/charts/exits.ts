@@ -18,6 +18,8 @@ const causeNames: Readonly<Record<ExitCause, string>> = {
   Cr4Write: "CR4 write",
   Cpuid: "CPUID",
   PmlFull: "PML full",
+  Vmrun: "VMRUN of L1",
+  HypervisorInstruction: "VMLOAD, VMSAVE, ... of L1",
 };
 
 export const exits: Chart = {

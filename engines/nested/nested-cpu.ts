@@ -1,0 +1,167 @@
+/**
+ * One virtual CPU seen three ways: L0's guest, which is now L1 and now L2; L1 itself, executing; and L2 as L1 sees it.
+ *
+ * What L1 says of L2 (control fields, root) stands in a control block, which is plain memory on AMD: nothing exits until
+ * VMRUN makes it true.
+ *
+ * Model: L1 and L2 have TLBs of their own. Bias: none on AMD, where KVM flushes at each transition between them
+ * (`nested_svm_transition_tlb_flush`).
+ */
+import type { Gfn, Pfn, Vpn } from "../../machine/address.ts";
+import { assert } from "../../machine/assert.ts";
+import { bareMetalControls, type Controls } from "../../machine/controls.ts";
+import { createLedger, type Ledger } from "../../machine/counters.ts";
+import type { InvpcidType, PendingStore } from "../../machine/exits.ts";
+import type { CachedTranslations } from "../../machine/mmu.ts";
+import type { Cr3, Registers } from "../../machine/registers.ts";
+import type { Vcpu } from "../../machine/vcpu.ts";
+import type { MmioAccess, VirtualCpu } from "../../machine/virtual-cpu.ts";
+
+/** What VMRUN loads. */
+export interface ControlBlock {
+  controls: Controls;
+  root: Gfn | Pfn;
+  pcid: number;
+  /** L1 loaded a root since the last VMRUN; where L2's CR3 writes do not exit, the one there is L2's own. */
+  isRootNew: boolean;
+}
+
+/** The vCPU as L0 sees it: L1's registers while L1 runs, what the control block says while L2 does. */
+export class OuterCpu implements VirtualCpu {
+  readonly id: number;
+  readonly ledger: Ledger;
+  readonly mmu: CachedTranslations;
+  controls: Controls = bareMetalControls;
+  isInL2 = false;
+  cr3: Cr3;
+  registers: Registers;
+  readonly l2: VirtualCpu;
+  readonly l1: Vcpu;
+
+  constructor(l2: VirtualCpu, l1: Vcpu) {
+    this.id = l2.id;
+    this.ledger = l2.ledger;
+    this.l2 = l2;
+    this.l1 = l1;
+    this.cr3 = l1.cr3;
+    this.registers = l1.registers;
+    this.mmu = bothTranslations(l2.mmu, l1.mmu);
+  }
+
+  setControls(controls: Controls): void {
+    this.controls = controls;
+    this.l1.setControls(controls);
+  }
+
+  setHardwareRoot(frame: Gfn | Pfn, pcid: number): void {
+    (this.isInL2 ? this.l2 : this.l1).setHardwareRoot(frame, pcid);
+  }
+
+  emulateStore(exit: { readonly vpn: Vpn; readonly store: PendingStore | null }, gfn: Gfn): void {
+    assert(!this.isInL2, () => `nested: a store of L2's at vpn ${exit.vpn} hit a table of L1's`);
+    this.l1.emulateStore(exit, gfn);
+  }
+
+  emulateMmio(exit: MmioAccess): void {
+    (this.isInL2 ? this.l2 : this.l1).emulateMmio(exit);
+  }
+
+  invalidatePcid(type: InvpcidType, pcid: number, vpn: Vpn): void {
+    (this.isInL2 ? this.l2 : this.l1).invalidatePcid(type, pcid, vpn);
+  }
+}
+
+function bothTranslations(one: CachedTranslations, other: CachedTranslations): CachedTranslations {
+  return {
+    invalidatePage(vpn) {
+      one.invalidatePage(vpn);
+      other.invalidatePage(vpn);
+    },
+    flushContext(pcid) {
+      one.flushContext(pcid);
+      other.flushContext(pcid);
+    },
+    flushLinear() {
+      one.flushLinear();
+      other.flushLinear();
+    },
+    flushNested() {
+      one.flushNested();
+      other.flushNested();
+    },
+    pmlIndex: () => one.pmlIndex(),
+    resetPml: () => one.resetPml(),
+  };
+}
+
+/** What L1 does to its guest's vCPU that is more than a store into the control block. */
+export interface InnerActions {
+  /** INVLPGA. */
+  invalidatePage(vpn: Vpn): void;
+  /** The control block asks for a flush at the next VMRUN. */
+  flush(): void;
+}
+
+function noPml(): never {
+  assert(false, "nested: L1 has no log of modified pages");
+}
+
+/** L2's vCPU as L1's hypervisor sees it. */
+export class InnerCpu implements VirtualCpu {
+  readonly id: number;
+  /** What L1 counts. */
+  readonly ledger: Ledger = createLedger();
+  readonly mmu: CachedTranslations;
+  readonly block: ControlBlock = {
+    controls: bareMetalControls,
+    root: 0 as Gfn,
+    pcid: 0,
+    isRootNew: false,
+  };
+  private readonly l2: VirtualCpu;
+
+  constructor(l2: VirtualCpu, actions: InnerActions) {
+    this.id = l2.id;
+    this.l2 = l2;
+    const flush = () => actions.flush();
+    this.mmu = {
+      invalidatePage: (vpn) => actions.invalidatePage(vpn),
+      flushContext: flush,
+      flushLinear: flush,
+      flushNested: flush,
+      pmlIndex: noPml,
+      resetPml: noPml,
+    };
+  }
+
+  get cr3(): Cr3 {
+    return this.l2.cr3;
+  }
+
+  get registers(): Registers {
+    return this.l2.registers;
+  }
+
+  setControls(controls: Controls): void {
+    this.block.controls = controls;
+  }
+
+  setHardwareRoot(frame: Gfn | Pfn, pcid: number): void {
+    this.block.root = frame;
+    this.block.pcid = pcid;
+    this.block.isRootNew = true;
+  }
+
+  emulateStore(exit: { readonly vpn: Vpn; readonly store: PendingStore | null }, gfn: Gfn): void {
+    this.ledger.emulatedStores += 1;
+    this.l2.emulateStore(exit, gfn);
+  }
+
+  emulateMmio(exit: MmioAccess): void {
+    this.l2.emulateMmio(exit);
+  }
+
+  invalidatePcid(): void {
+    this.mmu.flushLinear();
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * A hypervisor inside a guest: L0 runs L1, which runs L2, and every exit is taken by L0 first.
+ *
+ * L1 is an engine like any other. What it runs on (`l1-memory.ts`, `nested-cpu.ts`) is L0's guest, so its stores and the
+ * instructions around each entry are a guest's: they exit or not, as L0's engine and silicon say. L0 looks at an exit of
+ * L2's, answers it or reflects it into L1; at L1's VMRUN it makes what L1 asks for true.
+ *
+ * Source: APM vol. 2 15.5 "VMRUN"; KVM arch/x86/kvm/svm/nested.c; rules 3 to 5 of results/groundtruth/nested.
+ *
+ * Model: what threads of L1's host do to L2 (dirty log, reclaim, other vCPUs' flushes) interrupts L2 without an exit that
+ * is counted, as interrupts are elsewhere. Bias: for nesting, whose interrupts are round trips.
+ */
+import type { Gfn, Pfn, Vpn } from "../../machine/address.ts";
+import type { Ledger } from "../../machine/counters.ts";
+import { exitCounter } from "../../machine/exits.ts";
+import type { GuestMemory, Hypervisor } from "../../hypervisor/hypervisor.ts";
+import type { HostMemory } from "../../hypervisor/memory/host-memory.ts";
+import { l1Frame } from "./l1-memory.ts";
+import { isReflected } from "./level0.ts";
+import type { Transitions } from "./transitions.ts";
+import type { InstructionExits } from "./world-switch.ts";
+
+/** What is known of the levels of a run, by vCPU. */
+export interface Levels {
+  /** What L1 counts of L2, as it would on bare hardware. */
+  readonly l1: readonly Ledger[];
+  /** What L1 executes, and the exits that it takes itself. */
+  readonly l1Silicon: readonly Ledger[];
+  /** Of those exits, the ones by instructions that no other guest executes. */
+  readonly instructions: readonly Readonly<InstructionExits>[];
+  /** L1 writes to every frame of its memory, as one that ran other guests before has done. */
+  useAllMemory(): void;
+  /** L2 executes OUT and L1 goes to user space for it, up to the VMRUN that `resume` is: where a phase ends. */
+  pause(id: number): void;
+  resume(id: number): void;
+}
+
+export interface NestedHypervisor extends Hypervisor {
+  readonly levels: Levels;
+}
+
+/** The levels of a hypervisor that has them; null for one that runs on bare hardware. */
+export function levelsOf(hypervisor: Hypervisor): Levels | null {
+  return "levels" in hypervisor ? (hypervisor as NestedHypervisor).levels : null;
+}
+
+export interface Level1 {
+  readonly hypervisor: Hypervisor;
+  /** Its guest's memory. */
+  readonly memory: HostMemory;
+  /** All pages of its direct map. */
+  readonly directPages: () => Iterable<Vpn>;
+}
+
+/** The hypervisor that L2 runs under: all of them. */
+export function nestedHypervisor(transitions: Transitions, level1: Level1): NestedHypervisor {
+  const { cpus, level0 } = transitions;
+  const { hypervisor, directPages } = level1;
+  return {
+    memory: composedMemory(transitions, level1.memory),
+
+    boot(vcpu, cr3, registers) {
+      const cpu = cpus[vcpu.id]!;
+      transitions.running = cpu;
+      hypervisor.boot(cpu.inner, cr3, registers);
+      transitions.prepareEntry(cpu);
+      transitions.enter(cpu);
+    },
+
+    exit(exit, vcpu) {
+      const cpu = cpus[vcpu.id]!;
+      const answer = level0.answer(exit, cpu);
+      if (!isReflected(answer)) {
+        vcpu.ledger.l2ExitsHandled += 1;
+        return answer;
+      }
+      const { ledger } = cpu.inner;
+      ledger.exits += 1;
+      ledger[exitCounter[answer.reflect.reason]] += 1;
+      transitions.reflect(cpu);
+      const resolution = hypervisor.exit(answer.reflect, cpu.inner);
+      transitions.prepareEntry(cpu);
+      transitions.enter(cpu);
+      return resolution;
+    },
+
+    host: (event) => transitions.asL1(() => hypervisor.host(event)),
+
+    levels: {
+      l1: cpus.map(({ inner }) => inner.ledger),
+      instructions: cpus.map(({ instructions }) => instructions),
+      l1Silicon: cpus.map(({ l1 }) => l1.ledger),
+      useAllMemory() {
+        const { l1 } = cpus[0]!;
+        for (const page of directPages()) l1.write(page);
+        l1.drain();
+      },
+      pause(id) {
+        const cpu = cpus[id]!;
+        const { ledger } = cpu.l2;
+        ledger.exits += 1;
+        ledger.exitsHypervisorInstruction += 1;
+        transitions.reflect(cpu);
+        transitions.visitUserSpace(cpu);
+        transitions.prepareEntry(cpu);
+      },
+      resume: (id) => transitions.enter(cpus[id]!),
+    },
+  };
+}
+
+/** L2's memory through both maps. Whatever L1 has to store for it, it stores as L1. */
+function composedMemory(transitions: Transitions, inner: HostMemory): GuestMemory {
+  const outer = transitions.level0.hypervisor.memory;
+  const present = (gfn: Gfn): Pfn | -1 => inner.pfnOf(gfn);
+  return {
+    frames: inner.frames,
+    get onReturn() {
+      return inner.onReturn;
+    },
+    set onReturn(told) {
+      inner.onReturn = told;
+    },
+    isHole: (gfn) => inner.isHole(gfn),
+    touch(gfn) {
+      const frame = present(gfn);
+      return outer.touch(l1Frame(frame === -1 ? transitions.asL1(() => inner.touch(gfn)) : frame));
+    },
+    touchForWrite(gfn) {
+      const frame = inner.isWritable(gfn) ? present(gfn) : -1;
+      const own = frame === -1 ? transitions.asL1(() => inner.touchForWrite(gfn)) : frame;
+      return outer.touchForWrite(l1Frame(own));
+    },
+    readLow: (gfn, index) => inner.readLow(gfn, index),
+    readHigh: (gfn, index) => inner.readHigh(gfn, index),
+    write: (gfn, index, low, high) => transitions.asL1(() => inner.write(gfn, index, low, high)),
+  };
+}

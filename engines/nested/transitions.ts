@@ -1,0 +1,121 @@
+/**
+ * Between the levels: L1's instructions and their exits, VMRUN, and the way back from L2 into L1.
+ *
+ * Source: APM vol. 2 15.5 "VMRUN Instruction"; KVM arch/x86/kvm/svm/nested.c.
+ */
+import type { CounterName } from "../../machine/counters.ts";
+import { exitCounter, type Resolution, type VmExit } from "../../machine/exits.ts";
+import type { VirtualCpu } from "../../machine/virtual-cpu.ts";
+import type { Vcpu } from "../../machine/vcpu.ts";
+import type { Level0 } from "./level0.ts";
+import type { InnerCpu, OuterCpu } from "./nested-cpu.ts";
+import {
+  afterExit,
+  beforeEntry,
+  exits,
+  type HypervisorInstruction,
+  type InstructionExits,
+  type NestingFeatures,
+  throughUserSpace,
+} from "./world-switch.ts";
+
+/** One vCPU at all levels. */
+export interface NestedCpu {
+  /** L2, executing on silicon. */
+  readonly l2: VirtualCpu;
+  /** L1, executing on silicon. */
+  readonly l1: Vcpu;
+  /** L0's guest. */
+  readonly outer: OuterCpu;
+  /** L1's guest. */
+  readonly inner: InnerCpu;
+  /** Exits of L1's by instruction. */
+  readonly instructions: InstructionExits;
+  /** L1 has asked for a flush here: before L2 runs on, it enters again. */
+  isStale: boolean;
+}
+
+export class Transitions {
+  readonly level0: Level0;
+  readonly cpus: readonly NestedCpu[];
+  /** The vCPU that L1's code runs on, when it runs. */
+  running: NestedCpu;
+  private readonly features: NestingFeatures;
+
+  constructor(level0: Level0, cpus: readonly NestedCpu[], features: NestingFeatures) {
+    this.level0 = level0;
+    this.cpus = cpus;
+    this.features = features;
+    this.running = cpus[0]!;
+  }
+
+  /** L1 exited: the same to L0 as any guest's exit. */
+  exitOfL1(exit: VmExit, cpu: NestedCpu): Resolution {
+    count(cpu, exitCounter[exit.reason]);
+    return this.level0.hypervisor.exit(exit, cpu.outer);
+  }
+
+  /** L1 executes an instruction that only hypervisors have a use for. */
+  execute(cpu: NestedCpu, instruction: HypervisorInstruction): void {
+    if (!exits(instruction, this.features)) return;
+    cpu.instructions[instruction] += 1;
+    const counter = instruction === "vmrun" ? "exitsVmrun" : "exitsHypervisorInstruction";
+    const { ledger } = cpu.l1;
+    ledger.exits += 1;
+    ledger[counter] += 1;
+    count(cpu, counter);
+  }
+
+  /** From L2 into L1's hypervisor. */
+  reflect(cpu: NestedCpu): void {
+    cpu.l2.ledger.reflectedExits += 1;
+    this.running = cpu;
+    this.level0.leave(cpu);
+    for (const name of afterExit) this.execute(cpu, name);
+  }
+
+  /** L1 lets user space do something, with its guest left. */
+  visitUserSpace(cpu: NestedCpu): void {
+    for (const name of throughUserSpace) this.execute(cpu, name);
+  }
+
+  /** What comes before VMRUN. */
+  prepareEntry(cpu: NestedCpu): void {
+    for (const name of beforeEntry) this.execute(cpu, name);
+  }
+
+  /** VMRUN. */
+  enter(cpu: NestedCpu): void {
+    this.execute(cpu, "vmrun");
+    this.load(cpu);
+    for (const other of this.cpus) {
+      const isOwed = other.isStale && other.outer.isInL2;
+      other.isStale = false;
+      if (!isOwed || other === cpu) continue;
+      this.level0.leave(other);
+      this.load(other);
+    }
+  }
+
+  /** Does what L1 does beside its vCPUs: L2 is stopped meanwhile, and entered again. */
+  asL1<T>(body: () => T): T {
+    const inside = this.cpus.filter(({ outer }) => outer.isInL2);
+    for (const cpu of inside) this.level0.leave(cpu);
+    const result = body();
+    for (const cpu of inside) this.load(cpu);
+    return result;
+  }
+
+  private load(cpu: NestedCpu): void {
+    this.level0.enter(cpu);
+    cpu.inner.block.isRootNew = false;
+    cpu.l2.mmu.flushLinear();
+  }
+}
+
+/** An exit of L1's, in the counts of the whole. */
+function count({ l2 }: NestedCpu, counter: CounterName): void {
+  l2.ledger.exits += 1;
+  l2.ledger[counter] += 1;
+  l2.ledger.l1InstructionExits += 1;
+}
