@@ -47,6 +47,11 @@ async function validateTraces(dir: string): Promise<void> {
   const result = await validate(dir, { workers: availableParallelism(), onTrace });
   if (process.stderr.isTTY) process.stderr.write("\n");
   for (const note of result.notes) console.log(`not compared: ${note}`);
+  for (const { mode, below, within, above } of result.cold) {
+    console.log(
+      `not exact (${mode}): ${within} values within the measured range, ${below} below, ${above} above`,
+    );
+  }
   for (const difference of result.differences.slice(0, listedMax)) console.log(line(difference));
   const unlisted = result.differences.length - listedMax;
   if (unlisted > 0) console.log(`and ${unlisted} more`);

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { ConfigError, quote } from "../../bench/input/config-error.ts";
 import { comparedAs } from "./counter-map.ts";
+import { type ColdRow, nestedHeader, readNestedRow } from "./nested/expectations.ts";
 
 /** What one trace is expected to count under one kernel and mode. */
 export interface Expectation {
@@ -15,6 +16,8 @@ export interface Expectation {
   readonly kernel: string;
   readonly mode: string;
   readonly rows: readonly ExpectedRow[];
+  /** Of a hypervisor in a guest: what its processor could do, and rows with a range; absent for other ground truth. */
+  readonly nested?: { readonly variant: string; readonly cold: readonly ColdRow[] };
 }
 
 export interface ExpectedRow {
@@ -56,6 +59,7 @@ function search(folder: string): string[] {
 export function readExpectations(folder: string): Expectation[] {
   const file = join(folder, expectedName);
   const lines = decompress(file).split("\n");
+  if (lines[0]?.trim() === nestedHeader) return nestedExpectations(folder, file, lines);
   if (lines[0]?.trim() !== header) {
     throw new ConfigError(
       `${file}, line 1: ${quote(lines[0])} is not the header; allowed: ${header}`,
@@ -82,6 +86,27 @@ export function readExpectations(folder: string): Expectation[] {
     ...expectation,
     rows: [...sums.values()],
   }));
+}
+
+function nestedExpectations(folder: string, file: string, lines: readonly string[]) {
+  const groups = new Map<string, { rows: ExpectedRow[]; cold: ColdRow[]; of: Expectation }>();
+  for (const [i, line] of lines.entries()) {
+    if (i === 0 || line.trim() === "") continue;
+    const row = readNestedRow(line, `${file}, line ${i + 1}`);
+    const { trace, kernel, mode, variant, phase, counter, value, range } = row;
+    const key = `${trace},${kernel},${mode},${variant}`;
+    let group = groups.get(key);
+    if (group === undefined) {
+      const path = join(folder, "traces", `${trace}.trace.gz`);
+      const [rows, cold]: [ExpectedRow[], ColdRow[]] = [[], []];
+      const nested = { variant, cold };
+      group = { rows, cold, of: { trace, file: path, kernel, mode, rows, nested } };
+      groups.set(key, group);
+    }
+    if (range === null) group.rows.push({ phase, counter, value });
+    else group.cold.push({ phase, counter, ...range });
+  }
+  return [...groups.values()].map(({ of }) => of);
 }
 
 type Fields = readonly [string, string, string, string, string, number];

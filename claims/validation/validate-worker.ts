@@ -3,12 +3,20 @@
  */
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
-import type { EngineName } from "../../engines/index.ts";
-import { decodeVmmu } from "../../workloads/trace/vmmu.ts";
+import { type DecodedTrace, decodeVmmu } from "../../workloads/trace/vmmu.ts";
 import { errorLine } from "../../bench/input/config-error.ts";
-import { type Comparison, compare } from "./compare.ts";
-import type { PhaseCounts } from "./counter-map.ts";
+import {
+  type ColdCounts,
+  type Comparison,
+  compare,
+  compareCold,
+  type PhaseValues,
+} from "./compare.ts";
+import { valueOf } from "./counter-map.ts";
 import type { Expectation } from "./ground-truth.ts";
+import { nestedValueOf } from "./nested/counters.ts";
+import { levelsOfMode } from "./nested/levels-of-mode.ts";
+import { replayNested } from "./nested/replay.ts";
 import { engineFor, replayTrace } from "./replay-trace.ts";
 
 /** One trace: expectations of all kernels and modes. */
@@ -22,8 +30,10 @@ export interface TraceComparison extends Comparison {
   readonly trace: string;
   readonly kernel: string;
   readonly mode: string;
-  /** The engine that answered; null when nothing models this kernel and mode. */
-  readonly engine: EngineName | null;
+  /** What answered; null when nothing models this kernel and mode. */
+  readonly engine: string | null;
+  /** Rows with a range; null where there are none. */
+  readonly cold: ColdCounts | null;
 }
 
 /** The task that `claims/validation/validate.ts` names. */
@@ -33,19 +43,48 @@ export function runTask(task: ValidateTask): ValidateOutcome {
   try {
     const source = decodeVmmu(gunzipSync(readFileSync(first.file)), first.file);
     // Kernels that one engine answers for share its replay.
-    const replays = new Map<EngineName, PhaseCounts[]>();
-    const comparisons = task.map(({ trace, kernel, mode, rows }): TraceComparison => {
-      const engine = engineFor(kernel, mode);
-      const place = { trace, kernel, mode, engine: engine ?? null };
-      if (engine === undefined) {
-        return { ...place, compared: 0, differences: [], unknownCounters: [] };
+    const replays = new Map<string, readonly PhaseValues[]>();
+    const comparisons = task.map((expectation): TraceComparison => {
+      const { trace, kernel, rows, nested } = expectation;
+      const mode =
+        nested === undefined ? expectation.mode : `${expectation.mode} ${nested.variant}`;
+      const answer = replayer(expectation);
+      const place = { trace, kernel, mode, engine: answer?.engine ?? null };
+      if (answer === undefined) {
+        return { ...place, compared: 0, differences: [], unknownCounters: [], cold: null };
       }
-      const phases = replays.get(engine) ?? replayTrace(source, engine);
-      replays.set(engine, phases);
-      return { ...place, ...compare(rows, phases) };
+      const phases = replays.get(answer.engine) ?? answer.replay(source);
+      replays.set(answer.engine, phases);
+      const cold = nested === undefined ? null : compareCold(nested.cold, phases);
+      return { ...place, ...compare(rows, phases), cold };
     });
     return { kind: "compared", comparisons };
   } catch (error) {
     return { kind: "failed", message: `${first.file}: ${errorLine(error)}` };
   }
+}
+
+interface Replayer {
+  readonly engine: string;
+  readonly replay: (source: DecodedTrace) => readonly PhaseValues[];
+}
+
+/** Who answers, or undefined when nothing models the kernel and mode. */
+function replayer({ kernel, mode, nested }: Expectation): Replayer | undefined {
+  if (nested !== undefined) {
+    const levels = levelsOfMode(kernel, mode, nested.variant);
+    if (levels === undefined) return undefined;
+    const replay = (source: DecodedTrace) =>
+      replayNested(source, levels.create).map((phase) => {
+        return { name: phase.name, valueOf: (counter: string) => nestedValueOf(counter, phase) };
+      });
+    return { engine: levels.name, replay };
+  }
+  const engine = engineFor(kernel, mode);
+  if (engine === undefined) return undefined;
+  const replay = (source: DecodedTrace) =>
+    replayTrace(source, engine).map((phase) => {
+      return { name: phase.name, valueOf: (counter: string) => valueOf(counter, phase) };
+    });
+  return { engine, replay };
 }

@@ -8,7 +8,7 @@ import { basename, relative } from "node:path";
 import { Piscina } from "piscina";
 import { codeUrl } from "../../bench/code-url.ts";
 import { EnvironmentError, errorLine } from "../../bench/input/config-error.ts";
-import type { Difference } from "./compare.ts";
+import type { ColdCounts, Difference } from "./compare.ts";
 import { type Expectation, groundTruthFolders, readExpectations } from "./ground-truth.ts";
 import type { TraceComparison, ValidateOutcome, ValidateTask } from "./validate-worker.ts";
 
@@ -22,8 +22,15 @@ export interface Validation {
   readonly traces: number;
   readonly compared: number;
   readonly differences: readonly PlacedDifference[];
+  /** Rows that depend on more than the trace, by mode: where our values lie in what was measured. */
+  readonly cold: readonly ColdMode[];
   /** What was not compared and why, one line each. */
   readonly notes: readonly string[];
+}
+
+export interface ColdMode extends ColdCounts {
+  /** Levels, kernel and variant. */
+  readonly mode: string;
 }
 
 /** A difference and where it is: trace (with its folder), kernel and mode. */
@@ -107,6 +114,23 @@ function summary(traces: number, outcomes: readonly TraceComparison[][]): Valida
     differences: comparisons.flatMap(({ trace, kernel, mode, differences }) =>
       differences.map((difference) => ({ ...difference, trace, kernel, mode })),
     ),
+    cold: coldModes(comparisons),
     notes: [...notes].toSorted(),
   };
+}
+
+function coldModes(comparisons: readonly TraceComparison[]): ColdMode[] {
+  const sums = new Map<string, ColdCounts>();
+  for (const { kernel, mode, cold } of comparisons) {
+    if (cold === null) continue;
+    const name = `${kernel} ${mode}`;
+    const { below, within, above } = sums.get(name) ?? { below: 0, within: 0, above: 0 };
+    sums.set(name, {
+      below: below + cold.below,
+      within: within + cold.within,
+      above: above + cold.above,
+    });
+  }
+  const modes = [...sums].map(([mode, counts]) => ({ mode, ...counts }));
+  return modes.toSorted((a, b) => (a.mode < b.mode ? -1 : 1));
 }

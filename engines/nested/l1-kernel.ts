@@ -1,20 +1,21 @@
 /**
  * The little of L1's kernel that nesting needs: page tables with a direct map of all of L1's memory.
  *
- *     ffff888000000000 and up    L1's memory in pages of 2 MiB, as Linux maps it
+ *     ffff888000000000 and up    L1's memory, page by page
  *
- * Model: L1's kernel has no other mapping, no code and no processes of its own. Bias: for nesting, by what L1 beside its
- * hypervisor would take of L0's shadow pages and TLBs.
+ * Model: L1's kernel has no other mapping, no code and no processes of its own, and its direct map is in pages of 4 KiB,
+ * where Linux takes larger ones. Bias: for nesting, by what L1 beside its hypervisor would take of L0's shadow pages and
+ * TLBs; against it, by 1 shadow page for each 2 MiB of L1's memory.
  */
 import { type Gfn, indexAt, pagesPerEntry, type Pfn, type Vpn } from "../../machine/address.ts";
-import { A, D, highHalf, lowHalf, P, PS, W } from "../../machine/entry.ts";
+import { A, D, highHalf, lowHalf, P, W } from "../../machine/entry.ts";
 import type { Cr3, Registers } from "../../machine/registers.ts";
 import type { GuestMemory } from "../../hypervisor/hypervisor.ts";
 
 /** Page number of Linux's `page_offset_base`, the sign extension dropped. */
 const directMap = 0x8_8800_0000;
 const linkFlags = P | W | A;
-const leafFlags = P | W | A | D | PS;
+const leafFlags = P | W | A | D;
 
 /** Page of the direct map that shows the frame. */
 export function directPage(frame: Pfn): Vpn {
@@ -30,21 +31,29 @@ export const l1Registers: Registers = {
 
 /** Frames that the tables take, at the end of memory. */
 export function kernelTableFrames(frames: number): number {
-  return 2 + Math.ceil(frames / pagesPerEntry(3));
+  return 1 + [4, 3, 2].reduce((sum, level) => sum + Math.ceil(frames / pagesPerEntry(level)), 0);
 }
 
-/** What the boot loader leaves in the last of L1's `frames`: root, a table below it, and one for each GiB. */
+/** What the boot loader leaves in the last of L1's `frames`. */
 export function loadKernel(memory: GuestMemory, frames: number): Cr3 {
   const root = frames - kernelTableFrames(frames);
-  const upper = root + 1;
-  const set = (table: number, index: number, frame: number, flags: number) =>
-    memory.write(table as Gfn, index, lowHalf(frame, flags), highHalf(frame));
-  set(root, indexAt(directMap, 4), upper, linkFlags);
-  for (let frame = 0; frame < frames; frame += pagesPerEntry(2)) {
-    const page = directMap + frame;
-    const table = upper + 1 + Math.floor(frame / pagesPerEntry(3));
-    if (frame % pagesPerEntry(3) === 0) set(upper, indexAt(page, 3), table, linkFlags);
-    set(table, indexAt(page, 2), frame, leafFlags);
+  const set = (table: number, page: number, level: number, entry: readonly [number, number]) => {
+    const [frame, flags] = entry;
+    memory.write(table as Gfn, indexAt(page, level), lowHalf(frame, flags), highHalf(frame));
+  };
+  /** The first table of a level; the direct map begins where one of each level does. */
+  const first = { 3: root + 1, 2: root + 1 + Math.ceil(frames / pagesPerEntry(4)), 1: 0 };
+  first[1] = first[2] + Math.ceil(frames / pagesPerEntry(3));
+  for (const level of [4, 3, 2] as const) {
+    const below = first[(level - 1) as 1 | 2 | 3];
+    const tables = level === 4 ? root : first[level];
+    for (let i = 0; i * pagesPerEntry(level) < frames; i++) {
+      const page = directMap + i * pagesPerEntry(level);
+      set(tables + Math.floor(i / 512), page, level, [below + i, linkFlags]);
+    }
+  }
+  for (let frame = 0; frame < frames; frame++) {
+    set(first[1] + Math.floor(frame / 512), directMap + frame, 1, [frame, leafFlags]);
   }
   return { root: root as Gfn, pcid: 0, keep: false };
 }

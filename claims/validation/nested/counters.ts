@@ -3,8 +3,11 @@
  *
  * Source: the counter table of results/groundtruth/nested/README.md; APM vol. 2 appendix C "SVM Intercept Exit Codes".
  */
-import type { CounterName, Ledger } from "../../machine/counters.ts";
-import type { HypervisorInstruction, InstructionExits } from "../../engines/nested/world-switch.ts";
+import type { CounterName, Ledger } from "../../../machine/counters.ts";
+import type {
+  HypervisorInstruction,
+  InstructionExits,
+} from "../../../engines/nested/world-switch.ts";
 
 /** What one phase counted at each level. */
 export interface NestedPhase {

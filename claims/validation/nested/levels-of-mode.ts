@@ -1,17 +1,17 @@
 /**
  * Which engines at which levels answer to a mode, kernel and variant of the nested ground truth.
  */
-import type { CreateEngine, EngineOptions } from "../../hypervisor/engine.ts";
-import type { Platform } from "../../hypervisor/platform.ts";
-import { kvmTdp } from "../../engines/kvm-tdp.ts";
-import { shadowPolicies } from "../../engines/kvm/policy.ts";
-import type { Level0 } from "../../engines/nested/level0.ts";
-import { createNest } from "../../engines/nested/nest.ts";
-import { nestedOnNested } from "../../engines/nested/nested-on-nested.ts";
-import { shadowOnNested } from "../../engines/nested/shadow-on-nested.ts";
-import { shadowOnShadow } from "../../engines/nested/shadow-on-shadow.ts";
-import { plainSvm } from "../../engines/nested/world-switch.ts";
-import { createShadowLazy } from "../../engines/shadow-lazy.ts";
+import type { CreateEngine, EngineOptions } from "../../../hypervisor/engine.ts";
+import type { Platform } from "../../../hypervisor/platform.ts";
+import { kvmTdp } from "../../../engines/kvm-tdp.ts";
+import { shadowPolicies } from "../../../engines/kvm/policy.ts";
+import type { Level0 } from "../../../engines/nested/level0.ts";
+import { createNest } from "../../../engines/nested/nest.ts";
+import { nestedOnNested } from "../../../engines/nested/nested-on-nested.ts";
+import { shadowOnNested } from "../../../engines/nested/shadow-on-nested.ts";
+import { shadowOnShadow } from "../../../engines/nested/shadow-on-shadow.ts";
+import { plainSvm } from "../../../engines/nested/world-switch.ts";
+import { createShadowLazy } from "../../../engines/shadow-lazy.ts";
 
 const kernels = { "6.1": shadowPolicies["kvm-6.1"], "6.12": shadowPolicies["kvm-6.12"] } as const;
 type Kernel = keyof typeof kernels;
@@ -48,15 +48,25 @@ const variants = {
   vgif: { ...plainSvm, virtualGif: true },
 } as const;
 
+export interface ModeLevels {
+  /** The same for all that count the same. */
+  readonly name: string;
+  readonly create: CreateEngine;
+}
+
 /** The hypervisors, or undefined when nothing models them. */
-export function nestFor(kernel: string, mode: string, variant: string): CreateEngine | undefined {
+export function levelsOfMode(
+  kernel: string,
+  mode: string,
+  variant: string,
+): ModeLevels | undefined {
   if (!Object.hasOwn(kernels, kernel) || !Object.hasOwn(modes, mode)) return undefined;
   if (!Object.hasOwn(variants, variant)) return undefined;
   const known = kernel as Kernel;
   const { level0, level1 } = modes[mode as keyof typeof modes];
-  return createNest({
-    level1: level1(known),
-    level0: level0(known),
-    features: variants[variant as keyof typeof variants],
-  });
+  const features = variants[variant as keyof typeof variants];
+  return {
+    name: [mode, kernel, ...Object.values(features)].join(" "),
+    create: createNest({ level1: level1(known), level0: level0(known), features }),
+  };
 }

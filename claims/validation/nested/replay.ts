@@ -4,17 +4,17 @@
  * Conditions of the measurement: L1 ran other guests before, so all its memory is in use; all of L2's is there before it
  * starts; a phase begins in L1, right before the VMRUN that resumes L2.
  */
-import type { Gfn } from "../../machine/address.ts";
-import { createLedger, type Ledger, subtract } from "../../machine/counters.ts";
-import type { CreateEngine } from "../../hypervisor/engine.ts";
-import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
-import { presets } from "../../machine/presets.ts";
-import { buildComputer } from "../../engines/computer.ts";
-import { levelsOf } from "../../engines/nested/nested-hypervisor.ts";
-import type { InstructionExits } from "../../engines/nested/world-switch.ts";
-import { replayDecoded } from "../../workloads/trace/replay.ts";
-import type { DecodedTrace } from "../../workloads/trace/vmmu.ts";
-import type { NestedPhase } from "./nested-counters.ts";
+import type { Gfn } from "../../../machine/address.ts";
+import { createLedger, type Ledger, subtract } from "../../../machine/counters.ts";
+import type { CreateEngine } from "../../../hypervisor/engine.ts";
+import type { Hypervisor } from "../../../hypervisor/hypervisor.ts";
+import { presets } from "../../../machine/presets.ts";
+import { buildComputer } from "../../../engines/computer.ts";
+import { levelsOf } from "../../../engines/nested/nested-hypervisor.ts";
+import type { InstructionExits } from "../../../engines/nested/world-switch.ts";
+import { replayDecoded } from "../../../workloads/trace/replay.ts";
+import type { DecodedTrace } from "../../../workloads/trace/vmmu.ts";
+import type { NestedPhase } from "./counters.ts";
 
 /** Tables of L2, and of two hypervisors. */
 const tableSlots = 12_288;
