@@ -188,3 +188,13 @@ describe("a reset", () => {
     expect(less.holds({ guestFrames: frames, tableFrames: 1 })).toBe(false);
   });
 });
+
+// Seen failing with a row that begins at the cursor, aligned or not.
+test("a row of frames is aligned, nobody else's, and refused when it does not fit", () => {
+  const memory = new PhysicalMemory({ guestFrames: 512, tableFrames: 2048 });
+  const before = memory.allocateTable();
+  const first = memory.reserve(512, 512);
+  expect([first % 512, first > before]).toEqual([0, true]);
+  expect(memory.allocateTable()).toBe(first + 512);
+  expect(() => memory.reserve(1024, 512)).toThrow(/no 1024 frames in a row/);
+});

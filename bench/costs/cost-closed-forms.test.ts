@@ -53,6 +53,7 @@ const priced: readonly (readonly [CounterName, string, CycleCategory])[] = [
   ["faultsSpurious", "hypervisor.faultFixed", "hypervisorHandlers"],
   ["faultsFast", "hypervisor.faultFast", "hypervisorHandlers"],
   ["guestFaultsReflected", "hypervisor.faultReflected", "hypervisorHandlers"],
+  ["reflectedExits", "hypervisor.exitReflected", "hypervisorHandlers"],
   ["entriesFilled", "hypervisor.entryFilled", "hypervisorEntries"],
   ["entriesPrefetched", "hypervisor.entryPrefetched", "hypervisorEntries"],
   ["entriesDropped", "hypervisor.entryDropped", "hypervisorEntries"],

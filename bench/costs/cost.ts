@@ -55,6 +55,7 @@ export const events = {
     faultFixed: { counters: ["faultsFixed", "faultsSpurious"], category: "hypervisorHandlers" },
     faultFast: { counters: ["faultsFast"], category: "hypervisorHandlers" },
     faultReflected: { counters: ["guestFaultsReflected"], category: "hypervisorHandlers" },
+    exitReflected: { counters: ["reflectedExits"], category: "hypervisorHandlers" },
     entryFilled: { counters: ["entriesFilled"], category: "hypervisorEntries" },
     entryPrefetched: { counters: ["entriesPrefetched"], category: "hypervisorEntries" },
     entryDropped: { counters: ["entriesDropped"], category: "hypervisorEntries" },

@@ -12,7 +12,7 @@ import type { Vpn } from "../../machine/address.ts";
 import type { Controls } from "../../machine/controls.ts";
 import type { Resolution, VmExit } from "../../machine/exits.ts";
 import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
-import type { NestedCpu } from "./transitions.ts";
+import type { NestedCpu } from "./nested-cpu.ts";
 
 /** The exit is L1's to answer; as L1 would have seen it from silicon. */
 export interface Reflected {

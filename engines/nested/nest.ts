@@ -18,9 +18,9 @@ import type { Platform } from "../../hypervisor/platform.ts";
 import { directPage, kernelTableFrames, l1Registers, loadKernel } from "./l1-kernel.ts";
 import { l1Frame, L1Memory } from "./l1-memory.ts";
 import type { Level0 } from "./level0.ts";
-import { InnerCpu, OuterCpu } from "./nested-cpu.ts";
+import { InnerCpu, type NestedCpu, OuterCpu } from "./nested-cpu.ts";
 import { nestedHypervisor } from "./nested-hypervisor.ts";
-import { type NestedCpu, Transitions } from "./transitions.ts";
+import { Transitions } from "./transitions.ts";
 import { type NestingFeatures, noExits } from "./world-switch.ts";
 
 export interface Nest {

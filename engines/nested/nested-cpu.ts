@@ -16,6 +16,7 @@ import type { CachedTranslations } from "../../machine/mmu.ts";
 import type { Cr3, Registers } from "../../machine/registers.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";
 import type { MmioAccess, VirtualCpu } from "../../machine/virtual-cpu.ts";
+import type { InstructionExits } from "./world-switch.ts";
 
 /** What VMRUN loads. */
 export interface ControlBlock {
@@ -164,4 +165,20 @@ export class InnerCpu implements VirtualCpu {
   invalidatePcid(): void {
     this.mmu.flushLinear();
   }
+}
+
+/** One vCPU at all levels. */
+export interface NestedCpu {
+  /** L2, executing on silicon. */
+  readonly l2: VirtualCpu;
+  /** L1, executing on silicon. */
+  readonly l1: Vcpu;
+  /** L0's guest. */
+  readonly outer: OuterCpu;
+  /** L1's guest. */
+  readonly inner: InnerCpu;
+  /** Exits of L1's by instruction. */
+  readonly instructions: InstructionExits;
+  /** L1 has asked for a flush here: before L2 runs on, it enters again. */
+  isStale: boolean;
 }

@@ -20,14 +20,19 @@ import { isReflected } from "./level0.ts";
 import type { Transitions } from "./transitions.ts";
 import type { InstructionExits } from "./world-switch.ts";
 
-/** What is known of the levels of a run, by vCPU. */
-export interface Levels {
+/** What is counted of one vCPU beside its own ledger, which has all exits and what L0 does about them. */
+export interface LevelCounts {
   /** What L1 counts of L2, as it would on bare hardware. */
-  readonly l1: readonly Ledger[];
+  readonly l1: Readonly<Ledger>;
   /** What L1 executes, and the exits that it takes itself. */
-  readonly l1Silicon: readonly Ledger[];
+  readonly l1Silicon: Readonly<Ledger>;
   /** Of those exits, the ones by instructions that no other guest executes. */
-  readonly instructions: readonly Readonly<InstructionExits>[];
+  readonly instructions: Readonly<InstructionExits>;
+}
+
+/** What is known of the levels of a run. */
+export interface Levels {
+  ofVcpu(id: number): LevelCounts;
   /** L1 writes to every frame of its memory, as one that ran other guests before has done. */
   useAllMemory(): void;
   /** L2 executes OUT and L1 goes to user space for it, up to the VMRUN that `resume` is: where a phase ends. */
@@ -87,9 +92,10 @@ export function nestedHypervisor(transitions: Transitions, level1: Level1): Nest
     host: (event) => transitions.asL1(() => hypervisor.host(event)),
 
     levels: {
-      l1: cpus.map(({ inner }) => inner.ledger),
-      instructions: cpus.map(({ instructions }) => instructions),
-      l1Silicon: cpus.map(({ l1 }) => l1.ledger),
+      ofVcpu(id) {
+        const { inner, l1, instructions } = cpus[id]!;
+        return { l1: inner.ledger, l1Silicon: l1.ledger, instructions };
+      },
       useAllMemory() {
         const { l1 } = cpus[0]!;
         for (const page of directPages()) l1.write(page);

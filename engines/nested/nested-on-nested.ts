@@ -25,7 +25,7 @@ import type { ShadowPolicy } from "../kvm/policy.ts";
 import { createVm } from "../kvm/vm.ts";
 import { lazyShadow } from "../shadow-lazy.ts";
 import { type Level0, mergedControls } from "./level0.ts";
-import type { NestedCpu } from "./transitions.ts";
+import type { NestedCpu } from "./nested-cpu.ts";
 
 /** L2's accesses as those of a guest whose page tables are L1's nested ones. */
 interface ComposedCpu extends VirtualCpu {

@@ -9,7 +9,7 @@
 import type { Registers } from "../../machine/registers.ts";
 import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import { type Level0, mergedControls } from "./level0.ts";
-import type { NestedCpu } from "./transitions.ts";
+import type { NestedCpu } from "./nested-cpu.ts";
 
 export function shadowOnShadow(hypervisor: Hypervisor): Level0 {
   /** L0's vCPU has another CR3 from now on, which is all that its engine needs to hear. */

@@ -5,35 +5,16 @@
  */
 import type { CounterName } from "../../machine/counters.ts";
 import { exitCounter, type Resolution, type VmExit } from "../../machine/exits.ts";
-import type { VirtualCpu } from "../../machine/virtual-cpu.ts";
-import type { Vcpu } from "../../machine/vcpu.ts";
 import type { Level0 } from "./level0.ts";
-import type { InnerCpu, OuterCpu } from "./nested-cpu.ts";
+import type { NestedCpu } from "./nested-cpu.ts";
 import {
   afterExit,
   beforeEntry,
   exits,
   type HypervisorInstruction,
-  type InstructionExits,
   type NestingFeatures,
   throughUserSpace,
 } from "./world-switch.ts";
-
-/** One vCPU at all levels. */
-export interface NestedCpu {
-  /** L2, executing on silicon. */
-  readonly l2: VirtualCpu;
-  /** L1, executing on silicon. */
-  readonly l1: Vcpu;
-  /** L0's guest. */
-  readonly outer: OuterCpu;
-  /** L1's guest. */
-  readonly inner: InnerCpu;
-  /** Exits of L1's by instruction. */
-  readonly instructions: InstructionExits;
-  /** L1 has asked for a flush here: before L2 runs on, it enters again. */
-  isStale: boolean;
-}
 
 export class Transitions {
   readonly level0: Level0;

@@ -81,7 +81,7 @@ function sum(ledger: Readonly<Ledger>, names: readonly CounterName[]): number {
 
 /** Our value for a name, or undefined if we have no such counter. */
 export function nestedValueOf(counter: string, phase: NestedPhase): number | undefined {
-  const { l1, l0, l1Silicon, instructions } = phase;
+  const { l1, l0, l1Silicon } = phase;
   const atL1 = l1Names[counter];
   if (atL1 !== undefined) return sum(l1, atL1);
   const atL0 = l0Names[counter];
@@ -91,16 +91,18 @@ export function nestedValueOf(counter: string, phase: NestedPhase): number | und
   if (counter === "L0_RT") return l0.exits - l0.l2ExitsHandled - traps;
   const [, who, code] = /^l0([xni])_([0-9a-f]+)$/.exec(counter) ?? [];
   return who === undefined || code === undefined ? undefined : byCode(who, code, phase);
+}
 
-  function byCode(whose: string, exitCode: string, { name: _name }: NestedPhase) {
-    // The marker: L2's OUT, reflected, and L1's own.
-    const ofL2 = l0.exitsHypervisorInstruction - l1Silicon.exitsHypervisorInstruction;
-    if (exitCode === "7b") return whose === "x" ? ofL2 + instructions.out : ofL2;
-    const instruction = l1Codes[exitCode];
-    if (instruction !== undefined) return whose === "x" ? instructions[instruction] : 0;
-    const guest = guestCodes[exitCode];
-    if (guest === undefined) return undefined;
-    if (whose === "x") return l0[guest];
-    return whose === "n" ? l0[guest] - l1Silicon[guest] : l1[guest];
-  }
+/** Exits with a code: `x` all of them, `n` from L2, `i` from L2 and reflected. */
+function byCode(who: string, code: string, phase: NestedPhase): number | undefined {
+  const { l1, l0, l1Silicon, instructions } = phase;
+  // The marker: L2's OUT, reflected, and L1's own.
+  const outsOfL2 = l0.exitsHypervisorInstruction - l1Silicon.exitsHypervisorInstruction;
+  if (code === "7b") return who === "x" ? outsOfL2 + instructions.out : outsOfL2;
+  const instruction = l1Codes[code];
+  if (instruction !== undefined) return who === "x" ? instructions[instruction] : 0;
+  const guest = guestCodes[code];
+  if (guest === undefined) return undefined;
+  if (who === "x") return l0[guest];
+  return who === "n" ? l0[guest] - l1Silicon[guest] : l1[guest];
 }

@@ -66,7 +66,7 @@ export function levelsOfMode(
   const { level0, level1 } = modes[mode as keyof typeof modes];
   const features = variants[variant as keyof typeof variants];
   return {
-    name: [mode, kernel, ...Object.values(features)].join(" "),
+    name: `${mode} ${kernel} ${features.virtualGif ? "vgif" : "plain"}`,
     create: createNest({ level1: level1(known), level0: level0(known), features }),
   };
 }

@@ -23,7 +23,7 @@ const tableSlots = 12_288;
 export function replayNested(source: DecodedTrace, create: CreateEngine): NestedPhase[] {
   const { memoryFrames, backing } = source.header;
   const { machine, vcpu, hypervisor } = buildComputer({
-    engine: { title: "", family: "nested", create },
+    engine: { title: "a hypervisor in a guest", family: "nested", create },
     preset: presets["qemu-svm"],
     guestFrames: memoryFrames,
     backing,
@@ -31,23 +31,23 @@ export function replayNested(source: DecodedTrace, create: CreateEngine): Nested
   });
   const levels = levelsOf(hypervisor);
   if (levels === null) throw new Error("bug: validation: no hypervisor in the guest");
+  const { l1, l1Silicon, instructions } = levels.ofVcpu(vcpu.id);
   const now = (): Counts => ({
-    l1: { ...levels.l1[0]! },
+    l1: { ...l1 },
     l0: vcpu.snapshot().ledger,
-    l1Silicon: { ...levels.l1Silicon[0]! },
-    instructions: { ...levels.instructions[0]! },
+    l1Silicon: { ...l1Silicon },
+    instructions: { ...instructions },
   });
-  let before: Counts | null = null;
+  let before = now();
   const phases: NestedPhase[] = [];
   const started: Hypervisor = {
     ...hypervisor,
-    memory: hypervisor.memory,
     boot(booted, cr3, registers) {
       hypervisor.boot(booted, cr3, registers);
-      levels.pause(0);
+      levels.pause(vcpu.id);
       // L1 counts from the creation of its guest on.
       before = { ...now(), l1: createLedger() };
-      levels.resume(0);
+      levels.resume(vcpu.id);
     },
   };
   levels.useAllMemory();
@@ -57,13 +57,13 @@ export function replayNested(source: DecodedTrace, create: CreateEngine): Nested
     hypervisor: started,
     source,
     onPhase({ name }) {
-      levels.pause(0);
+      levels.pause(vcpu.id);
       const counts = now();
-      phases.push({ name, ...difference(counts, before!) });
+      phases.push({ name, ...difference(counts, before) });
       before = counts;
-      levels.resume(0);
+      levels.resume(vcpu.id);
     },
-    options: { fetchEachOp: false },
+    options: { fetchEachOp: source.header.version === 2 },
   });
   return phases;
 }
