@@ -36,6 +36,8 @@ export interface Stage {
   readonly marks: boolean;
   /** Where its tables start. Null: what the guest or its hypervisor loads as root. */
   readonly root: Pfn | null;
+  /** Does silicon keep where the root table lies, once it has translated that after the root was loaded? */
+  readonly keepsRoot: boolean;
 }
 
 /** A list of stages with what control registers say beside it. */
@@ -52,12 +54,13 @@ export function haveOneShape(one: readonly Stage[], other: readonly Stage[]): bo
   return (
     one.length === other.length &&
     one.every((stage, i) => {
-      const { format, shape, through, switchBit, marks } = other[i]!;
+      const { format, shape, through, switchBit, marks, keepsRoot } = other[i]!;
       return (
         stage.format === format &&
         stage.shape.rootExtraBits === shape.rootExtraBits &&
         (i > 0 || stage.marks === marks) &&
         stage.through === through &&
+        stage.keepsRoot === keepsRoot &&
         stage.switchBit === switchBit
       );
     })
@@ -85,6 +88,7 @@ export function x86Stage(levels: PagingLevels): Stage {
     switchBit: 0,
     marks: true,
     root: null,
+    keepsRoot: false,
   };
 }
 

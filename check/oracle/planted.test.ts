@@ -8,7 +8,7 @@
  */
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Prng } from "../../guest/prng.ts";
-import type { Gfn, Pfn } from "../../machine/address.ts";
+import type { PageOrder, Gfn, Pfn } from "../../machine/address.ts";
 import { fastMmu } from "../../machine/fast.ts";
 import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import type { VirtualCpu } from "../../machine/virtual-cpu.ts";
@@ -137,7 +137,7 @@ describe("a wrong entry is found:", () => {
     patchFill((translation, vpn) => {
       const { order, guestOrder, frame } = translation;
       const first = frame - ((vpn % 2 ** guestOrder) - (vpn % 2 ** order));
-      return { ...translation, order: guestOrder, frame: first };
+      return { ...translation, order: guestOrder as PageOrder, frame: first };
     });
     expect(firstProblem({ engine: "ept", mmu: plainMmu })).toMatch(/reached pfn/);
   });

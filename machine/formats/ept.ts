@@ -8,14 +8,17 @@
  *
  * Source: SDM vol. 3C 29.3.2 "EPT Translation Mechanism".
  */
-import { entryFormat, MAY_EXECUTE, MAY_READ, USER_MAY, MAY_WRITE } from "./format.ts";
+import { entryFormat, FOLD_HIGH, MAY_EXECUTE, MAY_READ, USER_MAY, MAY_WRITE } from "./format.ts";
 
-export const ept = entryFormat({
+const masks = {
   name: "ept",
   indexBits: 9,
+  pageOrder: 0,
+  foldHigh: 0,
   presentAll: 0,
   presentAny: MAY_READ | MAY_WRITE | MAY_EXECUTE,
   leafBits: 0x80,
+  flipped: 0,
   leafLevelMax: 3,
   linksArePlain: false,
   frameShift: 12,
@@ -33,4 +36,9 @@ export const ept = entryFormat({
   accessed: 0x100,
   dirty: 0x200,
   global: 0,
-});
+} as const;
+
+export const ept = entryFormat(masks);
+
+/** The same with flattened tables: see `x86Folded`. */
+export const eptFolded = entryFormat({ ...masks, name: "ept flattened", foldHigh: FOLD_HIGH });

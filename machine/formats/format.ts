@@ -11,16 +11,28 @@ export const MAY_WRITE = 2;
 export const MAY_EXECUTE = 4;
 export const USER_MAY = 8;
 
+/** Bit 58, in the high half: what flattened formats have as `foldHigh`. */
+export const FOLD_HIGH = 0x0400_0000;
+
 /** Masks are of the low half unless they say otherwise. */
 export interface EntryMasks {
   readonly name: string;
   /** log2 of the entries in a table. */
   readonly indexBits: number;
+  /** log2 of the smallest page, in units of 4 KiB: Arm has granules of 4, 16 and 64 KiB. */
+  readonly pageOrder: number;
+  /**
+   * Bit of the high half by which an entry says that the table below it is two levels in one: as many index bits as both,
+   * one after another in memory. 0: there is none.
+   */
+  readonly foldHigh: number;
   /** A present entry has all of these and at least one of those. */
   readonly presentAll: number;
   readonly presentAny: number;
   /** An entry above level 1 with one of these is a leaf, if pages of its level exist. */
   readonly leafBits: number;
+  /** Bits of the low half that say the opposite of what is written here of them: Arm has some. */
+  readonly flipped: number;
   readonly leafLevelMax: number;
   /** Do entries that point to tables carry neither rights nor A, as in RISC-V's? */
   readonly linksArePlain: boolean;
@@ -28,7 +40,7 @@ export interface EntryMasks {
   readonly frameShift: number;
   /**
    * Rights: `((low >>> lowShift) & lowMask) | ((low << upShift) & upMask) | ((~high >>> highShift) & highMask)`, and
-   * those that everybody has.
+   * those that everybody has; `low` with its `flipped` bits the other way round.
    */
   readonly rights: {
     readonly lowShift: number;
@@ -64,19 +76,21 @@ export interface EntryFormat extends EntryMasks {
 /** A format from its masks. */
 export function entryFormat(masks: EntryMasks): EntryFormat {
   const { presentAll, presentAny, leafBits, leafLevelMax, frameShift, indexBits, rights } = masks;
+  const { flipped } = masks;
   return {
     ...masks,
     entries: 2 ** indexBits,
     isPresent: (low) => (low & presentAll) === presentAll && (low & presentAny) !== 0,
-    isLeaf: (level, low) => level === 1 || (level <= leafLevelMax && (low & leafBits) !== 0),
+    isLeaf: (level, low) =>
+      level === 1 || (level <= leafLevelMax && ((low ^ flipped) & leafBits) !== 0),
     isReserved(level, low, high) {
       if ((high & masks.reservedHigh) !== 0) return true;
-      if (!masks.checksLeaves || level === 1 || (low & leafBits) === 0) return false;
+      if (!masks.checksLeaves || level === 1 || ((low ^ flipped) & leafBits) === 0) return false;
       return level > leafLevelMax || (low & misaligned(masks, level)) !== 0;
     },
     rightsOf: (low, high) =>
-      ((low >>> rights.lowShift) & rights.lowMask) |
-      ((low << rights.upShift) & rights.upMask) |
+      (((low ^ flipped) >>> rights.lowShift) & rights.lowMask) |
+      (((low ^ flipped) << rights.upShift) & rights.upMask) |
       ((~high >>> rights.highShift) & rights.highMask) |
       rights.always,
     frameOf: (low, high) => ((low >>> frameShift) | (high << (32 - frameShift))) >>> 0,
@@ -84,6 +98,14 @@ export function entryFormat(masks: EntryMasks): EntryFormat {
 }
 
 /** Address bits below a page of `level`; the lowest one of a frame number is x86's PAT. */
-function misaligned({ indexBits, frameShift }: EntryMasks, level: number): number {
-  return ((1 << (indexBits * (level - 1) + frameShift)) - 1) & (-2 << frameShift);
+function misaligned(masks: EntryMasks, level: number): number {
+  return ((1 << (orderAt(masks, level) + masks.frameShift)) - 1) & (-2 << masks.frameShift);
+}
+
+/** log2 of the 4 KiB pages that one entry at `level` covers. */
+export function orderAt(
+  { indexBits, pageOrder }: Pick<EntryMasks, "indexBits" | "pageOrder">,
+  level: number,
+): number {
+  return pageOrder + indexBits * (level - 1);
 }

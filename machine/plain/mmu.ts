@@ -178,6 +178,7 @@ class PlainMmu implements Mmu {
     const { translator } = this;
     const changed = haveOtherTables(to.stages, translator.paging.stages);
     translator.paging = to;
+    translator.keptRoot = null;
     this.context = { ...this.context, vpid, eptp: to.stages.at(-1)!.root };
     if (changed) this.dropEverything();
   }
@@ -197,6 +198,7 @@ class PlainMmu implements Mmu {
   setRoot({ frame, pcid, isSwitched = false }: MmuRoot): void {
     this.translator.root = frame;
     this.translator.isRootSwitched = isSwitched;
+    this.translator.keptRoot = null;
     this.context = { ...this.context, pcid };
   }
 
@@ -277,6 +279,7 @@ class PlainMmu implements Mmu {
   }
 
   private dropNested(unwanted: (entry: Key) => boolean): void {
+    this.translator.keptRoot = null;
     this.translator.nestedTlb.removeWhere(unwanted);
     for (const cache of Object.values(this.translator.nestedPwc)) cache.removeWhere(unwanted);
   }

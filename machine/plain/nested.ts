@@ -1,7 +1,7 @@
 /**
  * The nested TLB of the plain unit: what the last stage says of a guest frame.
  */
-import type { PageOrder, Pfn } from "../address.ts";
+import type { Pfn } from "../address.ts";
 import { type Context, type Key, keyOf } from "./cache.ts";
 import type { Kind, Leaf, Tree } from "./walk.ts";
 
@@ -10,7 +10,6 @@ export const noContext: Context = { vpid: 0, pcid: 0, eptp: null };
 
 /** A nested TLB entry: where 2^order guest frames are. */
 export type NestedEntry = Key & {
-  readonly order: PageOrder;
   readonly frame: number;
   readonly write: boolean;
   readonly execute: boolean;
@@ -27,7 +26,6 @@ export function nestedEntry(
   const modified = !marks || (low & format.dirty) !== 0;
   return {
     ...keyOf(gfn, order, noContext),
-    order,
     frame,
     write: rights.write,
     execute: rights.execute,

@@ -11,7 +11,7 @@ import { type Context, type Key, keyOf, type PlainCache } from "./cache.ts";
 export interface Translation {
   readonly order: PageOrder;
   /** Size of the guest's page, which may be larger: INVLPG drops all its pieces. */
-  readonly guestOrder: PageOrder;
+  readonly guestOrder: number;
   /** Host frame of the page's first 4 KiB. */
   readonly frame: number;
   readonly write: boolean;

@@ -9,15 +9,15 @@
 import { describe, expect, test } from "vitest";
 import { AccessUnit, type Requester } from "../access-unit.ts";
 import type { Pfn, Vpn } from "../address.ts";
-import { createLedger, walkLengthMax } from "../counters.ts";
 import { fastMmu } from "../fast.ts";
-import { type EntryFormat, entryFormat } from "../formats/format.ts";
 import { ept } from "../formats/ept.ts";
+import { riscv } from "../formats/riscv.ts";
 import { x86 } from "../formats/x86.ts";
 import { PhysicalMemory } from "../memory.ts";
-import { type Mmu, STORE } from "../mmu.ts";
+import { STORE } from "../mmu.ts";
 import { presets } from "../presets.ts";
 import { eptStage, type Stage, x86Stage } from "../stages.ts";
+import { counted, hostRoom, load, Tables } from "./hand-made-tables.ts";
 import { plainMmu } from "./mmu.ts";
 
 const units = [
@@ -29,89 +29,7 @@ const units = [
 const hostOffset = 256;
 const guestFrames = 1024;
 
-/** A tree of tables in one format, written where `place` says a frame of it lies. */
-class Tables {
-  readonly root: number;
-  private readonly memory: PhysicalMemory;
-  private readonly format: EntryFormat;
-  private readonly allocate: () => number;
-  private readonly place: (frame: number) => Pfn;
-
-  constructor(
-    memory: PhysicalMemory,
-    format: EntryFormat,
-    root: number,
-    allocate: () => number,
-    place: (frame: number) => Pfn,
-  ) {
-    this.memory = memory;
-    this.format = format;
-    this.root = root;
-    this.allocate = allocate;
-    this.place = place;
-  }
-
-  set(table: number, index: number, frame: number, flags: number): void {
-    const { frameShift } = this.format;
-    const low = (frame << frameShift) | flags;
-    this.memory.write(this.place(table), index, low, frame >>> (32 - frameShift));
-  }
-
-  /** The path to `page`, tables made where there are none; what every table on it is, from the root down. */
-  map(page: number, frame: number, levels: number, link: number, leaf: number): number[] {
-    const { indexBits, entries } = this.format;
-    const path = [this.root + Math.floor(page / 2 ** (indexBits * levels))];
-    for (let level = levels; level > 1; level--) {
-      const index = Math.floor(page / 2 ** (indexBits * (level - 1))) % entries;
-      const table = path.at(-1)!;
-      const low = this.memory.readLow(this.place(table), index);
-      const next = low === 0 ? this.allocate() : low >>> this.format.frameShift;
-      if (low === 0) this.set(table, index, next, link);
-      path.push(next);
-    }
-    this.set(path.at(-1)!, page % entries, frame, leaf);
-    return path;
-  }
-}
-
-function counted(mmu: Mmu) {
-  const ledger = createLedger();
-  mmu.collect(ledger, new Float64Array(walkLengthMax + 1));
-  const { walkReferencesGuest, walkReferencesNested, accessedBitsSet } = ledger;
-  return { guest: walkReferencesGuest, nested: walkReferencesNested, accessed: accessedBitsSet };
-}
-
-function load(mmu: Mmu, page: number): boolean {
-  mmu.low[0] = page << 12;
-  mmu.high[0] = Math.floor(page / 2 ** 20);
-  return mmu.run(0, 1) === 1;
-}
-
-/** RISC-V, Sv39: pointers to tables carry neither rights nor A (privileged specification, 12.3.1 and 12.4). */
-const sv39 = entryFormat({
-  name: "sv39",
-  indexBits: 9,
-  presentAll: 1,
-  presentAny: 1,
-  leafBits: 0xe,
-  leafLevelMax: 3,
-  linksArePlain: true,
-  frameShift: 10,
-  rights: {
-    lowShift: 1,
-    lowMask: 15,
-    upShift: 0,
-    upMask: 0,
-    highShift: 0,
-    highMask: 0,
-    always: 0,
-  },
-  reservedHigh: 0xffc0_0000 | 0,
-  checksLeaves: true,
-  accessed: 0x40,
-  dirty: 0x80,
-  global: 0x20,
-});
+/** RISC-V: pointers to tables carry neither rights nor A. */
 const [link, leaf] = [0x01, 0xdf];
 
 describe.each(units)("the %s unit", (_name, factory) => {
@@ -119,35 +37,29 @@ describe.each(units)("the %s unit", (_name, factory) => {
     "Sv39 on Sv39x4 walks 15 references, cold (page %i)",
     (page) => {
       const memory = new PhysicalMemory({ guestFrames: 4096, tableFrames: 64 });
-      let next = 4096;
-      const host = new Tables(
-        memory,
-        sv39,
-        4096,
-        () => next++,
-        (frame) => frame as Pfn,
-      );
+      const room = hostRoom(memory, 4096);
       // The root of the second stage is four tables.
-      next += 4;
+      const host = new Tables(riscv, room.allocate(4), room);
       // A guest of 2^41 bytes reaches into every one of them.
       const far = 3 * 2 ** 27;
       const at = (gfn: number) => (gfn >= far ? gfn - far + 1024 : gfn + hostOffset) as Pfn;
-      let free = 1;
-      const guest = new Tables(memory, sv39, 0, () => free++, at);
-      guest.map(page, far + 5, 3, link, leaf);
-      for (let gfn = 0; gfn < 16; gfn++) host.map(gfn, at(gfn), 3, link, leaf | 0x10);
-      host.map(far + 5, at(far + 5), 3, link, leaf | 0x10);
+      const guestPath = { shape: { levels: 3, rootExtraBits: 0 }, link, leaf };
+      const hostPath = { ...guestPath, shape: { levels: 3, rootExtraBits: 2 } };
+      const guest = new Tables(riscv, 0, { ...hostRoom(memory, 1), place: at });
+      guest.map(page, far + 5, guestPath);
+      for (let gfn = 0; gfn < 16; gfn++) host.map(gfn, at(gfn), hostPath);
+      host.map(far + 5, at(far + 5), hostPath);
 
       const first: Stage = {
         ...x86Stage(4),
-        format: sv39,
-        shape: { levels: 3, rootExtraBits: 0 },
+        format: riscv,
+        shape: guestPath.shape,
         through: 1,
       };
       const second: Stage = {
         ...eptStage(4096 as Pfn, 4, true),
-        format: sv39,
-        shape: { levels: 3, rootExtraBits: 2 },
+        format: riscv,
+        shape: hostPath.shape,
       };
       const mmu = factory(memory, presets.textbook);
       mmu.configure({ stages: [first, second], writeProtect: true, globalPages: false }, 1);
@@ -162,28 +74,18 @@ describe.each(units)("the %s unit", (_name, factory) => {
   function agile(preset: keyof typeof presets) {
     const memory = new PhysicalMemory({ guestFrames, tableFrames: 64 });
     const at = (gfn: number) => (gfn + hostOffset) as Pfn;
-    let next = guestFrames;
-    let free = 1;
-    const nested = new Tables(
-      memory,
-      ept,
-      next++,
-      () => next++,
-      (frame) => frame as Pfn,
-    );
-    const shadow = new Tables(
-      memory,
-      x86,
-      next++,
-      () => next++,
-      (frame) => frame as Pfn,
-    );
-    const guest = new Tables(memory, x86, 0, () => free++, at);
+    const room = hostRoom(memory, guestFrames);
+    const nested = new Tables(ept, room.allocate(1), room);
+    const shadow = new Tables(x86, room.allocate(1), room);
+    const guest = new Tables(x86, 0, { ...hostRoom(memory, 1), place: at });
     const page = 0x1_2345_6789;
-    guest.map(page + 1, 101, 4, 0x27, 0x67);
-    const path = guest.map(page, 100, 4, 0x27, 0x67);
-    for (let gfn = 0; gfn < 128; gfn++) nested.map(gfn, at(gfn), 4, 0x107, 0x307);
-    const own = shadow.map(page, at(100), 4, 0x27, 0x67);
+    const shape = { levels: 4, rootExtraBits: 0 };
+    const x86Path = { shape, link: 0x27, leaf: 0x67 };
+    guest.map(page + 1, 101, x86Path);
+    const path = guest.map(page, 100, x86Path);
+    for (let gfn = 0; gfn < 128; gfn++)
+      nested.map(gfn, at(gfn), { shape, link: 0x107, leaf: 0x307 });
+    const own = shadow.map(page, at(100), x86Path);
     const mmu = factory(memory, presets[preset]);
     const second = eptStage(nested.root as Pfn, 4, true);
     const stages = [{ ...x86Stage(4), switchBit: 0x200 }, { ...x86Stage(4), through: 2 }, second];
@@ -236,15 +138,11 @@ describe.each(units)("the %s unit", (_name, factory) => {
 
   test("a device's DMA goes on after a fault, which is recorded and exits to nobody", () => {
     const memory = new PhysicalMemory({ guestFrames, tableFrames: 64 });
-    let next = guestFrames;
-    const tables = new Tables(
-      memory,
-      ept,
-      next++,
-      () => next++,
-      (frame) => frame as Pfn,
-    );
-    for (let page = 0; page < 8; page++) tables.map(page, 100 + page, 4, 0x7, page < 4 ? 0x3 : 0x1);
+    const room = hostRoom(memory, guestFrames);
+    const tables = new Tables(ept, room.allocate(1), room);
+    const shape = { levels: 4, rootExtraBits: 0 };
+    for (let page = 0; page < 8; page++)
+      tables.map(page, 100 + page, { shape, link: 0x7, leaf: page < 4 ? 0x3 : 0x1 });
     const mmu = factory(memory, presets.textbook);
     // Second-level tables alone: 4 references, and no A or D bits.
     const stage = { ...x86Stage(4), format: ept, marks: false };

@@ -10,6 +10,7 @@ import type { PageOrder, Pfn } from "../address.ts";
 import type { Ledger } from "../counters.ts";
 import * as bits from "../entry.ts";
 import { createDataCache, type DataCache } from "../data-cache.ts";
+import { orderAt } from "../formats/format.ts";
 import type { PhysicalMemory } from "../memory.ts";
 import * as stops from "../mmu.ts";
 import type { Geometry, Preset } from "../presets.ts";
@@ -54,6 +55,8 @@ export class PlainTranslator {
   log: stops.WalkReference[] = [];
   paging: Paging = { stages: oneStage(4), writeProtect: true, globalPages: true };
   root = 0;
+  /** The root's table, where silicon keeps it and has come across it. */
+  keptRoot: Table | null = null;
   isRootSwitched = false;
   pmlBuffer: Pfn | null = null;
   pmlIndex = 511;
@@ -96,7 +99,7 @@ export class PlainTranslator {
     const { stage } = leaf.isSwitched ? tree.switched! : tree;
     const page = this.pageOf(leaf.frame + (vpn % 2 ** leaf.order), stage, kind);
     if (isStop(page)) return page;
-    const order = Math.min(leaf.order, page.order) as PageOrder;
+    const order = cachedOrder(Math.min(leaf.order, page.order));
     return {
       order,
       guestOrder: leaf.order,
@@ -115,7 +118,7 @@ export class PlainTranslator {
     frame: number,
     stage: Stage,
     kind: Kind,
-  ): { pfn: number; order: PageOrder; execute: boolean; dirty: boolean } | Stop {
+  ): { pfn: number; order: number; execute: boolean; dirty: boolean } | Stop {
     if (stage.through !== null) {
       const entry = this.nestedTranslate(frame, kind, false);
       if (isStop(entry)) return entry;
@@ -137,6 +140,10 @@ export class PlainTranslator {
     const { stages, writeProtect } = this.paging;
     const tableAccess = stage.through !== null && stages[stage.through]!.marks ? "write" : "read";
     const isSwitched = stage !== stages[0];
+    const locate = (frame: number): Table | Stop => {
+      const table = this.tableAt(frame, stage, tableAccess);
+      return isStop(table) ? table : { ...table, isSwitched };
+    };
     return {
       stage,
       root: this.root,
@@ -144,9 +151,12 @@ export class PlainTranslator {
       context,
       pwc: this.pwc,
       switched,
-      locate: (frame) => {
-        const table = this.tableAt(frame, stage, tableAccess);
-        return isStop(table) ? table : { ...table, isSwitched };
+      locate,
+      locateRoot: (frame) => {
+        if (this.keptRoot !== null) return this.keptRoot;
+        const table = locate(frame);
+        if (stage.keepsRoot && !isStop(table)) this.keptRoot = table;
+        return table;
       },
       // What a hypervisor switches to it lets silicon write.
       atHost: (frame) => {
@@ -184,6 +194,7 @@ export class PlainTranslator {
       context: noContext,
       pwc: this.nestedPwc,
       switched: null,
+      locateRoot: atHost,
       locate: atHost,
       atHost,
       permits: (rights, { kind }) => rights[kind === "fetch" ? "execute" : kind],
@@ -225,8 +236,9 @@ export class PlainTranslator {
   }
 
   private findNested(gfn: number): NestedEntry | null {
-    for (const order of [0, 9, 18]) {
-      const entry = this.nestedTlb.find(keyOf(gfn, order, noContext));
+    const { format } = this.paging.stages.at(-1)!;
+    for (let level = 1; level <= format.leafLevelMax; level++) {
+      const entry = this.nestedTlb.find(keyOf(gfn, orderAt(format, level), noContext));
       if (entry !== null) return entry;
     }
     return null;
@@ -257,6 +269,16 @@ export class PlainTranslator {
   bitSet(bit: "accessed" | "dirty"): void {
     this.counts[`${bit}BitsSet`] += 1;
   }
+}
+
+/**
+ * Size of the TLB entry for a page: the largest one not above it that TLBs have.
+ *
+ * Model: pages of 16 and 64 KiB, and what lies between 2 MiB and 1 GiB, fill TLBs piece by piece, where Arm's cores have
+ * entries of their sizes. Bias: against large granules.
+ */
+function cachedOrder(order: number): PageOrder {
+  return order >= 18 ? 18 : order >= 9 ? 9 : 0;
 }
 
 function cachesByLevel(geometries: Readonly<Record<2 | 3 | 4 | 5, Geometry | null>>): PwcByLevel {

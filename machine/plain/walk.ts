@@ -7,8 +7,8 @@
  *
  * Source: SDM vol. 3A 4.5 and 4.8 "Accessed and Dirty Flags", vol. 3C 29.3 "The Extended Page Table Mechanism".
  */
-import type { PageOrder, Pfn } from "../address.ts";
-import { MAY_EXECUTE, MAY_READ, USER_MAY, MAY_WRITE } from "../formats/format.ts";
+import { entriesPerTable, type Pfn } from "../address.ts";
+import { MAY_EXECUTE, MAY_READ, orderAt, USER_MAY, MAY_WRITE } from "../formats/format.ts";
 import type { PhysicalMemory } from "../memory.ts";
 import type { WalkReference } from "../mmu.ts";
 import type { Stage } from "../stages.ts";
@@ -47,8 +47,22 @@ export interface Table {
   readonly isWritable: boolean;
 }
 
+/** A table as an entry names it: one that is larger than a frame lies in several, one after another. */
+interface Node {
+  /** Its first frame. */
+  readonly first: number;
+  /** Level of its entries. */
+  readonly level: number;
+  /** log2 of their number. */
+  readonly indexBits: number;
+}
+
 /** A walk cache's entry: the table below the cached entry, and the rights down to it. */
-export type PwcEntry = Key & { readonly table: Table; readonly rights: Rights };
+export type PwcEntry = Key & {
+  readonly node: Node;
+  readonly table: Table;
+  readonly rights: Rights;
+};
 
 /** What a walk is for. */
 export interface Request {
@@ -62,7 +76,8 @@ export interface Request {
 export interface Leaf {
   /** Frame of the whole page's first 4 KiB. */
   readonly frame: number;
-  readonly order: PageOrder;
+  /** log2 of the page's size in 4 KiB. */
+  readonly order: number;
   readonly rights: Rights;
   /** The entry's low half as the walk left it. */
   readonly low: number;
@@ -79,6 +94,8 @@ export interface Tree {
   readonly context: Context;
   /** Walk caches by the level of the cached entry. */
   readonly pwc: Readonly<Record<number, PlainCache<PwcEntry>>>;
+  /** Where the root's table at `frame` is. */
+  locateRoot(frame: number): Table | Stop;
   /** Where the table at `frame` is. */
   locate(frame: number): Table | Stop;
   /** A table of this tree that a switch led to. */
@@ -111,7 +128,18 @@ function bothRights(a: Rights, b: Rights): Rights {
 
 /** log2 of the pages that one entry at `level` covers. */
 function orderOf({ format }: Stage, level: number): number {
-  return format.indexBits * (level - 1);
+  return orderAt(format, level);
+}
+
+/** Frames that the table takes. */
+function framesOf({ indexBits }: Node): number {
+  return 2 ** Math.max(0, indexBits - Math.log2(entriesPerTable));
+}
+
+/** The frame of the table that has the page's entry. */
+function frameOf(stage: Stage, page: number, node: Node): number {
+  const before = Math.floor(page / (2 ** orderOf(stage, node.level) * entriesPerTable));
+  return node.first + (before % framesOf(node));
 }
 
 function rightsFrom(bits: number): Rights {
@@ -143,7 +171,7 @@ export function walk(
     const { level, table } = step;
     const now = table.isSwitched ? tree.switched! : tree;
     const { format, counters } = now.stage;
-    const index = Math.floor(request.page / 2 ** orderOf(now.stage, level)) % format.entries;
+    const index = Math.floor(request.page / 2 ** orderOf(now.stage, level)) % entriesPerTable;
     const low = memory.readLow(table.pfn, index);
     const high = memory.readHigh(table.pfn, index);
     const dimension = counters === "Guest" ? "guest" : "nested";
@@ -162,50 +190,79 @@ export function walk(
     if (typeof marked !== "number") return marked;
     const frame = format.frameOf(low, high);
     if (isLeaf) {
-      const order = orderOf(now.stage, level) as PageOrder;
+      const order = orderOf(now.stage, level);
       // Below the alignment of a large page's frame are other bits: PAT.
       const first = frame - (frame % 2 ** order);
       return { frame: first, order, rights, low: marked, isSwitched: table.isSwitched };
     }
     const isSwitch = (low & now.stage.switchBit) !== 0;
-    const found = isSwitch ? now.switched!.atHost(frame) : now.locate(frame);
-    step = nextStep(tree, request, { level, table: found, rights });
+    const isFolded = level > 2 && (high & format.foldHigh) !== 0;
+    const node: Node = {
+      first: frame,
+      level: isFolded ? level - 2 : level - 1,
+      indexBits: isFolded ? 2 * format.indexBits : format.indexBits,
+    };
+    const at = frameOf(now.stage, request.page, aligned(node));
+    const found = isSwitch ? now.switched!.atHost(at) : now.locate(at);
+    step = nextStep(tree, request, { level, node, table: found, rights });
   }
 }
 
 /** The walk caches from the leaf's side, else the root. */
 function firstStep(tree: Tree, { page }: Request, observer: WalkObserver): Step | Stop {
-  const { levels, rootExtraBits } = tree.stage.shape;
+  const { shape, format } = tree.stage;
+  const { levels, rootExtraBits } = shape;
   for (let level = 2; level <= levels; level++) {
     const cache = tree.pwc[level]!;
     const entry = cache.find(keyOf(page, orderOf(tree.stage, level), tree.context));
     if (entry !== null) {
       cache.touch(entry);
       observer.pwcHit(tree, level);
-      return { level: level - 1, table: entry.table, rights: entry.rights };
+      return stepFrom(tree, page, entry);
     }
   }
-  // A wide root is several tables, one after another.
-  const part = Math.floor(page / 2 ** orderOf(tree.stage, levels + 1)) % 2 ** rootExtraBits;
+  const node = { first: tree.root, level: levels, indexBits: format.indexBits + rootExtraBits };
   const table = tree.isRootSwitched
     ? tree.switched!.atHost(tree.root)
-    : tree.locate(tree.root + part);
+    : tree.locateRoot(frameOf(tree.stage, page, node));
   return isStop(table) ? table : { level: levels, table, rights: allRights };
+}
+
+/** Of a table of several frames a walk cache knows the first, as the entry above names it: where each lies, it may ask. */
+function stepFrom(tree: Tree, page: number, { node, table, rights }: PwcEntry): Step | Stop {
+  const { level } = node;
+  const now = table.isSwitched ? tree.switched! : tree;
+  const found = framesOf(node) === 1 ? table : now.locate(frameOf(now.stage, page, aligned(node)));
+  return isStop(found) ? found : { level, table: found, rights };
+}
+
+/** A table begins where its size divides; silicon does not look at the address bits below. */
+function aligned(node: Node): Node {
+  return { ...node, first: node.first - (node.first % framesOf(node)) };
 }
 
 /** Down from the entry at `level`, which now is worth caching. */
 function nextStep(
   tree: Tree,
   { page }: Request,
-  { level, table, rights }: { level: number; table: Table | Stop; rights: Rights },
+  {
+    level,
+    node,
+    table,
+    rights,
+  }: Pick<Step, "level" | "rights"> & {
+    readonly node: Node;
+    readonly table: Table | Stop;
+  },
 ): Step | Stop {
   if (isStop(table)) return table;
   tree.pwc[level]!.insert({
     ...keyOf(page, orderOf(tree.stage, level), tree.context),
+    node,
     table,
     rights,
   });
-  return { level: level - 1, table, rights };
+  return { level: node.level, table, rights };
 }
 
 interface EntryToMark {

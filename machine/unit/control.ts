@@ -7,8 +7,10 @@ import { l1Deny, l1Entries, l1Meta } from "./l1-ways.ts";
 import { DENY, LOADING, RAW, STORING, writeProtected } from "./rights.ts";
 import {
   FIRST_BITS,
+  FIRST_LOW,
   SECOND_A,
   SECOND_BITS,
+  SECOND_LOW,
   SECOND_PLAIN,
   hasSecond,
   secondLinksPlain,
@@ -17,6 +19,7 @@ import {
   EPOCH,
   FRAMES,
   GLOBAL_PAGES,
+  KEPT_TABLE,
   NESTED_AD,
   NESTED_NEED,
   NESTED_ROOT,
@@ -36,7 +39,7 @@ export function powerOn(): void {
   forgetContexts();
   stagesNow = stages;
   s[EPOCH] = 1;
-  s[SHIFT] = FIRST_BITS * (stages[0]!.shape.levels - 1);
+  s[SHIFT] = FIRST_LOW + FIRST_BITS * (stages[0]!.shape.levels - 1);
   s[WRITE_PROTECT] = writeProtected;
   s[PML] = -1;
   s[PML_INDEX] = 511;
@@ -48,7 +51,8 @@ export function powerOn(): void {
 export function configure(to: Paging, vpid: number): void {
   const changed = haveOtherTables(to.stages, stagesNow);
   stagesNow = to.stages;
-  s[SHIFT] = FIRST_BITS * (to.stages[0]!.shape.levels - 1);
+  s[SHIFT] = FIRST_LOW + FIRST_BITS * (to.stages[0]!.shape.levels - 1);
+  s[KEPT_TABLE] = 0;
   s[WRITE_PROTECT] = to.writeProtect ? writeProtected : 0;
   s[GLOBAL_PAGES] = to.globalPages ? 1 : 0;
   for (let w = 0; w < l1Entries; w++) l1Deny[w] = DENY[(l1Meta[w]! & RAW) | s[WRITE_PROTECT]]!;
@@ -65,7 +69,7 @@ export function configure(to: Paging, vpid: number): void {
 function useSecond({ root, shape, marks }: Stage): void {
   s[NESTED_ROOT] = memory.slot(root!) << slotShift;
   s[NESTED_ROOT_FRAME] = root!;
-  s[NESTED_SHIFT] = SECOND_BITS * (shape.levels - 1);
+  s[NESTED_SHIFT] = SECOND_LOW + SECOND_BITS * (shape.levels - 1);
   s[NESTED_AD] = marks ? 1 : 0;
   // What an entry has that grants everything: the walk then need not look at it closely.
   s[NESTED_NEED] = SECOND_PLAIN | (marks && !secondLinksPlain ? SECOND_A : 0);

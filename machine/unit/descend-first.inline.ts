@@ -2,26 +2,31 @@ import { PF_PRESENT, PF_RESERVED } from "../entry.ts";
 import { C_REF_GUEST, c } from "./counts.ts";
 import { firstRights, isMisaligned, setGuestBits } from "./first-marks.ts";
 import { next, words } from "./given.ts";
+import { firstPart } from "./first-part.ts";
 import { firstLevel } from "./levels.ts";
 import { nestedTable } from "./nested.ts";
 import { refWhat, refWord } from "./references.ts";
-import { STORING, TABLE_THROUGH, TABLE_WRITABLE } from "./rights.ts";
+import { STORING, TABLE_FOLDED, TABLE_THROUGH, TABLE_WRITABLE } from "./rights.ts";
 import {
   FIRST_A,
   FIRST_ALL,
   FIRST_ANY,
   FIRST_BITS,
+  FIRST_FLIP,
+  FIRST_FOLD,
   FIRST_FRAME,
   FIRST_INDEX,
   FIRST_LEAF,
+  FIRST_LOW,
   FIRST_RESERVED,
   SWITCH,
+  firstHasParts,
   firstLinksPlain,
   firstMarks,
 } from "./shape.ts";
 import { N_FLAGS, REFS, W_TABLE, s } from "./state.ts";
 import { pageFault } from "./stops.ts";
-import { link } from "./tables.ts";
+import { link, tableAt } from "./tables.ts";
 import { fillPwc, prefixHigh, prefixLow, pwFrame, pwTable, pwWays } from "./walk-cache.ts";
 
 declare let shift: number;
@@ -54,8 +59,8 @@ export function descendFirst(
     if ((e & FIRST_ALL) !== FIRST_ALL || (e & FIRST_ANY) === 0) return pageFault(kind, 0) - 1;
     if ((h & FIRST_RESERVED) !== 0) return pageFault(kind, PF_PRESENT | PF_RESERVED) - 1;
     if (!firstLinksPlain) rights &= firstRights(e, h);
-    if (shift === 0) break;
-    if ((e & FIRST_LEAF) !== 0) {
+    if (shift === FIRST_LOW) break;
+    if (((e ^ FIRST_FLIP) & FIRST_LEAF) !== 0) {
       if (isMisaligned(shift, e)) return pageFault(kind, PF_PRESENT | PF_RESERVED) - 1;
       break;
     }
@@ -67,29 +72,35 @@ export function descendFirst(
     )
       return -1;
     frame = (e >>> FIRST_FRAME) | (h << (32 - FIRST_FRAME));
+    const level = firstLevel(shift);
+    let folded = 0;
+    if (firstHasParts) {
+      folded = level > 2 && (h & FIRST_FOLD) !== 0 ? TABLE_FOLDED : 0;
+      frame = firstPart(frame, shift, folded, vLow, vHigh) | 0;
+    }
     if (isThrough) {
       table = nestedTable(frame) | 0;
       s[W_TABLE] = s[N_FLAGS]! & STORING;
       refs = s[REFS]!;
     } else {
-      table = next[at >>> 1]!;
-      if (table === 0) table = link(at, FIRST_FRAME) | 0;
+      table = firstHasParts ? 0 : next[at >>> 1]!;
+      if (table === 0) table = (firstHasParts ? tableAt(frame) : link(at, FIRST_FRAME)) | 0;
       if (SWITCH !== 0 && (e & SWITCH) !== 0) {
         isThrough = true;
         s[W_TABLE] = STORING;
       }
     }
     if (table === -1) return -1;
-    const level = firstLevel(shift);
     if (pwWays[level] !== 0) {
-      const tag = shift === FIRST_BITS ? tag2 : prefixLow(shift, vLow, vHigh) | 0;
-      const tagHigh = shift === FIRST_BITS ? tag2High : context | prefixHigh(shift, vHigh);
+      const isNear = shift === FIRST_LOW + FIRST_BITS;
+      const tag = isNear ? tag2 : prefixLow(shift, vLow, vHigh) | 0;
+      const tagHigh = isNear ? tag2High : context | prefixHigh(shift, vHigh);
       const known = (s[W_TABLE] !== 0 ? TABLE_WRITABLE : 0) | (isThrough ? TABLE_THROUGH : 0);
-      const entry = fillPwc(level, tag, tagHigh, (rights & 15) | known) | 0;
+      const entry = fillPwc(level, tag, tagHigh, (rights & 15) | known | folded) | 0;
       pwTable[entry] = table;
       pwFrame[entry] = frame;
     }
-    shift = (shift - FIRST_BITS) | 0;
+    shift = (shift - (FIRST_FOLD !== 0 && folded !== 0 ? 2 * FIRST_BITS : FIRST_BITS)) | 0;
   }
   if (firstLinksPlain) rights &= firstRights(words[at]!, words[at + 1]!);
   return at;

@@ -3,14 +3,27 @@ import { C_PWC, C_REF_GUEST, C_REF_NESTED, C_WALKS, c, lengths } from "./counts.
 import { dataCache } from "./given.ts";
 import { descendFirst } from "./descend-first.inline.ts";
 import { leaveFirst } from "./first-leaf.inline.ts";
+import { firstPart } from "./first-part.ts";
 import { firstLevel } from "./levels.ts";
 import { leafHash, leaves } from "./look-ahead.ts";
 import { nestedTable } from "./nested.ts";
 import { readLines } from "./references.ts";
-import { STORING, TABLE_THROUGH, TABLE_WRITABLE } from "./rights.ts";
-import { FIRST_BITS, FIRST_EXTRA, FIRST_INDEX, SWITCH, startsThrough } from "./shape.ts";
+import { STORING, TABLE_FOLDED, TABLE_THROUGH, TABLE_WRITABLE } from "./rights.ts";
+import {
+  FIRST_BITS,
+  FIRST_INDEX,
+  FIRST_LOW,
+  SWITCH,
+  firstHasParts,
+  firstParts,
+  firstRootParts,
+  keepsRoot,
+  startsThrough,
+} from "./shape.ts";
 import {
   CTX,
+  KEPT_FLAGS,
+  KEPT_TABLE,
   N_FLAGS,
   REFS,
   ROOT,
@@ -48,11 +61,12 @@ function descend(vLow: number, vHigh: number, kind: number): number {
   let rights = 15;
   let isThrough: boolean = startsThrough;
   s[STOP_DURING] = 1;
-  const tag2 = (vLow >>> FIRST_BITS) | (vHigh << (32 - FIRST_BITS));
-  const tag2High = context | (vHigh >>> FIRST_BITS);
+  const tag2 = (vLow >>> (FIRST_LOW + FIRST_BITS)) | (vHigh << (32 - FIRST_LOW - FIRST_BITS));
+  const tag2High = context | (vHigh >>> (FIRST_LOW + FIRST_BITS));
   let cached = -1;
   cached = findNear(vLow, vHigh, tag2, tag2High, context);
-  for (let above = 3 * FIRST_BITS; cached < 0 && above <= top; above = (above + FIRST_BITS) | 0) {
+  let above = FIRST_LOW + 3 * FIRST_BITS;
+  for (; cached < 0 && above <= top; above = (above + FIRST_BITS) | 0) {
     cached = findPwc(above, vLow, vHigh) | 0;
     if (cached >= 0) shift = (above - FIRST_BITS) | 0;
   }
@@ -65,12 +79,31 @@ function descend(vLow: number, vHigh: number, kind: number): number {
     c[hits] = (c[hits]! + 1) | 0;
     s[W_TABLE] = rights & TABLE_WRITABLE;
     if (SWITCH !== 0) isThrough = (rights & TABLE_THROUGH) !== 0;
+    if (firstHasParts) {
+      const folded = rights & TABLE_FOLDED;
+      if (firstParts !== 0 || folded !== 0) {
+        frame = firstPart(frame, (shift + FIRST_BITS) | 0, folded, vLow, vHigh) | 0;
+        table = (isThrough ? nestedTable(frame) : tableAt(frame)) | 0;
+        if (table === -1) return 0;
+        s[W_TABLE] = s[N_FLAGS]! & STORING;
+      }
+      if (folded !== 0) shift = (shift - FIRST_BITS) | 0;
+    }
   } else {
     // A wide root is several tables, one after another.
-    if (FIRST_EXTRA !== 0)
-      frame += prefixLow(top + FIRST_BITS, vLow, vHigh) & ((1 << FIRST_EXTRA) - 1);
-    table = (isThrough ? nestedTable(frame) : tableAt(frame)) | 0;
-    if (table === -1) return 0;
+    if (firstRootParts !== 0)
+      frame += prefixLow(top + 9, vLow, vHigh) & ((1 << firstRootParts) - 1);
+    if (keepsRoot && s[KEPT_TABLE] !== 0) {
+      table = s[KEPT_TABLE]!;
+      s[N_FLAGS] = s[KEPT_FLAGS]!;
+    } else {
+      table = (isThrough ? nestedTable(frame) : tableAt(frame)) | 0;
+      if (table === -1) return 0;
+      if (keepsRoot) {
+        s[KEPT_TABLE] = table;
+        s[KEPT_FLAGS] = s[N_FLAGS]!;
+      }
+    }
     s[W_TABLE] = s[N_FLAGS]! & STORING;
     if (SWITCH !== 0 && s[ROOT_SWITCHED] !== 0) {
       isThrough = true;
@@ -79,7 +112,7 @@ function descend(vLow: number, vHigh: number, kind: number): number {
   }
   const i = descendFirst(vLow, vHigh, kind, tag2, tag2High, context);
   if (i === -1) return 0;
-  if (shift === 0) leaves[leafHash(vLow)] = i & ~(FIRST_INDEX << 1);
+  if (shift === FIRST_LOW) leaves[leafHash(vLow)] = i & ~(FIRST_INDEX << 1);
   const outcome = leaveFirst(vLow, kind, i, shift, rights, frame, isThrough);
   return outcome;
 }

@@ -2,6 +2,7 @@ import { PF_PRESENT } from "../entry.ts";
 import { MAY_EXECUTE, MAY_READ, USER_MAY, MAY_WRITE } from "../formats/format.ts";
 import { setGuestBits } from "./first-marks.ts";
 import { words } from "./given.ts";
+import { cachedOrder } from "./levels.ts";
 import { nested } from "./nested.ts";
 import {
   FETCHING,
@@ -19,6 +20,7 @@ import {
   FIRST_G,
   firstMarks,
   firstMayRefuseLoads,
+  hasOddPages,
 } from "./shape.ts";
 import {
   FRAMES,
@@ -71,8 +73,9 @@ export function leaveFirst(
   const gfn = page | (vLow & inPage);
   if (!isThrough) {
     if (gfn >>> 0 >= s[FRAMES]!) return outside(gfn);
-    s[W_FRAME] = page;
-    s[W_META] = raw | (shift << orderShift) | (shift << guestShift);
+    const whole: number = hasOddPages ? cachedOrder(shift) : shift;
+    s[W_FRAME] = hasOddPages ? (gfn >>> whole) << whole : page;
+    s[W_META] = raw | (whole << orderShift) | (shift << guestShift);
     return 1;
   }
   s[STOP_DURING] = 0;
@@ -82,7 +85,8 @@ export function leaveFirst(
   const flags = s[N_FLAGS]!;
   if ((flags & STORING) === 0) raw &= ~RAW_STORE;
   if ((flags & FETCHING) === 0) raw &= ~RAW_NESTED_X;
-  const own = s[N_ORDER]! < shift ? s[N_ORDER]! : shift;
+  let own = s[N_ORDER]! < shift ? s[N_ORDER]! : shift;
+  if (hasOddPages) own = cachedOrder(own);
   s[W_FRAME] = (pfn >>> own) << own;
   s[W_META] = raw | (own << orderShift) | (shift << guestShift);
   return 1;

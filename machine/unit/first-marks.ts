@@ -6,6 +6,7 @@ import {
   FIRST_A,
   FIRST_CHECKS,
   FIRST_D,
+  FIRST_FLIP,
   FIRST_FRAME,
   firstLeafShift,
   firstRightsMasks,
@@ -13,7 +14,7 @@ import {
 import { TABLE_ACCESS, W_TABLE, s } from "./state.ts";
 import { violation } from "./stops.ts";
 
-export const firstRights = createRights(firstRightsMasks);
+export const firstRights = createRights(firstRightsMasks, FIRST_FLIP);
 
 /** A leaf above level 1: address bits below its page, or where no page is. */
 export function isMisaligned(shift: number, e: number): boolean {

@@ -16,13 +16,14 @@ import { dropL1 } from "./l1.ts";
 import { dropNested, findNested, hasNtlb, ntBucket, ntOrder, unused } from "./nested-tlb.ts";
 import { npAge, npBase, npEpoch, npMask, npTag, npWays } from "./nested-walk-cache.ts";
 import { guestShift, orderOf } from "./rights.ts";
-import { FIRST_BITS, SECOND_BITS } from "./shape.ts";
+import { FIRST_BITS, FIRST_LOW, SECOND_BITS, SECOND_LOW } from "./shape.ts";
 import { fragmentHash, fragments } from "./sizes.ts";
 import {
   CTX,
   CTX_GLOBAL,
   EPOCH,
   FRAGMENTS_LIVE,
+  KEPT_TABLE,
   NESTED_SIZES,
   NESTED_UNIFORM,
   SIZES,
@@ -134,6 +135,7 @@ export function dropContext(id: number): void {
 
 export function dropNestedAll(): void {
   s[EPOCH] = s[EPOCH]! + 1;
+  s[KEPT_TABLE] = 0;
   s[NESTED_SIZES] = 0;
   s[NESTED_UNIFORM] = 0;
   ntBucket.fill(0);
@@ -145,7 +147,8 @@ export function invalidateFault(vpn: Vpn): void {
   const vLow = vpn | 0;
   const vHigh = (vpn / 0x1_0000_0000) & VPN_HIGH;
   // Where there is nothing of a level, its cache has no ways.
-  for (let shift = FIRST_BITS; shift <= 4 * FIRST_BITS; shift += FIRST_BITS) {
+  for (let level = 2; level <= 5; level++) {
+    const shift = FIRST_LOW + FIRST_BITS * (level - 1);
     const v = findPwc(shift, vLow, vHigh) | 0;
     if (v < 0) continue;
     pwHigh[v] = 0;
@@ -155,10 +158,11 @@ export function invalidateFault(vpn: Vpn): void {
 
 export function invalidateViolation(gfn: Gfn, vpn: Vpn): void {
   invalidateFault(vpn);
+  s[KEPT_TABLE] = 0;
   const g = gfn | 0;
   if (hasNtlb) for (let v = findNested(g); v !== 0; v = findNested(g)) dropNested(v);
   for (let level = 2; level <= 5; level++) {
-    const shift = SECOND_BITS * (level - 1);
+    const shift = SECOND_LOW + SECOND_BITS * (level - 1);
     const tag = shift > 31 ? 0 : g >>> shift;
     const ways = npWays[level]!;
     const base = npBase[level]! + (tag & npMask[level]!) * ways;

@@ -3,19 +3,28 @@ import {
   fillNestedPwc,
   findNestedPwc,
   hasNestedPwc,
+  npFrame,
   npRights,
   npTable,
+  secondPart,
 } from "./nested-walk-cache.ts";
+import { secondLevel } from "./levels.ts";
+import { TABLE_FOLDED } from "./rights.ts";
 import { passNested } from "./nested-marks.ts";
 import { refWhat, refWord } from "./references.ts";
 import {
   SECOND_BITS,
-  SECOND_EXTRA,
+  SECOND_FLIP,
+  SECOND_FOLD,
   SECOND_FRAME,
   SECOND_INDEX,
   SECOND_LEAF,
+  SECOND_LOW,
+  secondHasParts,
   secondIsPlain,
   secondLeafShift,
+  secondParts,
+  secondRootParts,
 } from "./shape.ts";
 import { NESTED_NEED, NESTED_ROOT, NESTED_ROOT_FRAME, N_SHIFT, REFS, s } from "./state.ts";
 import { violation } from "./stops.ts";
@@ -28,9 +37,11 @@ declare let rights: number;
 export function descendNested(gfn: number, kind: number): number {
   const need = s[NESTED_NEED]!;
   let table = s[NESTED_ROOT]!;
-  if (SECOND_EXTRA !== 0) {
+  if (secondRootParts !== 0) {
     // The root is several tables, and these lie anywhere in the arena.
-    table = tableAt(s[NESTED_ROOT_FRAME]! + (gfn >>> (shift + SECOND_BITS))) | 0;
+    const part = shift > 22 ? 0 : gfn >>> (shift + 9);
+    table = tableAt(s[NESTED_ROOT_FRAME]! + (part & ((1 << secondRootParts) - 1))) | 0;
+    if (table === -1) return -1;
   }
   if (hasNestedPwc) {
     const cached = findNestedPwc(gfn) | 0;
@@ -38,6 +49,15 @@ export function descendNested(gfn: number, kind: number): number {
       table = npTable[cached]!;
       rights = npRights[cached]!;
       shift = s[N_SHIFT]!;
+      if (secondHasParts) {
+        const folded = rights & TABLE_FOLDED;
+        rights &= 15;
+        if (secondParts !== 0 || folded !== 0) {
+          table = tableAt(secondPart(npFrame[cached]!, (shift + SECOND_BITS) | 0, folded, gfn)) | 0;
+          if (table === -1) return -1;
+        }
+        if (folded !== 0) shift = (shift - SECOND_BITS) | 0;
+      }
     }
   }
   let refs = s[REFS]!;
@@ -48,7 +68,8 @@ export function descendNested(gfn: number, kind: number): number {
     refWord[refs] = at;
     refWhat[refs] = 64 | shift;
     refs = (refs + 1) | 0;
-    if (shift === 0 || ((e & SECOND_LEAF) !== 0 && shift <= secondLeafShift)) break;
+    if (shift === SECOND_LOW) break;
+    if (((e ^ SECOND_FLIP) & SECOND_LEAF) !== 0 && shift <= secondLeafShift) break;
     if (!secondIsPlain || (e & need) !== need) {
       const own = passNested(at, e) | 0;
       if (own === 0) {
@@ -57,16 +78,28 @@ export function descendNested(gfn: number, kind: number): number {
       }
       rights &= own;
     }
-    table = next[at >>> 1]!;
+    let folded = 0;
+    let frame = 0;
+    if (secondHasParts) {
+      const h = words[at + 1]!;
+      folded = secondLevel(shift) > 2 && (h & SECOND_FOLD) !== 0 ? TABLE_FOLDED : 0;
+      frame = secondPart((e >>> SECOND_FRAME) | (h << (32 - SECOND_FRAME)), shift, folded, gfn) | 0;
+      table = 0;
+    } else {
+      table = next[at >>> 1]!;
+    }
     if (table === 0) {
-      table = link(at, SECOND_FRAME) | 0;
+      table = (secondHasParts ? tableAt(frame) : link(at, SECOND_FRAME)) | 0;
       if (table === -1) {
         s[REFS] = refs;
         return -1;
       }
     }
-    if (hasNestedPwc) fillNestedPwc(shift, gfn, table, rights);
-    shift = (shift - SECOND_BITS) | 0;
+    if (hasNestedPwc) {
+      const entry = fillNestedPwc(shift, gfn, table, rights | folded) | 0;
+      if (secondHasParts && entry >= 0) npFrame[entry] = frame;
+    }
+    shift = (shift - (SECOND_FOLD !== 0 && folded !== 0 ? 2 * SECOND_BITS : SECOND_BITS)) | 0;
   }
   s[REFS] = refs;
   return at;

@@ -2,7 +2,7 @@ import { next, words } from "./given.ts";
 import { leafHash, nestedLeaves } from "./look-ahead.ts";
 import { nestedRights, setNestedBits } from "./nested-marks.ts";
 import { STORING } from "./rights.ts";
-import { SECOND_A, SECOND_D, SECOND_FRAME, SECOND_INDEX } from "./shape.ts";
+import { SECOND_A, SECOND_D, SECOND_FRAME, SECOND_INDEX, SECOND_LOW } from "./shape.ts";
 import { FRAMES, NESTED_AD, N_FLAGS, N_ORDER, N_TABLE, STOP_DURING, s } from "./state.ts";
 import { violation } from "./stops.ts";
 import { link } from "./tables.ts";
@@ -17,7 +17,7 @@ export function leaveNested(
 ): number {
   let e = words[i]!;
   const h = words[i + 1]!;
-  if (shift === 0) nestedLeaves[leafHash(gfn)] = i & ~(SECOND_INDEX << 1);
+  if (shift === SECOND_LOW) nestedLeaves[leafHash(gfn)] = i & ~(SECOND_INDEX << 1);
   const own: number = rights & nestedRights(e, h);
   if ((own & (1 << kind)) === 0) return violation(gfn, kind);
   let storable = (own >>> 1) & 1;

@@ -8,12 +8,13 @@ import {
   SECOND_ALL,
   SECOND_ANY,
   SECOND_D,
+  SECOND_FLIP,
   secondLinksPlain,
   secondRights,
 } from "./shape.ts";
 import { NESTED_AD, PML, PML_INDEX, STOP, STOP_GFN, s } from "./state.ts";
 
-const rightsOf = createRights(secondRights);
+const rightsOf = createRights(secondRights, SECOND_FLIP);
 
 function isNestedPresent(e: number): boolean {
   return (e & SECOND_ALL) === SECOND_ALL && (e & SECOND_ANY) !== 0;

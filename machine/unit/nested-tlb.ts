@@ -1,7 +1,7 @@
 import { geometryOf, preset, room } from "./given.ts";
 import { secondLevel } from "./levels.ts";
 import { createRing } from "./ring.t.ts";
-import { SECOND_BITS, secondLeafShift } from "./shape.ts";
+import { SECOND_BITS, SECOND_LOW, secondLeafShift } from "./shape.ts";
 import { NESTED_SIZES, NESTED_UNIFORM, N_FLAGS, N_ORDER, N_TABLE, s } from "./state.ts";
 
 /** Order of a nested TLB entry that holds nothing. */
@@ -30,7 +30,7 @@ function sizeBit(order: number): number {
 
 export function findNested(gfn: number): number {
   const sizes = s[NESTED_SIZES]!;
-  for (let order = 0; order <= secondLeafShift; order += SECOND_BITS) {
+  for (let order = SECOND_LOW; order <= secondLeafShift; order += SECOND_BITS) {
     if ((sizes & sizeBit(order)) === 0) continue;
     const v = findNestedOf(gfn, order) | 0;
     if (v !== 0) return v;

@@ -1,8 +1,9 @@
 import { preset, room } from "./given.ts";
 import { C_NPWC, c } from "./counts.ts";
 import { levelGeometry, secondLevel } from "./levels.ts";
-import { SECOND_BITS } from "./shape.ts";
+import { SECOND_BITS, SECOND_LOW, secondFoldParts, secondHasParts, secondParts } from "./shape.ts";
 import { EPOCH, NESTED_SHIFT, N_SHIFT, TICK_PWC, s } from "./state.ts";
+import { partOf } from "./tables.ts";
 
 // The nested dimension's: tagged by epoch, which INVEPT advances.
 const nestedLevels = levelGeometry(room, preset.nestedPwc);
@@ -12,13 +13,15 @@ export const hasNestedPwc = npEntries !== 0;
 export const npTag = room.int32(npEntries);
 export const npEpoch = room.int32(npEntries);
 export const npTable = room.int32(npEntries);
+/** Frame of the table, where tables take several. */
+export const npFrame = room.int32(secondHasParts ? npEntries : 0);
 export const npRights = room.uint8(npEntries);
 export const npAge = room.int32(npEntries);
 
 /** The lowest table of the nested dimension that is known for `gfn`, or -1; `s[N_SHIFT]` says which. */
 export function findNestedPwc(gfn: number): number {
   const top = s[NESTED_SHIFT]!;
-  for (let l = 2, shift = SECOND_BITS; shift <= top; l++, shift += SECOND_BITS) {
+  for (let l = 2, shift = SECOND_LOW + SECOND_BITS; shift <= top; l++, shift += SECOND_BITS) {
     const ways = npWays[l]!;
     if (ways === 0) continue;
     const tag = shift > 31 ? 0 : gfn >>> shift;
@@ -34,10 +37,11 @@ export function findNestedPwc(gfn: number): number {
   return -1;
 }
 
-export function fillNestedPwc(shift: number, gfn: number, table: number, rights: number): void {
+/** The place that the entry got, or -1. */
+export function fillNestedPwc(shift: number, gfn: number, table: number, rights: number): number {
   const level = secondLevel(shift);
   const ways = npWays[level]!;
-  if (ways === 0) return;
+  if (ways === 0) return -1;
   const tag = shift > 31 ? 0 : gfn >>> shift;
   const base = npBase[level]! + (tag & npMask[level]!) * ways;
   let victim = base;
@@ -49,4 +53,12 @@ export function fillNestedPwc(shift: number, gfn: number, table: number, rights:
   npTable[victim] = table;
   npRights[victim] = rights;
   npAge[victim] = s[TICK_PWC] = (s[TICK_PWC]! + 1) | 0;
+  return victim;
+}
+
+/** As `firstPart`, of the second stage's tables. */
+export function secondPart(first: number, shift: number, folded: number, gfn: number): number {
+  const below = (folded === 0 ? shift - SECOND_BITS : shift - 2 * SECOND_BITS) + 9;
+  const before = below > 31 ? 0 : gfn >>> below;
+  return partOf(first, before, folded === 0 ? secondParts : secondFoldParts);
 }

@@ -1,4 +1,5 @@
 /** What parts of the fast unit import from other rooms' modules: the function that they become gets it handed in. */
+import { entriesPerTable } from "../address.ts";
 import { assert } from "../assert.ts";
 import { walkLengthMax } from "../counters.ts";
 import * as entry from "../entry.ts";
@@ -9,6 +10,7 @@ import { haveOtherTables } from "../stages.ts";
 
 export const outside: Readonly<Record<string, unknown>> = together(entry, format, mmu, {
   assert,
+  entriesPerTable,
   haveOtherTables,
   slotShift,
   walkLengthMax,

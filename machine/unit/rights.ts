@@ -21,6 +21,8 @@ export const ORDER = 31;
 /** A walk cache's entry: rights, whether the second stage lets the table be written, and says where it lies. */
 export const TABLE_WRITABLE = 16;
 export const TABLE_THROUGH = 32;
+/** The table is two levels in one. */
+export const TABLE_FOLDED = 64;
 
 /** Kinds of access to guest-physical memory. */
 export const LOADING = 0;

@@ -1,4 +1,5 @@
 import { assert } from "../assert.ts";
+import { entriesPerTable } from "../address.ts";
 import { MAY_EXECUTE, MAY_READ, MAY_WRITE } from "../formats/format.ts";
 import { stages } from "./given.ts";
 
@@ -9,6 +10,7 @@ import { stages } from "./given.ts";
  * list. Between them may stand one stage that the first switches to, which is then like the first but for that.
  */
 const anyRight = MAY_READ | MAY_WRITE | MAY_EXECUTE;
+const indexBitsOfFrame = 9;
 const first = stages[0]!;
 const second = stages.at(-1)!;
 const guest = stages[first.switchBit === 0 ? 0 : 1]!;
@@ -27,9 +29,22 @@ export const FIRST_RESERVED = first.format.reservedHigh;
 export const FIRST_A = first.format.accessed;
 export const FIRST_D = first.format.dirty;
 export const FIRST_G = first.format.global;
+export const FIRST_FLIP = first.format.flipped;
 export const FIRST_BITS = first.format.indexBits;
-export const FIRST_INDEX = first.format.entries - 1;
-export const FIRST_EXTRA = first.shape.rootExtraBits;
+/** log2 of the smallest page. */
+export const FIRST_LOW = first.format.pageOrder;
+/** Of the entries in one frame of a table. */
+export const FIRST_INDEX = entriesPerTable - 1;
+/** Bit of the high half by which the table below is two levels in one; 0: there is none. */
+export const FIRST_FOLD = first.format.foldHigh;
+/** log2 of the frames that the root takes, another table, and one of two levels. */
+export const firstRootParts = FIRST_BITS + first.shape.rootExtraBits - indexBitsOfFrame;
+export const firstParts = FIRST_BITS - indexBitsOfFrame;
+export const firstFoldParts = 2 * FIRST_BITS - indexBitsOfFrame;
+/** May a table below the root take more than a frame? */
+export const firstHasParts = firstParts !== 0 || FIRST_FOLD !== 0;
+/** Does silicon keep where the root's table lies? */
+export const keepsRoot = first.keepsRoot;
 /** Does silicon set A and D in the first stage? */
 export const firstMarks = first.marks;
 /** May an entry be present and grant no loads? */
@@ -38,7 +53,7 @@ export const firstRightsMasks = first.format.rights;
 /** Are leaves checked for address bits below their page? */
 export const FIRST_CHECKS = first.format.checksLeaves;
 /** The highest leaves. */
-export const firstLeafShift = FIRST_BITS * (first.format.leafLevelMax - 1);
+export const firstLeafShift = FIRST_LOW + FIRST_BITS * (first.format.leafLevelMax - 1);
 
 /** Do entries that point to tables leave rights and A alone? */
 export const firstLinksPlain = first.format.linksArePlain;
@@ -50,20 +65,31 @@ export const SECOND_LEAF = second.format.leafBits;
 export const SECOND_FRAME = second.format.frameShift;
 export const SECOND_A = second.format.accessed;
 export const SECOND_D = second.format.dirty;
+export const SECOND_FLIP = second.format.flipped;
 export const SECOND_BITS = second.format.indexBits;
-export const SECOND_INDEX = second.format.entries - 1;
-export const SECOND_EXTRA = second.shape.rootExtraBits;
+export const SECOND_LOW = second.format.pageOrder;
+export const SECOND_INDEX = entriesPerTable - 1;
+export const SECOND_FOLD = second.format.foldHigh;
+export const secondRootParts = SECOND_BITS + second.shape.rootExtraBits - indexBitsOfFrame;
+export const secondParts = SECOND_BITS - indexBitsOfFrame;
+export const secondFoldParts = 2 * SECOND_BITS - indexBitsOfFrame;
+export const secondHasParts = secondParts !== 0 || SECOND_FOLD !== 0;
 export const secondRights = second.format.rights;
 /** Bits of an entry that points to a table and takes no rights away. */
 export const SECOND_PLAIN = SECOND_ALL | SECOND_ANY;
 /** Are those bits enough to know it by? */
 export const secondIsPlain =
   secondLinksPlain || (second.format.rightsOf(SECOND_PLAIN, 0) & anyRight) === anyRight;
-export const secondLeafShift = SECOND_BITS * (second.format.leafLevelMax - 1);
+export const secondLeafShift = SECOND_LOW + SECOND_BITS * (second.format.leafLevelMax - 1);
+/** Are there pages of other sizes than TLBs have? */
+export const hasOddPages =
+  FIRST_LOW + SECOND_LOW !== 0 || FIRST_BITS !== indexBitsOfFrame || SECOND_BITS !== FIRST_BITS;
 
 assert(stages.length <= 2 || SWITCH !== 0, () => `unit: ${stages.length} stages in a row`);
 assert(
-  guest.format === first.format && guest.shape.rootExtraBits === FIRST_EXTRA,
+  guest.format === first.format && guest.shape.rootExtraBits === first.shape.rootExtraBits,
   "unit: a walk switches to tables of its own format",
 );
-assert(FIRST_EXTRA + FIRST_BITS <= 30 && SECOND_EXTRA + SECOND_BITS <= 30, "unit: a root too wide");
+assert(firstParts >= 0 && secondParts >= 0, "unit: tables smaller than a frame");
+assert(firstRootParts <= 21 && secondRootParts <= 21, "unit: a root too wide");
+assert(SWITCH === 0 || !firstHasParts, "unit: a walk switches to tables of one frame each");

@@ -63,6 +63,9 @@ export const ROOT_SWITCHED = 5;
 /** Up to where in the batch `lookAhead` has been, or was found useless; walks until then. */
 export const AHEAD = 45;
 export const WALKS_BEFORE = 46;
+/** Where the root's table starts that silicon keeps, or 0; and whether the second stage lets it be written. */
+export const KEPT_TABLE = 3;
+export const KEPT_FLAGS = 33;
 const stateLength = 48;
 
 export const s = room.int32(stateLength);

@@ -20,3 +20,9 @@ export function link(i: number, shift: number): number {
   if (table !== -1) next[i >>> 1] = table;
   return table;
 }
+
+/** The frame of a table of 2^`parts` frames, the first of them `first`, that has the entry for a page. */
+export function partOf(first: number, before: number, parts: number): number {
+  const mask = (1 << parts) - 1;
+  return (first & ~mask) | (before & mask);
+}

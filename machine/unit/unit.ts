@@ -28,6 +28,7 @@ import { run } from "./run.ts";
 import {
   CTX,
   CTX_GLOBAL,
+  KEPT_TABLE,
   LAST,
   PML,
   PML_INDEX,
@@ -73,6 +74,7 @@ export const mmu: Unit = {
   setRoot(root: MmuRoot) {
     s[ROOT] = root.frame;
     s[ROOT_SWITCHED] = root.isSwitched === true ? 1 : 0;
+    s[KEPT_TABLE] = 0;
     usePcid(root.pcid);
   },
 

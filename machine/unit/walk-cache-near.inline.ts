@@ -1,4 +1,4 @@
-import { FIRST_BITS } from "./shape.ts";
+import { FIRST_BITS, FIRST_LOW } from "./shape.ts";
 import {
   pw2Mask,
   pw2Ways,
@@ -38,18 +38,18 @@ export function findNear(
     const end = (v + pw2Ways) | 0;
     while (v < end && (pwLow[v] !== tag2 || pwHigh[v] !== tag2High)) v = (v + 1) | 0;
     if (v < end) {
-      shift = 0;
+      shift = FIRST_LOW;
       return v;
     }
   }
   if (pw3Ways !== 0) {
-    const tag = prefixLow(2 * FIRST_BITS, vLow, vHigh) | 0;
-    const tagHigh = context | prefixHigh(2 * FIRST_BITS, vHigh);
+    const tag = prefixLow(FIRST_LOW + 2 * FIRST_BITS, vLow, vHigh) | 0;
+    const tagHigh = context | prefixHigh(FIRST_LOW + 2 * FIRST_BITS, vHigh);
     let v = (pw3Base + Math.imul(tag & pw3Mask, pw3Ways)) | 0;
     const end = (v + pw3Ways) | 0;
     while (v < end && (pwLow[v] !== tag || pwHigh[v] !== tagHigh)) v = (v + 1) | 0;
     if (v < end) {
-      shift = FIRST_BITS;
+      shift = FIRST_LOW + FIRST_BITS;
       return v;
     }
   }

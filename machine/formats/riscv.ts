@@ -1,0 +1,45 @@
+/**
+ * RISC-V's entries, of Sv39, Sv48 and Sv57 alike, and of the second stage that a hypervisor adds to them.
+ *
+ *     63          54 53             10 9  8   7   6   5   4   3   2   1   0
+ *     N PBMT  ...   | frame number    | RSW | D | A | G | U | X | W | R | V
+ *
+ * An entry with none of R, W, X points to a table and carries no rights. The second stage widens the root by two index
+ * bits (Sv39x4), and all its pages are the user's.
+ *
+ * Model: no NAPOT pages, no memory types; a leaf that grants stores but no loads is taken as it is. Bias: none.
+ *
+ * Source: RISC-V privileged specification, "Sv39: Page-Based 39-bit Virtual-Memory System", "Two-Stage Address
+ * Translation".
+ */
+import { entryFormat, MAY_EXECUTE, MAY_READ, MAY_WRITE, USER_MAY } from "./format.ts";
+
+const masks = {
+  name: "sv39",
+  indexBits: 9,
+  pageOrder: 0,
+  foldHigh: 0,
+  presentAll: 1,
+  presentAny: 1,
+  leafBits: 0xe,
+  flipped: 0,
+  leafLevelMax: 3,
+  linksArePlain: true,
+  frameShift: 10,
+  rights: {
+    lowShift: 1,
+    lowMask: MAY_READ | MAY_WRITE | MAY_EXECUTE | USER_MAY,
+    upShift: 0,
+    upMask: 0,
+    highShift: 0,
+    highMask: 0,
+    always: 0,
+  },
+  reservedHigh: 0xffc0_0000 | 0,
+  checksLeaves: true,
+  accessed: 0x40,
+  dirty: 0x80,
+  global: 0x20,
+} as const;
+
+export const riscv = entryFormat(masks);
