@@ -14,7 +14,6 @@ import type { Controls } from "../machine/controls.ts";
 import type { Resolution, VmExit } from "../machine/exits.ts";
 import type { Hypervisor } from "../hypervisor/hypervisor.ts";
 import type { VirtualCpu } from "../machine/virtual-cpu.ts";
-import { eptStage, nptStage } from "../machine/stages.ts";
 import type { Platform } from "../hypervisor/platform.ts";
 import { nestedControls, unaskedExit } from "../hypervisor/controls.ts";
 import type { DirtyTracker, LoggedTables } from "../hypervisor/dirty/tracker.ts";
@@ -30,21 +29,20 @@ import {
   findPlace,
   forEachLeaf,
   makePlace,
-  type RadixTree,
   splitLeaves,
   takeAccessed,
 } from "../hypervisor/tables/radix.ts";
+import { type NestedFormat, radixTables, type TableLayout } from "./nested/layouts.ts";
 
 /** Read, write, execute in EPT; present, write, user in NPT: the same three bits. */
 const allRights = 7;
 /** EPT memory type write-back, bits 5:3; in NPT these bits would disable caching. */
 const writeBack = 6 << 3;
 
-export interface NestedScheme {
-  readonly format: "ept" | "npt";
-  /** Does silicon set A and D in nested entries? Always, with `npt`. */
-  readonly accessedDirty: boolean;
+export interface NestedScheme extends NestedFormat {
   readonly tracker: DirtyTracker;
+  /** How the tables lie; absent: level by level. */
+  readonly layout?: TableLayout;
 }
 
 type EptViolation = Extract<VmExit, { readonly reason: "ept-violation" }>;
@@ -52,20 +50,12 @@ type EptViolation = Extract<VmExit, { readonly reason: "ept-violation" }>;
 /** Every nested-paging engine: EPT or NPT entries, with a dirty tracker. */
 export function createNested(
   platform: Platform,
-  { format, accessedDirty, tracker }: NestedScheme,
+  { format, accessedDirty, tracker, layout = radixTables }: NestedScheme,
 ): Hypervisor {
   const { memory: bytes, vcpus } = platform;
   const memory = createHostMemory(platform);
-  const tree: RadixTree = {
-    memory: bytes,
-    root: bytes.allocateTable(),
-    levels: platform.nestedLevels,
-  };
-  const nested =
-    format === "ept"
-      ? eptStage(tree.root, tree.levels, accessedDirty)
-      : nptStage(tree.root, tree.levels);
-  const controls = nestedControls(nested, platform.hasVpid);
+  const { tree, stages } = layout(platform, { format, accessedDirty });
+  const controls = nestedControls(stages, platform.hasVpid);
   const leafFlags = format === "ept" ? allRights | writeBack : allRights;
   const accessedBit = format === "ept" ? EPT_A : A;
   const dirtyBit = format === "ept" ? EPT_D : D;
@@ -90,7 +80,7 @@ export function createNested(
     const flags = isWritable && memory.isWritable(gfn) ? leafFlags : leafFlags & ~W;
     vcpu.ledger.entriesFilled += 1;
     for (let level = levelOfOrder(memory.orderOf(gfn)) as number; level > 1; level--) {
-      if (tracker.needsSmall(gfn, level)) continue;
+      if (level > tree.levels || tracker.needsSmall(gfn, level)) continue;
       const place = makePlace(tree, gfn, level);
       // A split page has a table there already and is filled piece by piece.
       if (bytes.readLow(place.table, place.index) !== 0) continue;

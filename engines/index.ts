@@ -3,6 +3,8 @@
  */
 import type { Engine } from "../hypervisor/engine.ts";
 import { eptAd } from "./ept-ad.ts";
+import { eptFlat } from "./ept-flat.ts";
+import { eptFolded } from "./ept-folded.ts";
 import { eptPmlLazy } from "./ept-pml-lazy.ts";
 import { eptPml } from "./ept-pml.ts";
 import { eptRing } from "./ept-ring.ts";
@@ -32,6 +34,8 @@ export const engines = {
   "ept-wp-manual": eptWpManual,
   "ept-ad": eptAd,
   "npt-wp": nptWp,
+  "ept-flat": eptFlat,
+  "ept-folded": eptFolded,
   "shadow-wp": shadowWp,
   "shadow-lazy": shadowLazy,
   "kvm-6.1": shadowLazyKvm61,

@@ -13,7 +13,7 @@ import { nestedControls, unaskedExit } from "../hypervisor/controls.ts";
 import { answerMmio } from "../hypervisor/memory/slots.ts";
 import type { Hypervisor } from "../hypervisor/hypervisor.ts";
 import type { VirtualCpu } from "../machine/virtual-cpu.ts";
-import { nptStage } from "../machine/stages.ts";
+import { nptStage, twoStages } from "../machine/stages.ts";
 import type { Platform } from "../hypervisor/platform.ts";
 import type { Engine, EngineOptions } from "../hypervisor/engine.ts";
 import { ACC_ALL } from "../hypervisor/guest-walk.ts";
@@ -59,7 +59,7 @@ export function directTables(vm: Vm): Hypervisor {
       root.rootCount += 1;
       const nested = nptStage(root.table, nestedLevels);
       // CR4 writes are always intercepted on SVM.
-      const controls = nestedControls(nested, hasVpid);
+      const controls = nestedControls(twoStages(nested), hasVpid);
       vcpu.setControls({ ...controls, exitOnCr0Write: true, exitOnCr4Write: true });
       vcpu.setHardwareRoot(cr3.root, cr3.pcid);
     },

@@ -12,7 +12,7 @@ import type { HostEvent } from "../hypervisor/host-events.ts";
 import type { Resolution, VmExit } from "../machine/exits.ts";
 import type { Hypervisor } from "../hypervisor/hypervisor.ts";
 import type { VirtualCpu } from "../machine/virtual-cpu.ts";
-import { nptStage } from "../machine/stages.ts";
+import { nptStage, twoStages } from "../machine/stages.ts";
 import type { Platform } from "../hypervisor/platform.ts";
 import { nestedControls, unaskedExit } from "../hypervisor/controls.ts";
 import type { Engine } from "../hypervisor/engine.ts";
@@ -228,7 +228,7 @@ function createKvmTdp(platform: Platform): Hypervisor {
   const { root, levels } = tables.tree;
   // CR4 writes are always intercepted on SVM.
   const controls = {
-    ...nestedControls(nptStage(root, levels), platform.hasVpid),
+    ...nestedControls(twoStages(nptStage(root, levels)), platform.hasVpid),
     exitOnCr0Write: true,
     exitOnCr4Write: true,
   };

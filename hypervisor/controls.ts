@@ -5,11 +5,11 @@ import { assert } from "../machine/assert.ts";
 import { bareMetalControls, type Controls } from "../machine/controls.ts";
 import type { VmExit } from "../machine/exits.ts";
 import type { Registers } from "../machine/registers.ts";
-import { oneStage, type Stage, twoStages } from "../machine/stages.ts";
+import { oneStage } from "../machine/stages.ts";
 
 /** Nested paging: the guest owns its tables, faults and flushes. */
-export function nestedControls(nested: Stage, vpid: boolean): Controls {
-  return { ...bareMetalControls, virtualized: true, stages: twoStages(nested), vpid };
+export function nestedControls(stages: Controls["stages"], vpid: boolean): Controls {
+  return { ...bareMetalControls, virtualized: true, stages, vpid };
 }
 
 /**

@@ -22,6 +22,7 @@ export type FrameMemory = Pick<
   | "writeEntry"
   | "setLow"
   | "allocateTable"
+  | "allocateTables"
   | "freeTable"
   | "allocateSpare"
   | "reserve"

@@ -22,7 +22,8 @@ import {
   U,
   W,
 } from "./entry.ts";
-import { ept } from "./formats/ept.ts";
+import { ept, eptFolded } from "./formats/ept.ts";
+import { FOLD_HIGH } from "./formats/format.ts";
 
 export type EntryFormat = "x86-64" | "ept";
 
@@ -30,7 +31,7 @@ export type EntryFormat = "x86-64" | "ept";
 export function nestedFormatOf({ stages }: Controls): EntryFormat | null {
   const last = stages(4).at(-1);
   if (last === undefined || last.root === null) return null;
-  return last.format === ept ? "ept" : "x86-64";
+  return last.format === ept || last.format === eptFolded ? "ept" : "x86-64";
 }
 
 type Flag = readonly [name: string, bit: number];
@@ -67,5 +68,6 @@ export function entryText(low: number, high: number, format: EntryFormat, level:
   const names = flags[format].filter(([, bit]) => (low & bit) !== 0).map(([name]) => name);
   if (level > 1 && (low & pageSize[format]) !== 0) names.push("PS");
   if (format === "x86-64" && (high & NX_HIGH) !== 0) names.push("NX");
+  if ((high & FOLD_HIGH) !== 0) names.push("FOLD");
   return `frame 0x${hexAddress(frameOf(low, high))} ${names.join(" ")}`;
 }

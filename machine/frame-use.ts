@@ -45,6 +45,17 @@ export class FrameUse {
     );
   }
 
+  /** Frames one after another, from those that were never given out; what is left out for alignment is free. */
+  takeTables(count: number): Pfn | null {
+    const first = Math.ceil(this.cursor / count) * count;
+    if (first + count > this.space.frames) return null;
+    for (; this.cursor < first; this.cursor++) this.freeTables.push(this.cursor as Pfn);
+    this.cursor = first + count;
+    this.tablesInUse += count;
+    if (this.tablesInUse > this.tablesPeak) this.tablesPeak = this.tablesInUse;
+    return first as Pfn;
+  }
+
   takeSpare(): Pfn {
     return this.freeSpares.pop() ?? this.takeFresh(() => "memory: no spare frame left");
   }

@@ -105,6 +105,13 @@ export class PhysicalMemory {
     return pfn;
   }
 
+  /** So many zeroed frames one after another, the first at a multiple of their number; null where there are none. */
+  allocateTables(frames: number): Pfn | null {
+    const first = this.use.takeTables(frames);
+    for (let i = 0; first !== null && i < frames; i++) this.zero((first + i) as Pfn);
+    return first;
+  }
+
   /** A frame outside guest order, for a guest page whose first frame the host took away. */
   allocateSpare(): Pfn {
     const pfn = this.use.takeSpare();

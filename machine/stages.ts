@@ -79,7 +79,7 @@ export function haveOtherTables(one: readonly Stage[], other: readonly Stage[]):
 }
 
 /** Tables in x86-64 format at host frames: bare metal, shadow tables. */
-export function x86Stage(levels: PagingLevels): Stage {
+export function x86Stage(levels: number): Stage {
   return {
     counters: "Guest",
     format: x86,
@@ -95,13 +95,21 @@ export function x86Stage(levels: PagingLevels): Stage {
 /** Bare metal and shadow tables: what is loaded as root is walked, and that is all. */
 export const oneStage = (levels: PagingLevels): readonly Stage[] => [x86Stage(levels)];
 
+/** The same, where silicon keeps the guest's root table in mind. */
+export const twoStagesRootKept =
+  (nested: Stage) =>
+  (levels: PagingLevels): readonly Stage[] => [
+    { ...x86Stage(levels), through: 1, keepsRoot: true },
+    nested,
+  ];
+
 /** The guest's own tables, in a guest whose memory `nested` maps. */
 export const twoStages =
   (nested: Stage) =>
   (levels: PagingLevels): readonly Stage[] => [{ ...x86Stage(levels), through: 1 }, nested];
 
 /** Nested tables of Intel's. */
-export function eptStage(root: Pfn, levels: PagingLevels, accessedDirty: boolean): Stage {
+export function eptStage(root: Pfn, levels: number, accessedDirty: boolean): Stage {
   return {
     ...x86Stage(levels),
     counters: "Nested",
@@ -112,6 +120,6 @@ export function eptStage(root: Pfn, levels: PagingLevels, accessedDirty: boolean
 }
 
 /** Nested tables of AMD's, whose A and D bits are always set. */
-export function nptStage(root: Pfn, levels: PagingLevels): Stage {
+export function nptStage(root: Pfn, levels: number): Stage {
   return { ...eptStage(root, levels, true), format: npt };
 }

@@ -10,6 +10,8 @@ import { type PhysicalMemory, slotShift } from "../../machine/memory.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";
 
 const present = P | W | U;
+/** Bit 58: two levels in one. */
+const foldHigh = 0x0400_0000;
 
 export class HardwareTables {
   private readonly memory: PhysicalMemory;
@@ -40,7 +42,17 @@ export class HardwareTables {
     const isNested = last.root !== null;
     // Neither: bare metal.
     if (!isNested && walk === null) return;
-    this.scan(last.root ?? (this.root as Pfn), last.shape.levels, visit);
+    const { levels, rootExtraBits } = last.shape;
+    this.scanAll({ first: last.root ?? this.root, frames: 2 ** rootExtraBits }, levels, visit);
+  }
+
+  /** Tables that lie one after another. */
+  private scanAll(
+    { first, frames }: { readonly first: number; readonly frames: number },
+    level: number,
+    visit: (pfn: Pfn) => void,
+  ): void {
+    for (let i = 0; i < frames; i++) this.scan((first + i) as Pfn, level, visit);
   }
 
   private scan(table: Pfn, level: number, visit: (pfn: Pfn) => void): void {
@@ -52,8 +64,11 @@ export class HardwareTables {
       // The flags of a present entry have the same place in both formats, and W does too.
       if ((low & present) === 0) continue;
       const frame = frameOf(low, words[word + 1]!);
-      if (level > 1 && (low & PS) === 0) this.scan(frame as Pfn, level - 1, visit);
-      else if ((low & W) !== 0) {
+      const isFolded = (words[word + 1]! & foldHigh) !== 0;
+      if (level > 1 && (low & PS) === 0) {
+        const frames = isFolded ? 512 : 1;
+        this.scanAll({ first: frame, frames }, isFolded ? level - 2 : level - 1, visit);
+      } else if ((low & W) !== 0) {
         for (let i = 0; i < pagesPerEntry(level); i++) visit((frame + i) as Pfn);
       }
     }

@@ -114,6 +114,12 @@ export class L1Memory implements FrameMemory {
     return pfn;
   }
 
+  allocateTables(frames: number): Pfn | null {
+    const first = this.use.takeTables(frames);
+    for (let i = 0; first !== null && i < frames; i++) this.zero((first + i) as Pfn);
+    return first;
+  }
+
   allocateSpare(): Pfn {
     const pfn = this.use.takeSpare();
     this.zero(pfn);

@@ -188,6 +188,7 @@ function observed(observer: HostObserver, outer: HostMemory): HostObserver {
   return {
     moved: (gfn, to) => observer.moved(gfn, hostFrame(to)),
     swappedOut: (gfn) => observer.swappedOut(gfn),
+    exchanged: (from, to) => observer.exchanged(from, to),
     snapshotTaken: (kept) =>
       observer.snapshotTaken(new Map([...kept].map(([gfn, pfn]) => [gfn, hostFrame(pfn)]))),
     snapshotDropped: () => observer.snapshotDropped(),

@@ -4,8 +4,9 @@
  * One loop finds the entry for a page at a level and makes the tables on the way. Formats differ in flags
  * only, and the flags that links need (present, write, execute or user) are 7 in both.
  */
-import { indexAt, type PagingLevels, pagesPerEntry, type Pfn } from "../../machine/address.ts";
+import { indexAt, pagesPerEntry, type Pfn } from "../../machine/address.ts";
 import { frameOf, PS } from "../../machine/entry.ts";
+import { FOLD_HIGH } from "../../machine/formats/format.ts";
 import type { FrameMemory } from "../platform.ts";
 
 /** Present, writable and user or executable: what an entry that links a table carries, x86 and EPT alike. */
@@ -21,29 +22,41 @@ export interface EntryPlace {
 export interface RadixTree {
   readonly memory: FrameMemory;
   readonly root: Pfn;
-  readonly levels: PagingLevels;
+  readonly levels: number;
+  /**
+   * Levels whose links lead to two levels in one, where contiguous frames can be had; absent: none. Such a tree is never
+   * cut or emptied, and has no large leaf below a folded link.
+   */
+  readonly folds?: readonly number[];
   /** Told of each table that is made. */
   readonly onTable?: () => void;
 }
 
+/** The root's table for `page`: a wide root is several, one after another. */
+function rootFor({ root, levels }: RadixTree, page: number): Pfn {
+  const pages = pagesPerEntry(levels) * 512;
+  return page < pages ? root : ((root + Math.floor(page / pages)) as Pfn);
+}
+
+/** Links a new table to an entry that is empty. */
+function link({ memory, folds, onTable }: RadixTree, { table, index, level }: EntryPlace): void {
+  const large = folds?.includes(level) === true ? memory.allocateTables(512) : null;
+  const child = large ?? memory.allocateTable();
+  onTable?.();
+  memory.writeEntry(table, index, child, linkFlags, large === null ? 0 : FOLD_HIGH);
+}
+
 /** The entry for `page` at `level`, with the tables above it made where they were missing. */
-export function makePlace(
-  { memory, root, levels, onTable }: RadixTree,
-  page: number,
-  level: number,
-): EntryPlace {
-  let table = root;
-  for (let at: number = levels; at > level; at--) {
+export function makePlace(tree: RadixTree, page: number, level: number): EntryPlace {
+  const { memory } = tree;
+  let table = rootFor(tree, page);
+  for (let at = tree.levels; at > level; at--) {
     const index = indexAt(page, at);
-    const low = memory.readLow(table, index);
-    if ((low & linkFlags) === 0) {
-      const child = memory.allocateTable();
-      onTable?.();
-      memory.writeEntry(table, index, child, linkFlags);
-      table = child;
-    } else {
-      table = frameOf(low, memory.readHigh(table, index)) as Pfn;
-    }
+    if ((memory.readLow(table, index) & linkFlags) === 0) link(tree, { table, index, level: at });
+    const high = memory.readHigh(table, index);
+    table = frameOf(memory.readLow(table, index), high) as Pfn;
+    // Two levels in one: its first index says in which of its frames.
+    if ((high & FOLD_HIGH) !== 0) table = (table + indexAt(page, --at)) as Pfn;
   }
   return { table, index: indexAt(page, level), level };
 }
@@ -64,14 +77,17 @@ export function findPlaceAt(
 }
 
 /** The entry that ends the walk for `page`: a leaf, or the first one that is not present. */
-export function findPlace({ memory, root, levels }: RadixTree, page: number): EntryPlace {
-  let table = root;
-  for (let level: number = levels; ; level--) {
+export function findPlace(tree: RadixTree, page: number): EntryPlace {
+  const { memory } = tree;
+  let table = rootFor(tree, page);
+  for (let level = tree.levels; ; level--) {
     const index = indexAt(page, level);
     const low = memory.readLow(table, index);
     const isLeaf = level === 1 || ((low & PS) !== 0 && level <= 3);
     if (isLeaf || (low & linkFlags) === 0) return { table, index, level };
-    table = frameOf(low, memory.readHigh(table, index)) as Pfn;
+    const high = memory.readHigh(table, index);
+    table = frameOf(low, high) as Pfn;
+    if ((high & FOLD_HIGH) !== 0) table = (table + indexAt(page, --level)) as Pfn;
   }
 }
 
@@ -88,12 +104,17 @@ interface LeafVisit {
  * leaf, split it too, but free no table.
  */
 export function forEachLeaf(
-  { memory, root, levels }: RadixTree,
+  tree: RadixTree,
   start: number,
   pages: number,
   visit: (place: EntryPlace, page: number) => void,
 ): void {
-  visitBelow({ memory, start, end: start + pages, visit }, root, levels, 0);
+  const { memory, levels } = tree;
+  const end = start + pages;
+  const span = pagesPerEntry(levels) * 512;
+  for (let first = start - (start % span); first < end; first += span) {
+    visitBelow({ memory, start, end, visit }, rootFor(tree, first), levels, first);
+  }
 }
 
 /** The leaves below `table`, whose first entry is for page `first`. */
@@ -105,8 +126,24 @@ function visitBelow(leaves: LeafVisit, table: Pfn, level: number, first: number)
     const low = memory.readLow(table, index);
     if ((low & linkFlags) === 0) continue;
     const page = first + index * span;
-    if (level === 1 || ((low & PS) !== 0 && level <= 3)) visit({ table, index, level }, page);
-    else visitBelow(leaves, frameOf(low, memory.readHigh(table, index)) as Pfn, level - 1, page);
+    if (level === 1 || ((low & PS) !== 0 && level <= 3)) {
+      visit({ table, index, level }, page);
+      continue;
+    }
+    const high = memory.readHigh(table, index);
+    const below = frameOf(low, high) as Pfn;
+    if ((high & FOLD_HIGH) === 0) visitBelow(leaves, below, level - 1, page);
+    else visitFolded(leaves, below, level - 2, page);
+  }
+}
+
+/** All the frames of a table that is two levels in one. */
+function visitFolded(leaves: LeafVisit, table: Pfn, level: number, first: number): void {
+  const span = pagesPerEntry(level) * 512;
+  for (let i = 0; i < 512; i++) {
+    const page = first + i * span;
+    if (page >= leaves.end || page + span <= leaves.start) continue;
+    visitBelow(leaves, (table + i) as Pfn, level, page);
   }
 }
 

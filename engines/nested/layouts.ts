@@ -1,0 +1,57 @@
+/**
+ * How the tables of the second dimension lie in memory: level by level, flattened, or as one array.
+ *
+ * The same entries each time; what differs is how many of them a walk reads, and what memory they ask for.
+ */
+import { type HostPageSize, pagesPerEntry } from "../../machine/address.ts";
+import { assert } from "../../machine/assert.ts";
+import type { Controls } from "../../machine/controls.ts";
+import { eptFolded } from "../../machine/formats/ept.ts";
+import { eptStage, nptStage, twoStages, twoStagesRootKept } from "../../machine/stages.ts";
+import type { Platform } from "../../hypervisor/platform.ts";
+import type { RadixTree } from "../../hypervisor/tables/radix.ts";
+
+export interface NestedFormat {
+  readonly format: "ept" | "npt";
+  /** Does silicon set A and D in nested entries? Always, with `npt`. */
+  readonly accessedDirty: boolean;
+}
+
+/** Tables with nothing in them, and how silicon translates through them. */
+export interface NestedTables {
+  readonly tree: RadixTree;
+  readonly stages: Controls["stages"];
+}
+
+export type TableLayout = (platform: Platform, format: NestedFormat) => NestedTables;
+
+/** As many levels as the platform has, 512 entries each. */
+export const radixTables: TableLayout = (platform, { format, accessedDirty }) => {
+  const { memory, nestedLevels: levels } = platform;
+  const root = memory.allocateTable();
+  const nested = format === "ept" ? eptStage(root, levels, accessedDirty) : nptStage(root, levels);
+  return { tree: { memory, root, levels }, stages: twoStages(nested) };
+};
+
+/** Entries for every guest frame, one after another; the guest's root table is translated once for each load of it. */
+export const flatTable: TableLayout = ({ memory, guestFrames }, { accessedDirty }) => {
+  const frames = guestFrames / pagesPerEntry(2);
+  const root = memory.allocateTables(frames);
+  assert(root !== null, () => `flat table: no ${frames} frames one after another`);
+  const shape = { levels: 1, rootExtraBits: Math.log2(frames) };
+  const nested = { ...eptStage(root, 1, accessedDirty), shape };
+  return { tree: { memory, root, levels: 1 }, stages: twoStagesRootKept(nested) };
+};
+
+/** Links to two levels in one, by size of host pages: what maps large pages stays a level of its own. */
+const folds: Readonly<Record<HostPageSize, readonly number[]>> = { "4k": [3], "2m": [], "1g": [] };
+
+/** Levels 4 and 3 are one table of 2 MiB, and so are 2 and 1 where pages are small. */
+export const flattenedTables: TableLayout = ({ memory, backing }, { accessedDirty }) => {
+  const root = memory.allocateTables(pagesPerEntry(2));
+  assert(root !== null, "flattened tables: no 2 MiB for the root");
+  const shape = { levels: 3, rootExtraBits: 9 };
+  const nested = { ...eptStage(root, 3, accessedDirty), shape, format: eptFolded };
+  const tree = { memory, root, levels: 3, folds: folds[backing] };
+  return { tree, stages: twoStages(nested) };
+};
