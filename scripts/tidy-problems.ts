@@ -34,6 +34,8 @@ const bitRooms = [
   "hypervisor/",
   "engines/",
   "guest/",
+  "linux/",
+  "viommu/",
   "workloads/trace/",
   "check/oracle/",
   "bench/speed/",
@@ -44,7 +46,15 @@ const rootFiles: ReadonlySet<string> = new Set(["vitest.config.ts"]);
 /** What a guest and its programs may ask of whoever is below. */
 const contract = ["hypervisor/hypervisor", "hypervisor/host-events", "hypervisor/direct-memory"];
 /** A simulated guest under an engine, and what drives it. */
-const simulation = ["workloads/", "engines/", "hypervisor/", "guest/", "machine/"];
+const simulation = [
+  "workloads/",
+  "viommu/",
+  "linux/",
+  "engines/",
+  "hypervisor/",
+  "guest/",
+  "machine/",
+];
 /** What every room of `bench/` may use: words to a user, the schema of results. */
 const benchBase = ["bench/input/", "bench/results/", "bench/code-url.ts", "bench/host-time.ts"];
 const points = ["bench/points/", "bench/files/", "bench/costs/", ...benchBase, "check/"];
@@ -55,6 +65,8 @@ const mayImport: readonly (readonly [room: string, allowed: readonly string[]])[
   ["guest/", ["guest/", ...contract, "machine/"]],
   ["hypervisor/", ["hypervisor/", "machine/"]],
   ["engines/", ["engines/", "hypervisor/", "machine/"]],
+  ["linux/", ["linux/", "machine/"]],
+  ["viommu/", ["viommu/", "linux/", "hypervisor/", "machine/"]],
   ["workloads/", ["workloads/", "guest/", ...contract, "machine/"]],
   ["check/", ["check/", ...simulation]],
   ["bench/input/", ["bench/input/", "workloads/", "machine/"]],

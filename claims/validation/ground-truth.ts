@@ -1,5 +1,6 @@
 /**
- * Ground truth on disk: folders with `traces/` and `expected.csv.gz`, alone or in a folder of such folders.
+ * Ground truth on disk: folders with `traces/` and `expected.csv.gz`, or with streams of DMA mappings (`*.jsonl.gz`), alone
+ * or in a folder of such folders.
  */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -28,6 +29,7 @@ export interface ExpectedRow {
 }
 
 const expectedName = "expected.csv.gz";
+const streamSuffix = ".jsonl.gz";
 const header = "trace,kernel,mode,phase,counter,value";
 
 /** Every folder below `root` (itself included) that holds ground truth, in name order. */
@@ -38,7 +40,7 @@ export function groundTruthFolders(root: string): string[] {
   const found = search(root);
   if (found.length === 0) {
     throw new ConfigError(
-      `--dir ${quote(root)}: holds no ${expectedName}, nor does a folder in it`,
+      `--dir ${quote(root)}: holds no ${expectedName} and no *${streamSuffix}, nor does a folder in it`,
     );
   }
   return found;
@@ -48,16 +50,26 @@ function search(folder: string): string[] {
   const entries = readdirSync(folder, { withFileTypes: true }).sort((a, b) =>
     a.name < b.name ? -1 : 1,
   );
-  const here = entries.some(({ name }) => name === expectedName) ? [folder] : [];
+  const holds = ({ name }: { readonly name: string }) =>
+    name === expectedName || name.endsWith(streamSuffix);
+  const here = entries.some(holds) ? [folder] : [];
   const below = entries
     .filter((entry) => entry.isDirectory() && entry.name !== "traces")
     .flatMap(({ name }) => search(join(folder, name)));
   return [...here, ...below];
 }
 
-/** The expectations of one folder, grouped by trace, kernel and mode in the order of the file. */
+/** Names of the streams in one folder, in name order. */
+export function streamNames(folder: string): string[] {
+  return readdirSync(folder)
+    .filter((name) => name.endsWith(streamSuffix))
+    .toSorted();
+}
+
+/** The expectations of one folder (none without `expected.csv.gz`), grouped by trace, kernel and mode in the order of the file. */
 export function readExpectations(folder: string): Expectation[] {
   const file = join(folder, expectedName);
+  if (!existsSync(file)) return [];
   const lines = decompress(file).split("\n");
   if (lines[0]?.trim() === nestedHeader) return nestedExpectations(folder, file, lines);
   if (lines[0]?.trim() !== header) {

@@ -1,5 +1,5 @@
 /**
- * What a worker thread does: reads one trace, replays it under each engine asked for, compares.
+ * What a worker thread does: reads one trace or stream, replays it under each engine or mode asked for, compares.
  */
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
@@ -14,13 +14,17 @@ import {
 } from "./compare.ts";
 import { valueOf } from "./counter-map.ts";
 import type { Expectation } from "./ground-truth.ts";
+import { replayStream } from "./iommu/replay-stream.ts";
+import { modesOf, readStream } from "./iommu/stream.ts";
 import { nestedValueOf } from "./nested/counters.ts";
 import { levelsOfMode } from "./nested/levels-of-mode.ts";
 import { replayNested } from "./nested/replay.ts";
 import { engineFor, replayTrace } from "./replay-trace.ts";
 
-/** One trace: expectations of all kernels and modes. */
-export type ValidateTask = readonly Expectation[];
+/** One trace with its expectations of all kernels and modes, or one stream, which holds its own. */
+export type ValidateTask =
+  | { readonly kind: "trace"; readonly file: string; readonly expectations: readonly Expectation[] }
+  | { readonly kind: "stream"; readonly file: string; readonly name: string };
 
 export type ValidateOutcome =
   | { readonly kind: "compared"; readonly comparisons: readonly TraceComparison[] }
@@ -36,31 +40,16 @@ export interface TraceComparison extends Comparison {
   readonly cold: ColdCounts | null;
 }
 
+/** The kernel whose driver the streams were measured with. */
+const streamKernel = "6.1";
+
 /** The task that `claims/validation/validate.ts` names. */
 export function runTask(task: ValidateTask): ValidateOutcome {
-  const [first] = task;
-  if (first === undefined) return { kind: "compared", comparisons: [] };
   try {
-    const source = decodeVmmu(gunzipSync(readFileSync(first.file)), first.file);
-    // Kernels that one engine answers for share its replay.
-    const replays = new Map<string, readonly PhaseValues[]>();
-    const comparisons = task.map((expectation): TraceComparison => {
-      const { trace, kernel, rows, nested } = expectation;
-      const mode =
-        nested === undefined ? expectation.mode : `${expectation.mode} ${nested.variant}`;
-      const answer = replayer(expectation);
-      const place = { trace, kernel, mode, engine: answer?.engine ?? null };
-      if (answer === undefined) {
-        return { ...place, compared: 0, differences: [], unknownCounters: [], cold: null };
-      }
-      const phases = replays.get(answer.engine) ?? answer.replay(source);
-      replays.set(answer.engine, phases);
-      const cold = nested === undefined ? null : compareCold(nested.cold, phases);
-      return { ...place, ...compare(rows, phases), cold };
-    });
+    const comparisons = task.kind === "trace" ? runTrace(task) : runStream(task);
     return { kind: "compared", comparisons };
   } catch (error) {
-    return { kind: "failed", message: `${first.file}: ${errorLine(error)}` };
+    return { kind: "failed", message: `${task.file}: ${errorLine(error)}` };
   }
 }
 
@@ -87,4 +76,38 @@ function replayer({ kernel, mode, nested }: Expectation): Replayer | undefined {
       return { name: phase.name, valueOf: (counter: string) => valueOf(counter, phase) };
     });
   return { engine, replay };
+}
+
+function runTrace({
+  file,
+  expectations,
+}: Extract<ValidateTask, { kind: "trace" }>): TraceComparison[] {
+  const source = decodeVmmu(gunzipSync(readFileSync(file)), file);
+  // Kernels that one engine answers for share its replay.
+  const replays = new Map<string, readonly PhaseValues[]>();
+  return expectations.map((expectation): TraceComparison => {
+    const { trace, kernel, rows, nested } = expectation;
+    const mode = nested === undefined ? expectation.mode : `${expectation.mode} ${nested.variant}`;
+    const answer = replayer(expectation);
+    const place = { trace, kernel, mode, engine: answer?.engine ?? null };
+    if (answer === undefined) {
+      return { ...place, compared: 0, differences: [], unknownCounters: [], cold: null };
+    }
+    const phases = replays.get(answer.engine) ?? answer.replay(source);
+    replays.set(answer.engine, phases);
+    const cold = nested === undefined ? null : compareCold(nested.cold, phases);
+    return { ...place, ...compare(rows, phases), cold };
+  });
+}
+
+function runStream({ file, name }: Extract<ValidateTask, { kind: "stream" }>): TraceComparison[] {
+  const phases = readStream(file);
+  return modesOf(phases).map((mode) => ({
+    trace: name,
+    kernel: streamKernel,
+    mode,
+    engine: "vt-d",
+    cold: null,
+    ...replayStream(phases, mode),
+  }));
 }

@@ -4,12 +4,17 @@
  * A trace depends on nothing but itself, so traces run on worker threads in any order; results are put back
  * in the order of the files.
  */
-import { basename, relative } from "node:path";
+import { basename, join, relative } from "node:path";
 import { Piscina } from "piscina";
 import { codeUrl } from "../../bench/code-url.ts";
 import { EnvironmentError, errorLine } from "../../bench/input/config-error.ts";
 import type { ColdCounts, Difference } from "./compare.ts";
-import { type Expectation, groundTruthFolders, readExpectations } from "./ground-truth.ts";
+import {
+  type Expectation,
+  groundTruthFolders,
+  readExpectations,
+  streamNames,
+} from "./ground-truth.ts";
 import type { TraceComparison, ValidateOutcome, ValidateTask } from "./validate-worker.ts";
 
 export interface ValidateOptions {
@@ -49,18 +54,28 @@ export async function validate(root: string, options: ValidateOptions): Promise<
   return summary(tasks.length, outcomes);
 }
 
-/** The expectations of a folder by trace. */
+/** The expectations of a folder by trace, then its streams. */
 function tasksOf(folder: string, root: string): ValidateTask[] {
   const prefix = relative(root, folder);
+  const placed = (name: string) => (prefix === "" ? name : `${prefix}/${name}`);
   const byFile = new Map<string, Expectation[]>();
   for (const expectation of readExpectations(folder)) {
-    const trace = prefix === "" ? expectation.trace : `${prefix}/${expectation.trace}`;
-    const placed = { ...expectation, trace };
+    const one = { ...expectation, trace: placed(expectation.trace) };
     const same = byFile.get(expectation.file);
-    if (same === undefined) byFile.set(expectation.file, [placed]);
-    else same.push(placed);
+    if (same === undefined) byFile.set(expectation.file, [one]);
+    else same.push(one);
   }
-  return [...byFile.values()];
+  const traces = [...byFile].map(([file, expectations]): ValidateTask => ({
+    kind: "trace",
+    file,
+    expectations,
+  }));
+  const streams = streamNames(folder).map((name): ValidateTask => ({
+    kind: "stream",
+    file: join(folder, name),
+    name: placed(name),
+  }));
+  return [...traces, ...streams];
 }
 
 async function runAll(
@@ -96,8 +111,8 @@ async function runTask(
   try {
     return await pool.run(task, { name: "runTask" });
   } catch (error) {
-    const name = basename(task[0]?.file ?? "");
-    return { kind: "failed", message: `${name}: its worker died: ${errorLine(error)}` };
+    const message = `${basename(task.file)}: its worker died: ${errorLine(error)}`;
+    return { kind: "failed", message };
   }
 }
 
