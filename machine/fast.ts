@@ -106,6 +106,7 @@ function createMmu(
     invalidatePage: (vpn) => unit.invalidatePage(vpn),
     invalidateFault: (vpn) => unit.invalidateFault(vpn),
     invalidatePageOf: (vpn, pcid) => unit.invalidatePageOf(vpn, pcid),
+    invalidateLeafOf: (vpn, pcid) => unit.invalidateLeafOf(vpn, pcid),
     flushContext: (pcid) => unit.flushContext(pcid),
     flushNonGlobal: () => unit.flushNonGlobal(),
     flushLinear: () => unit.flushLinear(),

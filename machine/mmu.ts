@@ -76,6 +76,8 @@ export interface Mmu {
   invalidateFault(vpn: Vpn): void;
   /** INVPCID address type: the page's non-global entries under `pcid`. */
   invalidatePageOf(vpn: Vpn, pcid: number): void;
+  /** An IOMMU's hint that only leaves changed: as `invalidatePageOf`, and walk caches stay. */
+  invalidateLeafOf(vpn: Vpn, pcid: number): void;
   /** All non-global linear and combined mappings of `pcid` under the current VPID. */
   flushContext(pcid: number): void;
   /** All non-global linear and combined mappings of the VPID, whatever the PCID. */

@@ -4,13 +4,12 @@
  * Source: Linux 6.1 drivers/iommu/iommu.c `iommu_pgsize`, `__iommu_map`, `__iommu_map_sg`, `__iommu_unmap`,
  * include/linux/iommu.h `iommu_iotlb_gather_add_page`.
  */
-import { pagesPerEntry } from "../../machine/address.ts";
 import type { DmaMapping, DmaRights } from "./second-level-table.ts";
 
 /** What a driver offers for one domain. Page numbers and counts are of 4 KiB. */
 export interface IommuDomain {
-  /** Levels of leaves beyond 4 KiB. */
-  readonly largeLevels: readonly number[];
+  /** Sizes of pages that an entry or a request can have, in 4 KiB, from the smallest up. */
+  readonly sizes: readonly number[];
   map(mapping: DmaMapping): void;
   /** All of a call's mappings are made. */
   syncMap(page: number, pages: number): void;
@@ -60,38 +59,27 @@ export interface FrameRun {
   readonly pages: number;
 }
 
-/** Level of the pages that a range begins with, and how many of them may be done in one call. */
-function pageLevel(
-  { largeLevels }: IommuDomain,
-  page: number,
-  frame: number,
-  pages: number,
-): { level: number; count: number } {
-  const levels = [1, ...largeLevels];
-  const fits = (level: number) => {
-    const span = pagesPerEntry(level);
-    return span <= pages && page % span === 0 && frame % span === 0;
-  };
-  const level = levels.findLast(fits) ?? 1;
-  const next = levels.find((one) => one > level);
+/** Pages that one call may do: as many of the largest size that fits as there are before a larger one fits. */
+function pagesOfCall(
+  { sizes }: IommuDomain,
+  { page, frame, pages }: { page: number; frame: number; pages: number },
+): number {
+  const size = sizes.findLast((one) => one <= pages && page % one === 0 && frame % one === 0) ?? 1;
+  const next = sizes.find((one) => one > size);
   let covered = pages;
-  if (next !== undefined) {
-    const span = pagesPerEntry(next);
-    // A larger page further on ends the call there, if both addresses come to its boundary together.
-    if ((page - frame) % span === 0) {
-      const offset = span - (page % span);
-      if (offset + span <= pages) covered = offset;
-    }
+  // A larger page further on ends the call there, if both addresses come to its boundary together.
+  if (next !== undefined && (page - frame) % next === 0) {
+    const offset = next - (page % next);
+    if (offset + next <= pages) covered = offset;
   }
-  return { level, count: Math.floor(covered / pagesPerEntry(level)) };
+  return covered - (covered % size);
 }
 
 function mapRun(domain: IommuDomain, page: number, run: FrameRun, rights: DmaRights): void {
   for (let done = 0; done < run.pages;) {
-    const frame = run.frame + done;
-    const { level, count } = pageLevel(domain, page + done, frame, run.pages - done);
-    const pages = count * pagesPerEntry(level);
-    domain.map({ page: page + done, frame, pages, rights });
+    const range = { page: page + done, frame: run.frame + done, pages: run.pages - done };
+    const pages = pagesOfCall(domain, range);
+    domain.map({ ...range, pages, rights });
     done += pages;
   }
 }
@@ -135,8 +123,8 @@ export function iommuUnmapFast(
   let unmapped = 0;
   while (unmapped < pages) {
     const at = page + unmapped;
-    const { level, count } = pageLevel(domain, at, at, pages - unmapped);
-    unmapped += domain.unmap(at, count * pagesPerEntry(level), gather);
+    const range = { page: at, frame: at, pages: pages - unmapped };
+    unmapped += domain.unmap(at, pagesOfCall(domain, range), gather);
   }
   return unmapped;
 }

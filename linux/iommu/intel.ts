@@ -7,6 +7,7 @@
  * Source: Linux 6.1 drivers/iommu/intel/iommu.c `intel_iommu_iotlb_sync_map`, `intel_iommu_tlb_sync`,
  * `domain_context_mapping_one`, `domain_context_clear_one`, `iommu_flush_dev_iotlb`.
  */
+import { pagesPerEntry } from "../../machine/address.ts";
 import { assert } from "../../machine/assert.ts";
 import {
   type ContextEntry,
@@ -111,7 +112,7 @@ export class IntelIommu {
 export class IntelDomain implements IommuDomain {
   readonly id: number;
   readonly table: SecondLevelTable;
-  readonly largeLevels: readonly number[];
+  readonly sizes: readonly number[];
   private readonly iommu: IntelIommu;
   private readonly devices = new Set<IommuDevice>();
 
@@ -119,7 +120,7 @@ export class IntelDomain implements IommuDomain {
     this.iommu = iommu;
     this.id = id;
     const { levels, largeLevels, coherent } = iommu.port.capabilities;
-    this.largeLevels = largeLevels;
+    this.sizes = [1, ...largeLevels.map(pagesPerEntry)];
     this.table = new SecondLevelTable(iommu.memory, { levels, largeLevels, coherent });
   }
 

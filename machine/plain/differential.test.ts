@@ -177,7 +177,7 @@ const op: fc.Arbitrary<Op> = fc.oneof(
     weight: 14,
     arbitrary: fc.record({
       op: fc.constant("invalidate"),
-      scope: fc.constantFrom("page", "fault", "page-of", "violation"),
+      scope: fc.constantFrom("page", "fault", "page-of", "leaf-of", "violation"),
       page,
       gfn: index(gfns),
       pcid,
@@ -245,6 +245,7 @@ function perform(scenario: Scenario, step: Op): readonly unknown[] {
       if (step.scope === "page") mmu.invalidatePage(vpn);
       else if (step.scope === "fault") mmu.invalidateFault(vpn);
       else if (step.scope === "page-of") mmu.invalidatePageOf(vpn, step.pcid);
+      else if (step.scope === "leaf-of") mmu.invalidateLeafOf(vpn, step.pcid);
       else mmu.invalidateViolation(gfns[step.gfn] as Gfn, vpn);
       break;
     }

@@ -216,12 +216,16 @@ class PlainMmu implements Mmu {
   }
 
   invalidatePageOf(vpn: Vpn, pcid: number): void {
+    this.invalidateLeafOf(vpn, pcid);
+    this.dropPwc((entry) => belongs(entry, { ...this.context, pcid }));
+  }
+
+  invalidateLeafOf(vpn: Vpn, pcid: number): void {
     const context = { ...this.context, pcid };
     this.counts.flushesPage += 1;
     this.dropTlb(
       (entry) => coversGuestPage(entry, vpn) && !entry.global && belongs(entry, context),
     );
-    this.dropPwc((entry) => belongs(entry, context));
   }
 
   flushContext(pcid: number): void {

@@ -136,7 +136,7 @@ export type Op =
   | { readonly op: "rebuild" }
   | {
       readonly op: "invalidate";
-      readonly scope: "page" | "fault" | "page-of" | "violation";
+      readonly scope: "page" | "fault" | "page-of" | "leaf-of" | "violation";
       readonly page: number;
       readonly gfn: number;
       readonly pcid: number;

@@ -90,6 +90,12 @@ export const mmu: Unit = {
     dropPage(vpn, context, context);
     dropWalkCache(context);
   },
+  invalidateLeafOf(vpn, id) {
+    count(C_PAGE);
+    if (!contexts.has(keyOf(id))) return;
+    const context = intern(keyOf(id));
+    dropPage(vpn, context, context);
+  },
   invalidateFault,
   flushContext(id) {
     count(C_CONTEXT);
