@@ -19,6 +19,8 @@ export interface IommuDomain {
   sync(gather: Gather): void;
   /** Invalidates all of the domain: the flush queue's way. */
   flushAll(): void;
+  /** Frees tables that no cache knows any more. */
+  release(tables: readonly number[]): void;
   translate(page: number): number | null;
 }
 

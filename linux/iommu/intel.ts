@@ -176,6 +176,10 @@ export class IntelDomain implements IommuDomain {
     this.iommu.flushDomain(this.id);
   }
 
+  release(tables: readonly number[]): void {
+    this.table.free(tables);
+  }
+
   translate(page: number): number | null {
     return this.table.translate(page);
   }
