@@ -6,6 +6,7 @@
 import { pagesPerEntry, type Pfn } from "../../machine/address.ts";
 import { frameOf, P, PS, U, W } from "../../machine/entry.ts";
 import type { Controls } from "../../machine/controls.ts";
+import type { Stage } from "../../machine/stages.ts";
 import { type PhysicalMemory, slotShift } from "../../machine/memory.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";
 
@@ -42,22 +43,69 @@ export class HardwareTables {
     const isNested = last.root !== null;
     // Neither: bare metal.
     if (!isNested && walk === null) return;
+    if (isNested && walk !== null) {
+      this.scanThrough(last, this.root as Pfn, walk.levels, visit);
+      return;
+    }
     const { levels, rootExtraBits } = last.shape;
     this.scanAll({ first: last.root ?? this.root, frames: 2 ** rootExtraBits }, levels, visit);
   }
 
-  /** Tables that lie one after another. */
+  /** Shadow tables that lie in memory which nested tables map: those of a hypervisor in a guest. */
+  private scanThrough(nested: Stage, root: Pfn, levels: number, visit: (pfn: Pfn) => void): void {
+    const writable = new Map<number, Pfn>();
+    const tables = new Map<number, Pfn>();
+    this.leaves(nested.root!, nested.shape.levels, 0, (page, pfn, low) => {
+      tables.set(page, pfn);
+      if ((low & W) !== 0) writable.set(page, pfn);
+    });
+    this.scan(
+      root,
+      levels,
+      (frame) => {
+        const pfn = writable.get(frame);
+        if (pfn !== undefined) visit(pfn);
+      },
+      (frame) => tables.get(frame),
+    );
+  }
+
+  /** Calls `visit` for every 4 KiB page that the tree maps. */
+  private leaves(
+    table: Pfn,
+    level: number,
+    first: number,
+    visit: (page: number, pfn: Pfn, low: number) => void,
+  ): void {
+    for (let index = 0; index < 512; index++) {
+      const low = this.memory.readLow(table, index);
+      if ((low & present) === 0) continue;
+      const frame = frameOf(low, this.memory.readHigh(table, index));
+      const page = first + index * pagesPerEntry(level);
+      if (level > 1 && (low & PS) === 0) this.leaves(frame as Pfn, level - 1, page, visit);
+      else for (let i = 0; i < pagesPerEntry(level); i++) visit(page + i, (frame + i) as Pfn, low);
+    }
+  }
+
+  /** Tables that lie one after another. `placeOf`: where in host memory a table lies. */
   private scanAll(
     { first, frames }: { readonly first: number; readonly frames: number },
     level: number,
     visit: (pfn: Pfn) => void,
+    placeOf?: (table: Pfn) => Pfn | undefined,
   ): void {
-    for (let i = 0; i < frames; i++) this.scan((first + i) as Pfn, level, visit);
+    for (let i = 0; i < frames; i++) this.scan((first + i) as Pfn, level, visit, placeOf);
   }
 
-  private scan(table: Pfn, level: number, visit: (pfn: Pfn) => void): void {
+  private scan(
+    table: Pfn,
+    level: number,
+    visit: (pfn: Pfn) => void,
+    placeOf: (table: Pfn) => Pfn | undefined = (frame) => frame,
+  ): void {
     const { words, slotOf } = this.memory;
-    const first = slotOf[table]! << slotShift;
+    const place = placeOf(table);
+    const first = place === undefined ? 0 : slotOf[place]! << slotShift;
     if (first === 0) return;
     for (let word = first; word < first + (1 << slotShift); word += 2) {
       const low = words[word]!;
@@ -66,8 +114,8 @@ export class HardwareTables {
       const frame = frameOf(low, words[word + 1]!);
       const isFolded = (words[word + 1]! & foldHigh) !== 0;
       if (level > 1 && (low & PS) === 0) {
-        const frames = isFolded ? 512 : 1;
-        this.scanAll({ first: frame, frames }, isFolded ? level - 2 : level - 1, visit);
+        const below = { first: frame, frames: isFolded ? 512 : 1 };
+        this.scanAll(below, isFolded ? level - 2 : level - 1, visit, placeOf);
       } else if ((low & W) !== 0) {
         for (let i = 0; i < pagesPerEntry(level); i++) visit((frame + i) as Pfn);
       }

@@ -10,7 +10,7 @@
  */
 import type { Vpn } from "../../machine/address.ts";
 import type { Controls } from "../../machine/controls.ts";
-import type { Resolution, VmExit } from "../../machine/exits.ts";
+import type { ExitReason, Resolution, VmExit } from "../../machine/exits.ts";
 import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import type { NestedCpu } from "./nested-cpu.ts";
 
@@ -34,6 +34,25 @@ export interface Level0 {
 
 export function isReflected(answer: Resolution | Reflected): answer is Reflected {
   return typeof answer === "object" && "reflect" in answer;
+}
+
+const askedBy = {
+  "page-fault": "exitOnPageFault",
+  "cr3-write": "exitOnCr3Write",
+  "cr3-read": "exitOnCr3Read",
+  invlpg: "exitOnInvlpg",
+  invpcid: "exitOnInvpcid",
+  "cr0-write": "exitOnCr0Write",
+  "cr4-write": "exitOnCr4Write",
+  cpuid: "virtualized",
+  "pml-full": null,
+  "ept-violation": null,
+} as const satisfies Record<ExitReason, keyof Controls | null>;
+
+/** Does L1 ask for this exit? If not, it is L0 that does. Nested tables are not looked at here. */
+export function isAskedBy(controls: Controls, { reason }: VmExit): boolean {
+  const field = askedBy[reason];
+  return field !== null && controls[field];
 }
 
 /** What exits from L2: what L1 wants or L0 does. The rest is `other`'s. */

@@ -24,7 +24,7 @@ import { notifierOf } from "../kvm/host-events.ts";
 import type { ShadowPolicy } from "../kvm/policy.ts";
 import { createVm } from "../kvm/vm.ts";
 import { lazyShadow } from "../shadow-lazy.ts";
-import { type Level0, mergedControls } from "./level0.ts";
+import { isAskedBy, type Level0, mergedControls } from "./level0.ts";
 import type { NestedCpu } from "./nested-cpu.ts";
 
 /** L2's accesses as those of a guest whose page tables are L1's nested ones. */
@@ -66,8 +66,10 @@ export function nestedOnNested(
     leave({ outer }: NestedCpu) {
       outer.isInL2 = false;
     },
-    answer(exit, { outer }) {
-      if (exit.reason !== "ept-violation") return { reflect: exit };
+    answer(exit, { outer, inner }) {
+      if (exit.reason !== "ept-violation") {
+        return isAskedBy(inner.block.controls, exit) ? { reflect: exit } : direct.exit(exit, outer);
+      }
       const resolution = composed.exit(asPageFault(exit), cpus[outer.id]!);
       return typeof resolution === "object" ? { reflect: exit } : resolution;
     },

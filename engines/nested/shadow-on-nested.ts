@@ -9,7 +9,7 @@
  * Source: rule 9 of results/groundtruth/nested.
  */
 import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
-import { type Level0, mergedControls } from "./level0.ts";
+import { isAskedBy, type Level0, mergedControls } from "./level0.ts";
 
 export function shadowOnNested(hypervisor: Hypervisor): Level0 {
   return {
@@ -23,9 +23,9 @@ export function shadowOnNested(hypervisor: Hypervisor): Level0 {
     leave({ outer }) {
       outer.isInL2 = false;
     },
-    answer(exit, { outer }) {
-      const isOwn = exit.reason === "ept-violation" || exit.reason === "pml-full";
-      return isOwn ? hypervisor.exit(exit, outer) : { reflect: exit };
+    answer(exit, { outer, inner }) {
+      const isL1s = isAskedBy(inner.block.controls, exit);
+      return isL1s ? { reflect: exit } : hypervisor.exit(exit, outer);
     },
     invalidatePage(vpn, { l2 }) {
       l2.mmu.invalidatePage(vpn);

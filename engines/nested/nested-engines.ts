@@ -1,0 +1,57 @@
+/**
+ * Engines made of two others: `A@B` runs A as the hypervisor of a guest of B's, each by its name in the registry.
+ *
+ * Refused is what no hardware offers either: nested paging in a guest whose host has none, tables of one vendor's format
+ * under the other's.
+ */
+import type { CreateEngine, Engine } from "../../hypervisor/engine.ts";
+import { shadowPolicies } from "../kvm/policy.ts";
+import { createNest, type Nest } from "./nest.ts";
+import { nestedOnNested } from "./nested-on-nested.ts";
+import { shadowOnNested } from "./shadow-on-nested.ts";
+import { shadowOnShadow } from "./shadow-on-shadow.ts";
+import { plainSvm } from "./world-switch.ts";
+
+/** A name and what it stands for. */
+export interface NamedEngine {
+  readonly name: string;
+  readonly engine: Engine;
+}
+
+/** Whose nested tables have AMD's format, which L0 can shadow. */
+const nptEngines: ReadonlySet<string> = new Set(["npt", "npt-wp", "kvm-tdp", "kvm-tdp-legacy"]);
+
+/** The engine, or why there is none. */
+export function nestedEngine(
+  level1: NamedEngine,
+  level0: NamedEngine,
+): Engine | { readonly problem: string } {
+  const way = wayOf(level1, level0);
+  if (typeof way === "string") return { problem: way };
+  return {
+    title: `in a guest: ${level1.engine.title}; below it: ${level0.engine.title}`,
+    family: level1.engine.family,
+    create: createNest({ level1: level1.engine.create, level0: way, features: plainSvm }),
+  };
+}
+
+/** How L0 runs L1's guest, or why it cannot. */
+function wayOf(level1: NamedEngine, level0: NamedEngine): Nest["level0"] | string {
+  const inner = level1.engine.family;
+  const outer = level0.engine.family;
+  const { create }: { readonly create: CreateEngine } = level0.engine;
+  if (inner === "bare") return `${level1.name} runs no guest`;
+  if (outer === "bare") return `${level0.name} has no guest that a hypervisor could run in`;
+  if (inner === "shadow") {
+    return outer === "shadow"
+      ? (platform, options) => shadowOnShadow(create(platform, options))
+      : (platform, options) => shadowOnNested(create(platform, options));
+  }
+  if (outer === "shadow") {
+    return `${level1.name} needs nested paging, which ${level0.name} does not offer its guest`;
+  }
+  for (const { name } of [level1, level0]) {
+    if (!nptEngines.has(name)) return `${name} has no tables of AMD's format, which L0 shadows`;
+  }
+  return (platform, options) => nestedOnNested(platform, shadowPolicies["kvm-6.12"], options);
+}
