@@ -14,6 +14,7 @@ import { ept } from "./ept.ts";
 import { kvmTdpLegacy } from "./kvm-tdp-legacy.ts";
 import { kvmTdp } from "./kvm-tdp.ts";
 import { native } from "./native.ts";
+import { type NestedProblem, nestedEngine } from "./nested/nested-engines.ts";
 import { nptWp } from "./npt-wp.ts";
 import { npt } from "./npt.ts";
 import { shadowVtlb } from "./shadow-vtlb.ts";
@@ -46,5 +47,19 @@ export const engines = {
 } satisfies Record<string, Engine>;
 
 export type EngineName = keyof typeof engines;
+
+/**
+ * The engine of that name; `A@B` is A in a guest of B's. Why there is none, where both exist; undefined where one does not.
+ */
+export function findEngine(name: string): Engine | NestedProblem | undefined {
+  const known: Readonly<Record<string, Engine>> = engines;
+  const [inner = "", outer, ...rest] = name.split("@");
+  const level1 = Object.hasOwn(known, inner) ? known[inner] : undefined;
+  if (outer === undefined || level1 === undefined) return level1;
+  const level0 = Object.hasOwn(known, outer) ? known[outer] : undefined;
+  if (level0 === undefined) return undefined;
+  if (rest.length > 0) return { problem: "two levels at most" };
+  return nestedEngine({ name: inner, engine: level1 }, { name: outer, engine: level0 });
+}
 
 export const engineNames = Object.keys(engines) as EngineName[];

@@ -173,6 +173,11 @@ export function addInto(into: Ledger, from: Readonly<Ledger>): void {
   }
 }
 
+/** Adds what another level's hypervisor did for the same guest; how that was brought about is not its count. */
+export function addHypervisorWork(into: Ledger, from: Readonly<Ledger>): void {
+  for (const name of hypervisorCounters) into[name] += from[name];
+}
+
 /** What happened between two snapshots. */
 export function subtract(now: Readonly<Ledger>, then: Readonly<Ledger>): Ledger {
   const difference = createLedger();

@@ -16,7 +16,7 @@
 import type { Gfn, Pfn, Vpn } from "./address.ts";
 import type { AccessUnit } from "./access-unit.ts";
 import { assert } from "./assert.ts";
-import { type Ledger, walkLengthMax } from "./counters.ts";
+import { addHypervisorWork, type Ledger, walkLengthMax } from "./counters.ts";
 import type { Controls } from "./controls.ts";
 import type { InvpcidType, PendingStore } from "./exits.ts";
 import type { Cr3, Registers } from "./registers.ts";
@@ -52,6 +52,8 @@ export class Vcpu implements VirtualCpu {
   cr3LowBits = 0;
   /** High half of what `load` returned. */
   loadedHigh = 0;
+  /** What hypervisors beside its own did for it: those of a hypervisor that is a guest. */
+  readonly otherLevels: Readonly<Ledger>[] = [];
   private readonly unit: AccessUnit;
   private readonly exits: ExitUnit;
   private readonly vpid: number;
@@ -276,7 +278,9 @@ export class Vcpu implements VirtualCpu {
   snapshot(): { readonly ledger: Ledger; readonly walkLengths: Float64Array } {
     this.drain();
     this.mmu.collect(this.ledger, this.walkLengths);
-    return { ledger: { ...this.ledger }, walkLengths: this.walkLengths.slice() };
+    const ledger = { ...this.ledger };
+    for (const other of this.otherLevels) addHypervisorWork(ledger, other);
+    return { ledger, walkLengths: this.walkLengths.slice() };
   }
 
   /** Silicon walks shadow tables with their own paging mode, otherwise with the guest's. */

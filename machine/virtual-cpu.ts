@@ -21,6 +21,8 @@ export interface VirtualCpu {
   readonly id: number;
   readonly mmu: CachedTranslations;
   readonly ledger: Ledger;
+  /** Ledgers of other hypervisors that work for this guest: a snapshot has their work too. */
+  readonly otherLevels: Readonly<Ledger>[];
   /** The guest's own view: what it loaded last. */
   readonly cr3: Cr3;
   readonly registers: Registers;

@@ -2,18 +2,36 @@
  * What can be named: engines, workloads with their parameters, presets. Derived from the registries.
  */
 import type { Engine } from "../../hypervisor/engine.ts";
-import { engines } from "../../engines/index.ts";
+import { engines, findEngine } from "../../engines/index.ts";
 import { presets } from "../../machine/presets.ts";
 import { workloads } from "../../workloads/index.ts";
 import type { RecordedWorkload } from "../../workloads/trace/lackey-workload.ts";
 import type { Workload } from "../../workloads/workload.ts";
+import { ConfigError, quote, unknownText } from "../input/config-error.ts";
 import type { Catalogue } from "./sweep-schema.ts";
 
-export const catalogue = { engines, presets, workloads } satisfies Catalogue;
+export const catalogue = { engines, presets, workloads, engineProblem } satisfies Catalogue;
 
 /** An engine's name, and what it is in a line. */
 export function describeEngines(): readonly (readonly [name: string, title: string])[] {
   return Object.entries<Engine>(engines).map(([name, { title }]) => [name, title]);
+}
+
+/** The engine of that name, `A@B` for A in a guest of B's. Throws a `ConfigError` where there is none. */
+export function engineNamed(name: string): Engine {
+  const problem = engineProblem(name);
+  const found = findEngine(name);
+  if (problem !== undefined || found === undefined || "problem" in found) {
+    throw new ConfigError(`engine ${quote(name)}: ${problem}`);
+  }
+  return found;
+}
+
+/** What is wrong with the name; undefined when nothing is. */
+export function engineProblem(name: string): string | undefined {
+  const found = findEngine(name);
+  if (found === undefined) return unknownText(name, Object.keys(engines));
+  return "problem" in found ? found.problem : undefined;
 }
 
 /** A workload as far as people ask for it. */

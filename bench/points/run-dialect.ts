@@ -3,8 +3,7 @@
  */
 import { fastMmu } from "../../machine/fast.ts";
 import { presets } from "../../machine/presets.ts";
-import { catalogue } from "./catalogue.ts";
-import { pick } from "../input/config-error.ts";
+import { engineNamed } from "./catalogue.ts";
 import { runLesson } from "./run-trace.ts";
 
 export interface Dialect {
@@ -15,7 +14,7 @@ export interface Dialect {
 }
 
 export async function runDialect({ file, engine, verbose, print }: Dialect): Promise<void> {
-  pick(catalogue.engines, engine, "engine");
+  engineNamed(engine);
   const preset = "textbook";
   const machine = { preset: presets[preset], mmu: fastMmu, check: false };
   await runLesson(file, { engine, preset }, { ...machine, host: "warm", verbose, print });

@@ -2,7 +2,7 @@
  * One point by itself, for a person: a workload or a trace, its sections counted and priced.
  */
 import { presets } from "../../machine/presets.ts";
-import { catalogue } from "./catalogue.ts";
+import { engineNamed } from "./catalogue.ts";
 import { pick } from "../input/config-error.ts";
 import { presetCosts } from "../costs/cost-file.ts";
 import { price, totalCycles } from "../costs/cost.ts";
@@ -48,7 +48,7 @@ export interface OneOutcome {
 export async function runOne(request: RunRequest): Promise<OneOutcome> {
   const { program, check, engine } = request;
   const preset = pick(presets, request.preset, "preset");
-  pick(catalogue.engines, engine, "engine");
+  engineNamed(engine);
   const options = { preset, check, ...hardwareFor(preset) };
   const { host, ...counted } = await ("trace" in program
     ? runTrace(program.trace, request, options)

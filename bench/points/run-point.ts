@@ -5,7 +5,6 @@
  * program says where its set-up ends; the measured region is the difference of two snapshots.
  */
 import type { Engine } from "../../hypervisor/engine.ts";
-import { engines } from "../../engines/index.ts";
 import type { Guest } from "../../guest/guest.ts";
 import { bootKernel } from "../../guest/kernel.ts";
 import { kernelDefaults, type KernelOptions } from "../../guest/options.ts";
@@ -16,6 +15,7 @@ import { Machine, type MachineOptions, type MmuFactory } from "../../machine/mac
 import type { Preset } from "../../machine/presets.ts";
 import type { Workload } from "../../workloads/workload.ts";
 import { workloads } from "../../workloads/index.ts";
+import { engineNamed } from "./catalogue.ts";
 import { pick } from "../input/config-error.ts";
 import { attachOracle, type Oracle } from "../../check/oracle/oracle.ts";
 import { baselineEngine, type PointKey, type PointResult } from "../results/result.ts";
@@ -88,8 +88,8 @@ export interface BootedGuest {
 /** A guest on its hypervisor, counting: the kernel has booted and the first process runs. */
 export function bootGuest(key: PointKey, boot: GuestBoot): BootedGuest {
   const { machine, kernel, preset, check } = boot;
-  const known: Readonly<Record<string, Engine>> = { ...engines, ...boot.engineVariants };
-  const hypervisor = pick(known, key.engine, "engine").create(machine);
+  const variants: Readonly<Record<string, Engine>> = boot.engineVariants ?? {};
+  const hypervisor = (variants[key.engine] ?? engineNamed(key.engine)).create(machine);
   const oracle = check ? watch(machine, hypervisor, key.engine) : null;
   const [vcpu] = machine.vcpus;
   assert(vcpu !== undefined, "run-point: a machine without a vCPU");

@@ -5,7 +5,6 @@
  * shows only accesses and system calls, so the guest kernel runs under it. The teaching dialect brings a
  * small kernel of its own.
  */
-import { engines } from "../../engines/index.ts";
 import type { ShadowInspect } from "../../hypervisor/engine.ts";
 import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import { Machine } from "../../machine/machine.ts";
@@ -15,7 +14,8 @@ import { replay } from "../../workloads/trace/replay.ts";
 import { runTeaching } from "../../workloads/trace/teaching.ts";
 import { teachingLevels, teachingMachine } from "../../workloads/trace/teaching-guest.ts";
 import { readVmmu } from "../../workloads/trace/vmmu.ts";
-import { ConfigError, pick } from "../input/config-error.ts";
+import { ConfigError } from "../input/config-error.ts";
+import { engineNamed } from "./catalogue.ts";
 import { type AskedHost, type Host, traceHost } from "./trace-host.ts";
 import { counterNames, type PointKey, type PointResult } from "../results/result.ts";
 import { bootGuest, machineOf, type RunOptions, watch } from "./run-point.ts";
@@ -102,7 +102,7 @@ async function runVmmu(
     guestFrames: memoryFrames,
     vcpus,
   });
-  const engine = pick(engines, key.engine, "engine");
+  const engine = engineNamed(key.engine);
   const hypervisor = engine.create(machine, shadowPagesMax === null ? {} : { shadowPagesMax });
   const oracle = options.check ? watch(machine, hypervisor, key.engine) : null;
   const sections: Section[] = [];
@@ -161,7 +161,7 @@ async function teach(trace: OpenTrace, request: TraceRequest, lesson: Lesson): P
   const host = traceHost(trace.file, said, request);
   const key = keyOf(request, host);
   const machine = new Machine({ ...machineOf(key, lesson), ...teachingMachine });
-  const hypervisor = pick(engines, key.engine, "engine").create(machine);
+  const hypervisor = engineNamed(key.engine).create(machine);
   const oracle = lesson.check ? watch(machine, hypervisor, key.engine) : null;
   const { verbose, print } = lesson;
   await runTeaching({

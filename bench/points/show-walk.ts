@@ -5,7 +5,6 @@
  * dropped and the page is read once more. What that read's walk did is shown.
  */
 import { buildComputer } from "../../engines/computer.ts";
-import { engines } from "../../engines/index.ts";
 import {
   type AnyPage,
   framesUpTo,
@@ -28,6 +27,7 @@ import { type Gva, readGva } from "../../machine/gva.ts";
 import type { WalkReference } from "../../machine/mmu.ts";
 import { presets } from "../../machine/presets.ts";
 import { ConfigError, pick, quote } from "../input/config-error.ts";
+import { engineNamed } from "./catalogue.ts";
 
 export interface WalkRequest {
   /** Guest-virtual address, hexadecimal and canonical. */
@@ -73,7 +73,7 @@ export function showWalk(request: WalkRequest): ShownWalk {
   const problem = pageProblem(page);
   if (problem !== undefined) throw new ConfigError(`GVA ${quote(request.gva)}: ${problem}`);
   const { vcpu, hypervisor } = buildComputer({
-    engine: pick(engines, engine, "engine"),
+    engine: engineNamed(engine),
     preset: pick(presets, preset, "preset"),
     guestFrames: Math.max(footprintFrames({ pages: hugePages, processes: 1 }), framesUpTo(page)),
     backing,

@@ -13,6 +13,8 @@ import type { FieldPath, YamlFile } from "../input/yaml-file.ts";
 /** The names that a sweep may use: what the registries hold. */
 export interface Catalogue {
   readonly engines: Readonly<Record<string, unknown>>;
+  /** What is wrong with the name of an engine that is made of others. */
+  readonly engineProblem: (name: string) => string | undefined;
   readonly presets: Readonly<Record<string, Preset>>;
   readonly workloads: Readonly<Record<string, ParamSource>>;
 }
@@ -104,17 +106,27 @@ export function checkNames(yaml: YamlFile<SweepFile>, catalogue: Catalogue): voi
   const checkAll = (path: FieldPath, list: readonly string[], allowed: readonly string[]) => {
     for (const [index, name] of list.entries()) check([...path, index], name, allowed);
   };
-  checkAll(["engines"], engines, engineNames);
+  const checkEngines = (path: FieldPath, list: readonly string[], simple: readonly string[]) => {
+    for (const [index, name] of list.entries()) {
+      const isMade = name.includes("@");
+      const problem = isMade ? catalogue.engineProblem(name) : undefined;
+      if (!isMade) check([...path, index], name, simple);
+      else if (problem !== undefined) {
+        throw yaml.complain([...path, index], `${quote(name)}: ${problem}`);
+      }
+    }
+  };
+  checkEngines(["engines"], engines, engineNames);
   checkAll(["presets"], presets, presetNames);
   for (const [index, entry] of workloads.entries()) {
     const path = ["workloads", index];
     check([...path, "workload"], entry.workload, [...workloadNames, others]);
-    checkAll([...path, "engines"], entry.engines ?? [], entryEngines);
+    checkEngines([...path, "engines"], entry.engines ?? [], entryEngines);
     checkAll([...path, "presets"], entry.presets ?? [], presetNames);
   }
   for (const [index, rule] of exclude.entries()) {
     const path = ["exclude", index];
-    check([...path, "engine"], rule.engine, engineNames);
+    check([...path, "engine"], rule.engine, [...engineNames, ...engines]);
     check([...path, "workload"], rule.workload, workloadNames);
     check([...path, "preset"], rule.preset, presetNames);
   }

@@ -5,6 +5,7 @@ import { filterPoints, parseSweep } from "./sweep.ts";
 import type { Catalogue } from "../points/sweep-schema.ts";
 
 const catalogue: Catalogue = {
+  engineProblem: () => "made of what is not there",
   engines: { native: 0, ept: 0, shadow: 0 },
   presets: { textbook: presets.textbook, skylake: presets.textbook },
   workloads: {

@@ -36,89 +36,71 @@ export class HardwareTables {
 
   /** Calls `visit` for every 4 KiB frame that some leaf lets the guest store into. */
   forEachWritable(visit: (pfn: Pfn) => void): void {
+    this.forEach((pfn, low) => {
+      if ((low & W) !== 0) visit(pfn);
+    });
+  }
+
+  /** The same for every frame that a leaf maps, with the flags of the way there. */
+  forEach(visit: Visit): void {
     const { controls } = this;
     if (controls === null || !controls.virtualized) return;
     const { stages, walk } = controls;
     const last = stages(walk?.levels ?? 4).at(-1)!;
-    const isNested = last.root !== null;
     // Neither: bare metal.
-    if (!isNested && walk === null) return;
-    if (isNested && walk !== null) {
-      this.scanThrough(last, this.root as Pfn, walk.levels, visit);
-      return;
-    }
-    const { levels, rootExtraBits } = last.shape;
-    this.scanAll({ first: last.root ?? this.root, frames: 2 ** rootExtraBits }, levels, visit);
+    if (last.root === null && walk === null) return;
+    if (last.root !== null && walk !== null) this.scanThrough(last, walk.levels, visit);
+    else this.scan(last.root ?? (this.root as Pfn), last.shape, visit);
   }
 
   /** Shadow tables that lie in memory which nested tables map: those of a hypervisor in a guest. */
-  private scanThrough(nested: Stage, root: Pfn, levels: number, visit: (pfn: Pfn) => void): void {
-    const writable = new Map<number, Pfn>();
-    const tables = new Map<number, Pfn>();
-    this.leaves(nested.root!, nested.shape.levels, 0, (page, pfn, low) => {
-      tables.set(page, pfn);
-      if ((low & W) !== 0) writable.set(page, pfn);
-    });
+  private scanThrough({ root, shape }: Stage, levels: number, visit: Visit): void {
+    const below = new Map<number, { readonly pfn: Pfn; readonly low: number }>();
+    this.scan(root!, shape, (pfn, low, page) => below.set(page, { pfn, low }));
+    const visitBoth: Visit = (frame, low, page) => {
+      const mapped = below.get(frame);
+      if (mapped !== undefined) visit(mapped.pfn, low & mapped.low, page);
+    };
     this.scan(
-      root,
-      levels,
-      (frame) => {
-        const pfn = writable.get(frame);
-        if (pfn !== undefined) visit(pfn);
-      },
-      (frame) => tables.get(frame),
+      this.root as Pfn,
+      { levels, rootExtraBits: 0 },
+      visitBoth,
+      (table) => below.get(table)?.pfn,
     );
   }
 
-  /** Calls `visit` for every 4 KiB page that the tree maps. */
-  private leaves(
-    table: Pfn,
-    level: number,
-    first: number,
-    visit: (page: number, pfn: Pfn, low: number) => void,
-  ): void {
-    for (let index = 0; index < 512; index++) {
-      const low = this.memory.readLow(table, index);
-      if ((low & present) === 0) continue;
-      const frame = frameOf(low, this.memory.readHigh(table, index));
-      const page = first + index * pagesPerEntry(level);
-      if (level > 1 && (low & PS) === 0) this.leaves(frame as Pfn, level - 1, page, visit);
-      else for (let i = 0; i < pagesPerEntry(level); i++) visit(page + i, (frame + i) as Pfn, low);
-    }
-  }
-
-  /** Tables that lie one after another. `placeOf`: where in host memory a table lies. */
-  private scanAll(
-    { first, frames }: { readonly first: number; readonly frames: number },
-    level: number,
-    visit: (pfn: Pfn) => void,
-    placeOf?: (table: Pfn) => Pfn | undefined,
-  ): void {
-    for (let i = 0; i < frames; i++) this.scan((first + i) as Pfn, level, visit, placeOf);
-  }
-
-  private scan(
-    table: Pfn,
-    level: number,
-    visit: (pfn: Pfn) => void,
-    placeOf: (table: Pfn) => Pfn | undefined = (frame) => frame,
-  ): void {
+  /** `placeOf`: where in host memory a table lies, if it does. */
+  private scan(root: Pfn, { levels, rootExtraBits }: Root, visit: Visit, placeOf = here): void {
     const { words, slotOf } = this.memory;
-    const place = placeOf(table);
-    const first = place === undefined ? 0 : slotOf[place]! << slotShift;
-    if (first === 0) return;
-    for (let word = first; word < first + (1 << slotShift); word += 2) {
-      const low = words[word]!;
-      // The flags of a present entry have the same place in both formats, and W does too.
-      if ((low & present) === 0) continue;
-      const frame = frameOf(low, words[word + 1]!);
-      const isFolded = (words[word + 1]! & foldHigh) !== 0;
-      if (level > 1 && (low & PS) === 0) {
-        const below = { first: frame, frames: isFolded ? 512 : 1 };
-        this.scanAll(below, isFolded ? level - 2 : level - 1, visit, placeOf);
-      } else if ((low & W) !== 0) {
-        for (let i = 0; i < pagesPerEntry(level); i++) visit((frame + i) as Pfn);
+    const below = (table: Pfn, level: number, firstPage: number): void => {
+      const place = placeOf(table);
+      const first = place === undefined ? 0 : slotOf[place]! << slotShift;
+      if (first === 0) return;
+      const pages = pagesPerEntry(level);
+      for (let index = 0; index < 512; index++) {
+        const low = words[first + 2 * index]!;
+        // The flags of a present entry have the same place in both formats, and W does too.
+        if ((low & present) === 0) continue;
+        const high = words[first + 2 * index + 1]!;
+        const frame = frameOf(low, high);
+        const page = firstPage + index * pages;
+        if (level === 1 || (low & PS) !== 0) {
+          for (let i = 0; i < pages; i++) visit((frame + i) as Pfn, low, page + i);
+        } else if ((high & foldHigh) === 0) below(frame as Pfn, level - 1, page);
+        else {
+          const piece = pagesPerEntry(level - 1);
+          for (let i = 0; i < 512; i++) below((frame + i) as Pfn, level - 2, page + i * piece);
+        }
       }
-    }
+    };
+    const span = 512 * pagesPerEntry(levels);
+    for (let i = 0; i < 2 ** rootExtraBits; i++) below((root + i) as Pfn, levels, i * span);
   }
 }
+
+type Root = Pick<Stage["shape"], "levels" | "rootExtraBits">;
+
+/** A frame that is mapped, flags of its leaf, and the page that it is mapped at. */
+type Visit = (pfn: Pfn, low: number, page: number) => void;
+
+const here = (table: Pfn): Pfn | undefined => table;

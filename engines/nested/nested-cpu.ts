@@ -33,6 +33,7 @@ export class OuterCpu implements VirtualCpu {
   readonly ledger: Ledger;
   readonly mmu: CachedTranslations;
   controls: Controls = bareMetalControls;
+  readonly otherLevels: Readonly<Ledger>[] = [];
   isInL2 = false;
   cr3: Cr3;
   registers: Registers;
@@ -112,6 +113,7 @@ export class InnerCpu implements VirtualCpu {
   readonly id: number;
   /** What L1 counts. */
   readonly ledger: Ledger = createLedger();
+  readonly otherLevels: Readonly<Ledger>[] = [];
   readonly mmu: CachedTranslations;
   readonly block: ControlBlock = {
     controls: bareMetalControls,
@@ -124,6 +126,7 @@ export class InnerCpu implements VirtualCpu {
   constructor(l2: VirtualCpu, actions: InnerActions) {
     this.id = l2.id;
     this.l2 = l2;
+    l2.otherLevels.push(this.ledger);
     const flush = () => actions.flush();
     this.mmu = {
       invalidatePage: (vpn) => actions.invalidatePage(vpn),
@@ -154,7 +157,6 @@ export class InnerCpu implements VirtualCpu {
   }
 
   emulateStore(exit: { readonly vpn: Vpn; readonly store: PendingStore | null }, gfn: Gfn): void {
-    this.ledger.emulatedStores += 1;
     this.l2.emulateStore(exit, gfn);
   }
 

@@ -12,6 +12,11 @@ import { shadowOnNested } from "./shadow-on-nested.ts";
 import { shadowOnShadow } from "./shadow-on-shadow.ts";
 import { plainSvm } from "./world-switch.ts";
 
+/** Why two engines make none. */
+export interface NestedProblem {
+  readonly problem: string;
+}
+
 /** A name and what it stands for. */
 export interface NamedEngine {
   readonly name: string;
@@ -22,10 +27,7 @@ export interface NamedEngine {
 const nptEngines: ReadonlySet<string> = new Set(["npt", "npt-wp", "kvm-tdp", "kvm-tdp-legacy"]);
 
 /** The engine, or why there is none. */
-export function nestedEngine(
-  level1: NamedEngine,
-  level0: NamedEngine,
-): Engine | { readonly problem: string } {
+export function nestedEngine(level1: NamedEngine, level0: NamedEngine): Engine | NestedProblem {
   const way = wayOf(level1, level0);
   if (typeof way === "string") return { problem: way };
   return {
@@ -42,6 +44,9 @@ function wayOf(level1: NamedEngine, level0: NamedEngine): Nest["level0"] | strin
   const { create }: { readonly create: CreateEngine } = level0.engine;
   if (inner === "bare") return `${level1.name} runs no guest`;
   if (outer === "bare") return `${level0.name} has no guest that a hypervisor could run in`;
+  if (level0.name === "shadow-vtlb") {
+    return "shadow-vtlb has one tree, of the depth of L1's own tables, and L2's may be deeper";
+  }
   if (inner === "shadow") {
     return outer === "shadow"
       ? (platform, options) => shadowOnShadow(create(platform, options))

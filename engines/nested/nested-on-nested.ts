@@ -102,6 +102,7 @@ function composedCpu(outer: VirtualCpu, firstId: number): ComposedCpu {
   return {
     id: firstId + outer.id,
     ledger: outer.ledger,
+    otherLevels: [],
     mmu,
     cr3: { root: 0 as Gfn, pcid: 0, keep: false },
     registers: { writeProtect: true, globalPages: false, pcid: false, levels: 4 },

@@ -34,7 +34,7 @@ export function replayNested(source: DecodedTrace, create: CreateEngine): Nested
   const { l1, l1Silicon, instructions } = levels.ofVcpu(vcpu.id);
   const now = (): Counts => ({
     l1: { ...l1 },
-    l0: vcpu.snapshot().ledger,
+    l0: { ...vcpu.ledger },
     l1Silicon: { ...l1Silicon },
     instructions: { ...instructions },
   });
