@@ -7,7 +7,7 @@
  */
 import type { PagingLevels } from "../../machine/address.ts";
 import { type Preset, presets } from "../../machine/presets.ts";
-import { type EngineName, engines } from "../../engines/index.ts";
+import { findEngine } from "../../engines/index.ts";
 import { Prng } from "../../guest/prng.ts";
 import { drawProgram } from "./draw-program.ts";
 import { everySequence } from "./every-sequence.ts";
@@ -20,7 +20,8 @@ export interface FuzzOptions {
   readonly seed: number;
   /** Guest ops in all, counted once however many engines run them. */
   readonly ops: number;
-  readonly engines: readonly EngineName[];
+  /** Names of the registry, or `A@B`. */
+  readonly engines: readonly string[];
   /** Processors to draw from; see `fuzzPresets`. */
   readonly presets: readonly string[];
   readonly onProgress: (progress: FuzzProgress) => void;
@@ -68,7 +69,7 @@ function* drawPrograms(prng: Prng, ops: number): Generator<Program> {
 }
 
 function targetsOf(
-  names: readonly EngineName[],
+  names: readonly string[],
   presetName: string,
   nestedLevels: PagingLevels,
 ): Target[] {
@@ -76,6 +77,8 @@ function targetsOf(
   if (preset === undefined) throw new Error(`bug: fuzz: no preset ${presetName}`);
   return names.map((engine) => {
     const native = engine === "native";
-    return { engine, factory: engines[engine].create, native, presetName, preset, nestedLevels };
+    const found = findEngine(engine);
+    if (found === undefined || "problem" in found) throw new Error(`bug: fuzz: no ${engine}`);
+    return { engine, factory: found.create, native, presetName, preset, nestedLevels };
   });
 }

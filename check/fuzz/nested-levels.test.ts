@@ -113,7 +113,7 @@ const pairs = [
 ] as const;
 
 describe("exits of L0 = R x exits of L1 + INVLPGAs + L1's own faults + exits of L2 that L0 answers", () => {
-  // Seen failing with VMSAVE after the exit left out, and with L1's own faults counted as L2's.
+  // Seen failing with VMSAVE after the exit left out, and with exits that L0 answers counted as L1's.
   test.each(pairs)("%s, R = 8", (name) => {
     expect(exitsPerRoundTrip(plainSvm)).toBe(8);
     const prng = new Prng(17);
@@ -180,7 +180,7 @@ const hypervisorCounts: readonly CounterName[] = [
   "leafEntries4kNow",
 ];
 
-// Seen failing with the walk that both levels' engines shared, and with D of L1's entries ignored below.
+// Seen failing with a walk that both levels' engines share, and with silicon's error code where L1's tables give another.
 test.each(pairs)("%s: L1 counts what it counts on bare hardware", (name) => {
   const prng = new Prng(29);
   const [inner = ""] = name.split("@");

@@ -2,7 +2,6 @@
  * All that a long run does with one seed: guests under every engine, each beside its clone too, then guests that
  * migrate.
  */
-import type { EngineName } from "../../engines/index.ts";
 import { fuzz } from "../../check/fuzz/fuzz.ts";
 import { fuzzMigrations, migratableEngines, type MigrationFuzzResult } from "./fuzz-migrations.ts";
 import type { FuzzProgress, FuzzResult } from "../../check/fuzz/hunt.ts";
@@ -14,7 +13,7 @@ export interface SeedOptions {
   readonly seed: number;
   /** Guest ops of guests that stay; those that migrate have a tenth as many again. */
   readonly ops: number;
-  readonly engines: readonly EngineName[];
+  readonly engines: readonly string[];
   readonly presets: readonly string[];
 }
 

@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { parse } from "node:path";
 import { Command } from "@commander-js/extra-typings";
-import { engineNames } from "../../bench/points/catalogue.ts";
+import { engineNamed, engineNames } from "../../bench/points/catalogue.ts";
 import { ConfigError } from "../../bench/input/config-error.ts";
 import { fuzz as runFuzz, type FuzzOptions, fuzzPresets } from "../../check/fuzz/fuzz.ts";
 import { folderFor } from "../../bench/files/make-folder.ts";
@@ -61,8 +61,8 @@ const createCommand = () =>
     )
     .option(
       "--engines <names>",
-      "only these, separated by commas",
-      nameList("--engines", engineNames),
+      "only these, separated by commas; A@B is A in a guest of B's",
+      engineList,
     )
     .option(
       "--presets <names>",
@@ -86,9 +86,13 @@ export const fuzz = () =>
 
 /** An option that would change nothing is a mistake. */
 function refuseContradictions(options: Options): void {
-  const { seeds, workers, migrations, presets } = options;
+  const { seeds, workers, migrations, presets, engines } = options;
   if (seeds === undefined && workers !== undefined) {
     throw new ConfigError("--workers: one seed runs on one thread; allowed with --seeds only");
+  }
+  const made = chosenEngines({ engines }).find((name) => name.includes("@"));
+  if (made !== undefined && (migrations || seeds !== undefined)) {
+    throw new ConfigError(`--engines ${made}: guests of guests neither migrate nor share pages here`);
   }
   if (!migrations) return;
   if (seeds !== undefined) {
@@ -103,8 +107,16 @@ function refuseContradictions(options: Options): void {
   }
 }
 
-function chosenEngines({ engines }: Options) {
-  return engineNames.filter((name) => engines?.includes(name) ?? true);
+function chosenEngines({ engines }: Pick<Options, "engines">): readonly string[] {
+  return engines ?? engineNames;
+}
+
+/** Names of the registry, each once and in its order, then those made of two. */
+function engineList(text: string): string[] {
+  const names = new Set(text.split(",").map((name) => name.trim()));
+  for (const name of names) engineNamed(name);
+  const simple = engineNames.filter((name) => names.has(name));
+  return [...new Set<string>([...simple, ...names])];
 }
 
 async function runLong(options: Options, count: number): Promise<void> {
