@@ -79,6 +79,7 @@ function targetsOf(
     const native = engine === "native";
     const found = findEngine(engine);
     if (found === undefined || "problem" in found) throw new Error(`bug: fuzz: no ${engine}`);
-    return { engine, factory: found.create, native, presetName, preset, nestedLevels };
+    const isAlone = engine.includes("@");
+    return { engine, factory: found.create, native, isAlone, presetName, preset, nestedLevels };
   });
 }

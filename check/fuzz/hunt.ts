@@ -60,7 +60,7 @@ export function hunt({ programs, nextTargets, known, onProgress }: HuntOptions):
 
 /** The guest beside a clone of itself, under one engine after the other. Not shrunk: a trace knows one guest. */
 function runPaired(program: Program, targets: readonly Target[], turn: number): FuzzFailure | null {
-  const able = targets.filter(({ native }) => !native);
+  const able = targets.filter(({ native, isAlone }) => !native && isAlone !== true);
   const target = able[turn % able.length];
   if (target === undefined) return null;
   const message = runPair(program, target, new Prng(turn));

@@ -31,6 +31,8 @@ export interface Target {
   readonly factory: CreateEngine;
   /** GPA is HPA, and there is no host. */
   readonly native: boolean;
+  /** A guest of a guest: what its memory lies in is shared with nobody. */
+  readonly isAlone?: boolean;
   readonly presetName: string;
   readonly preset: Preset;
   readonly nestedLevels: PagingLevels;

@@ -92,7 +92,9 @@ function refuseContradictions(options: Options): void {
   }
   const made = chosenEngines({ engines }).find((name) => name.includes("@"));
   if (made !== undefined && (migrations || seeds !== undefined)) {
-    throw new ConfigError(`--engines ${made}: guests of guests neither migrate nor share pages here`);
+    throw new ConfigError(
+      `--engines ${made}: guests of guests neither migrate nor share pages here`,
+    );
   }
   if (!migrations) return;
   if (seeds !== undefined) {
@@ -107,7 +109,11 @@ function refuseContradictions(options: Options): void {
   }
 }
 
-function chosenEngines({ engines }: Pick<Options, "engines">): readonly string[] {
+function chosenEngines({
+  engines,
+}: {
+  readonly engines?: string[] | undefined;
+}): readonly string[] {
   return engines ?? engineNames;
 }
 
