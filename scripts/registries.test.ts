@@ -121,6 +121,8 @@ test(
     const rooms = [
       "machine",
       "hypervisor",
+      "linux",
+      "viommu",
       "guest",
       "engines",
       "workloads",

@@ -40,8 +40,11 @@ export class EmulatedVtd implements IommuPort {
   private readonly memory: QueueMemory;
   private readonly queue: InvalidationQueue;
   private readonly devices: DeviceView[] = [];
-  private root = 0;
+  /** Frame of the guest's root table. */
+  root = 0;
   private isOn = false;
+  /** The guest has switched translation on. */
+  onSwitched: () => void = () => undefined;
 
   /** `memory` is the guest's, by guest frame. */
   constructor(memory: QueueMemory, capabilities: IommuCapabilities) {
@@ -70,9 +73,11 @@ export class EmulatedVtd implements IommuPort {
     if ((value & GCMD_TRANSLATE) === 0 || this.isOn) return;
     this.isOn = true;
     for (const device of this.devices) device.translationSwitched(this.contextOf(device));
+    this.onSwitched();
   }
 
-  private contextOf({ source }: DeviceView): ContextEntry | null {
+  /** What the guest's tables say of a device now. */
+  contextOf({ source }: { readonly source: number }): ContextEntry | null {
     const table = readRoot(this.memory, this.root, source);
     return table === null ? null : readContext(this.memory, table, source);
   }

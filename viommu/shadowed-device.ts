@@ -114,7 +114,7 @@ export class ShadowedDevice implements DeviceView {
 }
 
 /** [start, end) as naturally aligned ranges of powers of two, as few as there are. */
-function alignedParts(
+export function alignedParts(
   start: number,
   end: number,
 ): readonly { readonly page: number; readonly pages: number }[] {

@@ -4,7 +4,7 @@
  * Source: Linux 6.1 drivers/iommu/iommu.c `iommu_pgsize`, `__iommu_map`, `__iommu_map_sg`, `__iommu_unmap`,
  * include/linux/iommu.h `iommu_iotlb_gather_add_page`.
  */
-import type { DmaMapping, DmaRights } from "./second-level-table.ts";
+import type { DmaMapping, DmaRights } from "./io-table.ts";
 
 /** What a driver offers for one domain. Page numbers and counts are of 4 KiB. */
 export interface IommuDomain {
@@ -45,6 +45,11 @@ export class Gather {
     this.start = this.size === 0 ? page : Math.min(this.start, page);
     this.end = this.size === 0 ? page + pages : Math.max(this.end, page + pages);
     this.size = pages;
+  }
+
+  /** Something is unmapped that one sync settles, whatever its ranges. */
+  mark(): void {
+    this.size = -1;
   }
 
   sync(): void {

@@ -22,7 +22,7 @@ import {
   iommuUnmapFast,
 } from "./core.ts";
 import type { IovaAllocator } from "./iova.ts";
-import type { DmaRights } from "./second-level-table.ts";
+import type { DmaRights } from "./io-table.ts";
 
 /** Ranges that wait for one flush, and how long the first may wait, in microseconds. */
 const queueMax = 255;
@@ -88,7 +88,7 @@ export class LinuxDma implements DmaApi {
     const pages = runs.reduce((sum, run) => sum + run.pages, 0);
     const page = allocator.allocate(pages);
     this.live.set(page, pages);
-    iommuMap(domain, page, runs, rights);
+    iommuMap(domain, page, runs, rights === "read" ? "read" : "read-write");
     this.observer.mapped(page, runs, rights);
     return [{ page, pages }];
   }

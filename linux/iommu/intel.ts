@@ -23,7 +23,7 @@ import {
 } from "../../machine/iommu/registers.ts";
 import type { Gather, IommuDomain } from "./core.ts";
 import { InvalidationSubmitter, rangeInvalidation } from "./invalidation.ts";
-import { type DmaMapping, SecondLevelTable } from "./second-level-table.ts";
+import { type DmaMapping, IoTable } from "./io-table.ts";
 import type { TableMemory } from "./table-memory.ts";
 
 /** A device as the driver knows it. */
@@ -111,7 +111,7 @@ export class IntelIommu {
 
 export class IntelDomain implements IommuDomain {
   readonly id: number;
-  readonly table: SecondLevelTable;
+  readonly table: IoTable;
   readonly sizes: readonly number[];
   private readonly iommu: IntelIommu;
   private readonly devices = new Set<IommuDevice>();
@@ -121,7 +121,12 @@ export class IntelDomain implements IommuDomain {
     this.id = id;
     const { levels, largeLevels, coherent } = iommu.port.capabilities;
     this.sizes = [1, ...largeLevels.map(pagesPerEntry)];
-    this.table = new SecondLevelTable(iommu.memory, { levels, largeLevels, coherent });
+    this.table = new IoTable(iommu.memory, {
+      levels,
+      largeLevels,
+      coherent,
+      format: "second-level",
+    });
   }
 
   attach(device: IommuDevice): void {

@@ -95,7 +95,7 @@ function legacy(parts: Machine, levels: number, domain = 5): Pfn {
   return second;
 }
 
-function scalable(parts: Machine, entry: Partial<PasidEntry>): void {
+function usePasids(parts: Machine, entry: Partial<PasidEntry>): void {
   const path = {
     root: parts.root,
     contextTable: parts.table(),
@@ -154,7 +154,7 @@ describe.each([
     (translation, first, second) => {
       const parts = machine(factory, "textbook", { scalable: true });
       const root = parts.table();
-      scalable(parts, { translation, first: root, second: root });
+      usePasids(parts, { translation, first: root, second: root });
       parts.map(root, 4, { page: 99, frame: 1234, flags: 0x67 });
       expect(parts.iommu.access(parts.device, 99, "write")).toBe(1234);
       expect(parts.counted()).toEqual({ context: 4, first, second });
@@ -167,7 +167,7 @@ describe.each([
     // The guest's frames lie 2048 further on.
     const place = (gfn: number) => (gfn + 2048) as Pfn;
     const first = parts.table();
-    scalable(parts, { translation: "nested", first, second });
+    usePasids(parts, { translation: "nested", first, second });
     parts.map(first, 4, { page: 99, frame: 1000, flags: 0x67 }, place);
     for (let gfn = 0; gfn < 64; gfn++) {
       parts.map(second, 4, { page: gfn, frame: place(gfn), flags: 3 });
@@ -181,7 +181,7 @@ describe.each([
     for (const secondMarks of [false, true]) {
       const parts = machine(factory, "textbook", { scalable: true });
       const second = parts.table();
-      scalable(parts, { second, secondMarks });
+      usePasids(parts, { second, secondMarks });
       parts.map(second, 4, { page: 0, frame: 1234, flags: 3 });
       parts.iommu.access(parts.device, 0, "write");
       const leaf = parts.table() - 1;

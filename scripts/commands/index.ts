@@ -1,6 +1,7 @@
 /** The registry of commands: a new one is its file and a line here. */
 import { bench } from "./bench.ts";
 import { cost } from "./cost.ts";
+import { dma } from "./dma.ts";
 import { dirtyLog } from "./dirty-log.ts";
 import { fuzz } from "./fuzz.ts";
 import { lab } from "./lab.ts";
@@ -29,6 +30,7 @@ export const commands = [
   run,
   walk,
   share,
+  dma,
   trace,
   dirtyLog,
   migrate,

@@ -1,6 +1,6 @@
 /**
- * A domain's second-level tables as Linux's Intel driver keeps them: how it finds an entry, maps, clears, and when it
- * frees a table.
+ * A domain's tables as Linux's Intel driver keeps them, second-level ones or first-level ones: how it finds an entry, maps,
+ * clears, and when it frees a table.
  *
  * Clearing single pages leaves empty tables behind; a table goes only with a range that covers all of it, or when a large
  * leaf takes its place.
@@ -9,7 +9,7 @@
  * `dma_pte_clear_level`, `dma_pte_free_level`, `hardware_largepage_caps`.
  */
 import { entriesPerTable, indexAt, pagesPerEntry } from "../../machine/address.ts";
-import { frameOf } from "../../machine/entry.ts";
+import { A, D, frameOf, P, U, W } from "../../machine/entry.ts";
 import { SL_PS, SL_R, SL_W } from "../../machine/formats/second-level.ts";
 import type { TableMemory } from "./table-memory.ts";
 
@@ -18,7 +18,24 @@ const present = SL_R | SL_W;
 const entriesPerLine = 8;
 
 export type DmaRights = "read" | "write" | "read-write";
-const flagsOf = { read: SL_R, write: SL_W, "read-write": SL_R | SL_W } as const;
+
+/** Flags of leaves by right and of entries that link tables. */
+interface EntryFlags {
+  readonly leaf: Readonly<Record<DmaRights, number>>;
+  readonly link: number;
+}
+
+/**
+ * First-level entries are a processor's: P, W, U, and A and D set by software, so that silicon need not. In both formats an
+ * entry without its two lowest bits is not present.
+ */
+const formats: Readonly<Record<"first-level" | "second-level", EntryFlags>> = {
+  "second-level": { leaf: { read: SL_R, write: SL_W, "read-write": SL_R | SL_W }, link: present },
+  "first-level": {
+    leaf: { read: P | U | A, write: P | W | U | A | D, "read-write": P | W | U | A | D },
+    link: P | W | U | A,
+  },
+};
 
 export interface DmaMapping {
   /** First IO virtual page, first frame, and how many of both. */
@@ -43,13 +60,14 @@ export interface TableCounts {
   linesFlushed: number;
 }
 
-export class SecondLevelTable {
+export class IoTable {
   readonly root: number;
   readonly levels: number;
   readonly counts: TableCounts = { stores: 0, linesFlushed: 0 };
   private readonly memory: TableMemory;
   private readonly largeLevels: readonly number[];
   private readonly coherent: boolean;
+  private readonly flags: EntryFlags;
 
   constructor(
     memory: TableMemory,
@@ -57,9 +75,11 @@ export class SecondLevelTable {
       readonly levels: number;
       readonly largeLevels: readonly number[];
       readonly coherent: boolean;
+      readonly format: "first-level" | "second-level";
     },
   ) {
     this.memory = memory;
+    this.flags = formats[shape.format];
     this.levels = shape.levels;
     this.largeLevels = shape.largeLevels;
     this.coherent = shape.coherent;
@@ -86,7 +106,7 @@ export class SecondLevelTable {
         continue;
       }
       table = this.memory.allocateFrame();
-      this.store(entry, table, present);
+      this.store(entry, table, this.flags.link);
       this.flushLines(1);
     }
   }
@@ -114,7 +134,7 @@ export class SecondLevelTable {
       const inTable = entriesPerTable - first.index;
       const leaves = Math.min(inTable, Math.floor((pages - done) / span));
       if (level > 1) this.switchToLarge(first, page + done, leaves, onSwitch);
-      const flags = flagsOf[rights] | (level > 1 ? SL_PS : 0);
+      const flags = this.flags.leaf[rights] | (level > 1 ? SL_PS : 0);
       for (let i = 0; i < leaves; i++) {
         this.store({ ...first, index: first.index + i }, frame + done + i * span, flags);
       }

@@ -1,0 +1,85 @@
+/** `shadewalk dma`: a device that a guest drives, under each scheme for its IO tables. */
+import { Command } from "@commander-js/extra-typings";
+import { stringify } from "csv-stringify/sync";
+import {
+  deviceProgramNames,
+  devicePrograms,
+  dmaSchemeNames,
+  dmaSchemes,
+  type DmaSchemeName,
+  iommuPresetNames,
+  readDeviceParams,
+} from "../../host/dma/catalogue.ts";
+import { runDma } from "../../host/dma/run-dma.ts";
+import { dmaText } from "../dma-text.ts";
+import { nameList, oneOf } from "./options.ts";
+import { seedOption } from "./point-options.ts";
+
+const listed = Object.entries(dmaSchemes)
+  .map(([name, { title }]) => `  ${name.padEnd(15)} ${title}`)
+  .join("\n");
+const programsListed = Object.entries(devicePrograms)
+  .map(([name, { title, defaults }]) => {
+    const words = Object.entries(defaults).map(([param, value]) => `${param}=${value}`);
+    return `  ${name.padEnd(15)} ${title}\n  ${"".padEnd(15)} ${words.join(" ")}`;
+  })
+  .join("\n");
+
+export const dma = () =>
+  new Command("dma")
+    .description(
+      "Let a guest drive a device under each scheme for its IO tables; count what it costs.",
+    )
+    .argument("[schemes]", "schemes, separated by commas", "all")
+    .option(
+      "-w, --workload <name>",
+      "device program",
+      oneOf("--workload", deviceProgramNames),
+      "nic-ring",
+    )
+    .option("-p, --param <name=value...>", "parameters of the program, defaults for the rest")
+    .option(
+      "--flush <when>",
+      "what the guest's kernel is asked for: strict or lazy",
+      oneOf("--flush", ["strict", "lazy"]),
+      "strict",
+    )
+    .option("--backing <size>", "host pages: 4k or 2m", oneOf("--backing", ["4k", "2m"]), "4k")
+    .option(
+      "--preset <name>",
+      "IOMMU: vt-d or textbook",
+      oneOf("--preset", iommuPresetNames),
+      "vt-d",
+    )
+    .addOption(seedOption())
+    .option("--check", "let the oracle judge every access of the device", false)
+    .option("--csv", "print comma-separated values", false)
+    .addHelpText(
+      "after",
+      `
+Schemes:
+${listed}
+
+Programs and their parameters:
+${programsListed}
+
+Columns: host calls are those that map or unmap for a device; invalidations are submissions to the host's IOMMU; references
+are memory reads of walks, context structures included; pinned is the share of guest memory.
+
+Examples:
+  npx shadewalk dma
+  npx shadewalk dma shadow-cm,shadow-wp,nested -w nvme-queue --flush lazy --check
+  npx shadewalk dma -w stream-reader -p pageSize=2m --backing 2m --csv > stream.csv`,
+    )
+    .action((chosen, options) => {
+      const read = nameList("schemes", dmaSchemeNames);
+      const schemes = chosen === "all" ? dmaSchemeNames : (read(chosen) as DmaSchemeName[]);
+      const { workload: program, param, csv, ...rest } = options;
+      const params = readDeviceParams(program, param ?? []);
+      const rows = schemes.map((scheme) => runDma({ ...rest, scheme, program, params }));
+      const { title, summary } = devicePrograms[program];
+      if (csv) process.stdout.write(stringify(rows, { header: true }));
+      else console.log(dmaText(title, summary, rows));
+      const wrong = rows.reduce((sum, { mismatches }) => sum + mismatches, 0);
+      if (wrong > 0) process.exitCode = 1;
+    });

@@ -1,0 +1,97 @@
+/**
+ * A host with an IOMMU and a guest whose devices are the host's own: what every scheme is built on.
+ */
+import type { Pfn } from "../machine/address.ts";
+import { assert } from "../machine/assert.ts";
+import { identity, scatter } from "../machine/placement.ts";
+import { type DmaDevice, type DmaFault, Iommu } from "../machine/iommu/iommu.ts";
+import { iommuPresets } from "../machine/iommu/presets.ts";
+import type { IommuCapabilities } from "../machine/iommu/registers.ts";
+import type { MmuFactory } from "../machine/machine.ts";
+import { PhysicalMemory } from "../machine/memory.ts";
+import { DmaClock } from "../linux/iommu/clock.ts";
+import type { FrameRun } from "../linux/iommu/core.ts";
+import type { TableMemory } from "../linux/iommu/table-memory.ts";
+import { GuestFrames } from "./guest-frames.ts";
+import { HostPages } from "./host-pages.ts";
+
+export interface DmaMachineOptions {
+  /** A power of two. */
+  readonly guestFrames: number;
+  /** No hypervisor: guest frames are the host's. */
+  readonly isBare: boolean;
+  /** Pages of the host behind guest memory. */
+  readonly backing: "4k" | "2m";
+  readonly preset: keyof typeof iommuPresets;
+  readonly factory: MmuFactory;
+  readonly devices: number;
+  /** PASID tables. */
+  readonly scalable: boolean;
+  readonly seed: number;
+}
+
+/** The host's IOMMU. */
+export const hostCapabilities: IommuCapabilities = {
+  cachingMode: false,
+  largeLevels: [2, 3],
+  maskMax: 18,
+  levels: 4,
+  writeBufferFlush: false,
+  coherent: true,
+};
+
+/** What a hypervisor emulates, as QEMU does. */
+export const emulatedCapabilities: IommuCapabilities = { ...hostCapabilities, levels: 3 };
+
+/** Guest frames for the kernel's IO tables and rings; buffers come behind them. */
+const kernelFrames = 1024;
+
+export class DmaMachine {
+  readonly memory: PhysicalMemory;
+  readonly pages: HostPages;
+  readonly guest: GuestFrames;
+  readonly hostTables: TableMemory;
+  readonly iommu: Iommu;
+  readonly clock = new DmaClock();
+  readonly devices: readonly DmaDevice[];
+  /** A device asks for a page (PRI). Without a taker the request is refused. */
+  onPageRequest: (fault: DmaFault) => "again" | "done" = () => "done";
+  /** First guest frame that no buffer has been taken from. */
+  private nextBuffer: number;
+
+  constructor(options: DmaMachineOptions) {
+    const { guestFrames, isBare, backing, preset, factory, scalable, seed } = options;
+    const spares = guestFrames;
+    this.memory = new PhysicalMemory({ guestFrames, tableFrames: 8192 + spares });
+    const block = backing === "2m" ? 512 : 1;
+    this.pages = new HostPages(this.memory, isBare ? identity : scatter(guestFrames, block, seed));
+    this.guest = new GuestFrames(this.memory, this.pages, { start: 1, end: kernelFrames });
+    this.hostTables = hostTablesOf(this.memory);
+    this.nextBuffer = kernelFrames;
+    const hardware = { preset: iommuPresets[preset], factory, scalable };
+    this.iommu = new Iommu(this.memory, { ...hardware, capabilities: hostCapabilities });
+    this.devices = Array.from({ length: options.devices }, (_, i) => ({
+      requestor: { source: 0x0100 + 8 * i, pasid: 0 },
+      refused: (fault: DmaFault) => this.onPageRequest(fault),
+    }));
+  }
+
+  /** Guest frames that follow each other, for good; from 512 pages on aligned to 2 MiB. */
+  takeBuffers(pages: number): FrameRun {
+    const align = pages >= 512 ? 512 : 1;
+    const frame = Math.ceil(this.nextBuffer / align) * align;
+    assert(frame + pages <= this.pages.frames, "guest: no memory left for buffers");
+    this.nextBuffer = frame + pages;
+    return { frame, pages };
+  }
+}
+
+function hostTablesOf(memory: PhysicalMemory): TableMemory {
+  return {
+    readLow: (frame, index) => memory.readLow(frame as Pfn, index),
+    readHigh: (frame, index) => memory.readHigh(frame as Pfn, index),
+    write: (frame, index, low, high) => memory.write(frame as Pfn, index, low, high),
+    allocateFrame: () => memory.allocateTable(),
+    freeFrame: (frame) => memory.freeTable(frame as Pfn),
+  };
+}
