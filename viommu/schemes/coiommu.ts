@@ -25,6 +25,8 @@ export const coiommu: DmaScheme = {
       const table = new TrackingTable(machine.guest);
       const dma = new CoIommuDma(table, (gfns) => {
         for (const gfn of gfns) {
+          // One call may name a page twice.
+          if (table.read(gfn).isPinned) continue;
           user.map({ page: gfn, pages: 1, gfn, rights: "read-write" });
           table.write(gfn, { ...table.read(gfn), isPinned: true });
         }
