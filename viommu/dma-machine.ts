@@ -4,7 +4,8 @@
 import type { Pfn } from "../machine/address.ts";
 import { assert } from "../machine/assert.ts";
 import { identity, scatter } from "../machine/placement.ts";
-import { type DmaDevice, type DmaFault, Iommu } from "../machine/iommu/iommu.ts";
+import { DeviceTlb } from "../machine/iommu/device-tlb.ts";
+import { type DmaDevice, type DmaFault, type DmaKind, Iommu } from "../machine/iommu/iommu.ts";
 import { iommuPresets } from "../machine/iommu/presets.ts";
 import type { IommuCapabilities } from "../machine/iommu/registers.ts";
 import type { MmuFactory } from "../machine/machine.ts";
@@ -27,7 +28,17 @@ export interface DmaMachineOptions {
   readonly devices: number;
   /** PASID tables. */
   readonly scalable: boolean;
+  /** Have the devices TLBs of their own (ATS)? Not with PASID tables. */
+  readonly ats: boolean;
   readonly seed: number;
+}
+
+/** A request on its way through the fabric, translated already. */
+export interface PostedRequest {
+  readonly device: DmaDevice;
+  readonly page: number;
+  readonly kind: DmaKind;
+  readonly pfn: Pfn;
 }
 
 /** The host's IOMMU. */
@@ -54,8 +65,13 @@ export class DmaMachine {
   readonly iommu: Iommu;
   readonly clock = new DmaClock();
   readonly devices: readonly DmaDevice[];
+  readonly ats: boolean;
+  private readonly deviceTlbs: ReadonlyMap<DmaDevice, DeviceTlb>;
   /** A device asks for a page (PRI). Without a taker the request is refused. */
   onPageRequest: (fault: DmaFault) => "again" | "done" = () => "done";
+  /** Told of each posted request when its data arrives. */
+  onLanded: (posted: PostedRequest) => void = () => undefined;
+  private posted: PostedRequest[] = [];
   /** First guest frame that no buffer has been taken from. */
   private nextBuffer: number;
 
@@ -74,6 +90,36 @@ export class DmaMachine {
       requestor: { source: 0x0100 + 8 * i, pasid: 0 },
       refused: (fault: DmaFault) => this.onPageRequest(fault),
     }));
+    this.ats = options.ats;
+    const tlbs = options.ats ? this.devices : [];
+    this.deviceTlbs = new Map(tlbs.map((device) => [device, new DeviceTlb(this.iommu, device)]));
+    this.iommu.onDeviceTlb = ({ source, page, mask }) => {
+      for (const tlb of this.deviceTlbs.values()) {
+        if (tlb.device.requestor.source === source) tlb.invalidate(page, mask);
+      }
+      this.land();
+    };
+    this.iommu.onDrain = () => this.land();
+  }
+
+  /** One request of a device, by way of its own TLB if it has one. */
+  access(device: DmaDevice, page: number, kind: DmaKind): Pfn | null {
+    const tlb = this.deviceTlbs.get(device);
+    return tlb === undefined ? this.iommu.access(device, page, kind) : tlb.access(page, kind);
+  }
+
+  /** A request that is translated now and arrives later; false when it is refused. */
+  post(device: DmaDevice, page: number, kind: DmaKind): boolean {
+    const pfn = this.access(device, page, kind);
+    if (pfn !== null) this.posted.push({ device, page, kind, pfn });
+    return pfn !== null;
+  }
+
+  /** What is on its way arrives. */
+  land(): void {
+    const { posted } = this;
+    this.posted = [];
+    for (const one of posted) this.onLanded(one);
   }
 
   /** Guest frames that follow each other, for good; from 512 pages on aligned to 2 MiB. */

@@ -31,7 +31,8 @@ export function intelGuest(
   const allowed = port.capabilities.cachingMode ? "strict" : flush;
   return machine.devices.map(({ requestor }) => {
     const domain = iommu.createDomain();
-    domain.attach({ source: requestor.source, ats: false });
+    // A virtual IOMMU has no ATS: the TLB in the device is the host's to empty.
+    domain.attach({ source: requestor.source, ats: machine.ats && port === machine.iommu });
     return linuxDma(machine, domain, allowed);
   });
 }

@@ -20,7 +20,7 @@ export function hostSide(machine: DmaMachine): HostSide {
   const iommu = new IntelIommu(machine.iommu, machine.hostTables);
   const containers = machine.devices.map(({ requestor }) => {
     const domain: IntelDomain = iommu.createDomain();
-    domain.attach({ source: requestor.source, ats: false });
+    domain.attach({ source: requestor.source, ats: machine.ats });
     return new VfioContainer(domain, machine.pages);
   });
   const users = containers.map((container): MappingUser => ({

@@ -10,10 +10,11 @@ export interface TestOptions {
   readonly preset?: "textbook" | "vt-d";
   readonly backing?: "4k" | "2m";
   readonly devices?: number;
+  readonly ats?: boolean;
 }
 
 export function testMachine(name: DmaSchemeName, options: TestOptions = {}) {
-  const { flush = "strict", preset = "vt-d", backing = "4k", devices = 1 } = options;
+  const { flush = "strict", preset = "vt-d", backing = "4k", devices = 1, ats = false } = options;
   const scheme = dmaSchemes[name];
   const machine = new DmaMachine({
     guestFrames: 8192,
@@ -23,6 +24,7 @@ export function testMachine(name: DmaSchemeName, options: TestOptions = {}) {
     factory: fastMmu,
     devices,
     scalable: scheme.scalable,
+    ats,
     seed: 1,
   });
   const guest = scheme.create(machine, { flush });

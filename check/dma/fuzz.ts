@@ -63,6 +63,8 @@ class DmaFuzz {
   /** Segments that were unmapped, the latest last. */
   private readonly gone: DmaSegment[] = [];
   private readonly movesPages: boolean;
+  /** Do requests take their time? */
+  private readonly posts: boolean;
   private readonly accessesEach: number;
   private maps = 0;
   private moves = 0;
@@ -70,6 +72,7 @@ class DmaFuzz {
   constructor({ scheme: name, flush, seed, accessesEach }: DmaFuzzOptions) {
     this.accessesEach = accessesEach;
     const prng = new Prng(seed);
+    const ats = prng.chance(40);
     const scheme = dmaSchemes[name];
     this.prng = prng;
     this.machine = new DmaMachine({
@@ -80,6 +83,7 @@ class DmaFuzz {
       factory: fastMmu,
       devices: 2,
       scalable: scheme.scalable,
+      ats: ats && !scheme.scalable,
       seed,
     });
     const { apis } = scheme.create(this.machine, { flush });
@@ -90,6 +94,9 @@ class DmaFuzz {
       api.observer = this.oracle.observerOf(device.requestor.source);
       return [{ api, device }];
     });
+    this.posts = prng.chance(50);
+    this.machine.onLanded = ({ device, page, kind, pfn }) =>
+      this.oracle.arrived(device.requestor.source, page, kind, pfn);
     this.movesPages = scheme.family !== "bare";
     this.weights = kinds.map((kind) => (kind === "map" || prng.chance(80) ? 1 + prng.below(8) : 0));
   }
@@ -117,6 +124,7 @@ class DmaFuzz {
         this.misuse();
         break;
       case "pass":
+        machine.land();
         machine.clock.advance(prng.below(4000));
         break;
       case "move": {
@@ -201,8 +209,14 @@ class DmaFuzz {
       const at = page();
       if (at === null) return;
       const kind: DmaKind = this.prng.chance(50) ? "read" : "write";
-      const pfn = this.machine.iommu.access(port.device, at, kind);
-      this.oracle.accessed(port.device.requestor.source, at, kind, pfn);
+      const { source } = port.device.requestor;
+      if (this.posts && this.prng.chance(50)) {
+        // What is refused is so now; the rest is judged when it arrives.
+        const isOnItsWay = this.machine.post(port.device, at, kind);
+        if (!isOnItsWay) this.oracle.accessed(source, at, kind, null);
+      } else {
+        this.oracle.accessed(source, at, kind, this.machine.access(port.device, at, kind));
+      }
     }
   }
 }

@@ -122,6 +122,13 @@ export class DmaOracle {
     this.report(past ? "stale" : "foreign", source, page, access, pfn);
   }
 
+  /** As `accessed`, of a request that was translated earlier: what it reaches is no new exposure. */
+  arrived(source: number, page: number, access: DmaKind, pfn: number): void {
+    const { staleReached } = this;
+    this.accessed(source, page, access, pfn);
+    this.staleReached = staleReached;
+  }
+
   private report(
     kind: DmaMismatchKind,
     source: number,

@@ -67,6 +67,7 @@ export function runDma(options: DmaRunOptions): DmaRow {
     factory: fastMmu,
     devices: 1,
     scalable: scheme.scalable,
+    ats: false,
     seed: options.seed,
   });
   const guest = scheme.create(machine, { flush: options.flush });

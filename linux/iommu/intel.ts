@@ -26,6 +26,9 @@ import { InvalidationSubmitter, rangeInvalidation } from "./invalidation.ts";
 import { type DmaMapping, IoTable } from "./io-table.ts";
 import type { TableMemory } from "./table-memory.ts";
 
+/** Mask of all that a device may have: MAX_AGAW_PFN_WIDTH. */
+const allPages = 52;
+
 /** A device as the driver knows it. */
 export interface IommuDevice {
   /** Bus, device and function in 16 bits: what its requests carry. */
@@ -143,8 +146,7 @@ export class IntelDomain implements IommuDomain {
     this.devices.delete(device);
     this.iommu.clearContext(device.source, this.id);
     if (!device.ats) return;
-    const { source } = device;
-    this.iommu.submitter.submit({ kind: "device-tlb", source, page: 0, mask: 52 });
+    this.flushDevice(device.source, 0, allPages);
   }
 
   map(mapping: DmaMapping): void {
@@ -179,6 +181,14 @@ export class IntelDomain implements IommuDomain {
 
   flushAll(): void {
     this.iommu.flushDomain(this.id);
+    for (const { ats, source } of this.devices) if (ats) this.flushDevice(source, 0, allPages);
+  }
+
+  /** 2^`mask` pages of the TLB in a device. */
+  private flushDevice(source: number, page: number, mask: number): void {
+    // Its size is in its low bits, so it is aligned to it.
+    const start = page - (page % 2 ** mask);
+    this.iommu.submitter.submit({ kind: "device-tlb", source, page: start, mask });
   }
 
   release(tables: readonly number[]): void {
@@ -198,10 +208,12 @@ export class IntelDomain implements IommuDomain {
     submitter.submit(rangeInvalidation(this.id, range, maskMax));
     // No device has cached what was not present.
     if (cachingMode && why === "map") return;
-    const mask = Math.ceil(Math.log2(range.pages));
+    let mask = Math.ceil(Math.log2(range.pages));
+    const last = range.page + range.pages - 1;
+    while (Math.floor(range.page / 2 ** mask) !== Math.floor(last / 2 ** mask)) mask += 1;
     for (const { ats, source } of this.devices) {
       // The IOTLB went first: a device that asks again must not be answered from it.
-      if (ats) submitter.submit({ kind: "device-tlb", source, page: range.page, mask });
+      if (ats) this.flushDevice(source, range.page, mask);
     }
   }
 }

@@ -71,6 +71,8 @@ const contextScopes: readonly ContextScope[] = ["global", "domain", "device"];
 const tlbScopes: readonly TlbScope[] = ["global", "domain", "page"];
 const SIZE = 1;
 const INDEX_HINT = 0x40;
+/** DR and DW: reads and writes that were translated before are done before the invalidation is. */
+const DRAIN = 0xc0;
 const STATUS_WRITE = 0x20;
 const FENCE = 0x40;
 
@@ -91,7 +93,7 @@ export function encode(what: Invalidation): DescriptorWords {
       const scope = tlbScopes.indexOf(what.scope) + 1;
       const hint = what.leavesOnly ? INDEX_HINT : 0;
       return [
-        IOTLB | (scope << 4) | (what.domain << 16),
+        IOTLB | DRAIN | (scope << 4) | (what.domain << 16),
         0,
         ...address(what.page, what.mask | hint),
       ];

@@ -19,6 +19,7 @@ import type { Preset } from "../presets.ts";
 import { type Binding, ContextCache, type Requestor } from "./context-cache.ts";
 import { IommuCounts } from "./counters.ts";
 import type { Invalidation } from "./descriptors.ts";
+import { InterruptRemapper } from "./interrupts.ts";
 import { InvalidationQueue } from "./queue.ts";
 import {
   GCMD_TRANSLATE,
@@ -65,13 +66,14 @@ export class Iommu implements IommuPort {
   faultsLost = 0;
   /** Told of each device TLB invalidation: it travels to the device. */
   onDeviceTlb: (what: Extract<Invalidation, { kind: "device-tlb" }>) => void = () => undefined;
-  onInterruptEntries: (what: Extract<Invalidation, { kind: "interrupt-entry" }>) => void = () =>
-    undefined;
+  /** Told after each IOTLB invalidation: requests that were translated before it are done before it is (DR, DW). */
+  onDrain: () => void = () => undefined;
   observer: Observer | null = null;
   private readonly memory: PhysicalMemory;
   private readonly queue: InvalidationQueue;
   private readonly contexts: ContextCache;
   private readonly units: TranslationUnits;
+  readonly interrupts: InterruptRemapper;
   private readonly scalable: boolean;
   private readonly accesses = new Map<DmaDevice, Map<Mmu, AccessUnit>>();
   /** Requests of the burst in hand that were refused. */
@@ -85,6 +87,7 @@ export class Iommu implements IommuPort {
     this.capabilities = capabilities;
     this.scalable = scalable;
     this.contexts = new ContextCache(memory, this.counts);
+    this.interrupts = new InterruptRemapper(memory, this.counts);
     this.units = new TranslationUnits(memory, options, this.counts);
     this.queue = new InvalidationQueue(memory, this.counts, (what) => this.perform(what));
   }
@@ -98,14 +101,17 @@ export class Iommu implements IommuPort {
     if (register === "RTADDR") this.root = value;
     if (register === "IQA") this.queue.setBase(value);
     if (register === "GCMD" && (value & GCMD_TRANSLATE) !== 0) this.isOn = true;
+    if (register === "IRTA") this.interrupts.setTable(value);
     if (register === "FSTS") this.faults.length = 0;
   }
 
   private perform(what: Invalidation): void {
     if (what.kind === "context" || what.kind === "pasid-cache") this.contexts.invalidate(what);
-    else if (what.kind === "iotlb" || what.kind === "pasid-iotlb") this.units.invalidate(what);
-    else if (what.kind === "device-tlb") this.onDeviceTlb(what);
-    else if (what.kind === "interrupt-entry") this.onInterruptEntries(what);
+    else if (what.kind === "iotlb" || what.kind === "pasid-iotlb") {
+      this.units.invalidate(what);
+      this.onDrain();
+    } else if (what.kind === "device-tlb") this.onDeviceTlb(what);
+    else if (what.kind === "interrupt-entry") this.interrupts.invalidate(what);
   }
 
   /** How `requestor` is translated now; null when it is not known. Off: as it is. */
