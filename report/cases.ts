@@ -1,8 +1,8 @@
 /**
  * Rows arranged for comparison: settings, in them cases, in a case one series per engine.
  *
- * A setting is a machine (preset, host page size, levels) and a set of engines: only what ran on the same
- * machine is compared, and a figure has no holes. A case is a guest program in a setting: a workload with its
+ * A setting is a machine (preset, page sizes of guest and host, levels) and a set of engines: only what ran on the
+ * same machine is compared, and a figure has no holes. A case is a guest program in a setting: a workload with its
  * parameters. A series holds one engine's seeds.
  */
 import {
@@ -21,7 +21,7 @@ export interface Series {
 }
 
 export interface Case {
-  /** The workload, and of its parameters those that tell it from its neighbours. */
+  /** The workload, what its kernel does that others do not, and of its parameters those that tell it from its neighbours. */
   readonly label: string;
   readonly workload: string;
   /** What a reader must know, such as "user-only: its update rate is a lower bound"; mostly empty. */
@@ -32,6 +32,8 @@ export interface Case {
 
 export interface Setting {
   readonly title: string;
+  /** False where the guest's pages are larger than the host's: bare metal keeps them, a virtual machine cannot. */
+  readonly isComparable: boolean;
   /** For file names: what tells this setting from the first, which has none. */
   readonly slug: string;
   /** In order of first appearance in the results, which is the order of the sweep. */
@@ -54,8 +56,11 @@ export function arrange({ points, walks }: ResultRows): Setting[] {
   return [...Map.groupBy(measured, ({ key }) => machineOf(key).title)]
     .toSorted(([, a], [, b]) => b.length - a.length)
     .flatMap(([title, rows], index) => {
-      const slug = index === 0 || rows[0] === undefined ? "" : machineOf(rows[0].key).slug;
-      return settingsOf({ title, slug }, casesOf(rows, engines, measuredWalks), engines);
+      const [first] = rows;
+      const isComparable = first === undefined || machineOf(first.key).isComparable;
+      const slug = index === 0 || first === undefined ? "" : machineOf(first.key).slug;
+      const name = { title, slug, isComparable };
+      return settingsOf(name, casesOf(rows, engines, measuredWalks), engines);
     });
 }
 
@@ -64,13 +69,24 @@ export function seedsMax({ cases }: Setting): number {
   return Math.max(...cases.flatMap(({ series }) => series.map(({ points }) => points.length)));
 }
 
-type Name = Pick<Setting, "title" | "slug">;
+type Name = Pick<Setting, "title" | "slug" | "isComparable">;
 
-function machineOf({ preset, backing, guestLevels, nestedLevels }: PointKey): Name {
-  const size = { "4k": "4 KiB", "2m": "2 MiB", "1g": "1 GiB" }[backing];
+const sizeTexts = { "4k": "4 KiB", "2m": "2 MiB", "1g": "1 GiB" } as const;
+
+/** The page size that a program asks its kernel for; one that asks for nothing has small pages. */
+export function guestPageSize({ params }: Pick<PointKey, "params">): "4k" | "2m" {
+  return params["pageSize"] === "2m" ? "2m" : "4k";
+}
+
+function machineOf(key: PointKey): Name {
+  const { preset, backing, guestLevels, nestedLevels } = key;
+  const guest = guestPageSize(key);
+  const pages = `${sizeTexts[guest]} guest pages on ${sizeTexts[backing]} host pages`;
+  const large = guest === "4k" ? "" : `-guest-${guest}`;
   return {
-    title: `${preset}, ${size} host pages, ${guestLevels}-on-${nestedLevels} levels`,
-    slug: `${preset}-${backing}-${guestLevels}on${nestedLevels}`,
+    title: `${preset}, ${pages}, ${guestLevels}-on-${nestedLevels} levels`,
+    slug: `${preset}-${backing}-${guestLevels}on${nestedLevels}${large}`,
+    isComparable: guest === "4k" || backing !== "4k",
   };
 }
 
@@ -86,11 +102,11 @@ function settingsOf(machine: Name, cases: readonly Case[], engines: readonly str
     const names = engines.filter((engine) =>
       group.some(({ series }) => series.some((one) => one.engine === engine)),
     );
-    const common = { engines: names, cases: group };
+    const common = { engines: names, cases: labelled(group) };
     if (index === 0) return { ...machine, ...common };
     const others = names.filter((engine) => engine !== baselineEngine);
     const slug = [machine.slug, "only", ...others].filter((part) => part !== "").join("-");
-    return { title: `${machine.title}, only ${others.join(", ")}`, slug, ...common };
+    return { ...machine, title: `${machine.title}, only ${others.join(", ")}`, slug, ...common };
   });
 }
 
@@ -101,14 +117,26 @@ function casesOf(
 ): Case[] {
   const byWorkload = Map.groupBy(rows, ({ key }) => key.workload);
   return [...byWorkload].flatMap(([workload, ofWorkload]) => {
-    const byParams = [...Map.groupBy(ofWorkload, ({ key }) => JSON.stringify(key.params)).values()];
-    const names = tellingParams(byParams.flatMap(([first]) => (first ? [first.key.params] : [])));
-    return byParams.map((ofCase) => ({
-      label: [workload, ...paramTexts(ofCase, names)].join(" "),
+    const byParams = Map.groupBy(ofWorkload, ({ key }) => JSON.stringify(key.params));
+    return [...byParams.values()].map((ofCase) => ({
+      label: workload,
       workload,
       note: ofCase.find(({ label }) => label !== "")?.label ?? "",
       series: seriesOf(ofCase, engines, walks),
     }));
+  });
+}
+
+/** Names for the cases of one setting: what tells them from each other there. */
+function labelled(cases: readonly Case[]): Case[] {
+  const keyOf = ({ series }: Case) => series[0]?.points[0]?.key;
+  return cases.map((one) => {
+    const key = keyOf(one);
+    if (key === undefined) return one;
+    const neighbours = cases.filter(({ workload }) => workload === one.workload);
+    const names = tellingParams(neighbours.map((other) => plainParams(keyOf(other)?.params ?? {})));
+    const words = [...switchWords(key.params), ...paramTexts(key.params, names)];
+    return { ...one, label: [one.workload, ...words].join(" ") };
   });
 }
 
@@ -124,15 +152,36 @@ function seriesOf(
   });
 }
 
+/** Parameters that stand in a label by a word, always and only where they are not as usual. */
+const wordOf: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  kpti: { 1: "KPTI" },
+  pcid: { 0: "no-PCID" },
+  usedMemory: { 0: "cold-host" },
+  // The setting's title has it.
+  pageSize: {},
+};
+
+/** What a program's kernel or machine does that the usual one does not. */
+export function switchWords(params: PointKey["params"]): string[] {
+  return Object.entries(wordOf).flatMap(([name, words]) => {
+    const word = words[String(params[name])];
+    return word === undefined ? [] : [word];
+  });
+}
+
+function plainParams(params: PointKey["params"]): PointKey["params"] {
+  return Object.fromEntries(Object.entries(params).filter(([name]) => !(name in wordOf)));
+}
+
 /** Words in names of parameters that say how long a program runs, not what it is. */
 const lengthWords = /accesses|calls|forks|lookups|ops|requests|rounds|switches/i;
 
 /** The fewest parameters that tell these apart; how long a program runs is left out first. */
 function tellingParams(cases: readonly PointKey["params"][]): string[] {
   const all = [...new Set(cases.flatMap((params) => Object.keys(params)))];
-  const isTold = (names: readonly string[]) =>
-    new Set(cases.map((params) => JSON.stringify(names.map((name) => params[name] ?? null))))
-      .size === cases.length;
+  const countTold = (names: readonly string[]) =>
+    new Set(cases.map((params) => JSON.stringify(names.map((name) => params[name] ?? null)))).size;
+  const isTold = (names: readonly string[]) => countTold(names) === countTold(all);
   const byInterest = all.toSorted(
     (a, b) => Number(lengthWords.test(b)) - Number(lengthWords.test(a)),
   );
@@ -145,8 +194,8 @@ function tellingParams(cases: readonly PointKey["params"][]): string[] {
 }
 
 /** `pages=64` for a number, the bare word for a word such as `2m`. */
-function paramTexts([first]: readonly PointRow[], names: readonly string[]): string[] {
-  const values = names.map((name) => [name, first?.key.params[name]] as const);
+function paramTexts(params: PointKey["params"], names: readonly string[]): string[] {
+  const values = names.map((name) => [name, params[name]] as const);
   const numbers = values.filter(([, value]) => typeof value === "number");
   const words = values.filter(([, value]) => typeof value === "string");
   return [

@@ -10,7 +10,7 @@ function tableOf(workload: string, engine: string): string {
 
 test("a result has perf's columns, its totals, and cycles for a unit", () => {
   expect(tableOf("fork-storm", "shadow")).toBe(
-    `Analyze events for fork-storm, shadow, skylake-sp, 4 KiB host pages, 4-on-4 levels:
+    `Analyze events for fork-storm, shadow, skylake-sp, 4 KiB guest pages on 4 KiB host pages, 4-on-4 levels:
 
              VM-EXIT    Samples  Samples%     Time%    Min Time    Max Time         Avg time
 

@@ -17,7 +17,10 @@ export interface PublishedLine {
   readonly missedBecause: string | undefined;
 }
 
-export function publishedTable(lines: readonly PublishedLine[], options: TableOptions): string {
+export function publishedTable(
+  lines: readonly PublishedLine[],
+  options: Pick<TableOptions, "columns" | "colour">,
+): string {
   const width = Math.max(40, options.columns);
   const missed = lines.filter(({ met }) => !met);
   return [

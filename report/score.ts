@@ -19,10 +19,17 @@ export interface Score {
   readonly winners: ReadonlySet<string>;
   /** The next engine over the winner; null when there is none. */
   readonly lead: number | null;
+  /** Engines that reported no dirty page where others did: they answered another question and win nothing. */
+  readonly unlogged: ReadonlySet<string>;
 }
 
 /** Medians closer than this are a draw whatever their spread: no cost file is that exact. */
 const drawRatio = 1.005;
+
+/** Cannot the slower be told from the faster? */
+export function isDraw(faster: Summary, slower: Summary): boolean {
+  return slower.median <= faster.median * drawRatio || slower.min <= faster.max;
+}
 
 export function pickMetric(cases: readonly Case[]): Metric {
   const hasSlowdown = cases.some(({ series }) =>
@@ -41,19 +48,27 @@ export function scoreCase({ series }: Case, metric: Metric): Score {
       return values.length === 0 ? [] : [[one.engine, summarize(values)] as const];
     }),
   );
+  const unlogged = unloggedOf(series);
   const ranked = [...summaries]
-    .filter(([engine]) => engine !== baselineEngine)
+    .filter(([engine]) => engine !== baselineEngine && !unlogged.has(engine))
     .toSorted(([, a], [, b]) => a.median - b.median);
   const best = ranked[0]?.[1];
-  if (best === undefined) return { summaries, winners: new Set(), lead: null };
-  const isDraw = (summary: Summary) =>
-    summary.median <= best.median * drawRatio || summary.min <= best.max;
-  const next = ranked.find(([, summary]) => !isDraw(summary));
+  if (best === undefined) return { summaries, winners: new Set(), lead: null, unlogged };
+  const next = ranked.find(([, summary]) => !isDraw(best, summary));
+  const equal = ranked.filter(([, summary]) => isDraw(best, summary));
   return {
     summaries,
-    winners: new Set(ranked.filter(([, summary]) => isDraw(summary)).map(([engine]) => engine)),
+    winners: new Set(equal.map(([engine]) => engine)),
     lead: next === undefined ? null : next[1].median / best.median,
+    unlogged,
   };
+}
+
+function unloggedOf(series: Case["series"]): ReadonlySet<string> {
+  const hasLogged = ({ points }: Series) =>
+    points.some(({ counters }) => counters.dirtyPagesReported > 0);
+  if (!series.some(hasLogged)) return new Set();
+  return new Set(series.filter((one) => !hasLogged(one)).map(({ engine }) => engine));
 }
 
 /** One value per seed. */

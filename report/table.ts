@@ -9,7 +9,8 @@ import { arrange, seedsMax, type Setting } from "./cases.ts";
 import { footnotes, type Footnotes } from "./footnotes.ts";
 import { lead, short, shortSpread } from "./format.ts";
 import { metricTitles, pickMetric, type Score, scoreCase } from "./score.ts";
-import { geometricMean, halfRange, type Summary } from "./statistics.ts";
+import { countWins, type Families, programMeans } from "./means.ts";
+import { halfRange, type Summary } from "./statistics.ts";
 import {
   type GridCell,
   type GridColumn,
@@ -22,6 +23,8 @@ import {
 export interface TableOptions {
   /** Width of the terminal in characters. */
   readonly columns: number;
+  /** What silicon walks under each engine, by name. */
+  readonly families: Families;
   /** True where escape codes for bold and green may be written. */
   readonly colour: boolean;
 }
@@ -59,7 +62,7 @@ function settingLines(setting: Setting, options: TableOptions): string[] {
     "",
     ...(engines.length === 0 ? ["No engine beside native."] : bodyLines(content, options)),
     "",
-    ...summaryLines(content, options),
+    ...summaryLines(setting, options),
     ...noteLines(notes, options),
   ];
 }
@@ -141,24 +144,25 @@ function listLines({ labels, scores }: Content, columns: number): string[] {
   });
 }
 
-function summaryLines({ engines, scores }: Content, { columns }: TableOptions): string[] {
-  const wins = engines
-    .map((engine) => ({ engine, count: scores.filter((s) => s.winners.has(engine)).length }))
-    .filter(({ count }) => count > 0)
-    .toSorted((a, b) => b.count - a.count)
-    .map(({ engine, count }) => `${engine} ${count}`);
-  // A mean over cases is only fair to engines that ran all of them.
-  const means = engines.flatMap((engine) => {
-    const medians = scores.flatMap(({ summaries }) => summaries.get(engine)?.median ?? []);
-    return medians.length < scores.length ? [] : [`${engine} ${short(geometricMean(medians))}`];
-  });
+function summaryLines(setting: Setting, { columns, families }: TableOptions): string[] {
+  if (!setting.isComparable) {
+    const reason = "bare metal keeps the guest's large pages, a virtual machine cannot";
+    return wrapWords(`No mean, no winners: ${reason}.`, columns);
+  }
+  const metric = pickMetric(setting.cases);
+  const { programs, means } = programMeans(setting, metric);
+  const wins = countWins(setting, metric, families);
+  const texts = means.map(({ engine, mean }) => `${engine} ${short(mean)}`);
   return [
-    ...(wins.length === 0
+    ...(wins === null
       ? []
-      : wrapWords(`Fastest, shared places counted: ${wins.join(", ")}.`, columns)),
-    ...(means.length === 0 || scores.length === 1
+      : wrapWords(
+          `Faster, in rows: shadow paging ${wins.shadow}, two-dimensional walks ${wins.nested}; draws ${wins.draws}.`,
+          columns,
+        )),
+    ...(programs < 2 || texts.length === 0
       ? []
-      : wrapWords(`Geometric mean of ${scores.length}: ${means.join(", ")}.`, columns)),
+      : wrapWords(`Geometric mean of ${programs} programs: ${texts.join(", ")}.`, columns)),
   ];
 }
 

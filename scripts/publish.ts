@@ -4,7 +4,11 @@
  * `bench` and `merge` end here, so that a sweep computed in parts leaves the files of a single run.
  */
 import { type RunToWrite, writeRun } from "../bench/sweeps/write-run.ts";
-import { terminalTable } from "../report/table.ts";
+import { writeFile } from "node:fs/promises";
+import { replaceFiles } from "../bench/files/result-files.ts";
+import { engineFamilies } from "../bench/points/catalogue.ts";
+import { headlineTable } from "../report/headline.ts";
+import { type TableOptions, terminalTable } from "../report/table.ts";
 
 const tables = "points.csv, walks.csv, manifest.json, host.json";
 
@@ -15,14 +19,18 @@ export async function publish(run: RunToWrite): Promise<string> {
   // Loaded now, because drawing is a third of what the command line loads and only this needs it.
   const { renderCharts } = await import("../report/render.ts");
   const pictures = await renderCharts({ folder, rows });
+  const headline = headlineTable(rows.points);
+  if (headline !== "") {
+    await replaceFiles(folder, { "slowdown.md": (path) => writeFile(path, headline) });
+  }
   const files = `${tables}, ${pictures.length} chart files`;
   const count = `${finished.length} points in ${folder}/: ${files}`;
   return `${terminalTable(rows.points, terminal())}\n${count}`;
 }
 
-function terminal(): { readonly columns: number; readonly colour: boolean } {
+function terminal(): TableOptions {
   const { stdout } = process;
   const colour = stdout.isTTY && stdout.hasColors();
   // A pipe or a log has no width; most readers are wider than a terminal of old.
-  return { columns: stdout.columns || 120, colour };
+  return { columns: stdout.columns || 120, colour, families: engineFamilies() };
 }

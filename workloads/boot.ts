@@ -1,5 +1,5 @@
 /**
- * A Linux boot, seen from its memory: init starts services one after the other on cold memory.
+ * A Linux boot, seen from its memory: init starts services one after the other.
  *
  * Shape: each service is a fork, an exec, shared libraries mapped and touched page by page, a heap that
  * grows, and system calls all along; every other one stays and is scheduled again later. Under KPTI the
@@ -62,15 +62,16 @@ function startService(guest: Guest, service: number, params: BootParams, prng: P
 
 export const boot: Workload<BootParams> = {
   title: "Boot mix",
-  summary: "init starts services: fork, exec, demand faults and system calls on cold memory.",
+  summary: "init starts services: fork, exec, demand faults and system calls.",
   defaults: {
-    services: 24,
+    services: 12,
     imagePages: 96,
     libraryPages: 128,
     heapPages: 64,
     callsPerPage: 4,
-    kpti: 1,
+    kpti: 0,
     pcid: 1,
+    usedMemory: 1,
   },
   computeCycles: { perOp: 1000, source: "assumed: initialising one page of a service" },
   guestFrames: ({ services, imagePages, libraryPages, heapPages }) =>

@@ -39,7 +39,7 @@ function nodeCount({ leaves, fanout }: BtreeParams): number {
 export const btree: Workload<BtreeParams> = {
   title: "B-tree lookups",
   summary: "A database index: hot inner nodes, cold leaves.",
-  defaults: { leaves: 32_768, fanout: 64, lookups: 100_000, pageSize: "4k" },
+  defaults: { leaves: 32_768, fanout: 64, lookups: 40_000, pageSize: "4k" },
   computeCycles: { perOp: 40, source: "assumed: binary search within one node" },
   guestFrames: (params) =>
     footprintFrames({ pages: mappedPages(nodeCount(params), params.pageSize), processes: 1 }),

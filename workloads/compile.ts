@@ -13,22 +13,21 @@ import type { Vpn } from "../machine/address.ts";
 import { type Guest, imageDataVpn, imageVpn, type Pid } from "../guest/guest.ts";
 import { footprintFrames } from "../guest/footprint.ts";
 import type { Prng } from "../guest/prng.ts";
-import { type KernelSwitches, type MemoryPast, onDemand, switchesAndPast } from "./options.ts";
+import { type KernelSwitches, onDemand, switches } from "./options.ts";
 import type { Workload } from "./workload.ts";
 import { writeEach } from "./working-set.ts";
 
-type CompileParams = KernelSwitches &
-  MemoryPast & {
-    readonly jobs: number;
-    /** Compiler image, in 4 KiB pages: half code, half data. */
-    readonly imagePages: number;
-    /** Headers that every job maps, in pages. */
-    readonly headerPages: number;
-    /** Heap of one job, in pages. */
-    readonly heapPages: number;
-    /** Accesses per heap page, spread over heap, headers and code. */
-    readonly accessesPerPage: number;
-  };
+type CompileParams = KernelSwitches & {
+  readonly jobs: number;
+  /** Compiler image, in 4 KiB pages: half code, half data. */
+  readonly imagePages: number;
+  /** Headers that every job maps, in pages. */
+  readonly headerPages: number;
+  /** Heap of one job, in pages. */
+  readonly heapPages: number;
+  /** Accesses per heap page, spread over heap, headers and code. */
+  readonly accessesPerPage: number;
+};
 
 /** File number of the headers; sources follow. */
 const headersFile = 1;
@@ -68,14 +67,14 @@ export const compile: Workload<CompileParams> = {
   title: "Compile mix",
   summary: "make: fork, exec, page faults, file mappings, exit, once per source file.",
   defaults: {
-    jobs: 12,
+    jobs: 4,
     imagePages: 256,
     headerPages: 256,
     heapPages: 512,
     accessesPerPage: 64,
     kpti: 0,
     pcid: 1,
-    usedMemory: 0,
+    usedMemory: 1,
   },
   // One fault in 136,000 cycles, 2,824 faults for 131,072 operations of four jobs, the kernel's share taken off.
   computeCycles: {
@@ -88,7 +87,7 @@ export const compile: Workload<CompileParams> = {
       pages: 2 * imagePages + headerPages + heapPages + (jobs + 1) * sourcePages + 2 * makePages,
       processes: 2,
     }),
-  guestOptions: switchesAndPast,
+  guestOptions: switches,
 
   run(guest, params, prng) {
     guest.exec(makePages);

@@ -46,12 +46,13 @@ export const contextSwitch: Workload<ContextSwitchParams> = {
   summary: "lat_ctx: K processes in a ring, a CR3 write each; PCID decides what survives.",
   defaults: {
     processes: 4,
-    switches: 20_000,
+    switches: 2000,
     pages: 64,
     touchedPages: 16,
     pageSize: "4k",
     kpti: 0,
     pcid: 1,
+    usedMemory: 1,
   },
   computeCycles: { perOp: 300, source: "assumed: pipe read and write of one token" },
   guestFrames: ({ pages, processes, pageSize }) =>

@@ -8,23 +8,22 @@ import type { Vpn } from "../machine/address.ts";
 import type { Guest, Pid } from "../guest/guest.ts";
 import { footprintFrames } from "../guest/footprint.ts";
 import type { Prng } from "../guest/prng.ts";
-import { type KernelSwitches, type MemoryPast, type PageSize, switchesAndPast } from "./options.ts";
+import { type KernelSwitches, type PageSize, switches } from "./options.ts";
 import type { Workload } from "./workload.ts";
 import { mappedPages, workingSet } from "./working-set.ts";
 
-type CowSnapshotParams = KernelSwitches &
-  MemoryPast & {
-    /** Data set, in 4 KiB pages. */
-    readonly pages: number;
-    readonly snapshotRounds: number;
-    /** Requests that the parent serves during one snapshot. */
-    readonly requests: number;
-    /** Share of requests that write, in percent. */
-    readonly writePercent: number;
-    /** Turns that parent and child take during one snapshot. */
-    readonly turns: number;
-    readonly pageSize: PageSize;
-  };
+type CowSnapshotParams = KernelSwitches & {
+  /** Data set, in 4 KiB pages. */
+  readonly pages: number;
+  readonly snapshotRounds: number;
+  /** Requests that the parent serves during one snapshot. */
+  readonly requests: number;
+  /** Share of requests that write, in percent. */
+  readonly writePercent: number;
+  /** Turns that parent and child take during one snapshot. */
+  readonly turns: number;
+  readonly pageSize: PageSize;
+};
 
 /** Requests that read or write one random page each. */
 function serve(guest: Guest, base: Vpn, params: CowSnapshotParams, prng: Prng): void {
@@ -42,20 +41,20 @@ export const cowSnapshot: Workload<CowSnapshotParams> = {
   title: "Fork snapshot",
   summary: "Redis BGSAVE: a forked child reads the data set while the parent writes to it.",
   defaults: {
-    pages: 4096,
+    pages: 1536,
     snapshotRounds: 2,
-    requests: 20_000,
+    requests: 8000,
     writePercent: 50,
     turns: 16,
     pageSize: "4k",
     kpti: 0,
     pcid: 1,
-    usedMemory: 0,
+    usedMemory: 1,
   },
   computeCycles: { perOp: 500, source: "assumed: parsing and answering one small request" },
   guestFrames: ({ pages, pageSize }) =>
     footprintFrames({ pages: 2 * mappedPages(pages, pageSize), processes: 2 }),
-  guestOptions: switchesAndPast,
+  guestOptions: switches,
 
   run(guest, params, prng) {
     const { pages, snapshotRounds, turns, pageSize } = params;

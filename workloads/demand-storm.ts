@@ -6,11 +6,11 @@
  */
 import type { Vpn } from "../machine/address.ts";
 import { footprintFrames } from "../guest/footprint.ts";
-import { onDemand, type PageSize } from "./options.ts";
+import { type KernelSwitches, onDemand, type PageSize, switches } from "./options.ts";
 import type { Workload } from "./workload.ts";
 import { mappedPages } from "./working-set.ts";
 
-type DemandStormParams = {
+type DemandStormParams = KernelSwitches & {
   /** Pages mapped per round. */
   readonly pages: number;
   readonly rounds: number;
@@ -22,11 +22,19 @@ type DemandStormParams = {
 export const demandStorm: Workload<DemandStormParams> = {
   title: "Demand-paging storm",
   summary: "Short-lived arenas (a batch job's allocator): guest faults and table updates dominate.",
-  defaults: { pages: 4096, rounds: 8, readsPerPage: 8, pageSize: "4k" },
+  defaults: {
+    pages: 2048,
+    rounds: 6,
+    readsPerPage: 8,
+    pageSize: "4k",
+    kpti: 0,
+    pcid: 1,
+    usedMemory: 1,
+  },
   computeCycles: { perOp: 50, source: "assumed: initialising one page's objects" },
   guestFrames: ({ pages, pageSize }) =>
     footprintFrames({ pages: mappedPages(pages, pageSize), processes: 1 }),
-  guestOptions: () => ({}),
+  guestOptions: switches,
 
   run(guest, { pages, rounds, readsPerPage, pageSize }) {
     const mapped = mappedPages(pages, pageSize);

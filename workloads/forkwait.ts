@@ -23,7 +23,7 @@ type ForkwaitParams = KernelSwitches & {
 export const forkwait: Workload<ForkwaitParams> = {
   title: "fork, exit, wait",
   summary: "Process creation storm (shell scripts, CGI): address spaces are born and die.",
-  defaults: { forks: 200, pages: 64, childWrites: 4, kpti: 0, pcid: 1 },
+  defaults: { forks: 100, pages: 64, childWrites: 4, kpti: 0, pcid: 1, usedMemory: 1 },
   computeCycles: { perOp: 500, source: "assumed: libc work around fork and wait" },
   guestFrames: ({ pages }) => footprintFrames({ pages: 3 * pages, processes: 2 }),
   guestOptions: switches,

@@ -23,7 +23,7 @@ type GupsParams = {
 export const gups: Workload<GupsParams> = {
   title: "GUPS",
   summary: "Random read-modify-write (HPCC RandomAccess): the most TLB-hostile benchmark in use.",
-  defaults: { pages: 32_768, updateOps: 500_000, pageSize: "4k" },
+  defaults: { pages: 32_768, updateOps: 100_000, pageSize: "4k" },
   computeCycles: {
     perOp: 6,
     source: "assumed: one step of the random sequence and an exclusive or",

@@ -29,15 +29,15 @@ type HotWriteParams = {
 const allMemory = { start: 0 as Gfn, frames: 2 ** 32 };
 
 export const hotWrite: Workload<HotWriteParams> & Labelled = {
-  label: "schemes without a dirty log (shadow, shadow-vtlb, ept, npt) run unlogged",
+  label: "schemes without a dirty log run unlogged and take no part",
   title: "Hot-write set under dirty logging",
   summary: "Live migration's pre-copy rounds: the dirty tracker pays per first write.",
   defaults: {
-    pages: 8192,
+    pages: 4096,
     hotPercent: 10,
     hotWritePercent: 90,
     logRounds: 8,
-    accesses: 50_000,
+    accesses: 20_000,
     pageSize: "4k",
   },
   computeCycles: { perOp: 20, source: "assumed: the program's work per store" },

@@ -49,14 +49,15 @@ export const keyValue: Workload<KeyValueParams> = {
   title: "Key-value server",
   summary: "memcached-like: zipf gets and sets, network calls, slab churn, client switches.",
   defaults: {
-    pages: 16_384,
-    requests: 40_000,
+    pages: 8192,
+    requests: 4000,
     writePercent: 5,
     requestsPerSwitch: 8,
     requestsPerSlab: 64,
     pageSize: "4k",
     kpti: 0,
     pcid: 1,
+    usedMemory: 1,
   },
   computeCycles: { perOp: 1000, source: "assumed: parsing, hashing and answering one request" },
   guestFrames: ({ pages, pageSize }) =>

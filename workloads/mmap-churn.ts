@@ -42,11 +42,12 @@ export const mmapChurn: Workload<MmapChurnParams> = {
   defaults: {
     blockPages: 64,
     blocks: 32,
-    churnOps: 1000,
+    churnOps: 200,
     accessesPerOp: 64,
     pageSize: "4k",
     kpti: 0,
     pcid: 1,
+    usedMemory: 1,
   },
   computeCycles: { perOp: 200, source: "assumed: work on one block" },
   guestFrames: ({ blockPages, blocks, pageSize }) =>

@@ -28,13 +28,14 @@ export const mprotectGc: Workload<MprotectGcParams> = {
   title: "mprotect garbage collector",
   summary: "Write barrier by page protection (Boehm GC): mprotect, fault, signal, mprotect.",
   defaults: {
-    pages: 2048,
-    collectionRounds: 5,
-    accesses: 20_000,
+    pages: 1024,
+    collectionRounds: 4,
+    accesses: 10_000,
     writePercent: 10,
     pageSize: "4k",
     kpti: 0,
     pcid: 1,
+    usedMemory: 1,
   },
   computeCycles: { perOp: 10, source: "assumed: the program's work per heap access" },
   guestFrames: ({ pages, pageSize }) =>

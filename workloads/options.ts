@@ -25,17 +25,17 @@ export function onDemand(pageSize: PageSize): MapOptions {
   return { fill: "demand", pages: pageSize, writable: true };
 }
 
-/** Kernel switches that are parameters of a program: 0 or 1, so that a sweep can vary them. */
-export type KernelSwitches = { readonly kpti: number; readonly pcid: number };
+/** What a program's parameters say of its kernel and machine: 0 or 1, so that a sweep can vary them. */
+export type KernelSwitches = {
+  readonly kpti: number;
+  readonly pcid: number;
+  /**
+   * 1, the usual: all of the guest's memory was in use before, as in a virtual machine that has been up. 0: it is
+   * fresh, and each frame's first use is the host's to serve, under every scheme alike.
+   */
+  readonly usedMemory: number;
+};
 
-export function switches({ kpti, pcid }: KernelSwitches): Partial<KernelOptions> {
-  return { kpti: kpti === 1, pcid: pcid === 1 };
-}
-
-/** 0: the guest's memory is fresh, as in a new virtual machine. 1: all of it was in use before. */
-export type MemoryPast = { readonly usedMemory: number };
-
-/** For programs that take new frames while they are measured: whether the host has backed them decides. */
-export function switchesAndPast(params: KernelSwitches & MemoryPast): Partial<KernelOptions> {
-  return { ...switches(params), usedMemory: params.usedMemory === 1 };
+export function switches({ kpti, pcid, usedMemory }: KernelSwitches): Partial<KernelOptions> {
+  return { kpti: kpti === 1, pcid: pcid === 1, usedMemory: usedMemory === 1 };
 }

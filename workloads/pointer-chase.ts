@@ -21,7 +21,7 @@ type PointerChaseParams = {
 export const pointerChase: Workload<PointerChaseParams> = {
   title: "Pointer chase",
   summary: "Linked lists and graph walks (mcf): dependent misses, no locality.",
-  defaults: { pages: 16_384, accesses: 1_000_000, pageSize: "4k" },
+  defaults: { pages: 32_768, accesses: 300_000, pageSize: "4k" },
   computeCycles: { perOp: 2, source: "assumed: the load itself is nearly all" },
   guestFrames: ({ pages, pageSize }) =>
     footprintFrames({ pages: mappedPages(pages, pageSize), processes: 1 }),

@@ -22,7 +22,7 @@ type StridedParams = {
 export const strided: Workload<StridedParams> = {
   title: "Strided access",
   summary: "Matrix columns: each access on another page, the stride sets the level that misses.",
-  defaults: { pages: 16_384, accesses: 1_000_000, stride: 17, pageSize: "4k" },
+  defaults: { pages: 32_768, accesses: 300_000, stride: 17, pageSize: "4k" },
   computeCycles: { perOp: 4, source: "assumed: one multiply-add per element" },
   guestFrames: ({ pages, pageSize }) =>
     footprintFrames({ pages: mappedPages(pages, pageSize), processes: 1 }),

@@ -23,7 +23,7 @@ type SyscallsParams = KernelSwitches & {
 export const syscalls: Workload<SyscallsParams> = {
   title: "System calls",
   summary: "getpid in a loop: under KPTI each call writes CR3 twice.",
-  defaults: { calls: 50_000, pages: 32, accessesPerCall: 4, kpti: 1, pcid: 1 },
+  defaults: { calls: 4000, pages: 32, accessesPerCall: 4, kpti: 0, pcid: 1, usedMemory: 1 },
   computeCycles: { perOp: 20, source: "assumed: loop and library wrapper around one call" },
   guestFrames: ({ pages }) => footprintFrames({ pages, processes: 1 }),
   guestOptions: switches,

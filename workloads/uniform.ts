@@ -21,7 +21,7 @@ type UniformParams = {
 export const uniform: Workload<UniformParams> = {
   title: "Uniform random access",
   summary: "Hash-table lookups without locality: TLB reach against working set decides.",
-  defaults: { pages: 16_384, accesses: 1_000_000, writePercent: 30, pageSize: "4k" },
+  defaults: { pages: 32_768, accesses: 300_000, writePercent: 30, pageSize: "4k" },
   computeCycles: { perOp: 4, source: "assumed: address arithmetic of one hashed access" },
   guestFrames: ({ pages, pageSize }) =>
     footprintFrames({ pages: mappedPages(pages, pageSize), processes: 1 }),

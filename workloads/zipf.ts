@@ -24,7 +24,7 @@ type ZipfParams = {
 export const zipf: Workload<ZipfParams> = {
   title: "Zipf 0.99 access",
   summary: "A cache's key popularity: the hot set hits, the tail walks.",
-  defaults: { pages: 32_768, accesses: 1_000_000, writePercent: 5, pageSize: "4k" },
+  defaults: { pages: 32_768, accesses: 300_000, writePercent: 5, pageSize: "4k" },
   computeCycles: { perOp: 20, source: "assumed: hashing one short key" },
   guestFrames: ({ pages, pageSize }) =>
     footprintFrames({ pages: mappedPages(pages, pageSize), processes: 1 }),

@@ -34,6 +34,13 @@ export function engineProblem(name: string): string | undefined {
   return "problem" in found ? found.problem : undefined;
 }
 
+/** What silicon walks under each engine. */
+export function engineFamilies(): Readonly<Record<string, Engine["family"]>> {
+  return Object.fromEntries(
+    Object.entries<Engine>(engines).map(([name, { family }]) => [name, family]),
+  );
+}
+
 /** A workload as far as people ask for it. */
 export function describeWorkloads(): readonly (readonly [name: string, workload: Workload])[] {
   return Object.entries<Workload>(workloads);

@@ -48,7 +48,8 @@ export const sweepSchema = z.strictObject({
   workloads: z
     .array(
       z.strictObject({
-        workload: z.string(),
+        /** One program, or several that are run alike. */
+        workload: z.union([z.string(), names], { error: "must be a name or a list of names" }),
         /** Each grid is crossed by itself; the grids are added up. */
         params: z.array(paramGrid).min(1).default([{}]),
         engines: names.optional(),
@@ -72,7 +73,14 @@ export const sweepSchema = z.strictObject({
 });
 
 export type SweepFile = z.infer<typeof sweepSchema>;
-export type SweepEntry = SweepFile["workloads"][number];
+/** A block of the file for one of its programs. */
+export type SweepEntry = Omit<SweepFile["workloads"][number], "workload"> & {
+  readonly workload: string;
+};
+
+function workloadsOf({ workload }: SweepFile["workloads"][number]): readonly string[] {
+  return typeof workload === "string" ? [workload] : workload;
+}
 
 /**
  * For a file that lacks fields: complains about a name in the others that does not exist. So a slip of the pen is
@@ -120,7 +128,9 @@ export function checkNames(yaml: YamlFile<SweepFile>, catalogue: Catalogue): voi
   checkAll(["presets"], presets, presetNames);
   for (const [index, entry] of workloads.entries()) {
     const path = ["workloads", index];
-    check([...path, "workload"], entry.workload, [...workloadNames, others]);
+    for (const name of workloadsOf(entry)) {
+      check([...path, "workload"], name, [...workloadNames, others]);
+    }
     checkEngines([...path, "engines"], entry.engines ?? [], entryEngines);
     checkAll([...path, "presets"], entry.presets ?? [], presetNames);
   }
@@ -137,7 +147,7 @@ export function plainEntries(
   sweep: SweepFile,
   catalogue: Catalogue,
 ): { readonly index: number; readonly entry: SweepEntry }[] {
-  const named = new Set(sweep.workloads.map(({ workload }) => workload));
+  const named = new Set(sweep.workloads.flatMap(workloadsOf));
   const rest = Object.keys(catalogue.workloads).filter((name) => !named.has(name));
   const restEngines = Object.keys(catalogue.engines).filter(
     (name) => !sweep.engines.includes(name),
@@ -146,7 +156,7 @@ export function plainEntries(
     const engines = (entry.engines ?? sweep.engines).flatMap((name) =>
       name === others ? restEngines : [name],
     );
-    const workloads = entry.workload === others ? rest : [entry.workload];
+    const workloads = workloadsOf(entry).flatMap((name) => (name === others ? rest : [name]));
     return workloads.map((workload) => ({ index, entry: { ...entry, workload, engines } }));
   });
 }

@@ -105,7 +105,7 @@ export function filterPoints(
 
 type Key = Omit<PointKey, "id">;
 
-function isRepeated(sweep: SweepFile, entry: SweepEntry): boolean {
+function isRepeated(sweep: SweepFile, entry: Pick<SweepEntry, "seeds">): boolean {
   return (entry.seeds ?? sweep.seeds).length > 1;
 }
 

@@ -21,6 +21,9 @@ export interface Generation {
   readonly preset: NonNullable<WhyPoint["preset"]>;
   /** The cost file that prices it. */
   readonly cost: string;
+  readonly backing: NonNullable<WhyPoint["backing"]>;
+  /** Cold pages of the squares: their host pages must outreach the nested TLB, as a large heap's do. */
+  readonly coldPages: number;
 }
 
 export interface MapToRead {
@@ -37,14 +40,14 @@ const updatesMin = 10;
 const accessesMin = 10_000;
 
 function cellPoint(
-  { preset }: Generation,
+  { preset, backing, coldPages }: Generation,
   engine: Scheme,
   missPermille: number,
   perMillion: number,
 ): WhyPoint {
   const accesses = Math.max(accessesMin, Math.ceil((updatesMin * 1_000_000) / perMillion));
-  const params = { accesses, missPermille, updatesPerMillion: perMillion };
-  return { engine, preset, workload: "frontier", params };
+  const params = { accesses, missPermille, updatesPerMillion: perMillion, pages: coldPages };
+  return { engine, preset, backing, workload: "frontier", params };
 }
 
 /** Every cell of every processor. */
@@ -98,7 +101,8 @@ export function mapOf(map: MapToRead, { row }: Findings): FrontierMap {
       })),
     ),
     programs: shown.map((program) => {
-      const of = (engine: Scheme) => priced({ ...program, engine, preset: generation.preset });
+      const of = (engine: Scheme) =>
+        priced({ ...program, engine, preset: generation.preset, backing: generation.backing });
       return {
         name: programName(program),
         misses: six(perThousand(of("ept"), "stlbMisses")),

@@ -39,6 +39,9 @@ export interface Plan {
 /** The processor of today that experiments run on unless they say otherwise. */
 const usualPreset: PresetName = "skylake-sp";
 
+/** Hugetlbfs and transparent huge pages give small guest pages large host pages. */
+const usualBacking = "2m";
+
 const seed = 1;
 
 /** Everything but the id. */
@@ -54,7 +57,7 @@ export function keyOf(point: WhyPoint): Omit<PointKey, "id"> {
     workload,
     params: fullParams(source, params),
     preset: switchedName(preset, machine),
-    backing: point.backing ?? "4k",
+    backing: point.backing ?? usualBacking,
     ...levelsOf(point.levels ?? "4-on-4"),
     seed,
   };

@@ -10,18 +10,17 @@ import { fileURLToPath } from "node:url";
 import { getEnvironmentData, setEnvironmentData } from "node:worker_threads";
 import { zstdDecompressSync } from "node:zlib";
 import { footprintFrames } from "../../guest/footprint.ts";
-import type { KernelSwitches, MemoryPast, PageSize } from "../options.ts";
-import { switchesAndPast } from "../options.ts";
+import type { KernelSwitches, PageSize } from "../options.ts";
+import { switches } from "../options.ts";
 import type { Workload } from "../workload.ts";
 import { decodeLackey, lackeyLabel, type LackeyTrace, playChunk } from "./lackey-replay.ts";
 
-type LackeyParams = KernelSwitches &
-  MemoryPast & {
-    /** Measured accesses to replay; more than the recording has means all of it. */
-    readonly accesses: number;
-    /** Page size that anonymous mappings ask for. */
-    readonly pageSize: PageSize;
-  };
+type LackeyParams = KernelSwitches & {
+  /** Measured accesses to replay; more than the recording has means all of it. */
+  readonly accesses: number;
+  /** Page size that anonymous mappings ask for. */
+  readonly pageSize: PageSize;
+};
 
 export interface Recording {
   readonly title: string;
@@ -60,12 +59,12 @@ export function recordedWorkload({ title, summary, path, accesses }: Recording):
     share: () => setEnvironmentData(path, trace()),
     // Every recording that ships was made with system calls; a test holds it to that.
     label: lackeyLabel(1),
-    defaults: { accesses, pageSize: "4k", kpti: 0, pcid: 1, usedMemory: 0 },
+    defaults: { accesses, pageSize: "4k", kpti: 0, pcid: 1, usedMemory: 1 },
     computeCycles: { perOp: 1, source: "assumed: one cycle an instruction when nothing misses" },
     // A page of a file that the program writes has two frames: the file's and the program's.
     guestFrames: ({ pageSize }) =>
       footprintFrames({ pages: trace().pages * framesPerTouch[pageSize], processes: 1 }),
-    guestOptions: switchesAndPast,
+    guestOptions: switches,
 
     run(guest, { accesses: accessesMax, pageSize }) {
       const { chunks, hasSetUp, setUpChunks, accesses: recorded } = trace();

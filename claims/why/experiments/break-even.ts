@@ -5,9 +5,14 @@ import { joined, say } from "../../../bench/results/answer.ts";
 import { cyclesIn } from "../cycle-groups.ts";
 import type { Experiment } from "../experiment.ts";
 import { six } from "../../../bench/results/figures.ts";
-import { programName, programs, recordings } from "../programs.ts";
+import { isolated, programName, programs, recordings } from "../programs.ts";
 
-const shown = [...Object.values(programs), ...recordings];
+const { boot, keyValue, syscalls } = programs;
+const shown = [
+  ...Object.values(programs),
+  ...[boot, keyValue, syscalls].map((program) => isolated(program)),
+  ...recordings,
+];
 const engines = ["native", "shadow-lazy", "ept"] as const;
 
 export const breakEven: Experiment = {

@@ -7,12 +7,17 @@ import { type CycleGroup, cyclesIn } from "../cycle-groups.ts";
 import type { Experiment } from "../experiment.ts";
 import { percent } from "../../../bench/results/figures.ts";
 import { rowNames } from "../findings.ts";
-import { programName, programs } from "../programs.ts";
+import { isolated, programName, programs } from "../programs.ts";
 
 const engines = ["native", "shadow", "shadow-lazy", "ept"] as const;
 /** Programs that look things up, and programs that change their tables. */
 const lookups = [programs.gups, programs.zipf, programs.btree];
-const updates = [programs.keyValue, programs.compile, programs.forkwait, programs.syscalls];
+const updates = [
+  programs.keyValue,
+  programs.compile,
+  programs.forkwait,
+  isolated(programs.syscalls),
+];
 const shown = [...lookups, ...updates];
 
 /** A row and its native twin. */

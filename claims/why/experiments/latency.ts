@@ -12,6 +12,7 @@ const program = {
   workload: "uniform",
   params: { pages: 65_536, accesses: 200_000 },
   preset: "skylake-sp-caches",
+  backing: "4k",
 } as const;
 /** The closed form n + m (n + 1), at four levels of each. */
 const byTheBook = { shadow: 4, ept: 4 + 4 * (4 + 1) } as const;

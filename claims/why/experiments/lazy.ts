@@ -14,7 +14,7 @@ const shown = [
   programs.mmapChurn,
   programs.mprotectGc,
   programs.compile,
-].map((program) => ({ ...program, params: { ...program.params, kpti: 0 } }));
+];
 const engines = ["native", "shadow-vtlb", "shadow", "shadow-lazy"] as const;
 
 export const lazy: Experiment = {

@@ -12,7 +12,9 @@ const many = {
   ...programs.contextSwitch,
   params: { ...programs.contextSwitch.params, processes: 32 },
 };
-const shown = [programs.zipf, programs.compile, many];
+const shown = [programs.zipf, programs.compile, many].map(
+  (program) => ({ ...program, backing: "4k" }) as const,
+);
 const engines = ["native", "shadow", "shadow-vtlb", "shadow-lazy", "ept"] as const;
 
 export const memory: Experiment = {
@@ -36,9 +38,9 @@ export const memory: Experiment = {
     const ratio = (line: typeof single) => line.lazyKib / line.eptKib;
     return {
       claim: say`Shadow tables grow with address spaces, nested tables with guest memory alone.`,
-      number: say`Peak tables of the hypervisor, lazy shadow/EPT: ${single.lazyKib}/${single.eptKib} KiB for one process over 64 MiB, ${processes.lazyKib}/${processes.eptKib} KiB for 32 small processes (${ratio(processes)} times).`,
+      number: say`Peak tables of the hypervisor, lazy shadow/EPT: ${single.lazyKib}/${single.eptKib} KiB for one process over 128 MiB, ${processes.lazyKib}/${processes.eptKib} KiB for 32 small processes (${ratio(processes)} times).`,
       evidence: say`${rowNames(engines.flatMap((engine) => shown.map((program) => row({ ...program, engine }))))}; memory.csv`,
-      change: say`2M host pages cut EPT's tables by up to 512; KVM caps shadow pages at 2% of guest memory and then rebuilds them.`,
+      change: say`Host pages of 4 KiB here; of 2M they cut EPT's tables by up to 512; KVM caps shadow pages at 2% of guest memory and then rebuilds them.`,
       checks: [
         { direction: "many processes cost shadow more than EPT", holds: ratio(processes) > 1 },
         { direction: "the ratio grows with processes", holds: ratio(processes) > ratio(single) },

@@ -8,7 +8,11 @@ import { referencesPerWalk, six } from "../../../bench/results/figures.ts";
 import { rowNames } from "../findings.ts";
 import type { WhyPoint } from "../plan.ts";
 
-const small = { workload: "uniform", params: { pages: 8192, accesses: 40_000 } } as const;
+const small = {
+  workload: "uniform",
+  params: { pages: 8192, accesses: 40_000 },
+  backing: "4k",
+} as const;
 /** Beyond the TLB's reach with 2 MiB pages as well: 4 GiB, two 2 MiB pages for each STLB entry's worth. */
 const large = {
   workload: "uniform",

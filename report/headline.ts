@@ -1,0 +1,103 @@
+/**
+ * The table that stands for a whole sweep: slowdown by program, scheme and page size, as Markdown.
+ *
+ * Rows are the programs of the first setting's processor, columns the schemes on small guest pages and large host
+ * pages, then the two that matter most at the other sizes. Rows that isolate the kernel or start on a cold host stand
+ * below the line and out of the means, which are over programs, each once.
+ */
+import { baselineEngine, type PointRow } from "../bench/results/result.ts";
+import { arrange, type Case, guestPageSize, type Setting, switchWords } from "./cases.ts";
+import { short } from "./format.ts";
+import { scoreCase } from "./score.ts";
+import { geometricMean } from "./statistics.ts";
+
+interface Sizes {
+  readonly guest: "4k" | "2m";
+  readonly host: "4k" | "2m";
+}
+
+/** Production first: hugetlbfs and transparent huge pages give small guest pages large host pages. */
+const sizes: readonly Sizes[] = [
+  { guest: "4k", host: "2m" },
+  { guest: "4k", host: "4k" },
+  { guest: "2m", host: "2m" },
+];
+
+/** The schemes whose figures stand for their kind at every size. */
+const everywhere: readonly string[] = ["shadow-lazy", "ept"];
+
+interface Column {
+  readonly title: string;
+  readonly engine: string;
+  readonly setting: Setting;
+}
+
+/** Empty where the results hold no comparison at the first of the sizes. */
+export function headlineTable(points: readonly PointRow[]): string {
+  const settings = arrange({ points, walks: [] });
+  const found = sizes.flatMap((size) => settings.find((one) => isOf(one, size, settings[0])) ?? []);
+  const [main] = found;
+  if (main === undefined) return "";
+  const columns = found.flatMap((setting, index) => columnsOf(setting, index === 0));
+  const isPlain = (one: Case) => wordsOf(one) === "";
+  const plain = main.cases.filter(isPlain);
+  const special = main.cases.filter((one) => !isPlain(one));
+  return [
+    line(["program", ...columns.map(({ title }) => title)]),
+    line(["---", ...columns.map(() => "---:")]),
+    ...plain.map((one) => rowOf(one, columns)),
+    line(["**geometric mean**", ...columns.map((column) => meanText(plain, column))]),
+    ...special.map((one) => rowOf(one, columns)),
+    "",
+  ].join("\n");
+}
+
+function isOf({ cases }: Setting, { guest, host }: Sizes, first: Setting | undefined): boolean {
+  const [own, reference] = [cases, first?.cases ?? []].map((all) => all[0]?.series[0]?.points[0]);
+  return (
+    own !== undefined &&
+    reference !== undefined &&
+    own.key.preset === reference.key.preset &&
+    own.key.guestLevels === reference.key.guestLevels &&
+    own.key.backing === host &&
+    guestPageSize(own.key) === guest
+  );
+}
+
+function columnsOf(setting: Setting, isMain: boolean): Column[] {
+  const [point] = setting.cases[0]?.series[0]?.points ?? [];
+  if (point === undefined) return [];
+  const size = `${guestPageSize(point.key)} on ${point.key.backing}`;
+  return setting.engines
+    .filter((engine) => engine !== baselineEngine && (isMain || everywhere.includes(engine)))
+    .map((engine) => ({ engine, setting, title: `${engine}, ${size}` }));
+}
+
+function wordsOf({ series }: Case): string {
+  return switchWords(series[0]?.points[0]?.key.params ?? {}).join(" ");
+}
+
+/** The same program in another setting: its label without what tells it from others of the same name. */
+function valueOf(one: Case, { engine, setting }: Column): number | null {
+  const twins = setting.cases.filter(
+    (other) => other.workload === one.workload && wordsOf(other) === wordsOf(one),
+  );
+  const twin = twins.find(({ label }) => label === one.label) ?? twins[0];
+  if (twin === undefined) return null;
+  return scoreCase(twin, "slowdown").summaries.get(engine)?.median ?? null;
+}
+
+function rowOf(one: Case, columns: readonly Column[]): string {
+  const values = columns.map((column) => valueOf(one, column));
+  return line([one.label, ...values.map((value) => (value === null ? "–" : short(value)))]);
+}
+
+/** Of the programs that the column has. */
+function meanText(cases: readonly Case[], column: Column): string {
+  const values = cases.flatMap((one) => valueOf(one, column) ?? []);
+  return values.length === 0 ? "–" : `**${short(geometricMean(values))}**`;
+}
+
+function line(cells: readonly string[]): string {
+  return `| ${cells.join(" | ")} |`;
+}
