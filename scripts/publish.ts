@@ -7,6 +7,7 @@ import { type RunToWrite, writeRun } from "../bench/sweeps/write-run.ts";
 import { writeFile } from "node:fs/promises";
 import { replaceFiles } from "../bench/files/result-files.ts";
 import { engineFamilies } from "../bench/points/catalogue.ts";
+import { assumedText } from "../bench/costs/price-list.ts";
 import { headlineTable } from "../report/headline.ts";
 import { type TableOptions, terminalTable } from "../report/table.ts";
 
@@ -25,7 +26,9 @@ export async function publish(run: RunToWrite): Promise<string> {
   }
   const files = `${tables}, ${pictures.length} chart files`;
   const count = `${finished.length} points in ${folder}/: ${files}`;
-  return `${terminalTable(rows.points, terminal())}\n${count}`;
+  const own = new Set(rows.points.map(({ cost }) => cost));
+  const prices = `Prices that are assumed: ${assumedText(run.cost === undefined ? [...own] : [run.cost])}.`;
+  return `${terminalTable(rows.points, terminal())}\n${prices}\n${count}`;
 }
 
 function terminal(): TableOptions {

@@ -1,7 +1,9 @@
 /**
  * One phase map: a grid of two rates on one processor, programs on it, and the closed form's line.
  */
-import { fixedCost } from "../../bench/costs/cost-file.ts";
+import { fixedCost, readCost } from "../../bench/costs/cost-file.ts";
+import type { CostModel } from "../../bench/costs/cost.ts";
+import { priceList, scaled } from "../../bench/costs/price-list.ts";
 import type { FrontierCell, FrontierMap } from "../../bench/results/answer.ts";
 import { cyclesIn } from "./cycle-groups.ts";
 import { perThousand, six, updatesPerThousand, walkCycles } from "../../bench/results/figures.ts";
@@ -71,8 +73,8 @@ export function mapOf(map: MapToRead, { row }: Findings): FrontierMap {
     priced(cellPoint(generation, engine, misses, updates));
   const ratioOf = (pair: (engine: Scheme) => ReturnType<typeof priced>) =>
     six(pair("shadow-lazy").cyclesTotal / pair("ept").cyclesTotal);
-  const [fewMisses = 1, manyMisses = 1] = [missesPermille[0], missesPermille.at(-1)];
-  const [fewUpdates = 1, manyUpdates = 1] = [updatesPerMillion[0], updatesPerMillion.at(-1)];
+  const [fewMisses = 1] = missesPermille;
+  const [fewUpdates = 1] = updatesPerMillion;
   // Places on the axes are what was counted, not what was asked for.
   const columns = edges(
     missesPermille.map((misses) => perThousand(cell("ept", misses, fewUpdates), "stlbMisses")),
@@ -80,19 +82,9 @@ export function mapOf(map: MapToRead, { row }: Findings): FrontierMap {
   const rows = edges(
     updatesPerMillion.map((updates) => updatesPerThousand(cell("ept", fewMisses, updates))),
   );
-  const missing = (engine: Scheme) => cell(engine, manyMisses, fewUpdates);
-  const updating = (engine: Scheme) => cell(engine, fewMisses, manyUpdates);
-  const perMiss =
-    (walkCycles(missing("ept")) - walkCycles(missing("shadow-lazy"))) /
-    missing("ept").counters.stlbMisses;
-  const exitCycles = (engine: Scheme) =>
-    cyclesIn(updating(engine), "exits") + cyclesIn(updating(engine), "software");
-  const perUpdate =
-    (exitCycles("shadow-lazy") - exitCycles("ept")) /
-    ((updatesPerThousand(updating("ept")) * updating("ept").counters.accesses) / 1000);
   return {
     name: generation.name,
-    slope: six(perMiss / perUpdate),
+    slope: six(slopeOf(map, row, costFor(generation.preset))),
     cells: missesPermille.flatMap((misses, x) =>
       updatesPerMillion.map((updates, y): FrontierCell => ({
         misses: columns[x] ?? [0, 0],
@@ -111,6 +103,41 @@ export function mapOf(map: MapToRead, { row }: Findings): FrontierMap {
       };
     }),
   };
+}
+
+/** The closed form at these prices: extra cycles of a miss under EPT over those of an update under shadow paging. */
+export function slopeOf(
+  { grid, generation }: MapToRead,
+  row: Findings["row"],
+  cost: CostModel,
+): number {
+  const { missesPermille, updatesPerMillion } = grid;
+  const [fewMisses = 1, manyMisses = 1] = [missesPermille[0], missesPermille.at(-1)];
+  const [fewUpdates = 1, manyUpdates = 1] = [updatesPerMillion[0], updatesPerMillion.at(-1)];
+  const cell = (engine: Scheme, misses: number, updates: number) =>
+    repricedRow(row(cellPoint(generation, engine, misses, updates)), cost);
+  const missing = (engine: Scheme) => cell(engine, manyMisses, fewUpdates);
+  const updating = (engine: Scheme) => cell(engine, fewMisses, manyUpdates);
+  const perMiss =
+    (walkCycles(missing("ept")) - walkCycles(missing("shadow-lazy"))) /
+    missing("ept").counters.stlbMisses;
+  const exitCycles = (engine: Scheme) =>
+    cyclesIn(updating(engine), "exits") + cyclesIn(updating(engine), "software");
+  const perUpdate =
+    (exitCycles("shadow-lazy") - exitCycles("ept")) /
+    ((updatesPerThousand(updating("ept")) * updating("ept").counters.accesses) / 1000);
+  return perMiss / perUpdate;
+}
+
+/** Least and most of the slope when each assumed price is halved and doubled, one at a time. */
+export function slopeRange(map: MapToRead, { row }: Findings): readonly [number, number] {
+  const { cost: name } = map.generation;
+  const cost = readCost(name);
+  const assumed = priceList(name).filter(({ isAssumed }) => isAssumed);
+  const slopes = assumed.flatMap((price) =>
+    [0.5, 2].map((factor) => slopeOf(map, row, scaled(cost, new Map([[price.name, factor]])))),
+  );
+  return [Math.min(...slopes), Math.max(...slopes)];
 }
 
 /** Squares around rates that grow by about the same factor: each ends half-way to its neighbour. */

@@ -13,6 +13,7 @@ import {
   mapOf,
   programAgrees,
   schemes,
+  slopeRange,
 } from "../frontier-map.ts";
 import { isolated, programs, recordings } from "../programs.ts";
 
@@ -71,6 +72,10 @@ export const frontierOn = (grid: Grid, generations: readonly Generation[]): Expe
 
   read(findings) {
     const maps = generations.map((generation) => mapOf({ grid, generation, shown }, findings));
+    const weights = (wanted: Generation) => {
+      const [least, most] = slopeRange({ grid, generation: wanted, shown }, findings);
+      return say`${1 / most} to ${1 / least}`;
+    };
     const territory = maps.map(({ name, cells }) => ({
       name,
       percent: percentOf(cells, ({ ratio }) => ratio > 1),
@@ -101,7 +106,10 @@ export const frontierOn = (grid: Grid, generations: readonly Generation[]): Expe
       number: say`EPT's share of the map: ${joined(
         territory.map(({ name, percent }) => say`${name} ${percent}%`),
         ", ",
-      )}. On the line one update weighs as much as ${1 / oldest.slope} misses on the Pentium 4 and ${1 / today.slope} on Skylake-SP, ${1 / onLarge.slope} there with 2M host pages. The closed form names the winner in ${cellsAgree}% of the squares and for ${placedAgree}% of the programs, draws left out.`,
+      )}. On the line one update weighs as much as so many misses, with each assumed price halved and doubled: ${joined(
+        generations.map((one) => say`${one.name} ${weights(one)}`),
+        "; ",
+      )}. The closed form names the winner in ${cellsAgree}% of the squares and for ${placedAgree}% of the programs, draws left out.`,
       evidence: say`frontier.csv, frontier-programs.csv; chart frontier`,
       change: say`Model: Core 2 counts on the Pentium 4's machine; both are asked what EPT would have been. Update bursts between flushes lie nearer to shadow than their rate says.`,
       checks: [

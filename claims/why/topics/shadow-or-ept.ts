@@ -10,6 +10,7 @@ import { latency } from "../experiments/latency.ts";
 import { lazy } from "../experiments/lazy.ts";
 import { memory } from "../experiments/memory.ts";
 import { operations } from "../experiments/operations.ts";
+import { sensitivity } from "../experiments/sensitivity.ts";
 import { shadowWins } from "../experiments/shadow-wins.ts";
 import { walkReferences } from "../experiments/walk-references.ts";
 import type { Topic } from "../topic.ts";
@@ -28,5 +29,6 @@ export const shadowOrEpt = {
     ablation,
     frontier,
     "break-even": breakEven,
+    sensitivity,
   },
 } as const satisfies Topic;
