@@ -43,6 +43,20 @@ const siliconCounters = [
   "referenceL2Hits",
   "referenceLlcHits",
   "referenceDram",
+  // The same by dimension: guest (or shadow) tables, nested tables.
+  "guestReferenceL1Hits",
+  "guestReferenceL2Hits",
+  "guestReferenceLlcHits",
+  "guestReferenceDram",
+  "nestedReferenceL1Hits",
+  "nestedReferenceL2Hits",
+  "nestedReferenceLlcHits",
+  "nestedReferenceDram",
+  // Where the program's own lines were, when the preset lets them through its data caches.
+  "dataL1Hits",
+  "dataL2Hits",
+  "dataLlcHits",
+  "dataDram",
   // Invalidations by scope.
   "flushesPage",
   "flushesContext",

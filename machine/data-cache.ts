@@ -1,81 +1,83 @@
 /**
- * The data caches that walk references go through: where a line was decides what reading it costs.
+ * The data caches: where a line was decides what reading it costs. Walk references go through them, and the program's
+ * own lines where a preset says so, which push table lines out and have a price themselves.
  *
  * Three levels with true LRU; a line read is brought into every level. Counts only; prices come later.
  *
- * Model: only walk references use the caches. A program's own data would evict table lines, so walks come
- * out cheaper than they are, most of all walks with many references. Bias: for EPT.
+ * Model: an access is one line, a page that the kernel copies or zeroes as well, and what a hypervisor reads is none.
+ * Bias: for shadow, whose hypervisor reads tables at every exit.
  */
-import type { DataCacheLevel, Preset } from "./presets.ts";
+import type { DataCacheLevel, DataCaches } from "./presets.ts";
 
 /** Where a line was found, as an index into the counts: L1, L2, last level, DRAM. */
 export type LinePlace = 0 | 1 | 2 | 3;
 
 interface Level {
   readonly mask: number;
+  /** Bits of a set's number, or 0: the set is the line's low bits. */
+  readonly hashBits: number;
   readonly ways: number;
-  /** Line number + 1 by set and way; 0 is empty. */
+  /** Line number + 1 by set, in it the latest used first; 0 is empty. */
   readonly lines: Int32Array;
-  readonly ages: Int32Array;
 }
 
 export interface DataCache {
-  /** Reads the line with this number (HPA / 64). */
+  /** A walk reads the line with this number (HPA / 64). */
   reference(line: number): LinePlace;
+  /** The program does. */
+  access(line: number): LinePlace;
   /** Every line is forgotten. */
   reset(): void;
 }
 
-export function createDataCache({ l1, l2, llc }: NonNullable<Preset["dataCache"]>): DataCache {
-  const levels = [l1, l2, llc].map(emptyLevel);
-  let now = 0;
+export function createDataCache(caches: DataCaches): DataCache {
+  const { pairPrefetch, hashesLlc } = caches;
+  const llc = emptyLevel(caches.llc, hashesLlc);
+  const [l1, l2] = [emptyLevel(caches.l1, false), emptyLevel(caches.l2, false)];
+  const levels = [l1, l2, llc];
 
-  /** True on a hit; on a miss the line replaces the least recently used one. */
-  function lookUp({ mask, ways, lines, ages }: Level, line: number): boolean {
-    const base = (line & mask) * ways;
-    let victim = base;
+  /** True on a hit. The set's lines lie from the latest used on: each moves one place until the line is found, or is lost. */
+  function lookUp({ mask, hashBits, ways, lines }: Level, line: number): boolean {
+    const set = hashBits === 0 ? line : line ^ (line >>> hashBits) ^ (line >>> (2 * hashBits));
+    const base = Math.imul(set & mask, ways);
+    const tag = (line + 1) | 0;
+    let moved = tag;
     for (let way = base; way < base + ways; way++) {
-      if (lines[way] === line + 1) {
-        ages[way] = now;
-        return true;
-      }
-      if (ages[way]! < ages[victim]!) victim = way;
+      const held = lines[way]!;
+      lines[way] = moved;
+      if (held === tag) return true;
+      moved = held;
     }
-    lines[victim] = line + 1;
-    ages[victim] = now;
     return false;
   }
 
-  /** Ages are 31 bits wide; when they run out, everything counts as equally old. */
-  function advance(): void {
-    if (now < 0x7fff_ffff) now += 1;
-    else {
-      now = 1;
-      for (const { ages } of levels) ages.fill(0);
-    }
+  function reference(line: number): LinePlace {
+    if (lookUp(l1, line)) return 0;
+    if (lookUp(l2, line)) return 1;
+    return lookUp(llc, line) ? 2 : 3;
   }
 
   return {
-    reference(line) {
-      advance();
-      let place: LinePlace = 0;
-      for (const level of levels) {
-        if (lookUp(level, line)) break;
-        place = (place + 1) as LinePlace;
+    reference,
+    access(line) {
+      const place = reference(line);
+      if (pairPrefetch && place > 1) {
+        lookUp(l2, line ^ 1);
+        lookUp(llc, line ^ 1);
       }
       return place;
     },
     reset() {
-      now = 0;
-      for (const { lines, ages } of levels) {
-        lines.fill(0);
-        ages.fill(0);
-      }
+      for (const { lines } of levels) lines.fill(0);
     },
   };
 }
 
-function emptyLevel({ sets, ways }: DataCacheLevel): Level {
-  const entries = sets * ways;
-  return { mask: sets - 1, ways, lines: new Int32Array(entries), ages: new Int32Array(entries) };
+function emptyLevel({ sets, ways }: DataCacheLevel, isHashed: boolean): Level {
+  return {
+    mask: sets - 1,
+    hashBits: isHashed ? Math.log2(sets) : 0,
+    ways,
+    lines: new Int32Array(sets * ways),
+  };
 }

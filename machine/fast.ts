@@ -38,6 +38,8 @@ function roomFor({ l1Data, l1Code, stlb, stlb1g, pwc, nestedPwc, nestedTlb }: Pr
   return 64 * entries + roomElse;
 }
 
+const dataCounters = ["dataL1Hits", "dataL2Hits", "dataLlcHits", "dataDram"] as const;
+
 function createMmu(
   memory: PhysicalMemory,
   preset: Preset,
@@ -51,6 +53,8 @@ function createMmu(
   /** Counts of units that are not in use. */
   const counted = createLedger();
   const countedWalks = new Float64Array(walkLengthMax + 1);
+  /** Where the program's lines were. */
+  const dataPlaces = new Float64Array(dataCounters.length);
   let sum = 0;
   let root: MmuRoot = { frame: 0, pcid: 0 };
   let pml: Pfn | null = null;
@@ -76,10 +80,20 @@ function createMmu(
     unit.setPml(pml);
   }
 
+  /** Each access by itself, its line read after those of its walk: the order decides what pushes out what. */
+  function runWithLines(from: number, to: number): number {
+    for (let index = from; index < to; index++) {
+      if (unit.run(index, index + 1) === index) return index;
+      const place = dataCache!.access((unit.lastPfn() << 6) | ((low[index]! >>> 6) & 63));
+      dataPlaces[place] = dataPlaces[place]! + 1;
+    }
+    return to;
+  }
+
   return {
     low,
     high,
-    run: (from, to) => unit.run(from, to),
+    run: preset.dataCache?.programLines === true ? runWithLines : (from, to) => unit.run(from, to),
     lastPfn: () => unit.lastPfn(),
     stopReason: () => unit.stopReason(),
     stopError: () => unit.stopError(),
@@ -115,6 +129,8 @@ function createMmu(
 
     collect(ledger, walkLengths) {
       unit.collect(ledger, walkLengths);
+      for (const [place, name] of dataCounters.entries()) ledger[name] += dataPlaces[place]!;
+      dataPlaces.fill(0);
       addInto(ledger, counted);
       Object.assign(counted, createLedger());
       countedWalks.forEach((walks, references) => (walkLengths[references]! += walks));
@@ -127,6 +143,7 @@ function createMmu(
       root = { frame: 0, pcid: 0 };
       pml = null;
       dataCache?.reset();
+      dataPlaces.fill(0);
       unit.reset();
     },
     checksum: () => (sum + unit.checksum()) >>> 0,

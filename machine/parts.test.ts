@@ -10,6 +10,8 @@ import { Machine, type MachineOptions, shareHost } from "./machine.ts";
 import { identity, linear, scatter } from "./placement.ts";
 import { presets } from "./presets.ts";
 
+const noFrills = { hashesLlc: false, programLines: false, pairPrefetch: false };
+
 describe("data caches", () => {
   const level = (sets: number, ways: number) => ({ sets, ways, lineBytes: 64 }) as const;
 
@@ -30,7 +32,7 @@ describe("data caches", () => {
   test("equal three lists that forget what was used longest ago", () => {
     const shape = [level(2, 3), level(4, 2), level(8, 4)] as const;
     const [l1, l2, llc] = shape;
-    const cache = createDataCache({ l1, l2, llc });
+    const cache = createDataCache({ l1, l2, llc, ...noFrills });
     const plain = shape.map(({ sets, ways }) => plainLevel(sets, ways));
     let state = 1;
     for (let i = 0; i < 20_000; i++) {
@@ -42,7 +44,12 @@ describe("data caches", () => {
   });
 
   test("hold nothing after a reset, and their ages start again", () => {
-    const cache = createDataCache({ l1: level(1, 2), l2: level(1, 2), llc: level(1, 2) });
+    const cache = createDataCache({
+      l1: level(1, 2),
+      l2: level(1, 2),
+      llc: level(1, 2),
+      ...noFrills,
+    });
     for (const line of [0, 1, 1, 1]) cache.reference(line);
     cache.reset();
     expect([0, 1].map((line) => cache.reference(line))).toEqual([3, 3]);

@@ -20,6 +20,18 @@ export interface DataCacheLevel extends Geometry {
   readonly lineBytes: 64;
 }
 
+export interface DataCaches {
+  readonly l1: DataCacheLevel;
+  readonly l2: DataCacheLevel;
+  readonly llc: DataCacheLevel;
+  /** Is the last level's set a hash of the whole line number, as slices make it, or its low bits? */
+  readonly hashesLlc: boolean;
+  /** Do the program's own lines go through the same caches, and push table lines out? */
+  readonly programLines: boolean;
+  /** Does a program's line that misses L2 bring the other half of its 128 bytes along, into L2 and the last level? */
+  readonly pairPrefetch: boolean;
+}
+
 export interface Preset {
   readonly title: string;
   /** Where the numbers come from; `assumed` marks those that no source gives. */
@@ -43,11 +55,7 @@ export interface Preset {
   /** gfn to pfn, used inside walks. */
   readonly nestedTlb: Geometry | null;
   /** Caches that walk references go through; null: a reference has one price. */
-  readonly dataCache: {
-    readonly l1: DataCacheLevel;
-    readonly l2: DataCacheLevel;
-    readonly llc: DataCacheLevel;
-  } | null;
+  readonly dataCache: DataCaches | null;
   /** Does the processor tag translations by virtual CPU (VPID, ASID)? */
   readonly vpid: boolean;
   /** Does it have PCID? */
@@ -149,17 +157,21 @@ export const presets = {
     dataCache: null,
   },
   "skylake-sp-caches": {
-    title: "Skylake-SP whose walk references go through L1, L2, last level and DRAM",
+    title: "Skylake-SP whose lines, tables' and program's, go through L1, L2, last level and DRAM",
     sources: [
       "as skylake-sp",
       "Intel 64 and IA-32 Optimization Reference Manual, Skylake Server: L1D 32 KiB 8-way, L2 1 MiB 16-way",
-      "assumed: last level 22 MiB, 11-way, not sliced",
+      "the same manual, Data Prefetching: the L2 spatial prefetcher completes the 128-byte pair of a line",
+      "assumed: last level 22 MiB, 11-way, inclusive, its set a hash of the line as slices make it",
     ],
     ...skylakeTranslation,
     dataCache: {
       l1: { sets: 64, ways: 8, lineBytes: 64 },
       l2: { sets: 1024, ways: 16, lineBytes: 64 },
       llc: { sets: 32_768, ways: 11, lineBytes: 64 },
+      hashesLlc: true,
+      programLines: true,
+      pairPrefetch: true,
     },
   },
   zen2: {

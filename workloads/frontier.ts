@@ -9,7 +9,7 @@ import type { Vpn } from "../machine/address.ts";
 import { footprintFrames } from "../guest/footprint.ts";
 import { onDemand } from "./options.ts";
 import type { Workload } from "./workload.ts";
-import { writeEach } from "./working-set.ts";
+import { scatteredOffset, writeEach } from "./working-set.ts";
 import { shuffled } from "./zipf-sampler.ts";
 
 type FrontierParams = {
@@ -56,7 +56,8 @@ export const frontier: Workload<FrontierParams> = {
     for (let i = 1; i <= accesses; i++) {
       // Evenly spread, like Bresenham's line: rates hold in any stretch of the run.
       if (Math.floor((i * missPermille) / 1000) > misses) {
-        guest.read((cold + (order[misses % pages] ?? 0) * stridePages) as Vpn);
+        const page = order[misses % pages] ?? 0;
+        guest.read((cold + page * stridePages) as Vpn, scatteredOffset(page));
         misses += 1;
       } else {
         guest.read((hot + (i % hotPages)) as Vpn);

@@ -7,7 +7,7 @@ import type { Vpn } from "../machine/address.ts";
 import { footprintFrames } from "../guest/footprint.ts";
 import type { PageSize } from "./options.ts";
 import type { Workload } from "./workload.ts";
-import { mappedPages, workingSet } from "./working-set.ts";
+import { mappedPages, scatteredOffset, workingSet } from "./working-set.ts";
 
 type UniformParams = {
   /** Working set, in 4 KiB pages. */
@@ -32,8 +32,8 @@ export const uniform: Workload<UniformParams> = {
     guest.measure();
     for (let i = 0; i < accesses; i++) {
       const vpn = (base + prng.below(pages)) as Vpn;
-      if (prng.chance(writePercent)) guest.write(vpn);
-      else guest.read(vpn);
+      if (prng.chance(writePercent)) guest.write(vpn, scatteredOffset(i));
+      else guest.read(vpn, scatteredOffset(i));
     }
     guest.compute(accesses);
   },

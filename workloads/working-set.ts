@@ -18,6 +18,14 @@ export function workingSet(guest: Guest, pages: number, pageSize: PageSize): Vpn
   return base;
 }
 
+/**
+ * Where in its page the `index`th access of a program without a layout goes, so that it uses as many lines as its pages
+ * have. A stride coprime to the words of a page, no random number, for the pages drawn would be others.
+ */
+export function scatteredOffset(index: number): number {
+  return 8 * ((index * 379) % 512);
+}
+
 /** One store to each page, in order. */
 export function writeEach(guest: Guest, base: Vpn, pages: number): void {
   for (let i = 0; i < pages; i++) guest.write((base + i) as Vpn);

@@ -9,7 +9,7 @@ import type { Vpn } from "../machine/address.ts";
 import { footprintFrames } from "../guest/footprint.ts";
 import type { PageSize } from "./options.ts";
 import type { Workload } from "./workload.ts";
-import { mappedPages, workingSet } from "./working-set.ts";
+import { mappedPages, scatteredOffset, workingSet } from "./working-set.ts";
 import { zipfExponent, zipfSampler } from "./zipf-sampler.ts";
 
 type ZipfParams = {
@@ -36,8 +36,8 @@ export const zipf: Workload<ZipfParams> = {
     guest.measure();
     for (let i = 0; i < accesses; i++) {
       const vpn = (base + draw()) as Vpn;
-      if (prng.chance(writePercent)) guest.write(vpn);
-      else guest.read(vpn);
+      if (prng.chance(writePercent)) guest.write(vpn, scatteredOffset(i));
+      else guest.read(vpn, scatteredOffset(i));
     }
     guest.compute(accesses);
   },

@@ -8,6 +8,9 @@
  * Model: prices add up. An out-of-order core hides part of a walk or a miss behind other work, so the sum is
  * an upper bound; it is one for `native` as well. Bias: for shadow, because no core hides an exit.
  *
+ * Model: a program's line costs its full latency wherever it was, where an out-of-order core overlaps independent
+ * misses. Bias: for EPT, whose longer walks weigh less beside it.
+ *
  * Model: what an exit does to the data caches is one number per exit reason, wherever the hypervisor went.
  * Bias: unknown.
  */
@@ -136,9 +139,10 @@ export function price(
       cycles[event.category] += count * (prices[name] ?? Number.NaN);
     }
   }
-  const perReference = cyclesPerReference(counts, cost);
-  cycles.walkGuest += counts.walkReferencesGuest * perReference;
-  cycles.walkNested += counts.walkReferencesNested * perReference;
+  const [guest, nested] = walkCycles(counts, cost);
+  cycles.walkGuest += guest;
+  cycles.walkNested += nested;
+  cycles.guestAccess += dataMissCycles(counts, cost);
   cycles.walkUpdates += (counts.accessedBitsSet + counts.dirtyBitsSet) * cost.walk.entryUpdated;
   for (const cause of exitCauses) {
     const exits = counts[`exits${cause}`];
@@ -155,18 +159,37 @@ export function totalCycles(cycles: Cycles): number {
   return cycleCategories.reduce((sum, name) => sum + cycles[name], 0);
 }
 
-/**
- * Model: the data caches count references of both dimensions together, so both pay the mean; host entries,
- * which miss more often, are priced too low by it and guest entries too high. Bias: for EPT.
- */
-function cyclesPerReference(counts: Readonly<Ledger>, { walk }: CostModel): number {
-  const located = [
-    [counts.referenceL1Hits, walk.referenceL1],
-    [counts.referenceL2Hits, walk.referenceL2],
-    [counts.referenceLlcHits, walk.referenceLlc],
-    [counts.referenceDram, walk.referenceDram],
-  ] as const;
-  const references = located.reduce((sum, [count]) => sum + count, 0);
-  if (references === 0) return walk.reference;
-  return located.reduce((sum, [count, cycles]) => sum + count * cycles, 0) / references;
+/** Cycles of lines by where they were. */
+function lineCycles(lines: readonly number[], { walk }: CostModel): number {
+  const prices = [walk.referenceL1, walk.referenceL2, walk.referenceLlc, walk.referenceDram];
+  return lines.reduce((sum, count, place) => sum + count * (prices[place] ?? Number.NaN), 0);
+}
+
+/** Cycles of the walks' references, guest dimension and nested one: flat where the preset has no data caches. */
+function walkCycles(counts: Readonly<Ledger>, cost: CostModel): readonly [number, number] {
+  const guest = places(counts, "guestReference");
+  const nested = places(counts, "nestedReference");
+  if ([...guest, ...nested].every((count) => count === 0)) {
+    const { reference } = cost.walk;
+    return [counts.walkReferencesGuest * reference, counts.walkReferencesNested * reference];
+  }
+  return [lineCycles(guest, cost), lineCycles(nested, cost)];
+}
+
+/** The program's lines beyond its first-level cache, whose hits are in the price of an access. */
+function dataMissCycles(counts: Readonly<Ledger>, cost: CostModel): number {
+  const [, ...beyond] = places(counts, "data");
+  return lineCycles([0, ...beyond], cost);
+}
+
+function places(
+  counts: Readonly<Ledger>,
+  what: "guestReference" | "nestedReference" | "data",
+): readonly number[] {
+  return [
+    counts[`${what}L1Hits`],
+    counts[`${what}L2Hits`],
+    counts[`${what}LlcHits`],
+    counts[`${what}Dram`],
+  ];
 }

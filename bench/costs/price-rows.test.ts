@@ -141,19 +141,20 @@ test("each counter adds its price to one cause, and nothing else does", () => {
 test("a reference that a data cache answered costs what that place costs", () => {
   const cost = readCost("skylake-sp");
   const places = {
-    referenceL1Hits: cost.walk.referenceL1,
-    referenceL2Hits: cost.walk.referenceL2,
-    referenceLlcHits: cost.walk.referenceLlc,
-    referenceDram: cost.walk.referenceDram,
+    L1Hits: cost.walk.referenceL1,
+    L2Hits: cost.walk.referenceL2,
+    LlcHits: cost.walk.referenceLlc,
+    Dram: cost.walk.referenceDram,
   };
-  for (const [counter, cycles] of Object.entries(places)) {
+  for (const [place, cycles] of Object.entries(places)) {
     const counts = {
       ...createLedger(),
       walkReferencesGuest: 4,
       walkReferencesNested: 6,
-      [counter]: 10,
+      [`guestReference${place}`]: 4,
+      [`nestedReference${place}`]: 6,
     };
-    expect(price(counts, 0, cost), counter).toMatchObject({
+    expect(price(counts, 0, cost), place).toMatchObject({
       walkGuest: Math.round(4 * cycles),
       walkNested: Math.round(6 * cycles),
     });

@@ -77,7 +77,14 @@ export const players = {
     name: "second walk dimension",
     without: "references to nested tables cost nothing",
     account: ({ counters, cost }) => ({
-      counters: { ...counters, walkReferencesNested: 0 },
+      counters: {
+        ...counters,
+        walkReferencesNested: 0,
+        nestedReferenceL1Hits: 0,
+        nestedReferenceL2Hits: 0,
+        nestedReferenceLlcHits: 0,
+        nestedReferenceDram: 0,
+      },
       cost,
     }),
   },

@@ -90,6 +90,7 @@ class PlainMmu implements Mmu {
       if (kind === "fetch") this.counts.fetches += 1;
       this.pfn = used.frame + (vpn % 2 ** used.order);
       this.sum = (this.sum + used.frame) % 2 ** 32;
+      this.translator.readDataLine(this.pfn, low & 0xfff);
     }
     return to;
   }

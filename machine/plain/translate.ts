@@ -38,12 +38,7 @@ export interface Access {
 
 type PwcByLevel = Readonly<Record<number, PlainCache<PwcEntry>>>;
 
-const placeCounters = [
-  "referenceL1Hits",
-  "referenceL2Hits",
-  "referenceLlcHits",
-  "referenceDram",
-] as const;
+const places = ["L1Hits", "L2Hits", "LlcHits", "Dram"] as const;
 
 const noStop = { error: 0, gfn: 0, kind: "read", duringWalk: false } as const;
 
@@ -62,6 +57,7 @@ export class PlainTranslator {
   pmlIndex = 511;
   private readonly memory: PhysicalMemory;
   private readonly dataCache: DataCache | null;
+  private readonly hasProgramLines: boolean;
   private readonly counts: Ledger;
   private readonly walkLengths: Float64Array;
 
@@ -72,6 +68,7 @@ export class PlainTranslator {
     this.pwc = cachesByLevel(preset.pwc);
     this.nestedPwc = cachesByLevel(preset.nestedPwc);
     this.nestedTlb = new PlainCache(preset.nestedTlb);
+    this.hasProgramLines = preset.dataCache?.programLines === true;
     this.dataCache = preset.dataCache === null ? null : createDataCache(preset.dataCache);
   }
 
@@ -81,13 +78,22 @@ export class PlainTranslator {
     this.counts.walks += 1;
     const outcome = this.translateUncounted(access, context);
     this.walkLengths[Math.min(this.log.length, this.walkLengths.length - 1)]! += 1;
-    for (const { pfn, index } of this.log) this.readLine(pfn * 64 + Math.floor(index / 8));
+    for (const reference of this.log) this.readTableLine(reference);
     return outcome;
   }
 
-  private readLine(line: number): void {
+  private readTableLine({ pfn, index, dimension }: stops.WalkReference): void {
     if (this.dataCache === null) return;
-    this.counts[placeCounters[this.dataCache.reference(line)]] += 1;
+    const place = places[this.dataCache.reference(pfn * 64 + Math.floor(index / 8))];
+    this.counts[`reference${place}`] += 1;
+    this.counts[`${dimension}Reference${place}`] += 1;
+  }
+
+  /** The program's own line, after its translation. */
+  readDataLine(pfn: number, offset: number): void {
+    if (this.dataCache === null || !this.hasProgramLines) return;
+    const place = places[this.dataCache.access(pfn * 64 + Math.floor(offset / 64))];
+    this.counts[`data${place}`] += 1;
   }
 
   private translateUncounted(access: Access, context: Context): Translation | Stop {

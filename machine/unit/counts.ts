@@ -33,6 +33,14 @@ const columns = [
   "referenceL2Hits",
   "referenceLlcHits",
   "referenceDram",
+  "guestReferenceL1Hits",
+  "guestReferenceL2Hits",
+  "guestReferenceLlcHits",
+  "guestReferenceDram",
+  "nestedReferenceL1Hits",
+  "nestedReferenceL2Hits",
+  "nestedReferenceLlcHits",
+  "nestedReferenceDram",
 ] as const satisfies readonly CounterName[];
 
 const place = (name: (typeof columns)[number]): number => columns.indexOf(name);
@@ -61,6 +69,9 @@ export const C_LINEAR = place("flushesLinear");
 export const C_NESTED_FLUSH = place("flushesNested");
 /** Lines of walk references found in L1, L2, the last level, DRAM, one after another. */
 export const C_LINES = place("referenceL1Hits");
+/** The same by dimension. */
+export const C_GUEST_LINES = place("guestReferenceL1Hits");
+export const C_NESTED_LINES = place("nestedReferenceL1Hits");
 const countersLength = columns.length;
 
 export const c = room.int32(countersLength);

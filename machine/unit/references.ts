@@ -2,7 +2,7 @@ import type { Pfn } from "../address.ts";
 import { slotShift } from "../memory.ts";
 import type { WalkReference } from "../mmu.ts";
 import { dataCache, pfnOfSlot, room, words } from "./given.ts";
-import { C_LINES, c } from "./counts.ts";
+import { C_GUEST_LINES, C_LINES, C_NESTED_LINES, c } from "./counts.ts";
 import { firstLevel, secondLevel } from "./levels.ts";
 import { REFS, s } from "./state.ts";
 
@@ -17,8 +17,10 @@ export function readLines(refs: number): void {
   for (let n = 0; n < refs; n++) {
     const word = refWord[n]!;
     const line = (pfnOfSlot[word >>> slotShift]! << 6) | ((word >>> 4) & 63);
-    const place = C_LINES + dataCache!.reference(line);
-    c[place] = c[place]! + 1;
+    const place = dataCache!.reference(line);
+    c[C_LINES + place] = c[C_LINES + place]! + 1;
+    const own = (refWhat[n]! >= 64 ? C_NESTED_LINES : C_GUEST_LINES) + place;
+    c[own] = c[own]! + 1;
   }
 }
 
