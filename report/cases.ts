@@ -24,6 +24,8 @@ export interface Case {
   /** The workload, what its kernel does that others do not, and of its parameters those that tell it from its neighbours. */
   readonly label: string;
   readonly workload: string;
+  /** Those parameters that the label names. */
+  readonly told: PointKey["params"];
   /** What a reader must know, such as "user-only: its update rate is a lower bound"; mostly empty. */
   readonly note: string;
   /** In the order of `Setting.engines`; an engine that did not run is left out. */
@@ -121,6 +123,7 @@ function casesOf(
     return [...byParams.values()].map((ofCase) => ({
       label: workload,
       workload,
+      told: toldParams(ofCase, names),
       note: ofCase.find(({ label }) => label !== "")?.label ?? "",
       series: seriesOf(ofCase, engines, walks),
     }));
@@ -191,6 +194,11 @@ function tellingParams(cases: readonly PointKey["params"][]): string[] {
     if (isTold(without)) kept = without;
   }
   return [...kept];
+}
+
+function toldParams([first]: readonly PointRow[], names: readonly string[]): PointKey["params"] {
+  const all = Object.entries(first?.key.params ?? {});
+  return Object.fromEntries(all.filter(([name]) => names.includes(name)));
 }
 
 /** `pages=64` for a number, the bare word for a word such as `2m`. */

@@ -69,9 +69,12 @@ export function facetByCase(labels: readonly string[], { columns }: PanelGrid) {
   };
 }
 
+/** Of the small font, in pixels. */
+const letterWidth = 7;
+
 /** Characters of the small font that fit over all panels, engine names included. */
 function textWidth({ columns, width }: PanelGrid): number {
-  return Math.floor((columns * (width + columnGap) + 80) / 6.2);
+  return Math.floor((columns * (width + columnGap) + 80) / letterWidth);
 }
 
 /** As many legend entries in a row as fit over the panels. */

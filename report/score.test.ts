@@ -16,7 +16,7 @@ function caseOf(engines: Readonly<Record<string, readonly (number | null)[]>>): 
     walks: [],
     points: slowdowns.map((slowdown): PointRow => ({ ...(row as PointRow), slowdown })),
   }));
-  return { label: "made up", workload: "made-up", note: "", series };
+  return { label: "made up", workload: "made-up", told: {}, note: "", series };
 }
 
 // Each line: what it is about, slowdowns, who wins, and the lead.

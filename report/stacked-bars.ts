@@ -1,8 +1,9 @@
 /**
  * Stacked bars, one per engine, a panel per case: the shape that three charts share.
  *
- * Each panel has its own scale, from zero: rates of two workloads differ by decades, and a stack cannot be
- * drawn on a logarithmic one. A thin line at a bar's end spans the seeds.
+ * All panels have one scale, from zero, so that a long bar is a large number. Rates of two workloads differ by
+ * decades, and a stack cannot be drawn on a logarithmic scale: what is longer than most is cut, and its figure says
+ * how long it is. A thin line at a bar's end spans the seeds.
  */
 import type { TopLevelSpec } from "vega-lite";
 import {
@@ -53,7 +54,9 @@ export function stackedBars(setting: Setting, bars: StackedBars): TopLevelSpec |
   // A panel without any bar has no scale; a line of text says as much.
   const shown = panels.filter(({ rows }) => rows.some(({ value }) => value > 0));
   const empty = panels.filter((panel) => !shown.includes(panel)).map(({ label }) => label);
-  const data = shown.flatMap(({ rows }) => rows);
+  const whole = shown.flatMap(({ rows }) => rows);
+  const longest = scaleEnd(whole);
+  const data = whole.map((row) => cutRow(row, longest));
   const parts = bars.parts.filter(({ name }) =>
     data.some((row) => row.part === name && row.value > 0),
   );
@@ -64,6 +67,7 @@ export function stackedBars(setting: Setting, bars: StackedBars): TopLevelSpec |
     ...frame(bars.title, setting, [
       ...bars.remarks,
       ...seedRemarks(setting),
+      ...cutRemarks(whole, longest),
       ...remarkLines(bars.emptyRemark, empty, grid),
     ]),
     data: { values: data.filter(({ value, isWhole }) => value > 0 || isWhole) },
@@ -73,16 +77,16 @@ export function stackedBars(setting: Setting, bars: StackedBars): TopLevelSpec |
     ),
     spec: {
       width: grid.width,
-      height: { step: 15 },
+      height: { step: 18 },
       layer: [
         {
-          mark: { type: "bar", height: 11 },
+          mark: { type: "bar", height: 13 },
           encoding: {
             x: {
               field: "start",
               type: "quantitative",
               title: bars.axisTitle,
-              scale: { zero: true, nice: false },
+              scale: { domain: [0, rounded(longest * figureRoom)], nice: false },
               axis: { tickCount: 4, domain: false, ticks: false },
             },
             x2: { field: "end" },
@@ -133,16 +137,40 @@ function wholeBarMarks(bars: StackedBars): Layer[] {
     },
     {
       transform,
-      mark: { type: "text", align: "left", dx: 4, fontSize: 9, color: inkColour },
+      mark: { type: "text", align: "left", dx: 4, fontSize: 12, color: inkColour },
       encoding: { x: at("max"), y, text: { field: "text" } },
     },
-    {
-      // Nothing to see: keeps room for the figures behind the longest bar.
-      transform,
-      mark: { type: "point", opacity: 0 },
-      encoding: { x: at("room"), y },
-    },
   ];
+}
+
+/** Keeps room for the figures behind the longest bar. */
+const figureRoom = 1.3;
+/** Bars that are drawn whole. */
+const shareWhole = 0.85;
+
+type BarRow = ReturnType<typeof barRows>[number];
+
+/** Where bars are cut: at the longest one, unless a few are very much longer than the rest. */
+function scaleEnd(rows: readonly BarRow[]): number {
+  const totals = rows
+    .flatMap(({ max }) => (max === undefined ? [] : [max]))
+    .toSorted((a, b) => a - b);
+  const longest = totals.at(-1) ?? 1;
+  const usual = totals[Math.floor(shareWhole * (totals.length - 1))] ?? longest;
+  return rounded(longest > 3 * usual && usual > 0 ? 2 * usual : longest);
+}
+
+function cutRow(row: BarRow, end: number): BarRow {
+  const cut = (value: number) => Math.min(value, end);
+  const place = { start: cut(row.start), end: cut(row.end) };
+  const { min, max } = row;
+  if (min === undefined || max === undefined) return { ...row, ...place };
+  return { ...row, ...place, min: cut(min), max: cut(max) };
+}
+
+function cutRemarks(rows: readonly BarRow[], end: number): readonly string[] {
+  const isCut = rows.some(({ max = 0 }) => max > end);
+  return isCut ? [`Bars longer than ${short(end)} are cut; their figure says how long`] : [];
 }
 
 /** The parts of the run with the median total, so that they add up to what the bar shows. */
@@ -152,7 +180,7 @@ function barRows({ engine, points }: Series, label: string, { parts }: StackedBa
   const middle = sorted[Math.floor((sorted.length - 1) / 2)];
   if (middle === undefined) return [];
   const { min, max } = summarize(sorted.map(totalOf));
-  const range = { min: rounded(min), max: rounded(max), room: rounded(max * 1.2) };
+  const range = { min: rounded(min), max: rounded(max) };
   const text = short(totalOf(middle));
   let end = 0;
   return parts.map((part, index) => {
@@ -167,7 +195,7 @@ function barRows({ engine, points }: Series, label: string, { parts }: StackedBa
       part: part.name,
       ...place,
       isWhole,
-      ...(isWhole && { ...range, text }),
+      ...(isWhole ? { ...range, text } : {}),
     };
   });
 }

@@ -2,7 +2,7 @@
  * How every chart looks: one font, quiet axes, colours that colour-blind readers can tell apart.
  *
  * A colour means the same thing in every chart. Hues are those of Okabe and Ito (2008), with Tol's muted
- * scheme behind them; neighbours differ in lightness too, so a grey print still reads.
+ * scheme behind them; neighbours differ in lightness too, so a grey print still reads. No letter is below 12 px.
  */
 import type { Config } from "vega-lite";
 import type { ExitCause } from "../bench/results/result.ts";
@@ -65,7 +65,7 @@ export const chartConfig: Config = {
     color: ink,
     fontSize: 16,
     subtitleColor: quiet,
-    subtitleFontSize: 11,
+    subtitleFontSize: 12,
     subtitlePadding: 5,
     offset: 14,
   },
@@ -73,27 +73,27 @@ export const chartConfig: Config = {
     domainColor: quiet,
     gridColor: gridColour,
     labelColor: ink,
-    labelFontSize: 10,
+    labelFontSize: 12,
     labelLimit: 320,
     tickColor: quiet,
     titleColor: quiet,
-    titleFontSize: 10,
+    titleFontSize: 12,
     titleFontWeight: "normal",
   },
   header: {
     labelAnchor: "start",
     labelColor: ink,
-    labelFontSize: 12,
+    labelFontSize: 13,
     labelFontWeight: "bold",
     labelLimit: 320,
     labelPadding: 4,
   },
   legend: {
     labelColor: ink,
-    labelFontSize: 11,
+    labelFontSize: 12,
     labelLimit: 320,
     titleColor: quiet,
-    titleFontSize: 11,
+    titleFontSize: 12,
     titleFontWeight: "normal",
     titleLimit: 400,
   },

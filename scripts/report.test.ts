@@ -39,8 +39,8 @@ test("an answer in the folder comes first in the page", async () => {
   const { status } = await runCommand(["report", reference, "--out", out, "--why", folder]);
   expect(status).toBe(0);
   const text = await readFile(out, "utf8");
-  expect(text.indexOf("<li>Because of exits.")).toBeGreaterThan(0);
-  expect(text.indexOf("<li>Because of exits.")).toBeLessThan(text.indexOf('id="charts"'));
+  expect(text.indexOf("<strong>Because of exits.")).toBeGreaterThan(0);
+  expect(text.indexOf("<strong>Because of exits.")).toBeLessThan(text.indexOf('id="charts"'));
 });
 
 test("answers of several topics are numbered through, each with its own figures", async () => {
@@ -54,7 +54,7 @@ test("answers of several topics are numbered through, each with its own figures"
   expect(status).toBe(0);
   const text = await readFile(out, "utf8");
   expect(text).toMatch(
-    /<h3 id="answer-1">1\. First\?<\/h3>[^]*<h3 id="answer-2">2\. Second\?<\/h3>/,
+    /id="answer-1">[^]*>1\.<[^]*>First\?<[^]*id="answer-2">[^]*>2\.<[^]*>Second\?</,
   );
   expect(text).toContain('data-figure="cycles (2)"');
 });

@@ -81,8 +81,9 @@ const mayImport: readonly (readonly [room: string, allowed: readonly string[]])[
   ["claims/", ["claims/", "host/", "bench/", "check/", ...simulation]],
   [
     "report/explorer/",
-    ["report/", "bench/results/", "engines/", "hypervisor/", "guest/", "machine/"],
+    ["report/", "bench/costs/", "bench/results/", "engines/", "hypervisor/", "guest/", "machine/"],
   ],
+  ["report/page/", ["report/", "bench/costs/", "bench/results/"]],
   ["report/", ["report/", "bench/results/"]],
   ["scripts/", ["scripts/", "report/", "claims/", "host/", "bench/", "check/fuzz/"]],
 ];

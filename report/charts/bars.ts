@@ -41,10 +41,10 @@ export function bars({
     ),
     spec: {
       width: grid.width,
-      height: { step: 17 },
+      height: { step: 20 },
       layer: [
         {
-          mark: { type: "bar", height: 12 },
+          mark: { type: "bar", height: 14 },
           encoding: {
             x: {
               ...at("start"),
@@ -65,7 +65,7 @@ export function bars({
         },
         {
           transform: whole,
-          mark: { type: "text", align: "left", dx: 4, fontSize: 9, color: inkColour },
+          mark: { type: "text", align: "left", dx: 4, fontSize: 12, color: inkColour },
           encoding: { x: at("end"), y, text: { field: "text" } },
         },
         { transform: whole, mark: { type: "point", opacity: 0 }, encoding: { x: at("room"), y } },

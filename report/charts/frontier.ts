@@ -17,7 +17,7 @@ const aboveColour = "#0072b2";
 /** Ratios beyond these look alike. */
 const strongest = 2;
 const mapSize = 250;
-const discPixels = 19;
+const discPixels = 22;
 
 export function frontier({ title, remarks, winners, maps }: Frontier): TopLevelSpec {
   const names = maps[0]?.programs.map(({ name }) => name) ?? [];
@@ -29,7 +29,7 @@ export function frontier({ title, remarks, winners, maps }: Frontier): TopLevelS
     spacing: 26,
     columns: 3,
     concat: maps.map((map) => ({
-      title: { text: map.name, fontSize: 12, offset: 6 },
+      title: { text: map.name, fontSize: 13, offset: 6 },
       width: mapSize,
       height: mapSize,
       layer: mapLayers(map, winners),
@@ -144,7 +144,7 @@ function programLayers(
   return [
     {
       data,
-      mark: { type: "circle", size: 240, opacity: 1, stroke: "white", strokeWidth: 1.5 },
+      mark: { type: "circle", size: 340, opacity: 1, stroke: "white", strokeWidth: 1.5 },
       encoding: {
         ...place,
         color: { field: "colour", type: "nominal", scale: null },
@@ -152,7 +152,7 @@ function programLayers(
     },
     {
       data,
-      mark: { type: "text", fontSize: 9, fontWeight: "bold", color: "white" },
+      mark: { type: "text", fontSize: 12, fontWeight: "bold", color: "white" },
       encoding: { ...place, text: { field: "number" } },
     },
   ];

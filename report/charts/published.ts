@@ -131,7 +131,7 @@ function labelLayers(marks: readonly PublishedMark[], { low, high }: Domain): La
     },
     {
       data: { values: labels },
-      mark: { type: "text", align: "left", baseline: "middle", dx: 5, fontSize: 9.5, clip: false },
+      mark: { type: "text", align: "left", baseline: "middle", dx: 5, fontSize: 12, clip: false },
       encoding: {
         x: { field: "edge", ...x },
         y: { field: "at", ...x },

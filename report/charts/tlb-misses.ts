@@ -14,7 +14,7 @@ export const tlbMisses: Chart = {
       legendTitle: "misses of the first level",
       parts: [
         {
-          name: "second level misses too: page walk",
+          name: "second level misses too: a walk",
           colour: "#0072b2",
           valueOf: ({ counters }) => (1000 * counters.stlbMisses) / Math.max(1, counters.accesses),
         },

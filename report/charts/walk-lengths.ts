@@ -12,7 +12,7 @@ import { engineColours, inkColour } from "../theme.ts";
 /** A bar of 100% would touch the line above. */
 const rowShare = 0.88;
 /** Bins kept free behind the longest walk, for the mean. */
-const room = 4;
+const room = 6;
 
 export const walkLengths: Chart = {
   spec(setting) {
@@ -93,7 +93,7 @@ function barLayer(engines: readonly string[]): Layer {
 function meanLayer(longest: number): Layer {
   return {
     transform: [{ filter: "datum.isFirst" }],
-    mark: { type: "text", align: "right", baseline: "bottom", fontSize: 9, dy: -2 },
+    mark: { type: "text", align: "right", baseline: "bottom", fontSize: 12, dy: -2 },
     encoding: {
       x: { datum: longest + room },
       y: { field: "base", type: "quantitative" },

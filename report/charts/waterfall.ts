@@ -14,7 +14,7 @@ type Panel = Waterfall["panels"][number];
 
 const kinds = ["adds", "takes away", "start and sum"] as const;
 const colours = ["#d55e00", "#0072b2", "#57606a"];
-const barHeight = 18;
+const barHeight = 20;
 const panelWidth = 250;
 
 export function waterfall({ title, remarks, axisTitle, panels }: Waterfall): TopLevelSpec {
@@ -22,6 +22,8 @@ export function waterfall({ title, remarks, axisTitle, panels }: Waterfall): Top
   return {
     $schema: "https://vega.github.io/schema/vega-lite/v6.json",
     title: { text: title, subtitle: [...remarks] },
+    // The page shows one panel at a time.
+    usermeta: { kind: "waterfall" },
     config: chartConfig,
     spacing: 22,
     vconcat: rows.map(([row, ofRow]) => ({
@@ -31,7 +33,7 @@ export function waterfall({ title, remarks, axisTitle, panels }: Waterfall): Top
         field: "column",
         type: "nominal",
         sort: [...new Set(ofRow.map(({ column }) => column))],
-        header: { title: null, labelFontWeight: "normal", labelFontSize: 11 },
+        header: { title: null, labelFontWeight: "normal", labelFontSize: 12 },
       },
       columns: ofRow.length,
       spacing: 14,
@@ -89,10 +91,10 @@ function layers(names: readonly string[], axisTitle: string): Layer[] {
     type: "nominal",
     sort: [...names],
     title: null,
-    axis: { ticks: false, domain: false, labelPadding: 6, labelFontSize: 11 },
+    axis: { ticks: false, domain: false, labelPadding: 6, labelFontSize: 12 },
   } as const;
   const at = (field: string) => ({ field, type: "quantitative" }) as const;
-  const figureMark = { type: "text", align: "left", dx: 4, fontSize: 9 } as const;
+  const figureMark = { type: "text", align: "left", dx: 4, fontSize: 12 } as const;
   const figureAt = { y, x: at("right"), text: { field: "text" } } as const;
   const axis = { tickCount: 5, domain: false, ticks: false } as const;
   return [

@@ -1,7 +1,9 @@
 /**
  * Operations under several engines side by side, instruction by instruction.
  */
+import { type CostModel, price, totalCycles } from "../../bench/costs/cost.ts";
 import { button, choice, element, scrollBox } from "../page/browser/dom.ts";
+import { costOf } from "./cost-of.ts";
 import { type Done, type Operation, operations, runOperation } from "./operations.ts";
 import type { Actor } from "./recorder.ts";
 import { engineNames, presetNames } from "./world.ts";
@@ -20,7 +22,10 @@ interface Column {
   readonly done: readonly Done[];
 }
 
-export function operationsExplorer(place: HTMLElement): void {
+export function operationsExplorer(
+  place: HTMLElement,
+  costs: Readonly<Record<string, CostModel>>,
+): void {
   const registry: Readonly<Record<string, Operation>> = operations;
   const operation = choice(
     "Operation",
@@ -92,7 +97,9 @@ export function operationsExplorer(place: HTMLElement): void {
     const { instructions } = chosen();
     step = Math.max(1, Math.min(instructions.length, wanted));
     status.textContent = `Instruction ${step} of ${instructions.length}: ${instructions[step - 1]?.text ?? ""}.`;
-    totals.replaceChildren(scrollBox("Totals so far", totalsTable(columns, step)));
+    totals.replaceChildren(
+      scrollBox("Totals so far", totalsTable(columns, step, costOf(costs, preset.value()))),
+    );
     list.replaceChildren(
       ...instructions.slice(0, step).map(({ text }, index) => {
         const cards = columns.map(({ engine, done }) => card(engine, done[index]));
@@ -146,7 +153,12 @@ const counted = [
   ["host faults", ({ work }: Done) => work.hostFaults],
 ] as const;
 
-function totalsTable(columns: readonly Column[], step: number): HTMLElement {
+/** What the instruction cost, with all that it set off. */
+function cyclesOf({ work }: Done, cost: CostModel): number {
+  return totalCycles(price(work, 0, cost));
+}
+
+function totalsTable(columns: readonly Column[], step: number, cost: CostModel): HTMLElement {
   const sum = (done: readonly Done[], valueOf: (one: Done) => number) =>
     done.slice(0, step).reduce((total, one) => total + valueOf(one), 0);
   return element(
@@ -161,6 +173,7 @@ function totalsTable(columns: readonly Column[], step: number): HTMLElement {
         {},
         element("th", { scope: "col" }, "engine"),
         ...counted.map(([name]) => element("th", { scope: "col", class: "number" }, name)),
+        element("th", { scope: "col", class: "number" }, "cycles"),
       ),
     ),
     element(
@@ -174,6 +187,7 @@ function totalsTable(columns: readonly Column[], step: number): HTMLElement {
           ...counted.map(([, valueOf]) =>
             element("td", { class: "number" }, String(sum(done, valueOf))),
           ),
+          element("td", { class: "number" }, String(sum(done, (one) => cyclesOf(one, cost)))),
         ),
       ),
     ),

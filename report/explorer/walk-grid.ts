@@ -6,19 +6,12 @@
 import type { PagingLevels } from "../../machine/address.ts";
 import { element } from "../page/browser/dom.ts";
 import type { ShownWalk, WalkStep } from "./walk.ts";
+import { entryNames } from "./walk-words.ts";
 
 export interface GridLevels {
   readonly guestLevels: PagingLevels;
   readonly nestedLevels: PagingLevels;
 }
-
-const entryNames: Readonly<Record<number, string>> = {
-  5: "PML5E",
-  4: "PML4E",
-  3: "PDPTE",
-  2: "PDE",
-  1: "PTE",
-};
 
 /** `now` counts from 0; -1 shows the grid before the first read. */
 export function walkGrid(

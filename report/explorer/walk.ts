@@ -12,12 +12,13 @@ import {
   pageKind,
   pageProblem,
 } from "../../guest/any-page.ts";
-import { hexAddress, type Vpn } from "../../machine/address.ts";
+import { type Gfn, hexAddress, indexAt, pagesPerEntry, type Vpn } from "../../machine/address.ts";
+import { frameOf } from "../../machine/entry.ts";
 import { type CounterName, subtract } from "../../machine/counters.ts";
 import { type EntryFormat, entryText, entryValue } from "../../machine/entry-text.ts";
 import { type Gva, readGva } from "../../machine/gva.ts";
 import type { WalkReference } from "../../machine/mmu.ts";
-import { createWorld, type PageSize, type WorldOptions } from "./world.ts";
+import { createWorld, type PageSize, type World, type WorldOptions } from "./world.ts";
 
 /** What the caches know before the walk: nothing, a neighbour's walk, or this page's. */
 export type Warmth = "nothing" | "neighbour" | "page";
@@ -35,6 +36,10 @@ export interface WalkStep {
   readonly level: number;
   /** Row of the grid: the level of the guest entry that this read leads to; 0 for the page itself. */
   readonly row: number;
+  /** Index of the entry in its table. */
+  readonly index: number;
+  /** Guest-physical address that a nested read helps to translate, that of the row; empty in the guest dimension. */
+  readonly gpa: string;
   /** Host-physical address of the entry. */
   readonly address: string;
   readonly format: EntryFormat;
@@ -67,7 +72,8 @@ export function walkOf(options: WalkOptions): ShownWalk {
   const { vpn, offset, pages, warmth } = options;
   const page = pageOf(options);
   const framesMin = framesUpTo(page);
-  const { machine, vcpu, guest, nestedFormat } = createWorld({ ...options, framesMin });
+  const world = createWorld({ ...options, framesMin });
+  const { machine, vcpu, guest, nestedFormat } = world;
   const unit = pages === "2m" ? hugePages : 1;
   const neighbour = (vpn % (2 * unit) < unit ? vpn + unit : vpn - unit) as Vpn;
   const user = mapAnyPage(guest, vcpu, page);
@@ -82,7 +88,7 @@ export function walkOf(options: WalkOptions): ShownWalk {
   const after = subtract(machine.snapshot().ledger, before);
   const references = after.walks === 0 ? [] : vcpu.mmu.lastWalk();
   return {
-    steps: stepsOf(references, nestedFormat() ?? "x86-64"),
+    steps: stepsOf(references, nestedFormat() ?? "x86-64", guestAddresses(world, options)),
     hits: caches.flatMap(([name, counter]) => {
       return after[counter] === 0 ? [] : [{ name, hits: after[counter] }];
     }),
@@ -106,7 +112,31 @@ const caches: readonly (readonly [string, CounterName])[] = [
   ["nested level-2 cache", "nestedPwcHitsLevel2"],
 ];
 
-function stepsOf(references: readonly WalkReference[], nested: EntryFormat): WalkStep[] {
+/** Guest-physical addresses of the page's entries by level, and of the page itself at 0. */
+function guestAddresses({ vcpu, hypervisor }: World, { vpn, offset }: Gva): Map<number, string> {
+  const addresses = new Map<number, string>();
+  const { memory } = hypervisor;
+  let table: Gfn = vcpu.cr3.root;
+  for (let level: number = vcpu.registers.levels; level > 0; level--) {
+    const index = indexAt(vpn, level);
+    addresses.set(level, `0x${hexAddress(table, index * entryBytes)}`);
+    const low = memory.readLow(table, index);
+    const frame = frameOf(low, memory.readHigh(table, index));
+    if (level === 1 || entryText(low, 0, "x86-64", level).includes("PS")) {
+      const within = vpn % pagesPerEntry(level);
+      addresses.set(0, `0x${hexAddress(frame + within, offset)}`);
+      break;
+    }
+    table = frame as Gfn;
+  }
+  return addresses;
+}
+
+function stepsOf(
+  references: readonly WalkReference[],
+  nested: EntryFormat,
+  gpas: ReadonlyMap<number, string>,
+): WalkStep[] {
   return references.map((reference, index) => {
     const { dimension, level, pfn, index: entry, low, high } = reference;
     const format = dimension === "guest" ? "x86-64" : nested;
@@ -116,6 +146,8 @@ function stepsOf(references: readonly WalkReference[], nested: EntryFormat): Wal
       dimension,
       level,
       row: next?.level ?? 0,
+      index: entry,
+      gpa: dimension === "guest" ? "" : (gpas.get(next?.level ?? 0) ?? ""),
       address: `0x${hexAddress(pfn, entry * entryBytes)}`,
       format,
       value: entryValue(low, high),

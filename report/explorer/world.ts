@@ -10,13 +10,14 @@ import { footprintFrames } from "../../guest/footprint.ts";
 import { bootKernel } from "../../guest/kernel.ts";
 import { kernelDefaults } from "../../guest/options.ts";
 import type { OperatingSystem } from "../../guest/operating-system.ts";
-import type { PagingLevels } from "../../machine/address.ts";
+import type { HostPageSize, PagingLevels } from "../../machine/address.ts";
 import { type EntryFormat, nestedFormatOf } from "../../machine/entry-text.ts";
 import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import type { Machine } from "../../machine/machine.ts";
 import { type Preset, presets } from "../../machine/presets.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";
 
+/** Of a guest. */
 export type PageSize = "4k" | "2m";
 
 export interface WorldOptions {
@@ -25,7 +26,7 @@ export interface WorldOptions {
   readonly guestLevels: PagingLevels;
   readonly nestedLevels: PagingLevels;
   /** Host page size. */
-  readonly backing: PageSize;
+  readonly backing: HostPageSize;
   /** Guest frames that there must be; absent: as many as two large pages need. */
   readonly framesMin?: number;
   /** Stands between silicon and hypervisor, to see what passes. */

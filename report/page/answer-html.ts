@@ -1,12 +1,18 @@
 /**
- * The findings of the answers as markup: the claims alone, then each with numbers, figures and evidence.
+ * The findings of the answers as markup: each claim a line, and behind it figure, numbers and evidence.
  *
  * It says what `answer.md` says, in the same order and words; the claims of all topics are numbered through.
  */
 import type { WrittenAnswer, WrittenFinding } from "../../bench/results/result.ts";
 import { answerIntro, claimText, sentenceText } from "../answer.ts";
+import type { Answers } from "./content.ts";
 import { figurePlace } from "./figure-place.ts";
+import { findingTable } from "./finding-table.ts";
+import { glossed } from "./glossary.ts";
 import { html, type Html } from "./html.ts";
+
+/** What only a page needs to say. */
+const howToRead = "Open a claim for its figure and numbers.";
 
 interface NumberedFinding extends WrittenFinding {
   /** From 1. */
@@ -18,24 +24,14 @@ interface NumberedAnswer {
   readonly findings: readonly NumberedFinding[];
 }
 
-/** What a reader in a hurry takes away: each claim leads to its section. */
-export function claimsHtml(answers: readonly WrittenAnswer[]): Html {
-  const findings = numberedThrough(answers).flatMap((answer) => answer.findings);
-  return html`<ol class="claims">
-    ${findings.map(
-      (finding) =>
-        html`<li>${claimText(finding)} <a href="#${sectionId(finding)}">${finding.title}</a></li>`,
-    )}
-  </ol>`;
-}
-
-/** The argument itself. `figures` are those that the page has. */
-export function answersHtml(answers: readonly WrittenAnswer[], figures: ReadonlySet<string>): Html {
+/** The argument itself: a reader in a hurry reads the claims alone. */
+export function answersHtml({ answers, figures, tables }: Answers): Html {
+  const names = new Set(Object.keys(figures));
   return html`${numberedThrough(answers).map(
     ({ title, findings }) =>
       html`<h2>${title}</h2>
-        <p>${answerIntro}</p>
-        ${findings.map((finding) => findingHtml(finding, figures))}`,
+        <p class="quiet">${answerIntro} ${howToRead}</p>
+        ${findings.map((finding) => findingHtml(finding, names, tables))}`,
   )}`;
 }
 
@@ -47,22 +43,32 @@ function numberedThrough(answers: readonly WrittenAnswer[]): NumberedAnswer[] {
   }));
 }
 
-function sectionId({ place }: NumberedFinding): string {
-  return `answer-${place}`;
-}
-
-/** The claim and its numbers are read by all, the evidence by those who doubt. */
-function findingHtml(finding: NumberedFinding, figures: ReadonlySet<string>): Html {
-  return html`<h3 id="${sectionId(finding)}">${finding.place}. ${finding.title}</h3>
-    <p><strong>${claimText(finding)}</strong></p>
-    <p>${sentenceText(finding.number)}</p>
-    ${finding.figures.map((name) => figurePlace(name, figures))}
-    <details>
-      <summary>Evidence, and what would change it</summary>
-      <p>Evidence: ${sentenceText(finding.evidence)}.</p>
-      <p>What would change it: ${sentenceText(finding.change)}</p>
-      ${checksHtml(finding)}
-    </details>`;
+/** The claim is read by all, the figure by most, the evidence by those who doubt. */
+function findingHtml(
+  finding: NumberedFinding,
+  figures: ReadonlySet<string>,
+  tables: Answers["tables"],
+): Html {
+  return html`<details class="finding slide" id="answer-${finding.place}">
+    <summary>
+      <span class="place">${finding.place}.</span>
+      <span>
+        <span class="question">${finding.title}</span>
+        <strong>${claimText(finding)}</strong>
+      </span>
+    </summary>
+    <div class="finding-body">
+      ${finding.figures.map((name) => figurePlace(name, figures))}
+      <p>${glossed(sentenceText(finding.number))}</p>
+      ${finding.tables.map((name) => findingTable(name, tables[name]))}
+      <details class="evidence">
+        <summary>Evidence, and what would change it</summary>
+        <p>Evidence: ${sentenceText(finding.evidence)}.</p>
+        <p>What would change it: ${glossed(sentenceText(finding.change))}</p>
+        ${checksHtml(finding)}
+      </details>
+    </div>
+  </details>`;
 }
 
 function checksHtml({ checks }: NumberedFinding): Html {

@@ -27,8 +27,14 @@ export async function programs(): Promise<Programs> {
   });
   return {
     scripts: [...(await Promise.all(builds)), await ownProgram()],
-    style: await readFile(new URL("./page.css", import.meta.url), "utf8"),
+    style: (await Promise.all(styleFiles.map(styleText))).join("\n"),
   };
+}
+
+const styleFiles = ["page.css", "sections.css"];
+
+function styleText(name: string): Promise<string> {
+  return readFile(new URL(`./${name}`, import.meta.url), "utf8");
 }
 
 function packageFolder(name: string): string {

@@ -5,10 +5,15 @@ import { existsSync, globSync } from "node:fs";
 import { basename, join } from "node:path";
 import { parse } from "csv-parse/sync";
 import type { TopLevelSpec } from "vega-lite";
+import type { CostModel } from "../../bench/costs/cost.ts";
 import type { ResultRows, WrittenAnswer } from "../../bench/results/result.ts";
 
 export interface PageContent {
   readonly rows: ResultRows;
+  /** What each workload is, in a few words. */
+  readonly titles: Readonly<Record<string, string>>;
+  /** Every cost file that ships, by its name: what the page prices with. */
+  readonly costs: Readonly<Record<string, CostModel>>;
   /** `manifest.json` and `host.json` as they are; null where the folder has none. */
   readonly manifest: Readonly<Record<string, unknown>> | null;
   readonly host: Readonly<Record<string, unknown>> | null;
@@ -18,11 +23,16 @@ export interface PageContent {
   readonly published: { readonly claims: readonly Claim[]; readonly figures: Figures } | null;
 }
 
-/** The names in `answers` are those of `figures`: figures of different topics may have had one name. */
+/** The names in `answers` are those of `figures` and `tables`: those of different topics may have had one name. */
 export interface Answers {
   readonly answers: readonly WrittenAnswer[];
   readonly figures: Figures;
+  /** By the names that the findings use. */
+  readonly tables: Readonly<Record<string, AnswerTable>>;
 }
+
+/** Lines of cells as written, the header first. */
+export type AnswerTable = readonly (readonly string[])[];
 
 export type Figures = Readonly<Record<string, TopLevelSpec>>;
 
@@ -45,10 +55,16 @@ export interface FileReader {
   answer(folder: string): WrittenAnswer | null;
 }
 
-export function readContent(rows: ResultRows, folders: Folders, read: FileReader): PageContent {
+export function readContent(
+  { rows, costs, titles }: Pick<PageContent, "rows" | "costs" | "titles">,
+  folders: Folders,
+  read: FileReader,
+): PageContent {
   const json = (path: string) => (existsSync(path) ? read.json(path) : null);
   return {
     rows,
+    costs,
+    titles,
     manifest: json(join(folders.results, "manifest.json")),
     host: json(join(folders.results, "host.json")),
     why: why(folders.why, read),
@@ -59,24 +75,44 @@ export function readContent(rows: ResultRows, folders: Folders, read: FileReader
 function why(folders: readonly string[], read: FileReader): Answers | null {
   const answered = folders.flatMap((folder) => {
     const answer = read.answer(folder);
-    return answer === null ? [] : [{ answer, figures: figuresIn(join(folder, "charts"), read) }];
+    if (answer === null) return [];
+    const names = answer.findings.flatMap((finding) => finding.tables);
+    const figures = figuresIn(join(folder, "charts"), read);
+    return [{ answer, figures, tables: tablesIn(folder, names, read) }];
   });
   if (answered.length === 0) return null;
-  const parts = answered.map(({ answer, figures }, index) => {
+  const parts = answered.map(({ answer, figures, tables }, index) => {
     const named = (name: string) => (index === 0 ? name : `${name} (${index + 1})`);
-    const renamed = Object.entries(figures).map(([name, spec]) => [named(name), spec] as const);
+    const renamed = <T>(all: Readonly<Record<string, T>>) =>
+      Object.fromEntries(Object.entries(all).map(([name, one]) => [named(name), one]));
     return {
-      figures: Object.fromEntries(renamed),
+      figures: renamed(figures),
+      tables: renamed(tables),
       answer: {
         ...answer,
-        findings: answer.findings.map((one) => ({ ...one, figures: one.figures.map(named) })),
+        findings: answer.findings.map((one) => ({
+          ...one,
+          figures: one.figures.map(named),
+          tables: one.tables.map(named),
+        })),
       },
     };
   });
   return {
     answers: parts.map(({ answer }) => answer),
     figures: Object.assign({}, ...parts.map(({ figures }) => figures)) as Figures,
+    tables: Object.assign({}, ...parts.map(({ tables }) => tables)) as Answers["tables"],
   };
+}
+
+function tablesIn(folder: string, names: readonly string[], read: FileReader): Answers["tables"] {
+  const written = names.flatMap((name): (readonly [string, AnswerTable])[] => {
+    const file = join(folder, basename(name));
+    if (!existsSync(file)) return [];
+    const lines: string[][] = parse(read.text(file));
+    return [[name, lines]];
+  });
+  return Object.fromEntries(written);
 }
 
 function published(folder: string, read: FileReader): PageContent["published"] {

@@ -3,6 +3,7 @@
  */
 import type { PointKey, ResultRows } from "../../bench/results/result.ts";
 import type { PageContent } from "./content.ts";
+import { shippedCosts } from "./made-up-content.ts";
 import { madeUpAnswer } from "./made-up-answer.ts";
 
 export const hostileNames = [
@@ -35,12 +36,19 @@ export function hostileContent({ points, walks }: ResultRows): PageContent {
       { direction: allNames, holds: false },
     ],
     figures: [allNames],
+    tables: [allNames],
   };
   return {
     rows,
+    costs: shippedCosts(),
+    titles: Object.fromEntries(rows.points.map(({ key }) => [key.workload, allNames])),
     manifest: facts,
     host: facts,
-    why: { answers: [madeUpAnswer(allNames, [finding])], figures: {} },
+    why: {
+      answers: [madeUpAnswer(allNames, [finding])],
+      figures: {},
+      tables: { [allNames]: [[allNames], [allNames]] },
+    },
     published: { claims: [{ quantity: allNames, verdict: "met" }], figures: {} },
   };
 }

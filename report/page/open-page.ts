@@ -38,11 +38,12 @@ export interface OpenPage {
   readonly requests: readonly string[];
 }
 
-/** Writes the page to a file, opens it from there and waits until everything is drawn. */
+/** Writes the page to a file, opens it from there and waits until everything is drawn; `at` is query and hash. */
 export async function openPage(
   browser: Browser,
   text: string,
   options: BrowserContextOptions = {},
+  at = "",
 ): Promise<OpenPage> {
   const file = join(await mkdtemp(join(tmpdir(), "shadewalk-page-")), "page.html");
   await writeFile(file, text);
@@ -57,7 +58,7 @@ export async function openPage(
     void dialog.dismiss();
   });
   page.on("request", (request) => requests.push(request.url()));
-  await page.goto(pathToFileURL(file).href);
+  await page.goto(pathToFileURL(file).href + at);
   await page.waitForSelector("html[data-ready]");
   return { page, complaints, requests };
 }

@@ -5,6 +5,7 @@
  * of the CSV, which decides how large a sweep still fits into a file that can be mailed.
  */
 import type { TopLevelSpec } from "vega-lite";
+import type { CostModel } from "../../bench/costs/cost.ts";
 import {
   counterNames,
   createLedger,
@@ -19,6 +20,8 @@ import {
 /** What the browser half of the page starts from. */
 export interface PageData {
   readonly rows: PackedRows;
+  /** Prices by the name of their cost file. */
+  readonly costs: Readonly<Record<string, CostModel>>;
   /** Figures that were drawn elsewhere, by the name that their place in the page bears. */
   readonly figures: Readonly<Record<string, TopLevelSpec>>;
 }

@@ -6,37 +6,16 @@ import { fileURLToPath } from "node:url";
 import type { AxeResults } from "axe-core";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { bars } from "../charts/bars.ts";
-import { syntheticRows } from "../synthetic.ts";
 import { hostileContent, hostileNames } from "./hostile.ts";
-import { madeUpAnswer } from "./made-up-answer.ts";
+import { madeUpContent } from "./made-up-content.ts";
 import { openPage, type OpenPage, startBrowser } from "./open-page.ts";
 import { renderPage } from "./page.ts";
-
-const rows = syntheticRows({ engines: 4, workloads: 5, seeds: 2 });
-const figures = {
-  walks: bars({
-    title: "Walks",
-    remarks: ["made up"],
-    axisTitle: "references",
-    legendTitle: "dimension",
-    parts: [{ name: "guest", colour: "#0072b2" }],
-    panels: [{ name: "all", bars: [{ name: "ept", values: [24] }] }],
-  }),
-};
-const content = {
-  rows,
-  manifest: { config: { sweep: { title: "made up" } } },
-  host: { node: "any" },
-  why: { answers: [madeUpAnswer("Why", [{ figures: ["walks"] }])], figures },
-  published: null,
-};
 
 let browser: Browser;
 let text: string;
 beforeAll(async () => {
   browser = await startBrowser();
-  ({ text } = await renderPage(content));
+  ({ text } = await renderPage(madeUpContent()));
 });
 afterAll(() => browser.close());
 
@@ -47,6 +26,13 @@ async function open(options: Parameters<typeof openPage>[2] = {}): Promise<OpenP
 /** Marks of the overview's second view: one per program and engine that is picked. */
 function dots(page: Page) {
   return page.locator('[data-chart="overview"] svg .concat_1_marks path');
+}
+
+/** Claims and most charts are folded. */
+async function openAll(page: Page): Promise<void> {
+  for (const details of await page.locator("details").all()) {
+    await details.evaluate((node: HTMLDetailsElement) => (node.open = true));
+  }
 }
 
 /** What a test that changes a chart waits for: the number of marks. */
@@ -70,13 +56,14 @@ test("pickers change the marks", async () => {
     .getByLabel("shadow", { exact: true })
     .uncheck();
   await settles(() => dots(page).count(), 5 * 2);
-  await page.getByLabel("Program", { exact: true }).selectOption({ index: 2 });
+  await page.locator("#charts").getByLabel("Program", { exact: true }).selectOption({ index: 2 });
   await settles(() => dots(page).count(), 2);
   expect(complaints).toEqual([]);
 });
 
 test("a brush over the first view filters the second, a click in the legend picks an engine", async () => {
   const { page } = await open();
+  await openAll(page);
   const stage = page.locator('[data-chart="overview"] .stage');
   await stage.scrollIntoViewIfNeeded();
   // Around one mark of the first view.
@@ -101,6 +88,7 @@ test("a brush over the first view filters the second, a click in the legend pick
 
 test("a tooltip says which program, what and how much", async () => {
   const { page } = await open();
+  await openAll(page);
   const bar = page.locator('[data-figure="walks"] svg .mark-rect path').first();
   await bar.scrollIntoViewIfNeeded();
   await bar.hover({ force: true });
@@ -214,9 +202,7 @@ test.each(["light", "dark"] as const)(
   "axe-core finds nothing to complain about, %s",
   async (colorScheme) => {
     const { page } = await open({ colorScheme });
-    for (const details of await page.locator("details").all()) {
-      await details.evaluate((node: HTMLDetailsElement) => (node.open = true));
-    }
+    await openAll(page);
     await page.evaluate(
       await readFile(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8"),
     );
@@ -229,10 +215,11 @@ test.each(["light", "dark"] as const)(
 );
 
 test("hostile names stay text: no script runs, no element appears, every name is readable", async () => {
-  const { text: hostile } = await renderPage(hostileContent(rows));
+  const { text: hostile } = await renderPage(hostileContent(madeUpContent().rows));
   const { page, complaints, requests } = await openPage(browser, hostile);
-  await page.getByLabel("Program", { exact: true }).selectOption({ index: 1 });
-  await page.locator("#points").getByRole("button", { name: "workload" }).click();
+  await page.locator("#charts").getByLabel("Program", { exact: true }).selectOption({ index: 1 });
+  await page.locator("#points").getByRole("button", { name: "program" }).click();
+  await openAll(page);
   const bar = page.locator('[data-chart="cycles"] svg .mark-rect path').first();
   await bar.scrollIntoViewIfNeeded();
   await bar.hover({ force: true });

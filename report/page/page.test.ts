@@ -10,7 +10,7 @@ import { overview } from "./browser/overview.ts";
 import { arrange } from "../cases.ts";
 
 const rows = syntheticRows({ engines: 4, workloads: 5, seeds: 2 });
-const empty = { manifest: null, host: null, why: null, published: null };
+const empty = { costs: {}, titles: {}, manifest: null, host: null, why: null, published: null };
 
 test("rows survive packing", () => {
   expect(unpackRows(structuredClone(packRows(rows)))).toEqual(rows);
@@ -64,7 +64,7 @@ test("a chart fits a telephone: one column, title and remarks as text", () => {
   expect(fit).toMatchObject({ title: "T", remarks: ["a", "b"] });
   expect(fit.spec).toMatchObject({ columns: 1 });
   expect((fit.spec as unknown as { spec: { width: number } }).spec.width).toBeLessThan(240);
-  expect(fitSpec(spec as never, 1500).spec).toMatchObject({ columns: 4, spec: { width: 280 } });
+  expect(fitSpec(spec as never, 1500).spec).toMatchObject({ columns: 4, spec: { width: 320 } });
   expect(overview(setting, { engines: setting.engines, width: 320 })).toHaveProperty("vconcat");
   expect(overview(setting, { engines: setting.engines, width: 1200 })).toHaveProperty("hconcat");
 });

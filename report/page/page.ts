@@ -12,6 +12,7 @@ import type { PageContent } from "./content.ts";
 import { html, type Html, jsonText, scriptText } from "./html.ts";
 import { type PageData, packRows } from "./page-data.ts";
 import { answerSection, publishedSection, runSection } from "./sections.ts";
+import { storySection } from "./story-html.ts";
 
 export interface Page {
   readonly text: string;
@@ -26,7 +27,7 @@ export async function renderPage(content: PageContent): Promise<Page> {
   const { scripts, style } = await programs();
   const make = (rows: ResultRows, note: string) => {
     const figures = { ...content.why?.figures, ...content.published?.figures };
-    const data: PageData = { rows: packRows(rows), figures };
+    const data: PageData = { rows: packRows(rows), costs: content.costs, figures };
     return pageText({ content: { ...content, rows }, data, scripts, style, note });
   };
   const whole = make(content.rows, "");
@@ -51,9 +52,10 @@ interface Parts {
 const title = "Shadewalk: shadow paging against nested paging";
 
 const sections = [
-  ["answer", "Answer"],
+  ["frontier", "Prices"],
+  ["answer", "Argument"],
   ["charts", "Charts"],
-  ["walk", "Walk explorer"],
+  ["walk", "A walk"],
   ["operations", "Operations"],
   ["points", "Points"],
   ["fidelity", "Fidelity"],
@@ -98,24 +100,32 @@ ${texts.map((text) => `<script>${text}</script>`).join("\n")}
 function body(content: PageContent, note: string): Html {
   return html`<a class="skip" href="#answer">Skip to the answer</a>
     <header>
-      <h1>Shadewalk</h1>
-      <p class="lead">Why did EPT beat shadow paging, and when does it not?</p>
+      <a class="name" href="#story">Shadewalk</a>
       <nav aria-label="Sections">
         ${sections.map(([id, name]) => html`<a href="#${id}">${name}</a> `)}
       </nav>
       <div id="theme"></div>
     </header>
     <main>
+      ${storySection(content)}
       <noscript><p class="note">Charts, explorers and the table need JavaScript.</p></noscript>
+      <section id="frontier" class="slide">
+        <h2>Change the prices, see who wins</h2>
+        <p>
+          The counts of every run are in this page, and cycles are counts times prices. So ask: what
+          if an exit cost a tenth? Below the line shadow paging wins, above it nested paging.
+        </p>
+      </section>
       ${answerSection(content)}
       <section id="charts">
-        <h2>Charts</h2>
+        <h2>All programs</h2>
       </section>
-      <section id="walk">
+      <section id="walk" class="slide">
         <h2>Walk explorer</h2>
         <p>
           The simulator itself runs in this page. Choose a machine and an address, and step through
-          what its page walk reads.
+          what its page walk reads, with the buttons or the arrow keys. The link above the page
+          remembers where you are.
         </p>
       </section>
       <section id="operations">

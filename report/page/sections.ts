@@ -2,14 +2,13 @@
  * The parts of the page that need no program to be read: answer, fidelity, how it was run.
  */
 import type { ResultRows } from "../../bench/results/result.ts";
-import { answersHtml, claimsHtml } from "./answer-html.ts";
+import { answersHtml } from "./answer-html.ts";
 import { html, type Html } from "./html.ts";
 import type { Claim, PageContent } from "./content.ts";
 import { figurePlace } from "./figure-place.ts";
 import { summaryHtml } from "./summary.ts";
 
 export function answerSection({ why, rows }: PageContent): Html {
-  const figures = new Set(Object.keys(why?.figures ?? {}));
   const answer =
     why === null
       ? html`<h2>The answer</h2>
@@ -18,8 +17,7 @@ export function answerSection({ why, rows }: PageContent): Html {
             about a minute, and the next <code>npm run report</code> takes it in. What this sweep
             says by itself:
           </p>`
-      : html`<h2>The answer in short</h2>
-          ${claimsHtml(why.answers)} ${answersHtml(why.answers, figures)}`;
+      : answersHtml(why);
   const heading = why === null ? html`` : html`<h2>What this sweep says</h2>`;
   return html`<section id="answer">${answer} ${heading} ${summaryHtml(rows)}</section>`;
 }
@@ -43,7 +41,8 @@ export function publishedSection({ published }: PageContent): Html {
     <p class="claim">
       <strong>${met} of ${claims.length}</strong> published claims are met; the others are listed
       with the reason. Counts that follow from a rule must be equal, measurements within 25 %,
-      rankings must agree.
+      rankings must agree. Class a is a rule of the architecture, b a count or a mix, c a ratio, a
+      ranking or a shape.
     </p>
     ${[...names].map((name) => figurePlace(name, names))}
     <details>
@@ -128,8 +127,14 @@ function facts(manifest: PageContent["manifest"], { points }: ResultRows): [stri
     ["processors", distinct(points.map(({ key }) => key.preset))],
     ["cost files", distinct(points.map(({ cost }) => cost))],
     ["seeds", distinct(points.map(({ key }) => key.seed))],
-    ["accesses checked by the oracle", textOf(config["accessesChecked"], "0")],
+    ["accesses checked by the oracle", checkedText(config["accessesChecked"])],
   ];
+}
+
+/** A run without checks is no run that nobody checks. */
+function checkedText(value: unknown): string {
+  const text = textOf(value, "0");
+  return text === "0" ? "none in this run (--check); the test suite checks millions" : text;
 }
 
 function textOf(value: unknown, otherwise: string): string {

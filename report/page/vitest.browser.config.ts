@@ -4,8 +4,10 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     root: import.meta.dirname,
-    include: ["./page.browser.ts"],
+    include: ["./page.browser.ts", "./story.browser.ts"],
     pool: "forks",
+    // One browser at a time.
+    fileParallelism: false,
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },

@@ -4,6 +4,8 @@ import { writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "@commander-js/extra-typings";
+import { describeWorkloads } from "../../bench/points/catalogue.ts";
+import { costPresets, readCost } from "../../bench/costs/cost-file.ts";
 import { ConfigError, quote } from "../../bench/input/config-error.ts";
 import { writingInto } from "../../bench/files/make-folder.ts";
 import { readJsonObject, readResults, readText } from "../../bench/files/read-results.ts";
@@ -44,8 +46,14 @@ Examples:
       const { renderPage } = await import("../../report/page/page.ts");
       const rows = await readResults(results);
       const published = fileURLToPath(new URL("../../results/published", import.meta.url));
+      const titles = Object.fromEntries(
+        describeWorkloads().map(([name, { title }]) => [name, title]),
+      );
+      const costs = Object.fromEntries(costPresets.map((name) => [name, readCost(name)]));
       const folders = { results, why, published };
-      const { text, isShortened } = await renderPage(readContent(rows, folders, reader));
+      const { text, isShortened } = await renderPage(
+        readContent({ rows, costs, titles }, folders, reader),
+      );
       const file = out ?? join(results, "index.html");
       await writingInto(dirname(file), "the results are where they were", () =>
         replaceFiles(dirname(file), { [basename(file)]: (path) => writeFile(path, text) }),

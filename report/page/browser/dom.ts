@@ -18,6 +18,20 @@ export function element<K extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
+/** As `element`, of a picture. */
+export function drawn(
+  tag: "svg" | "g" | "path" | "circle" | "line" | "text" | "title",
+  attributes: Attributes,
+  ...children: readonly Child[]
+): SVGElement {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== false) made.setAttribute(name, value === true ? "" : String(value));
+  }
+  made.append(...children);
+  return made;
+}
+
 /** The element with this id, which the page always has. */
 export function byId(id: string): HTMLElement {
   const found = document.getElementById(id);
@@ -28,6 +42,8 @@ export function byId(id: string): HTMLElement {
 export interface Choice {
   readonly field: HTMLElement;
   readonly value: () => string;
+  /** Chooses without running `onChange`; a value that there is not is passed over. */
+  readonly choose: (value: string | undefined) => void;
 }
 
 let fields = 0;
@@ -52,7 +68,13 @@ export function choice(
     ...options.map(([value, text]) => element("option", { value }, text)),
   );
   select.addEventListener("change", onChange);
-  return { field: labelled(name, select), value: () => select.value };
+  return {
+    field: labelled(name, select),
+    value: () => select.value,
+    choose: (value) => {
+      if (value !== undefined && options.some(([one]) => one === value)) select.value = value;
+    },
+  };
 }
 
 /** Saves text as a file, without any server. */

@@ -6,6 +6,7 @@ import type { TopLevelSpec } from "vega-lite";
 import { button, download, element, scrollBox } from "./dom.ts";
 import { fitSpec } from "./spec-fit.ts";
 import { recolour } from "./spec-theme.ts";
+import { isSlideshow } from "./slides.ts";
 import { currentScheme } from "./theme-switch.ts";
 import { tooltipMarkup } from "./tooltip.ts";
 
@@ -18,12 +19,23 @@ type Drawn = Awaited<ReturnType<typeof vegaEmbed>>;
 
 const drawn = new WeakMap<HTMLElement, Drawn>();
 
+/** A figure, and the part of it that a chart fills. */
+export interface ChartPlace {
+  readonly figure: HTMLElement;
+  readonly stage: HTMLElement;
+}
+
 /** Fills `figure` with the chart, its title and remarks as text, and a way to save it. */
-export async function draw(figure: HTMLElement, whole: TopLevelSpec): Promise<void> {
-  const { title, remarks, spec } = fitSpec(whole, figure.clientWidth - 40);
+export function draw(figure: HTMLElement, whole: TopLevelSpec): Promise<void> {
+  return drawInto({ figure, stage: figure }, whole);
+}
+
+export async function drawInto(place: ChartPlace, whole: TopLevelSpec): Promise<void> {
+  const { figure } = place;
+  const { title, remarks, spec } = fitSpec(whole, roomOf(figure));
   const stage = element("div", { class: "stage" });
   drawn.get(figure)?.finalize();
-  figure.replaceChildren(
+  place.stage.replaceChildren(
     element(
       "figcaption",
       {},
@@ -51,6 +63,23 @@ export async function draw(figure: HTMLElement, whole: TopLevelSpec): Promise<vo
   }
   drawn.set(figure, result);
 }
+
+/** Frame and padding of a figure. */
+const frameWidth = 40;
+
+/** A folded figure has no width, but will be as wide as what is not folded around it. */
+export function roomOf(figure: HTMLElement): number {
+  let shown: HTMLElement | null = figure;
+  while (shown !== null && shown.clientWidth === 0) shown = shown.parentElement;
+  const folded = shown === figure ? 0 : foldedPadding;
+  const width = (shown?.clientWidth ?? 0) - frameWidth - folded;
+  return isSlideshow() ? width / slideScale : width;
+}
+
+/** Of a claim's body. */
+const foldedPadding = 30;
+/** Letters of a slide are so much larger, see page.css. */
+const slideScale = 1.6;
 
 function withTooltips(spec: TopLevelSpec): TopLevelSpec {
   const config = spec.config ?? {};

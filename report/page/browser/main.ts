@@ -1,28 +1,55 @@
 /**
- * The page comes alive: figures, pickers, explorers, table.
+ * The page comes alive: prices, figures, pickers, explorers, table.
  */
 import { operationsExplorer } from "../../explorer/operations-view.ts";
 import { walkExplorer } from "../../explorer/walk-view.ts";
 import { type PageData, unpackRows } from "../page-data.ts";
+import { followAddress, sectionState } from "./address.ts";
 import { chartSection } from "./chart-section.ts";
-import { byId } from "./dom.ts";
-import { draw } from "./draw.ts";
+import { byId, element } from "./dom.ts";
+import { drawFigures } from "./figures.ts";
 import { pointsTable } from "./points-table.ts";
+import { priceSection } from "./price-section.ts";
+import { livePrices } from "./prices.ts";
+import { slides } from "./slides.ts";
 import { themeSwitch } from "./theme-switch.ts";
 
 const data = JSON.parse(byId("data").textContent) as PageData;
-const rows = unpackRows(data.rows);
-const drawCharts = chartSection(byId("charts"), rows);
+const original = unpackRows(data.rows);
+const prices = livePrices(original, data.costs);
+if (prices === null) {
+  byId("frontier").append(
+    element(
+      "p",
+      { class: "note" },
+      "The rows were priced by a cost file that the page does not have.",
+    ),
+  );
+} else {
+  priceSection(byId("frontier"), prices, data.costs);
+}
+const rowsNow = () => prices?.all() ?? original;
+const drawCharts = chartSection(byId("charts"), rowsNow);
+const fillPoints = pointsTable(byId("points"), rowsNow);
+walkExplorer(byId("walk"), { costs: data.costs, state: sectionState("walk") });
+operationsExplorer(byId("operations"), data.costs);
 
 async function drawEverything(): Promise<void> {
-  for (const figure of document.querySelectorAll<HTMLElement>("[data-figure]")) {
-    const spec = data.figures[figure.dataset["figure"] ?? ""];
-    // Vega may write into what it draws.
-    if (spec !== undefined) await draw(figure, structuredClone(spec));
-  }
+  await drawFigures(data.figures);
   await drawCharts();
   document.documentElement.dataset["ready"] = "yes";
 }
+
+/** Drawing all charts takes a second, so it waits until the slider rests. */
+const restMilliseconds = 250;
+let resting = 0;
+prices?.onChange(() => {
+  window.clearTimeout(resting);
+  resting = window.setTimeout(() => {
+    fillPoints();
+    void drawCharts();
+  }, restMilliseconds);
+});
 
 /** Turning a telephone changes the width; a scroll bar that comes or goes is no reason to draw anew. */
 let width = window.innerWidth;
@@ -36,7 +63,6 @@ window.addEventListener("beforeprint", () => {
 });
 
 themeSwitch(byId("theme"), () => void drawEverything());
-pointsTable(byId("points"), rows.points);
-walkExplorer(byId("walk"));
-operationsExplorer(byId("operations"));
+slides(byId("theme"), () => undefined);
+followAddress();
 void drawEverything();

@@ -1,23 +1,32 @@
 /**
  * Every point as a line: sorted by any column, filtered by words, saved as CSV.
  */
-import type { PointRow } from "../../../bench/results/result.ts";
+import type { PointRow, ResultRows } from "../../../bench/results/result.ts";
 import { figure } from "../../format.ts";
+import { arrange } from "../../cases.ts";
+import { programWords } from "../../program-words.ts";
 import { button, choice, download, element, labelled, scrollBox } from "./dom.ts";
 import { pointsCsv } from "./points-csv.ts";
 
+/** What charts call the program of a point, by its id. */
+type ProgramNames = ReadonlyMap<number, string>;
+
 interface Column {
   readonly name: string;
-  readonly valueOf: (row: PointRow) => string | number | null;
+  readonly valueOf: (row: PointRow, words: ProgramNames) => string | number | null;
 }
 
 const per1000 = (count: number, row: PointRow) =>
   (1000 * count) / Math.max(1, row.counters.accesses);
 
 const columns: readonly Column[] = [
-  { name: "id", valueOf: ({ key }) => key.id },
+  {
+    name: "program",
+    valueOf: ({ key }, words) => words.get(key.id) ?? key.workload,
+  },
   { name: "engine", valueOf: ({ key }) => key.engine },
-  { name: "workload", valueOf: ({ key }) => key.workload },
+  { name: "processor", valueOf: ({ key }) => key.preset },
+  { name: "host pages", valueOf: ({ key }) => key.backing },
   { name: "slowdown", valueOf: ({ slowdown }) => slowdown },
   {
     name: "cycles per access",
@@ -32,25 +41,23 @@ const columns: readonly Column[] = [
   },
   { name: "accesses", valueOf: ({ counters }) => counters.accesses },
   { name: "exits", valueOf: ({ counters }) => counters.exits },
-  { name: "parameters", valueOf: ({ key }) => paramText(key.params) },
-  { name: "processor", valueOf: ({ key }) => key.preset },
-  {
-    name: "levels, host pages",
-    valueOf: ({ key }) => `${key.guestLevels}-on-${key.nestedLevels}, ${key.backing}`,
-  },
+  { name: "levels", valueOf: ({ key }) => `${key.guestLevels}-on-${key.nestedLevels}` },
   { name: "seed", valueOf: ({ key }) => key.seed },
   { name: "region", valueOf: ({ region }) => region },
+  { name: "id", valueOf: ({ key }) => key.id },
 ];
 
-/** A browser lays out a few hundred lines at once and stumbles over thousands. */
-const linesMax = 200;
+/** As many as a screen holds; a browser stumbles over thousands. */
+const linesMax = 25;
 
-export function pointsTable(place: HTMLElement, rows: readonly PointRow[]): void {
+/** Returns what fills the table again from the rows as they are then. */
+export function pointsTable(place: HTMLElement, rowsNow: () => ResultRows): () => void {
+  const names = namesOf(rowsNow());
   let sortedBy = 0;
   let isDescending = false;
   let limit = linesMax;
   const filter = element("input", { type: "search", placeholder: "engine, workload, ..." });
-  const regions = [...new Set(rows.map(({ region }) => region))].toSorted();
+  const regions = [...new Set(rowsNow().points.map(({ region }) => region))].toSorted();
   const region = choice(
     "Region",
     [...regions.map((name) => [name, name] as const), ["", "all"]],
@@ -92,16 +99,18 @@ export function pointsTable(place: HTMLElement, rows: readonly PointRow[]): void
 
   function chosen(): PointRow[] {
     const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const ofRegion = rows.filter((row) => region.value() === "" || row.region === region.value());
+    const ofRegion = rowsNow().points.filter(
+      (row) => region.value() === "" || row.region === region.value(),
+    );
     const matching = ofRegion.filter((row) => {
       const text = columns
-        .map(({ valueOf }) => String(valueOf(row) ?? ""))
+        .map(({ valueOf }) => String(valueOf(row, names) ?? ""))
         .join(" ")
         .toLowerCase();
       return words.every((word) => text.includes(word));
     });
     const valueOf = columns[sortedBy]?.valueOf ?? (() => null);
-    const sorted = matching.toSorted((a, b) => compare(valueOf(a), valueOf(b)));
+    const sorted = matching.toSorted((a, b) => compare(valueOf(a, names), valueOf(b, names)));
     return isDescending ? sorted.toReversed() : sorted;
   }
 
@@ -111,20 +120,21 @@ export function pointsTable(place: HTMLElement, rows: readonly PointRow[]): void
       const order = isDescending ? "descending" : "ascending";
       head.setAttribute("aria-sort", index === sortedBy ? order : "none");
     });
-    body.replaceChildren(...lines.slice(0, limit).map(line));
+    body.replaceChildren(...lines.slice(0, limit).map((row) => line(row, names)));
     more.hidden = lines.length <= limit;
     const shown = Math.min(limit, lines.length);
     count.textContent = `${shown} of ${lines.length} lines`;
   }
   show();
+  return show;
 }
 
-function line(row: PointRow): HTMLTableRowElement {
+function line(row: PointRow, words: ProgramNames): HTMLTableRowElement {
   return element(
     "tr",
     {},
     ...columns.map(({ valueOf }) => {
-      const value = valueOf(row);
+      const value = valueOf(row, words);
       const isNumber = typeof value !== "string";
       const text = typeof value === "number" ? figure(value) : (value ?? "-");
       return element("td", { class: isNumber ? "number" : "" }, text);
@@ -139,8 +149,13 @@ function compare(a: string | number | null, b: string | number | null): number {
   return String(a).localeCompare(String(b), "en", { numeric: true });
 }
 
-function paramText(params: PointRow["key"]["params"]): string {
-  return Object.entries(params)
-    .map(([name, value]) => `${name}=${value}`)
-    .join(" ");
+function namesOf(rows: ResultRows): ProgramNames {
+  const cases = arrange(rows).flatMap((setting) => setting.cases);
+  return new Map(
+    cases.flatMap((one) =>
+      one.series.flatMap(({ points }) =>
+        points.map(({ key }) => [key.id, programWords(one)] as const),
+      ),
+    ),
+  );
 }

@@ -1,8 +1,9 @@
 /**
- * A chart in the width there is: fewer panels in a row, narrower ones, legends of fewer columns.
+ * A chart in the width there is: fewer panels in a row, narrower or wider ones, legends of fewer columns.
  *
- * Charts are designed for a wide sheet. A telephone gets the same panels below each other instead of a
- * picture shrunk until nobody can read it. Title and remarks become text of the page.
+ * Charts are designed for a sheet of paper. A wide screen gets wider panels instead of empty space or larger
+ * letters, a telephone the same panels below each other instead of a picture shrunk until nobody can read it.
+ * Title and remarks become text of the page.
  */
 import type { TopLevelSpec } from "vega-lite";
 
@@ -12,12 +13,24 @@ export interface FittedSpec {
   readonly spec: TopLevelSpec;
 }
 
+/** Figures that were drawn for paper, or by an earlier version, may have smaller ones. */
+const letterMin = 12;
+const letterSizes: ReadonlySet<string> = new Set([
+  "fontSize",
+  "labelFontSize",
+  "titleFontSize",
+  "subtitleFontSize",
+]);
+
 type Json = Readonly<Record<string, unknown>>;
 
 /** Average width of a letter of an axis label, and of a legend entry's without its symbol, in pixels. */
 const labelLetter = 6.4;
 const legendLetter = 7;
 const panelWidthMin = 130;
+/** Wider than this, a panel says no more. */
+const growthMax = 3;
+const stepMax = 220;
 /** Padding of the chart, an axis' ticks and the gap to the next panel. */
 const panelMargin = 44;
 const panelGap = 26;
@@ -55,11 +68,24 @@ function fitted(node: unknown, width: number): unknown {
     Object.entries(node).map(([name, value]) => {
       // Rows of data are many and have nothing to fit.
       if (name === "data") return [name, value];
+      if (letterSizes.has(name) && typeof value === "number") {
+        return [name, Math.max(letterMin, value)];
+      }
       if (name === "legend" && isJson(value)) return [name, fitLegend(value, node, width)];
       return [name, fitted(value, width)];
     }),
   );
-  return fitPanels(legendFitted, width);
+  return fitPanels(fitStep(legendFitted, width), width);
+}
+
+/** Cells of a table: as wide as fills the row. */
+function fitStep(node: Json, width: number): Json {
+  const step = isJson(node["width"]) ? node["width"]["step"] : undefined;
+  const encoding = isJson(node["encoding"]) ? node["encoding"] : {};
+  const cells = isJson(encoding["x"]) ? listOf(encoding["x"]["sort"]).length : 0;
+  if (typeof step !== "number" || cells === 0) return node;
+  const fit = Math.floor((width - labelWidth(node) - panelMargin) / cells);
+  return { ...node, width: { step: Math.max(step, Math.min(stepMax, fit)) } };
 }
 
 /** A facet or a concatenation with a number of columns: as many as fit. */
@@ -74,13 +100,18 @@ function fitPanels(node: Json, width: number): Json {
   const each = shown + panelGap + (node["spec"] === undefined ? labels + panelMargin : 0);
   const all = width - panelMargin - (node["spec"] === undefined ? 0 : labels);
   const columns = Math.max(1, Math.min(node["columns"], Math.floor((all + panelGap) / each)));
-  const narrow = (one: unknown) =>
-    isJson(one) && one["width"] === wide ? { ...one, width: shown } : one;
+  const room = Math.floor((all + panelGap) / columns) - (each - shown);
+  const filled = Math.max(shown, Math.min(room, growthMax * wide));
+  const fit = (one: unknown) => {
+    if (!isJson(one) || one["width"] !== wide) return one;
+    // A square stays one.
+    return { ...one, width: filled, ...(one["height"] === wide && { height: filled }) };
+  };
   return {
     ...node,
     columns,
-    ...(node["spec"] === undefined ? {} : { spec: narrow(node["spec"]) }),
-    ...(node["concat"] === undefined ? {} : { concat: listOf(node["concat"]).map(narrow) }),
+    ...(node["spec"] === undefined ? {} : { spec: fit(node["spec"]) }),
+    ...(node["concat"] === undefined ? {} : { concat: listOf(node["concat"]).map(fit) }),
   };
 }
 

@@ -50,10 +50,10 @@ export function tooltipMarkup(value: unknown, sanitize: (text: unknown) => strin
   return `<table>${rows.join("")}</table>`;
 }
 
-/** A part of a stack is as long as from its start to its end. */
+/** A part of a stack is as long as from its start to its end, unless it says how long it was before it was cut. */
 function withValue(datum: object): object {
   const { start, end } = datum as { readonly start?: unknown; readonly end?: unknown };
-  const isPart = typeof start === "number" && typeof end === "number";
+  const isPart = typeof start === "number" && typeof end === "number" && !("value" in datum);
   return isPart ? { ...datum, value: end - start } : datum;
 }
 
