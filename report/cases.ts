@@ -123,7 +123,7 @@ function casesOf(
     return [...byParams.values()].map((ofCase) => ({
       label: workload,
       workload,
-      told: toldParams(ofCase, names),
+      told: {},
       note: ofCase.find(({ label }) => label !== "")?.label ?? "",
       series: seriesOf(ofCase, engines, walks),
     }));
@@ -139,7 +139,11 @@ function labelled(cases: readonly Case[]): Case[] {
     const neighbours = cases.filter(({ workload }) => workload === one.workload);
     const names = tellingParams(neighbours.map((other) => plainParams(keyOf(other)?.params ?? {})));
     const words = [...switchWords(key.params), ...paramTexts(key.params, names)];
-    return { ...one, label: [one.workload, ...words].join(" ") };
+    return {
+      ...one,
+      label: [one.workload, ...words].join(" "),
+      told: toldParams(key.params, names),
+    };
   });
 }
 
@@ -196,9 +200,8 @@ function tellingParams(cases: readonly PointKey["params"][]): string[] {
   return [...kept];
 }
 
-function toldParams([first]: readonly PointRow[], names: readonly string[]): PointKey["params"] {
-  const all = Object.entries(first?.key.params ?? {});
-  return Object.fromEntries(all.filter(([name]) => names.includes(name)));
+function toldParams(params: PointKey["params"], names: readonly string[]): PointKey["params"] {
+  return Object.fromEntries(Object.entries(params).filter(([name]) => names.includes(name)));
 }
 
 /** `pages=64` for a number, the bare word for a word such as `2m`. */

@@ -33,7 +33,7 @@ export function documentCommands(): ReadonlyMap<string, string> {
     for (const line of text.split("\n")) add(line, `${name} --help`);
     for (const below of command.commands) addHelp(below as Command, `${name} ${below.name()}`);
   };
-  for (const create of commands) {
+  for (const { create } of commands) {
     const command = create() as unknown as Command;
     addHelp(command, command.name());
   }
@@ -61,6 +61,7 @@ const substitutions: readonly (readonly [what: RegExp, small: string])[] = [
   [/\[SWEEP\]|\bSWEEP\b|\bdefault\b(?=.*--out)|my-sweep\.yaml|\bquick\b(?! --out a)/, "small.yaml"],
   [/^npx shadewalk bench(?= --|$)/, "npx shadewalk bench small.yaml"],
   [/ \[RESULTS\]/, ""],
+  [/compare baseline new/, "compare results/latest results/latest"],
   [/\/shared\/run|\bDIR$/, "shared"],
   [/--index I --of N/, "--index 0 --of 1"],
   [/--of 2/, "--of 1"],

@@ -37,6 +37,8 @@ const plausible: Readonly<Record<string, RegExp>> = {
   migrate: /ept-pml|ept-wp/,
   fuzz: /[1-9]\d* accesses checked/,
   price: /rows priced by /,
+  completion: /complete -F _shadewalk shadewalk/,
+  compare: /^no difference$/m,
   cost: /cycles:|VM-EXIT/,
   list: /shadow-lazy/,
   "--help": /Usage: shadewalk/,

@@ -75,7 +75,7 @@ test("every option that names a file is tried below, or writes", () => {
       )
       .map(({ long }) => `${command.name()} ${long}`),
   ];
-  const all = commands.flatMap((create) => named(create() as unknown as Command));
+  const all = commands.flatMap(({ create }) => named(create() as unknown as Command));
   const known = new Set([...Object.keys(readers), ...writers, ...optional]);
   expect(all.filter((name) => !known.has(name))).toEqual([]);
   expect(all.length).toBeGreaterThan(20);

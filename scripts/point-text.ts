@@ -9,9 +9,6 @@ import { counterNames, cycleCategories } from "../bench/results/result.ts";
 /** Reads as a table of one column per section (set-up and measured, or the phases of a trace). */
 export function pointText(outcome: OneOutcome): string {
   const { run, sections, cost, checksum, checked, label } = outcome;
-  const { program, engine, preset, backing, guestLevels, nestedLevels, seed } = run;
-  const name = "trace" in program ? `trace ${program.trace}` : workloadText(program);
-  const host = `${preset}, ${backing} host pages, ${guestLevels}-on-${nestedLevels} levels`;
   const names = sections.map((section) => section.name);
   const counts = counterNames.map((counter) => {
     return [counter, ...sections.map(({ ledger }) => ledger[counter])] as const;
@@ -25,8 +22,7 @@ export function pointText(outcome: OneOutcome): string {
   });
   const total = ["total", ...sections.map(({ cyclesTotal }) => cyclesTotal)] as const;
   return [
-    `${engine}: ${name}`,
-    `${host}, seed ${seed}`,
+    `${run.engine}: ${programText(outcome)}`,
     ...(label === "" ? [] : [label]),
     "",
     ...table(["count", ...names], [...counts, pages].filter(isCounted)),
@@ -39,17 +35,26 @@ export function pointText(outcome: OneOutcome): string {
   ].join("\n");
 }
 
+/** What ran, and on what. */
+export function programText({ run }: OneOutcome): string {
+  const { program, preset, backing, guestLevels, nestedLevels, seed } = run;
+  const name = "trace" in program ? `trace ${program.trace}` : workloadText(program);
+  return `${name}\n${preset}, ${backing} host pages, ${guestLevels}-on-${nestedLevels} levels, seed ${seed}`;
+}
+
 function workloadText({ workload, params }: { workload: string; params: object }): string {
   return [workload, ...Object.entries(params).map(([name, value]) => `${name}=${value}`)].join(" ");
 }
 
-type Line = readonly [name: string, ...values: number[]];
+/** A name and a figure per column. */
+export type Line = readonly [name: string, ...values: number[]];
 
-function isCounted([, ...values]: Line): boolean {
+export function isCounted([, ...values]: Line): boolean {
   return values.some((value) => value !== 0);
 }
 
-function table(header: readonly string[], lines: readonly Line[]): string[] {
+/** The first column to the left, the others to the right. */
+export function table(header: readonly string[], lines: readonly Line[]): string[] {
   if (lines.length === 0) return [];
   const cells = [header, ...lines.map((line) => line.map(String))];
   const widths = header.map((_, column) => {

@@ -4,6 +4,7 @@
 import { Command, CommanderError } from "@commander-js/extra-typings";
 import { commands } from "./commands/index.ts";
 import { type ErrorReport, errorReport } from "./error-report.ts";
+import { packageVersion } from "./version.ts";
 
 function createProgram(): Command {
   const program = new Command("shadewalk")
@@ -15,17 +16,19 @@ function createProgram(): Command {
       `
 Examples:
   npx shadewalk bench                                   the default sweep, under two minutes
-  npx shadewalk run --engine shadow --workload uniform  one point, its counters as a table
-  npx shadewalk walk 0x400000 --engine ept              every reference of one page walk
+  npx shadewalk run -e shadow,ept -w forkwait           one program under both, and on bare metal
+  npx shadewalk walk 0x400000 -e ept                    every reference of one page walk
   npx shadewalk list                                    all names that the options take
 
 Exit codes: 0 done, 1 the environment refused or a run failed, 2 wrong usage or input, 130 interrupted.`,
     )
+    .version(packageVersion(), "-V, --version", "print the version")
     .exitOverride()
     // Commander's own complaints go through the one place below, like all others.
     .configureOutput({ outputError: () => undefined });
-  for (const create of commands) {
+  for (const { group, create } of commands) {
     const command = create();
+    command.helpGroup(group);
     command.copyInheritedSettings(program);
     program.addCommand(command);
   }

@@ -24,7 +24,7 @@ const cost = readFileSync(join(import.meta.dirname, "../bench/costs/zen2.yaml"),
 
 // Each line: what is wrong, the command, the exit code, and what the one line on stderr must hold.
 const mistakes: [string, string[], number, string[]][] = [
-  ["an unknown command", ["bnech"], 2, ["'bnech'", "Did you mean bench?", "Allowed: bench, "]],
+  ["an unknown command", ["bnech"], 2, ["'bnech'", "Did you mean bench?", "Allowed: walk, "]],
   ["an unknown option", ["run", "--engin", "ept"], 2, ["--engin", "--engine"]],
   ["an unknown engine", ["run", "-e", "epx"], 2, ['engine "epx"', "Did you mean ept?", "native"]],
   ["an unknown workload", ["run", "-w", "unifrm"], 2, ['"unifrm"', "Did you mean uniform?"]],
@@ -44,7 +44,7 @@ const mistakes: [string, string[], number, string[]][] = [
   ["an address without 0x", ["walk", "4194304"], 2, ["0x4194304", "0x400000 for decimal"]],
   ["no workers", ["bench", "--workers", "0"], 2, ['--workers "0"', "from 1 to 256"]],
   ["a sweep that does not exist", ["bench", "defualt"], 2, ["Did you mean default?", "quick"]],
-  ["a filter that names nothing", ["bench", "--engines", "ept,x"], 2, ['--engines "x"']],
+  ["a filter that names nothing", ["bench", "--engines", "ept,x"], 2, ['engine "x"']],
   ["a filter that the sweep has not", ["bench", "quick", "--engines", "xen"], 2, ["no engine xen"]],
   [
     "an unknown engine in a sweep",

@@ -13,7 +13,6 @@ import { hostPageSizes } from "../../machine/address.ts";
 import { assertUnchanged } from "./checksums.ts";
 import { ConfigError, quote } from "../input/config-error.ts";
 import { totalCycles } from "../costs/cost.ts";
-import { type CostChooser, reprice } from "../costs/price-rows.ts";
 import { cyclesColumn, paramPrefix, pointColumns, walkColumns } from "./result-columns.ts";
 import {
   counterNames,
@@ -48,11 +47,6 @@ export function readJsonObject(path: string): Readonly<Record<string, unknown>> 
   const parsed = z.record(z.string(), z.unknown()).safeParse(parseJson(readText(path)));
   if (parsed.success) return parsed.data;
   throw new ConfigError(`${path}: is no JSON object: make it anew`);
-}
-
-/** Prices the counters of a points file anew, without any run. */
-export async function priceFile(path: string, costFor: CostChooser): Promise<PointRow[]> {
-  return reprice(await readPoints(path), costFor);
 }
 
 export async function readPoints(path: string): Promise<PointRow[]> {

@@ -7,7 +7,7 @@ import { ConfigError } from "../input/config-error.ts";
 import { fixedCost, presetCosts } from "../costs/cost-file.ts";
 import { madeUpResult } from "../results/made-up-results.ts";
 import { reprice, resultRows } from "../costs/price-rows.ts";
-import { priceFile, readJsonObject, readPoints, readResults } from "./read-results.ts";
+import { readJsonObject, readPoints, readResults } from "./read-results.ts";
 import { pointColumns } from "./result-columns.ts";
 import { hashFile, writePointsFile, writeResults } from "./result-files.ts";
 import type { PointResult } from "../results/result.ts";
@@ -214,7 +214,7 @@ test("checksums are those of sha256sum, follow a file that is written again, and
   const { sha256: hash } = await hashFile("points", join(folder, "points.csv"));
   expect(first).toContain(`${hash}  points.csv\n`);
   // As `price --out points.csv` does.
-  const repriced = await priceFile(join(folder, "points.csv"), fixedCost("nehalem"));
+  const repriced = reprice(await readPoints(join(folder, "points.csv")), fixedCost("nehalem"));
   await writePointsFile(folder, "points.csv", repriced);
   expect(bytes("checksums.sha256")).not.toBe(first);
   expect((await readResults(folder)).points).toEqual(repriced);
@@ -247,7 +247,7 @@ test("repricing a file equals pricing its run that way", async () => {
   const results = twelveResults();
   await write(results);
   const older = fixedCost("p4-vtx");
-  const repriced = await priceFile(join(folder, "points.csv"), older);
+  const repriced = reprice(await readPoints(join(folder, "points.csv")), older);
   expect(repriced).toEqual(resultRows(results, older).points);
   expect(repriced[0]?.cyclesTotal).not.toBe(reprice(repriced, costFor)[0]?.cyclesTotal);
   await writePointsFile(folder, "repriced.csv", repriced);

@@ -1,5 +1,7 @@
-/** The registry of commands: a new one is its file and a line here. */
+/** The registry of commands by what they are for: a new one is its file and a line here. */
 import { bench } from "./bench.ts";
+import { compare } from "./compare.ts";
+import { completion } from "./completion.ts";
 import { cost } from "./cost.ts";
 import { dma } from "./dma.ts";
 import { dirtyLog } from "./dirty-log.ts";
@@ -19,24 +21,15 @@ import { trace } from "./trace.ts";
 import { walk } from "./walk.ts";
 import { why } from "./why.ts";
 
-export const commands = [
-  bench,
-  shard,
-  merge,
-  submit,
-  why,
-  report,
-  lab,
-  run,
-  walk,
-  share,
-  dma,
-  trace,
-  dirtyLog,
-  migrate,
-  fuzz,
-  price,
-  cost,
-  speed,
-  list,
-];
+/** In the order of the help. */
+const commandGroups = {
+  "Start here:": [walk, run, trace, lab, list],
+  "Measure:": [bench, compare, price, cost, report, why],
+  "A hypervisor's user space:": [migrate, dirtyLog, share, dma],
+  "Many machines:": [shard, merge, submit],
+  "The project itself:": [fuzz, speed, completion],
+} as const;
+
+export const commands = Object.entries(commandGroups).flatMap(([group, creators]) =>
+  creators.map((create) => ({ group, create })),
+);

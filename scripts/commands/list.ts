@@ -12,7 +12,9 @@ export const list = () =>
       "Print all engines, workloads with their parameters, presets, costs, sweeps, charts.",
     )
     .addHelpText("after", "\nParameters are shown with their defaults; pages are 4 KiB each.")
-    .action(() => {
+    .option("--json", "print the names as JSON", false)
+    .action(({ json }) => {
+      if (json) return console.log(JSON.stringify(names(), null, 1));
       const { presets } = catalogue;
       const engines = describeEngines();
       const width = Math.max(...engines.map(([name]) => name.length));
@@ -39,6 +41,23 @@ export const list = () =>
       section("Sweeps of migrations", migrationSweepNames());
       section("Charts", Object.keys(charts));
     });
+
+function names() {
+  const workloads = describeWorkloads().map(
+    ([name, { title, summary, defaults }]) =>
+      [name, { title, summary, parameters: defaults }] as const,
+  );
+  const presets = Object.entries(catalogue.presets).map(([name, { title }]) => [name, title]);
+  return {
+    engines: Object.fromEntries(describeEngines()),
+    workloads: Object.fromEntries(workloads),
+    presets: Object.fromEntries(presets) as Record<string, string>,
+    costs: costPresets,
+    sweeps: sweepNames(),
+    migrationSweeps: migrationSweepNames(),
+    charts: Object.keys(charts),
+  };
+}
 
 function section(title: string, lines: readonly string[]): void {
   console.log(`${title}:`);

@@ -23,7 +23,8 @@ import { drawCharts } from "../../report/render.ts";
 import { pointsProgress } from "../points-progress.ts";
 import { waiting } from "../waiting.ts";
 import { otherNames, refuseGiven, type Words } from "./given.ts";
-import { nameList, oneOf, quantity, wholeNumber } from "./options.ts";
+import { engineFlag, enginesFlag, enginesGiven } from "./engine-options.ts";
+import { oneOf, quantity, wholeNumber } from "./options.ts";
 import { backingOption, levelsOption, seedOption } from "./point-options.ts";
 
 const percent = (option: string, max = 99) => wholeNumber(option, 0, max);
@@ -31,12 +32,8 @@ const percent = (option: string, max = 99) => wholeNumber(option, 0, max);
 const createCommand = () =>
   new Command("migrate")
     .description("Migrate a running guest to another host: pre-copy or post-copy over a link.")
-    .option(
-      "-e, --engine <names>",
-      "translation schemes, separated by commas",
-      nameList("--engine", Object.keys(catalogue.engines)),
-      ["ept-pml"],
-    )
+    .addOption(enginesFlag("translation schemes, separated by commas", "ept-pml"))
+    .addOption(engineFlag())
     .option("-w, --workload <name>", "guest program", "hot-write")
     .option("-p, --param <name=value...>", "parameters of the workload, defaults for the rest")
     .option("--preset <name>", "processor", "skylake-sp")
@@ -94,8 +91,8 @@ Engines with a dirty log, which pre-copy needs: ${loggingEngines.join(", ")}
 Sweeps: ${migrationSweepNames().join(", ")}
 
 Examples:
-  npx shadewalk migrate --engine ept-pml -w key-value --bandwidth 10Gbit --downtime 300ms
-  npx shadewalk migrate --engine ept-pml,ept-wp -w hot-write --bandwidth 40Gbit --downtime 1ms --bandwidth-window 0ms
+  npx shadewalk migrate -e ept-pml -w key-value --bandwidth 10Gbit --downtime 300ms
+  npx shadewalk migrate -e ept-pml,ept-wp -w hot-write --bandwidth 40Gbit --downtime 1ms --bandwidth-window 0ms
   npx shadewalk migrate -w hot-write --auto-converge --throttle-period 1ms --out /tmp/migration
   npx shadewalk migrate --sweep migration --out results/migration`;
 
@@ -166,13 +163,14 @@ function sweepOf(nameOrPath: string): Asked {
 }
 
 function askedOf(options: MigrateOptions): Asked {
-  const { engine: engines, workload, param = [], preset, backing, levels, seed } = options;
+  const engines = enginesGiven(options, "ept-pml");
+  const { workload, param = [], preset, backing, levels, seed } = options;
   const source = pick(catalogue.workloads, workload, "workload");
   const params = readParams(source, param);
   const migration = fullSettings(options);
   const points = engines.map((engine, id): MigrationKey => {
     const problem = engineProblem(engine, migration);
-    if (problem !== undefined) throw new ConfigError(`--engine ${problem}`);
+    if (problem !== undefined) throw new ConfigError(`--engines ${problem}`);
     const host = { preset, backing, ...levelsOf(levels), seed };
     return { id, engine, workload, params, ...host, migration };
   });

@@ -1,19 +1,22 @@
 /** `shadewalk run`: one point, its counts as a table or as JSON. */
 import { Command } from "@commander-js/extra-typings";
 import { catalogue } from "../../bench/points/catalogue.ts";
-import { pick, quote } from "../../bench/input/config-error.ts";
-import { vendorOf } from "../../bench/results/exit-names.ts";
+import { ConfigError, pick, quote } from "../../bench/input/config-error.ts";
+import { baselineEngine, vendorOf } from "../../bench/results/result.ts";
 import { readParams } from "../../bench/points/params.ts";
-import { runOne } from "../../bench/points/run-one.ts";
+import { type OneOutcome, runOne, type RunRequest } from "../../bench/points/run-one.ts";
 import { perfTable } from "../../report/perf-shape.ts";
+import { besideText } from "../beside-text.ts";
 import { pointText } from "../point-text.ts";
+import { engineFlag, enginesFlag, enginesGiven } from "./engine-options.ts";
 import { givenOptions, refuseGiven } from "./given.ts";
 import { backingOption, levelsOption, seedOption } from "./point-options.ts";
 
 export const run = () =>
   new Command("run")
     .description("Run one point, a workload or a trace, and print what it counted.")
-    .option("-e, --engine <name>", "translation scheme", "ept")
+    .addOption(enginesFlag("translation schemes; several are set side by side", "ept"))
+    .addOption(engineFlag())
     .option("-w, --workload <name>", "guest program", "uniform")
     .option("-p, --param <name=value...>", "parameters of the workload, defaults for the rest")
     .option("-t, --trace <file>", "a trace instead of a workload; - is standard input")
@@ -35,13 +38,15 @@ A trace may be vmmu-trace 1 to 3, the teaching dialect or valgrind lackey output
 content decides.
 
 Examples:
-  npx shadewalk run --engine shadow --workload forkwait --param forks=50 pages=128
-  npx shadewalk run --engine ept --workload uniform --levels 5-on-5 --check
-  npx shadewalk run --engine shadow-lazy --trace program.trace.xz
-  zcat program.trace.gz | npx shadewalk run --engine npt --trace - --json`,
+  npx shadewalk run -e shadow --workload forkwait --param forks=50 pages=128
+  npx shadewalk run -e shadow,ept -w forkwait               side by side with bare metal
+  npx shadewalk run -e ept --workload uniform --levels 5-on-5 --check
+  npx shadewalk run -e shadow-lazy --trace program.trace.xz
+  zcat program.trace.gz | npx shadewalk run -e npt --trace - --json`,
     )
     .action(async (options, command) => {
-      const { engine, preset, check, trace, json, perfShape } = options;
+      const { preset, check, trace, json, perfShape } = options;
+      const engines = enginesGiven(options, "ept");
       if (perfShape) refuseGiven(command, ["json"], "cannot be printed together with --perf-shape");
       const { backing, levels, seed } = givenOptions(command, options);
       if (trace !== undefined) {
@@ -49,7 +54,17 @@ Examples:
         refuseGiven(command, ["workload", "param"], why);
       }
       const program = trace === undefined ? workloadProgram(options) : { trace };
-      const outcome = await runOne({ engine, preset, check, backing, levels, seed, program });
+      const common = { preset, check, backing, levels, seed, program };
+      const [engine = "", ...others] = engines;
+      if (others.length > 0) {
+        const why = "takes one engine: exits of several are set side by side without it";
+        refuseGiven(command, ["perfShape"], why);
+        if (trace === "-") throw new ConfigError("--trace -: standard input runs under one engine");
+        const outcomes = await runBeside(withBaseline(engines), common);
+        console.log(json ? JSON.stringify(outcomes, null, 1) : besideText(outcomes));
+        return;
+      }
+      const outcome = await runOne({ engine, ...common });
       if (perfShape) {
         for (const { name, ledger, cycles } of outcome.sections) {
           const about = `${name}, ${engine}, ${preset}`;
@@ -60,6 +75,20 @@ Examples:
       }
       console.log(json ? JSON.stringify(outcome, null, 1) : pointText(outcome));
     });
+
+/** Bare metal first: all others are set against it. */
+function withBaseline(engines: readonly string[]): readonly string[] {
+  return [baselineEngine, ...engines.filter((engine) => engine !== baselineEngine)];
+}
+
+async function runBeside(
+  engines: readonly string[],
+  common: Omit<RunRequest, "engine">,
+): Promise<OneOutcome[]> {
+  const outcomes: OneOutcome[] = [];
+  for (const engine of engines) outcomes.push(await runOne({ engine, ...common }));
+  return outcomes;
+}
 
 function workloadProgram({
   workload,

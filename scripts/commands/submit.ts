@@ -34,7 +34,7 @@ export const submit = () =>
     .description("Run a sweep in parts under Slurm, GNU parallel, or one after the other.")
     .addArgument(sweepArgument())
     .requiredOption(
-      "-e, --engine <name>",
+      "--engine <name>",
       `who runs the parts: ${launcherNames.join(", ")}`,
       oneOf("--engine", launcherNames),
     )

@@ -10,6 +10,7 @@ import { fixedCost } from "../../bench/costs/cost-file.ts";
 import type { PointKey } from "../../bench/results/result.ts";
 import { readSweep, type SweepFile } from "../../bench/sweeps/sweep-files.ts";
 import { filterPoints } from "../../bench/sweeps/sweep.ts";
+import { enginesFlag } from "./engine-options.ts";
 import { nameList, numberList, seedMax } from "./options.ts";
 
 export const sweepArgument = () =>
@@ -17,10 +18,7 @@ export const sweepArgument = () =>
     "default",
   );
 
-export const enginesOption = () =>
-  new Option("--engines <names>", "only these engines, separated by commas").argParser(
-    nameList("--engines", Object.keys(catalogue.engines)),
-  );
+export const enginesOption = () => enginesFlag("only these engines, separated by commas");
 
 export const workloadsOption = () =>
   new Option("--workloads <names>", "only these workloads, separated by commas").argParser(

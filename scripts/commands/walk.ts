@@ -2,6 +2,7 @@
 import { Command } from "@commander-js/extra-typings";
 import { levelsOf } from "../../bench/points/levels.ts";
 import { showWalk } from "../../bench/points/show-walk.ts";
+import { engineFlag, enginesFlag, enginesGiven } from "./engine-options.ts";
 import { oneOf } from "./options.ts";
 import { backingOption, levelsOption } from "./point-options.ts";
 
@@ -11,11 +12,13 @@ export const walk = () =>
   new Command("walk")
     .description("Print every reference of one page walk, in order, in both dimensions.")
     .argument("<gva>", "guest-virtual address, hexadecimal, any that is canonical")
-    .option("-e, --engine <name>", "translation scheme", "ept")
+    .addOption(enginesFlag("translation schemes, one walk after the other", "ept"))
+    .addOption(engineFlag())
     .option("--preset <name>", "processor; textbook has no caches", "textbook")
     .addOption(levelsOption())
     .option("--pages <size>", "guest page size, 4k or 2m", oneOf("--pages", sizes), "4k")
     .addOption(backingOption())
+    .option("--json", "print the walks as JSON", false)
     .addHelpText(
       "after",
       `
@@ -29,25 +32,33 @@ One line per reference: step, dimension, level (1 is the leaf table of 4 KiB pag
 the entry, its value, and what it says. P W U A D G PS NX are x86-64's flags, R W X A D PS those of EPT.
 
 Examples:
-  npx shadewalk walk 0x400000 --engine ept                  24 references
-  npx shadewalk walk 0x400000 --engine shadow               4 references
-  npx shadewalk walk 0x400000 --engine npt --levels 5-on-5  35 references
+  npx shadewalk walk 0x400000 -e ept                        24 references
+  npx shadewalk walk 0x400000 -e shadow                     4 references
+  npx shadewalk walk 0x400000 -e npt --levels 5-on-5        35 references
   npx shadewalk walk 0x400000 --backing 2m                  4 guest and 15 nested references
   npx shadewalk walk 0xffff888000001000 --pages 2m          the direct map: 3 guest and 16 nested references`,
     )
-    .action((gva, { engine, preset, levels, pages, backing }) => {
-      const shown = showWalk({ gva, engine, preset, ...levelsOf(levels), pages, backing });
-      const { steps } = shown;
-      for (const { step, dimension, level, address, value, meaning } of steps) {
-        const place = `${dimension.padEnd(6)} level ${level}`;
-        console.log(
-          `${`${step}`.padStart(2)}  ${place}  ${address.padEnd(12)}  ${value}  ${meaning}`,
-        );
-      }
-      const guest = steps.filter(({ dimension }) => dimension === "guest").length;
-      const nested = steps.length - guest;
-      console.log(
-        `GVA ${shown.gva}${shown.kind === "user" ? "" : ` (${shown.kind})`} is HPA ${shown.hpa}: ` +
-          `${steps.length} references, ${guest} guest and ${nested} nested`,
-      );
+    .action((gva, { preset, levels, pages, backing, json, ...options }) => {
+      const engines = enginesGiven(options, "ept");
+      const walks = engines.map((engine) => {
+        return showWalk({ gva, engine, preset, ...levelsOf(levels), pages, backing });
+      });
+      if (json) return console.log(JSON.stringify(walks.length === 1 ? walks[0] : walks, null, 1));
+      walks.forEach((shown, index) => {
+        if (walks.length > 1) console.log(`${index === 0 ? "" : "\n"}${engines[index] ?? ""}:`);
+        print(shown);
+      });
     });
+
+function print({ steps, gva, kind, hpa }: ReturnType<typeof showWalk>): void {
+  for (const { step, dimension, level, address, value, meaning } of steps) {
+    const place = `${dimension.padEnd(6)} level ${level}`;
+    console.log(`${`${step}`.padStart(2)}  ${place}  ${address.padEnd(12)}  ${value}  ${meaning}`);
+  }
+  const guest = steps.filter(({ dimension }) => dimension === "guest").length;
+  const nested = steps.length - guest;
+  console.log(
+    `GVA ${gva}${kind === "user" ? "" : ` (${kind})`} is HPA ${hpa}: ` +
+      `${steps.length} references, ${guest} guest and ${nested} nested`,
+  );
+}
