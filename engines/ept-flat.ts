@@ -6,7 +6,8 @@
  *
  * Source: Ahn, Jin, Huh, "Revisiting Hardware-Assisted Page Walks for Virtualized Systems" (ISCA 2012), section 3.
  *
- * Model: its speculative inverted shadow is left out, so no walk is hidden behind a guess. Bias: against the flat table.
+ * Model: its speculative inverted shadow is left out, so no walk is hidden behind a guess. Bias: for shadow, whose
+ * walks are as short without it.
  */
 import { noTracker } from "../hypervisor/dirty/tracker.ts";
 import type { Engine } from "../hypervisor/engine.ts";

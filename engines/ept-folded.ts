@@ -6,7 +6,7 @@
  *
  * Source: Park et al., "Every Walk's a Hit: Making Page Walks Single-Access Cache Hits" (ASPLOS 2022), section 4.
  *
- * Model: zeroing a table of 2 MiB costs what zeroing one of 4 KiB does, nothing. Bias: for flattened tables.
+ * Model: zeroing a table of 2 MiB costs what zeroing one of 4 KiB does, nothing. Bias: for EPT, by its flattened tables.
  */
 import { noTracker } from "../hypervisor/dirty/tracker.ts";
 import type { Engine } from "../hypervisor/engine.ts";

@@ -12,6 +12,8 @@ export type Layer = Extract<TopLevelSpec, { layer: unknown }>["layer"][number];
 
 /** One figure: a typed Vega-Lite spec made from the rows of one setting. */
 export interface Chart {
+  /** What it answers, for a heading. */
+  readonly question: string;
   /** Null when these rows have nothing to show in it. */
   spec(setting: Setting): TopLevelSpec | null;
 }

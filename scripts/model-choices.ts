@@ -23,6 +23,7 @@ export interface ModelPage {
 const directions = [
   { starts: "for shadow", title: "Flatters shadow paging" },
   { starts: "for EPT", title: "Flatters EPT" },
+  { starts: "for nesting", title: "Flatters hypervisors in guests" },
   { starts: "both", title: "Moves both alike" },
   { starts: "unknown", title: "Direction unknown" },
   { starts: "none", title: "Changes no result" },

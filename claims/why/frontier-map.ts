@@ -106,7 +106,7 @@ export function mapOf(map: MapToRead, { row }: Findings): FrontierMap {
 }
 
 /** The closed form at these prices: extra cycles of a miss under EPT over those of an update under shadow paging. */
-export function slopeOf(
+function slopeOf(
   { grid, generation }: MapToRead,
   row: Findings["row"],
   cost: CostModel,

@@ -1,8 +1,7 @@
 /**
  * From GVA to HPA without a TLB: the guest's tree walked through the nested tree, or by itself.
  *
- * It interprets the list of stages. What the first and the last say differently is written down here: faults, nested TLB
- * and PML. It keeps the caches that only walks use, and counts what walks do.
+ * It interprets the list of stages; faults, nested TLB and PML are written down here. It counts what walks do.
  *
  * Source: SDM vol. 3A 4.7 "Page-Fault Exceptions", vol. 3C 29.3.6 "Page-Modification Logging", APM vol. 2 15.25.
  */
@@ -281,7 +280,7 @@ export class PlainTranslator {
  * Size of the TLB entry for a page: the largest one not above it that TLBs have.
  *
  * Model: pages of 16 and 64 KiB, and what lies between 2 MiB and 1 GiB, fill TLBs piece by piece, where Arm's cores have
- * entries of their sizes. Bias: against large granules.
+ * entries of their sizes. Bias: unknown.
  */
 function cachedOrder(order: number): PageOrder {
   return order >= 18 ? 18 : order >= 9 ? 9 : 0;

@@ -44,6 +44,7 @@ const groups: readonly {
 ];
 
 export const cycles: Chart = {
+  question: "Where do the cycles go?",
   spec(setting) {
     return stackedBars(setting, {
       title: "Where the cycles go under each engine",

@@ -23,6 +23,7 @@ const causeNames: Readonly<Record<ExitCause, string>> = {
 };
 
 export const exits: Chart = {
+  question: "Which exits?",
   spec(setting) {
     const colours = causeColours(exitCauses);
     return stackedBars(setting, {

@@ -13,6 +13,7 @@ const darkest = 20;
 const legendSteps = [1, 1.5, 2, 3, 5, 10, 20];
 
 export const slowdown: Chart = {
+  question: "Which engine suits which program?",
   spec(setting) {
     const labels = caseLabels(setting);
     const engines = setting.engines.filter((engine) => engine !== baselineEngine);

@@ -5,6 +5,7 @@ import type { Chart } from "../chart.ts";
 import { stackedBars } from "../stacked-bars.ts";
 
 export const tlbMisses: Chart = {
+  question: "How often does the TLB miss?",
   spec(setting) {
     return stackedBars(setting, {
       title: "TLB misses by level under each engine",

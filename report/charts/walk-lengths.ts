@@ -15,6 +15,7 @@ const rowShare = 0.88;
 const room = 6;
 
 export const walkLengths: Chart = {
+  question: "How long are the walks?",
   spec(setting) {
     const labels = caseLabels(setting);
     const { engines } = setting;

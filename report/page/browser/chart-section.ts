@@ -120,19 +120,16 @@ function engineBox(engine: string, onChange: () => void) {
   return { input, label: element("label", {}, input, ` ${engine}`) };
 }
 
-const questions: Readonly<Record<string, string>> = {
-  cycles: "Where do the cycles go?",
-  exits: "Which exits?",
-  "walk-lengths": "How long are the walks?",
-  "tlb-misses": "How often does the TLB miss?",
-  [overviewName]: "Cause and effect: walks and exits against slowdown",
-};
+const questionOf: ReadonlyMap<string, string> = new Map([
+  ...Object.entries(charts).map(([name, { question }]) => [name, question] as const),
+  [overviewName, "Cause and effect: walks and exits against slowdown"],
+]);
 
 function figurePlaces() {
   return [...Object.keys(charts), overviewName].map((name) => {
     const figure = element("figure", { class: "chart", "data-chart": name });
     if (open.has(name)) return { name, figure, place: figure };
-    const summary = element("summary", {}, questions[name] ?? name);
+    const summary = element("summary", {}, questionOf.get(name) ?? name);
     return { name, figure, place: element("details", { class: "folded" }, summary, figure) };
   });
 }
