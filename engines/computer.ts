@@ -36,5 +36,8 @@ export function buildComputer({ engine, ...options }: ComputerOptions): Computer
   const machine = new Machine({ ...plainest, ...options });
   const [vcpu] = machine.vcpus;
   assert(vcpu !== undefined, "computer: a machine without a vCPU");
-  return { machine, vcpu, hypervisor: engine.create(machine, options) };
+  const hypervisor = engine.create(machine, options);
+  const isEnforced = options.policy?.isEnforced ?? true;
+  assert(isEnforced, () => `computer: ${engine.title}: enforces no policy`);
+  return { machine, vcpu, hypervisor };
 }

@@ -24,6 +24,13 @@ import { flushVcpus, payer } from "../hypervisor/flush.ts";
 import { createHostMemory, isMemoryEvent } from "../hypervisor/memory/host-memory.ts";
 import { neighboursIn } from "../hypervisor/memory/notifier.ts";
 import { answerMmio } from "../hypervisor/memory/slots.ts";
+import { judgeFrame } from "../hypervisor/policy/judge.ts";
+import type { MemoryPolicy } from "../hypervisor/policy/memory-policy.ts";
+import { allowedRanges, mayWrite } from "../hypervisor/policy/police-host.ts";
+import type { PolicyRule } from "../hypervisor/policy/rules.ts";
+import { policedTracker } from "../hypervisor/policy/policed-tracker.ts";
+import { narrowLeaves } from "../hypervisor/policy/narrow-leaves.ts";
+import type { CreateGuard } from "./guard/guard.ts";
 import {
   type EntryPlace,
   findPlace,
@@ -43,16 +50,19 @@ export interface NestedScheme extends NestedFormat {
   readonly tracker: DirtyTracker;
   /** How the tables lie; absent: level by level. */
   readonly layout?: TableLayout;
+  /** Rules on frames; pages are none of its business. */
+  readonly policy?: MemoryPolicy | undefined;
+  /** Who watches the guest's own tables, so that rules on pages hold too; needs a policy. */
+  readonly createGuard?: CreateGuard;
 }
 
 type EptViolation = Extract<VmExit, { readonly reason: "ept-violation" }>;
 
 /** Every nested-paging engine: EPT or NPT entries, with a dirty tracker. */
-export function createNested(
-  platform: Platform,
-  { format, accessedDirty, tracker, layout = radixTables }: NestedScheme,
-): Hypervisor {
+export function createNested(platform: Platform, scheme: NestedScheme): Hypervisor {
+  const { format, accessedDirty, policy, createGuard, layout = radixTables } = scheme;
   const { memory: bytes, vcpus } = platform;
+  const tracker = policedTracker(scheme.tracker, policy ?? null);
   const memory = createHostMemory(platform);
   const { tree, stages } = layout(platform, { format, accessedDirty });
   const controls = nestedControls(stages, platform.hasVpid);
@@ -97,6 +107,8 @@ export function createNested(
     const isWrite = exit.access === "write";
     memory.check(gfn, exit.vpn);
     const { guestFrames } = platform;
+    const denial = policy === undefined ? null : judgeFrame(policy, vcpu, exit);
+    if (denial !== null) return denial;
     if (memory.isHole(gfn)) return answerMmio(vcpu, exit, { duringWalk, guestFrames });
     if (isWrite) memory.touchForWrite(gfn);
     const place = findPlace(tree, gfn);
@@ -114,6 +126,8 @@ export function createNested(
   }
 
   function answer(exit: VmExit, vcpu: VirtualCpu): Resolution {
+    const guarded = guard?.answer(exit, vcpu);
+    if (guarded !== undefined && guarded !== null) return guarded;
     switch (exit.reason) {
       case "ept-violation":
         return violation(exit, vcpu);
@@ -196,7 +210,7 @@ export function createNested(
 
   function host(event: HostEvent): readonly Gfn[] {
     if (isMemoryEvent(event)) {
-      memory.answer(event);
+      if (mayWrite(policy ?? null, event)) memory.answer(event);
       return [];
     }
     switch (event.kind) {
@@ -210,7 +224,7 @@ export function createNested(
         tracker.clear(event);
         return [];
       case "reclaim":
-        reclaim(event.start, event.frames);
+        for (const part of allowedRanges(policy ?? null, event)) reclaim(part.start, part.frames);
         return [];
       case "vcpu-run":
         return [];
@@ -222,12 +236,21 @@ export function createNested(
     }
   }
 
+  function enforce(rule: PolicyRule): void {
+    narrowLeaves(tree, rule);
+    guard?.renew();
+    flush();
+  }
+
   memory.attach({ unmap, age, flush, slotDeleted: () => undefined });
+  const guard = policy && createGuard?.({ tree, memory, vcpus, policy, controls, flush });
+  policy?.attach({ name: format, locksPages: guard !== undefined, enforce });
   return {
     memory,
     boot(vcpu, cr3) {
       vcpu.setControls(controls);
       vcpu.setHardwareRoot(cr3.root, cr3.pcid);
+      guard?.boot(vcpu, cr3);
     },
     exit(exit, vcpu) {
       memory.balance();
@@ -249,6 +272,11 @@ function withPml(controls: Controls, buffer: Controls["pml"] | undefined): Contr
 export const ept: Engine = {
   title: "Intel's two dimensions, with A/D bits",
   family: "nested",
-  create: (platform) =>
-    createNested(platform, { format: "ept", accessedDirty: true, tracker: noTracker }),
+  create: (platform, options) =>
+    createNested(platform, {
+      format: "ept",
+      accessedDirty: true,
+      tracker: noTracker,
+      policy: options?.policy,
+    }),
 };

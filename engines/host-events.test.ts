@@ -46,7 +46,7 @@ test("a new host event does not compile until every engine, and the memory behin
     "engines/kvm/host-events.ts",
     "engines/native.ts",
     "engines/shadow-vtlb.ts",
-    "engines/shadow.ts",
+    "engines/shadow/host-events.ts",
     "hypervisor/memory/host-memory.ts",
   ]);
 }, 120_000);

@@ -54,7 +54,7 @@ export function directTables(vm: Vm): Hypervisor {
         unsyncPages: [],
       };
       makeRoom(vm);
-      const key = { gfn: 0 as Gfn, level: nestedLevels, access: ACC_ALL, direct: true };
+      const key = { gfn: 0 as Gfn, level: nestedLevels, access: ACC_ALL, direct: true, role: 0 };
       root = getPage(vm, { ...key, writeProtect: true });
       root.rootCount += 1;
       const nested = nptStage(root.table, nestedLevels);

@@ -19,13 +19,25 @@ import { answerPageFault } from "./kvm/page-fault.ts";
 import { type ShadowPolicy, shadowPolicies } from "./kvm/policy.ts";
 import { enterGuest, pcidOf, releaseRoots, switchRoot, syncRoots } from "./kvm/roots.ts";
 import { PcidRoots } from "../hypervisor/pcid-roots.ts";
-import { createVm, type VcpuState, type Vm } from "./kvm/vm.ts";
+import { denyRoot } from "../hypervisor/policy/judge.ts";
+import { createVm, flushRemote, type VcpuState, type Vm } from "./kvm/vm.ts";
+import { zapAll } from "./kvm/zap.ts";
 
 /** A lazy shadow engine with the given policy. */
 export function createShadowLazy(policy: ShadowPolicy): CreateEngine {
   return (platform, options) => {
     const vm = createVm(platform, { policy, kind: "shadow", options });
     vm.guest.attach(notifierOf(vm));
+    vm.memoryPolicy?.attach({
+      name: "shadow-lazy",
+      locksPages: true,
+      enforce() {
+        // Shadows made by the rules before go, for silicon must not find anything wider in them.
+        zapAll(vm);
+        flushRemote(vm);
+        for (const state of vm.states) if (state.root?.page.invalid) reenter(vm, state);
+      },
+    });
     return lazyShadow(vm);
   };
 }
@@ -117,6 +129,14 @@ export const shadowLazyXen: Engine = {
   create: createShadowLazy(shadowPolicies.xen),
 };
 
+/** The vCPU leaves a root that is gone and walks a new one from now on. */
+function reenter(vm: Vm, state: VcpuState): void {
+  serve(vm, state);
+  vm.serving = state.vcpu;
+  enterGuest(vm, state);
+  vm.serving = null;
+}
+
 /** What follows is done for this vCPU, and counted as its own. */
 function serve(vm: Vm, state: VcpuState): void {
   vm.current = state;
@@ -134,6 +154,9 @@ function answer(vm: Vm, state: VcpuState, exit: VmExit): Resolution {
     case "page-fault":
       return answerPageFault(vm, state, exit);
     case "cr3-write":
+      if (vm.memoryPolicy?.isHidden(exit.cr3.root)) {
+        return denyRoot(vm.memoryPolicy, vcpu, exit.cr3.root);
+      }
       switchRoot(vm, state);
       if (!exit.cr3.keep) flushPcid(vm, state, exit.cr3.pcid);
       return "resume";

@@ -47,7 +47,7 @@ function createShadowVtlb(platform: Platform): Hypervisor {
   const memory = createHostMemory(platform);
   const tlbs = new Map<number, VirtualTlb>();
   const walk = createWalk();
-  const walkHost: WalkHost = { guest: memory, marked() {} };
+  const walkHost: WalkHost = { guest: memory, memoryPolicy: null, marked() {} };
   /** The vCPU whose exit is being answered; null while the host acts. */
   let serving: VirtualCpu | null = null;
 

@@ -11,7 +11,6 @@ import type { Gfn, Pfn, Vpn } from "../machine/address.ts";
 import { indexAt } from "../machine/address.ts";
 import type { Ledger } from "../machine/counters.ts";
 import { A, frameOf, P } from "../machine/entry.ts";
-import type { HostEvent } from "../hypervisor/host-events.ts";
 import type { Resolution, VmExit } from "../machine/exits.ts";
 import type { Registers } from "../machine/registers.ts";
 import type { Hypervisor } from "../hypervisor/hypervisor.ts";
@@ -21,11 +20,21 @@ import { shadowControls, unaskedExit } from "../hypervisor/controls.ts";
 import { type DirtyTracker, noTracker } from "../hypervisor/dirty/tracker.ts";
 import type { Engine, ShadowInspect } from "../hypervisor/engine.ts";
 import { flushVcpus, payer } from "../hypervisor/flush.ts";
-import { ACC_WRITE, createWalk, walkGuest, type WalkHost } from "../hypervisor/guest-walk.ts";
-import { createHostMemory, isMemoryEvent } from "../hypervisor/memory/host-memory.ts";
+import {
+  ACC_WRITE,
+  createWalk,
+  walkDenied,
+  walkGuest,
+  type WalkHost,
+} from "../hypervisor/guest-walk.ts";
+import { createHostMemory } from "../hypervisor/memory/host-memory.ts";
 import { answerMmio } from "../hypervisor/memory/slots.ts";
+import { denyMark, denyRoot, judge, reachedFrame } from "../hypervisor/policy/judge.ts";
+import type { MemoryPolicy } from "../hypervisor/policy/memory-policy.ts";
+import { policedTracker } from "../hypervisor/policy/policed-tracker.ts";
 import { PcidRoots } from "../hypervisor/pcid-roots.ts";
 import { findPlace, takeAccessed } from "../hypervisor/tables/radix.ts";
+import { shadowHost } from "./shadow/host-events.ts";
 import { loggedShadow } from "./shadow/logged-shadow.ts";
 import { isReachable } from "./shadow/reachable.ts";
 import type { ShadowTable } from "./shadow/shadow-table.ts";
@@ -35,24 +44,25 @@ type PageFaultExit = Extract<VmExit, { reason: "page-fault" }>;
 
 export type Shadow = Hypervisor & ShadowInspect;
 
-export function createShadow(platform: Platform, tracker: DirtyTracker): Shadow {
+/** One walk is enough for all: its result is used up before the next begins. */
+const walk = createWalk();
+
+export function createShadow(
+  platform: Platform,
+  unpoliced: DirtyTracker,
+  policy: MemoryPolicy | null = null,
+): Shadow {
   const { memory: bytes, vcpus } = platform;
+  const tracker = policedTracker(unpoliced, policy);
   const memory = createHostMemory(platform);
-  const walk = createWalk();
   const walkHosts = vcpus.map((vcpu): WalkHost => {
-    return { guest: memory, marked: (gfn) => tracker.wrote(gfn, vcpu) };
+    return { guest: memory, memoryPolicy: policy, marked: (gfn) => tracker.wrote(gfn, vcpu) };
   });
   const roots = new Map<number, ShadowTable>();
   const pcidRoots = vcpus.map(() => new PcidRoots());
   /** The vCPU whose exit is being answered; null while the host acts. */
   let serving: VirtualCpu | null = null;
-  const tables = new ShadowTables({
-    bytes,
-    memory,
-    mayMapWritable: (gfn) => tracker.mayMapWritable(gfn),
-    needsSmall: (gfn, level) => tracker.needsSmall(gfn, level),
-    ledger,
-  });
+  const tables = new ShadowTables({ bytes, memory, policy, tracker, ledger });
 
   function ledger(): Ledger {
     return payer(vcpus, serving);
@@ -74,7 +84,8 @@ export function createShadow(platform: Platform, tracker: DirtyTracker): Shadow 
   function loadRoot(vcpu: VirtualCpu): void {
     const { cr3, registers } = vcpu;
     memory.check(cr3.root, 0 as Vpn);
-    const root = tables.shadow(cr3.root, registers.levels);
+    const role = policy === null ? 0 : policy.pages.roleOf(0, registers.levels);
+    const root = tables.shadow(cr3.root, registers.levels, role);
     roots.set(vcpu.id, root);
     vcpu.setHardwareRoot(root.pfn, cr3.pcid);
   }
@@ -95,7 +106,7 @@ export function createShadow(platform: Platform, tracker: DirtyTracker): Shadow 
     const { store } = exit;
     if (store === null || store.kind === "data") return;
     vcpu.ledger.emulatedPteWrites += 1;
-    for (const table of tables.tablesOf(gfn)) {
+    for (const table of tables.set.of(gfn)) {
       if (store.kind === "entry") tables.mirror(table, store.index);
       else tables.mirrorAll(table);
     }
@@ -108,7 +119,7 @@ export function createShadow(platform: Platform, tracker: DirtyTracker): Shadow 
       const index = indexAt(vpn, level);
       // A new A or D bit may widen what an entry allows, and a store of the host's is seen only now.
       tables.mirror(table, index);
-      const child = tables.childAt(table, index);
+      const child = tables.set.childAt(table, index);
       if (child === null) return;
       if (child.isDirect) {
         tables.fillDirect(child, walk.gfn);
@@ -120,10 +131,17 @@ export function createShadow(platform: Platform, tracker: DirtyTracker): Shadow 
 
   function pageFault(exit: PageFaultExit, vcpu: VirtualCpu): Resolution {
     if (!walkGuest(walkHosts[vcpu.id]!, vcpu, exit, walk)) {
+      if (walk.error === walkDenied) return denyMark(policy!, vcpu, exit, walk);
       vcpu.ledger.guestFaultsReflected += 1;
       return { inject: walk.error };
     }
-    const { gfn } = walk;
+    const gfn = reachedFrame(policy, exit.vpn, walk.gfn);
+    if (policy !== null) {
+      // What silicon may not do for the guest, the hypervisor does: then it is the one to ask about.
+      const isForGuest = tables.isTable(gfn) || (walk.access & ACC_WRITE) === 0;
+      const denial = judge(policy, vcpu, exit, { walk, by: isForGuest ? "emulator" : "guest" });
+      if (denial !== null) return denial;
+    }
     if (memory.isHole(gfn)) {
       const access = { vpn: exit.vpn, gfn, store: exit.store };
       return answerMmio(vcpu, access, { duringWalk: false, guestFrames: memory.frames });
@@ -170,6 +188,7 @@ export function createShadow(platform: Platform, tracker: DirtyTracker): Shadow 
         vcpu.invalidatePcid(exit.type, exit.pcid, exit.vpn);
         return "resume";
       case "cr3-write": {
+        if (policy?.isHidden(exit.cr3.root)) return denyRoot(policy, vcpu, exit.cr3.root);
         loadRoot(vcpu);
         const isOtherRoot = pcidRoots[vcpu.id]!.load(exit.cr3);
         if (!exit.cr3.keep || isOtherRoot) vcpu.mmu.flushContext(exit.cr3.pcid);
@@ -216,43 +235,23 @@ export function createShadow(platform: Platform, tracker: DirtyTracker): Shadow 
   /** The host has changed all of what may be tables, without a store. */
   function mirrorRange(start: Gfn, frames: number): void {
     for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) {
-      for (const table of tables.tablesOf(gfn)) {
+      for (const table of tables.set.of(gfn)) {
         tables.mirrorAll(table);
         tables.flushNeeded = true;
       }
     }
   }
 
-  function answerHost(event: HostEvent): readonly Gfn[] {
-    if (isMemoryEvent(event)) {
-      memory.answer(event);
-      if (event.kind === "slot-create") mirrorRange(event.start, event.frames);
-      return [];
-    }
-    switch (event.kind) {
-      case "dirty-log-on":
-        tracker.start(logged, event);
-        return [];
-      case "dirty-log-off":
-        tracker.stop();
-        return [];
-      case "dirty-log-clear":
-        tracker.clear(event);
-        return [];
-      case "dirty-log-get": {
-        const report = tracker.collect();
-        ledger().dirtyPagesReported += report.length;
-        return report;
-      }
-      case "reclaim":
-        reclaim(event.start, event.frames);
-        return [];
-      case "vcpu-run":
-        return [];
-    }
+  /** A rule, from now on: tables made by the rules before go, for silicon must not find anything wider in them. */
+  function enforce(): void {
+    tables.unshadowAll();
+    for (const vcpu of vcpus) if (roots.has(vcpu.id)) loadRoot(vcpu);
+    flushAlways();
   }
 
   memory.attach({ unmap, age, flush: flushAlways, slotDeleted: mirrorRange });
+  policy?.attach({ name: "shadow", locksPages: true, enforce });
+  const answerHost = shadowHost({ memory, tracker, logged, policy, ledger, reclaim, mirrorRange });
   return {
     memory,
     boot(vcpu, cr3, registers) {
@@ -291,5 +290,5 @@ export function createShadow(platform: Platform, tracker: DirtyTracker): Shadow 
 export const shadow: Engine = {
   title: "shadow paging, trap-on-write: every PTE store exits and is mirrored",
   family: "shadow",
-  create: (platform) => createShadow(platform, noTracker),
+  create: (platform, options) => createShadow(platform, noTracker, options?.policy),
 };

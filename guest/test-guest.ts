@@ -136,6 +136,7 @@ function tableChecker(vcpu: Vcpu, memory: PhysicalMemory): Observer {
     emulated: nothing,
     guestFault: nothing,
     mmio: nothing,
+    denied: nothing,
     invalidated: nothing,
   };
 }

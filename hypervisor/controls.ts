@@ -23,6 +23,8 @@ export function shadowControls(walk: Registers, vpid: boolean): Controls {
     walk,
     exitOnPageFault: true,
     exitOnCr3Write: true,
+    // Its roots are not the guest's, so no value of the guest's may be loaded as it is.
+    cr3Targets: [],
     exitOnCr3Read: true,
     exitOnInvlpg: true,
     exitOnInvpcid: true,

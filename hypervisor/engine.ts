@@ -5,6 +5,7 @@ import type { Pfn, Vpn } from "../machine/address.ts";
 import type { DirtyLogOptions } from "./dirty/dirty-log-options.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 import type { Platform } from "./platform.ts";
+import type { MemoryPolicy } from "./policy/memory-policy.ts";
 
 /** What a user may ask of an engine; what is absent, its own policy decides. */
 export interface EngineOptions {
@@ -12,6 +13,8 @@ export interface EngineOptions {
   readonly shadowPagesMax?: number;
   /** How dirty logging works. KVM's engines keep their own rules. */
   readonly dirtyLog?: Partial<DirtyLogOptions>;
+  /** Rules that it enforces on the guest's memory, if it can enforce any; absent: none, ever. */
+  readonly policy?: MemoryPolicy;
 }
 
 export type CreateEngine = (platform: Platform, options?: EngineOptions) => Hypervisor;

@@ -13,6 +13,7 @@ import type { Registers } from "../machine/registers.ts";
 import type { VirtualCpu } from "../machine/virtual-cpu.ts";
 import { OutsideMemory } from "../machine/outside-memory.ts";
 import type { HostMemory } from "./memory/host-memory.ts";
+import type { MemoryPolicy } from "./policy/memory-policy.ts";
 
 // V8 folds a module's own constants; what it imports or exports it loads from a cell and checks, at every use. Names
 // of their own for those, here and wherever each exit passes, save an eighth of a trapped PTE store.
@@ -28,9 +29,14 @@ export const ACC_WRITE = W;
 export const ACC_USER = U;
 export const ACC_ALL = allRights;
 
+/** In place of an error code: A or D would have to be set in a frame that nobody may store to. `gfn` is that frame. */
+export const walkDenied = -2;
+
 /** What the walk needs of its hypervisor. */
 export interface WalkHost {
   readonly guest: HostMemory;
+  /** What the guest's memory is subject to, A and D bits too; null: nothing. */
+  readonly memoryPolicy: Pick<MemoryPolicy, "mayStore"> | null;
   /** A or D was set in the guest table at `gfn`: the page is dirty. */
   marked(gfn: Gfn): void;
 }
@@ -57,7 +63,7 @@ export interface GuestWalk {
   readonly accessAbove: number[];
   /** Entry read at each level, low half, as it was before A and D were set. */
   readonly lows: number[];
-  /** Error code of the guest's own fault, or -1. */
+  /** Error code of the guest's own fault, -1, or `walkDenied`. */
   error: number;
 }
 
@@ -142,8 +148,7 @@ export function walkGuest(
   walk.access = (kind & PF_WRITE) !== 0 ? access : withoutWriteIfClean(access, low);
   if (walk.gfn >= guest.frames) throw new OutsideMemory(vpn, walk.gfn, guest.frames);
   const isMarked = marks !== 0 && ((kind & PF_WRITE) === 0 || (low & D) !== 0);
-  if (!isMarked) setAccessedDirty(host, vcpu, exit, walk);
-  return true;
+  return isMarked || setAccessedDirty(host, vcpu, exit, walk);
 }
 
 function fails(walk: GuestWalk, error: number): boolean {
@@ -156,7 +161,8 @@ function setAccessedDirty(
   { registers }: VirtualCpu,
   { vpn, error }: FaultingAccess,
   walk: GuestWalk,
-): void {
+): boolean {
+  const { memoryPolicy } = host;
   for (let level: number = registers.levels; level >= walk.level; level--) {
     const low = walk.lows[level]!;
     const dirty = level === walk.level && (error & PF_WRITE) !== 0 ? D : 0;
@@ -164,7 +170,12 @@ function setAccessedDirty(
     if (wanted === low) continue;
     const table = walk.tables[level]!;
     const index = indexAt(vpn, level);
+    if (memoryPolicy !== null && !memoryPolicy.mayStore(table, "walker")) {
+      walk.gfn = table;
+      return fails(walk, walkDenied);
+    }
     host.guest.write(table, index, wanted, host.guest.readHigh(table, index));
     host.marked(table);
   }
+  return true;
 }

@@ -6,7 +6,7 @@
  * Source: SDM vol. 3C chapter 25 "VM-Execution Control Fields", APM vol. 2 15.9 "Instruction Intercepts".
  */
 import type { PagingLevels, Pfn } from "./address.ts";
-import type { Registers } from "./registers.ts";
+import type { Cr3, Registers } from "./registers.ts";
 import { oneStage, type Stage } from "./stages.ts";
 
 /** What a VMCS or VMCB says about address translation. */
@@ -19,6 +19,8 @@ export interface Controls {
   readonly walk: Registers | null;
   readonly exitOnPageFault: boolean;
   readonly exitOnCr3Write: boolean;
+  /** Values that MOV to CR3 may load without an exit although others exit; at most four on real parts. */
+  readonly cr3Targets: readonly Cr3[];
   readonly exitOnCr3Read: boolean;
   readonly exitOnInvlpg: boolean;
   readonly exitOnInvpcid: boolean;
@@ -37,6 +39,7 @@ export const bareMetalControls: Controls = {
   walk: null,
   exitOnPageFault: false,
   exitOnCr3Write: false,
+  cr3Targets: [],
   exitOnCr3Read: false,
   exitOnInvlpg: false,
   exitOnInvpcid: false,
@@ -45,3 +48,13 @@ export const bareMetalControls: Controls = {
   vpid: true,
   pml: null,
 };
+
+/**
+ * Does this MOV to CR3 exit? The whole operand is compared with the targets, its PCID and bit 63 too (SDM vol. 3C 25.6.7
+ * "CR3-Target Controls", 26.1.3).
+ */
+export function exitsOnCr3({ exitOnCr3Write, cr3Targets }: Controls, value: Cr3): boolean {
+  if (!exitOnCr3Write || cr3Targets.length === 0) return exitOnCr3Write;
+  const { root, pcid, keep } = value;
+  return !cr3Targets.some((to) => to.root === root && to.pcid === pcid && to.keep === keep);
+}

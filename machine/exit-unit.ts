@@ -107,7 +107,11 @@ export class ExitUnit implements Requester {
       const { vpn, offset } = fault;
       return this.deliver({ vpn, offset, error: resolution.inject });
     }
-    return resolution === "resume" ? "again" : "done";
+    if (resolution === "resume") return "again";
+    if (resolution === "skip") {
+      this.accesses.observer?.denied(this.id, fault.vpn, this.stoppedHigh);
+    }
+    return "done";
   }
 
   private deliver(fault: PageFault): "again" | "done" {

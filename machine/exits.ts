@@ -71,6 +71,7 @@ export type InvpcidType = "address" | "context" | "all-with-globals" | "all";
 /**
  * What happens to the instruction that exited.
  * `resume`: executed again. `emulated`: done by the hypervisor (see `VirtualCpu.emulateStore`).
+ * `skip`: passed over with nothing done, because the hypervisor's policy denies it (a load gives zero, a store is lost).
  * `inject`: the guest's own #PF is delivered, with this error code (`PF_*` bits).
  */
-export type Resolution = "resume" | "emulated" | { readonly inject: number };
+export type Resolution = "resume" | "emulated" | "skip" | { readonly inject: number };

@@ -63,6 +63,7 @@ function watched() {
     copying: (_cpu, from) => from,
     copied: (_cpu, to, version) => told.push(["copied", to, version]),
     mmio: () => told.push("mmio"),
+    denied: () => told.push("denied"),
     emulated: () => told.push("emulated"),
     guestFault: (_cpu, { vpn, error }) => told.push(["fault", vpn, error]),
     invalidated: (_cpu, scope) => told.push(scope),

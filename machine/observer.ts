@@ -2,7 +2,7 @@
  * Who is called while a guest runs: its kernel on a fault, a checker after every event.
  */
 import type { Gfn, Pfn, Vpn } from "./address.ts";
-import type { PendingStore } from "./exits.ts";
+import type { InvpcidType, PendingStore } from "./exits.ts";
 
 export interface PageFault {
   readonly vpn: Vpn;
@@ -50,6 +50,8 @@ export interface Observer {
   /** #PF is about to be delivered for the access whose high column is `high`. */
   guestFault(cpu: number, fault: PageFault, high: number): void;
   invalidated(cpu: number, scope: Invalidation): void;
+  /** The hypervisor's policy denied the access: it was passed over. */
+  denied(cpu: number, vpn: Vpn, high: number): void;
   /** An access was emulated because no memory is at `gfn`. */
   mmio(cpu: number, access: { readonly vpn: Vpn; readonly gfn: Gfn }, high: number): void;
 }
@@ -65,4 +67,11 @@ export interface HostObserver {
   /** These frames keep the contents that they have now, until the snapshot is dropped. */
   snapshotTaken(kept: ReadonlyMap<Gfn, Pfn>): void;
   snapshotDropped(): void;
+}
+
+/** What INVPCID of this type invalidates. */
+export function invpcidScope(type: InvpcidType, pcid: number, vpn: Vpn): Invalidation {
+  if (type === "address") return { kind: "page", vpn, pcid, globals: false };
+  if (type === "context") return { kind: "context", pcid };
+  return { kind: "all", globals: type === "all-with-globals" };
 }

@@ -17,7 +17,7 @@ import type { Gfn, Pfn, Vpn } from "./address.ts";
 import type { AccessUnit } from "./access-unit.ts";
 import { assert } from "./assert.ts";
 import { addHypervisorWork, type Ledger, walkLengthMax } from "./counters.ts";
-import type { Controls } from "./controls.ts";
+import { type Controls, exitsOnCr3 } from "./controls.ts";
 import type { InvpcidType, PendingStore } from "./exits.ts";
 import type { Cr3, Registers } from "./registers.ts";
 import { GeneralProtection } from "./general-protection.ts";
@@ -25,7 +25,7 @@ import { ExitUnit } from "./exit-unit.ts";
 import type { ExitHandler, MmioAccess, VirtualCpu } from "./virtual-cpu.ts";
 import type { PhysicalMemory } from "./memory.ts";
 import { FETCH, type Mmu, STORE } from "./mmu.ts";
-import type { GuestSoftware, Invalidation, Observer } from "./observer.ts";
+import { type GuestSoftware, invpcidScope, type Observer } from "./observer.ts";
 
 const pageStore: PendingStore = { kind: "page" };
 
@@ -187,12 +187,18 @@ export class Vcpu implements VirtualCpu {
     this.drain();
     const pcid = this.registers.pcid ? lowBits : 0;
     const cr3: Cr3 = { root, pcid, keep: keep && this.registers.pcid };
-    this.cr3LowBits = lowBits;
     this.ledger.cr3Writes += 1;
     if (cr3.keep) this.ledger.cr3WritesKept += 1;
+    const { cr3: cr3Before, cr3LowBits: lowBitsBefore } = this;
+    this.cr3LowBits = lowBits;
     this.cr3 = cr3;
-    if (this.exits.controls.exitOnCr3Write) {
-      this.exits.vmExit({ reason: "cr3-write", cr3 });
+    if (exitsOnCr3(this.exits.controls, cr3)) {
+      if (this.exits.vmExit({ reason: "cr3-write", cr3 }) === "skip") {
+        // Refused: the register keeps its value, and nothing is flushed.
+        this.cr3 = cr3Before;
+        this.cr3LowBits = lowBitsBefore;
+        return;
+      }
     } else {
       this.mmu.setRoot({ frame: root, pcid });
       if (!cr3.keep) this.mmu.flushContext(pcid);
@@ -289,10 +295,4 @@ export class Vcpu implements VirtualCpu {
     const { writeProtect, globalPages, levels } = walk ?? this.registers;
     this.mmu.configure({ stages: stages(levels), writeProtect, globalPages }, this.vpid);
   }
-}
-
-function invpcidScope(type: InvpcidType, pcid: number, vpn: Vpn): Invalidation {
-  if (type === "address") return { kind: "page", vpn, pcid, globals: false };
-  if (type === "context") return { kind: "context", pcid };
-  return { kind: "all", globals: type === "all-with-globals" };
 }

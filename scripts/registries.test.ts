@@ -130,6 +130,7 @@ test(
       "bench",
       "host",
       "claims",
+      "policies",
       "report",
       "scripts",
     ];

@@ -69,6 +69,7 @@ const mayImport: readonly (readonly [room: string, allowed: readonly string[]])[
   ["viommu/", ["viommu/", "linux/", "hypervisor/", "machine/"]],
   ["workloads/", ["workloads/", "guest/", ...contract, "machine/"]],
   ["check/", ["check/", ...simulation]],
+  ["policies/", ["policies/", "bench/", "check/", ...simulation]],
   ["bench/input/", ["bench/input/", "workloads/", "machine/"]],
   ["bench/results/", ["bench/results/", "machine/"]],
   ["bench/costs/", ["bench/costs/", ...benchBase, "machine/"]],
@@ -78,14 +79,14 @@ const mayImport: readonly (readonly [room: string, allowed: readonly string[]])[
   ["bench/shards/", ["bench/shards/", "bench/sweeps/", ...points, ...simulation]],
   ["bench/", ["bench/", "check/", ...simulation]],
   ["host/", ["host/", "bench/", "check/", ...simulation]],
-  ["claims/", ["claims/", "host/", "bench/", "check/", ...simulation]],
+  ["claims/", ["claims/", "host/", "bench/", "policies/", "check/", ...simulation]],
   [
     "report/explorer/",
     ["report/", "bench/costs/", "bench/results/", "engines/", "hypervisor/", "guest/", "machine/"],
   ],
   ["report/page/", ["report/", "bench/costs/", "bench/results/"]],
   ["report/", ["report/", "bench/results/"]],
-  ["scripts/", ["scripts/", "report/", "claims/", "host/", "bench/", "check/fuzz/"]],
+  ["scripts/", ["scripts/", "report/", "claims/", "host/", "bench/", "policies/", "check/fuzz/"]],
 ];
 
 /** One line per broken rule; `entries` are the files that something outside the code starts. */

@@ -2,13 +2,21 @@
  * Draws one program: what machine the guest thinks it has, and what it does.
  */
 import type { Prng } from "../../guest/prng.ts";
-import { buildImage, memoryFrames } from "./guest-image.ts";
+import { buildImage, type GuestImage, memoryFrames } from "./guest-image.ts";
 import { GuestScript } from "./guest-script.ts";
 import { writeOrderly } from "./orderly.ts";
 import type { Program } from "./program.ts";
 import { writeWild } from "./wild.ts";
 
 export function drawProgram(prng: Prng, ops: number): Program {
+  return drawGuest(prng, ops).program;
+}
+
+/** The same, with the layout that the program starts from. */
+export function drawGuest(
+  prng: Prng,
+  ops: number,
+): { readonly program: Program; readonly guest: GuestImage } {
   const isOrderly = prng.chance(40);
   const levels = prng.chance(20) ? 5 : 4;
   const globalPages = prng.chance(60);
@@ -27,7 +35,7 @@ export function drawProgram(prng: Prng, ops: number): Program {
   const script = new GuestScript({ guest, prng, vcpus, usesPcid, globalPages });
   if (isOrderly) writeOrderly(script, ops);
   else writeWild(script, ops);
-  return {
+  const program: Program = {
     header: {
       version: 3,
       memoryFrames,
@@ -42,4 +50,5 @@ export function drawProgram(prng: Prng, ops: number): Program {
     groups: script.groups,
     isOrderly,
   };
+  return { program, guest };
 }

@@ -3,7 +3,7 @@
  *
  * Looked at when the host has acted and when a run ends; what a TLB holds is judged when it is used.
  */
-import { pagesPerEntry, type Pfn } from "../../machine/address.ts";
+import { indexAt, pagesPerEntry, type Pfn } from "../../machine/address.ts";
 import { frameOf, P, PS, U, W } from "../../machine/entry.ts";
 import type { Controls } from "../../machine/controls.ts";
 import type { Stage } from "../../machine/stages.ts";
@@ -51,6 +51,30 @@ export class HardwareTables {
     if (last.root === null && walk === null) return;
     if (last.root !== null && walk !== null) this.scanThrough(last, walk.levels, visit);
     else this.scan(last.root ?? (this.root as Pfn), last.shape, visit);
+  }
+
+  /** The leaf of a shadow for a page: its frame, and the flags that all levels share; null where none is, or no shadow. */
+  shadowLeaf(
+    vpn: number,
+  ): { readonly pfn: number; readonly flags: number; readonly nx: boolean } | null {
+    const levels = this.controls?.walk?.levels;
+    if (levels === undefined) return null;
+    let table = this.root;
+    let flags = ~0;
+    let highs = 0;
+    for (let level: number = levels; level >= 1; level--) {
+      const index = indexAt(vpn, level);
+      const low = this.memory.readLow(table as Pfn, index);
+      const high = this.memory.readHigh(table as Pfn, index);
+      if ((low & P) === 0) return null;
+      flags &= low;
+      highs |= high;
+      table = frameOf(low, high);
+      if (level > 1 && (low & PS) === 0) continue;
+      const inside = vpn % pagesPerEntry(level);
+      return { pfn: table - (table % pagesPerEntry(level)) + inside, flags, nx: highs < 0 };
+    }
+    return null;
   }
 
   /** Shadow tables that lie in memory which nested tables map: those of a hypervisor in a guest. */

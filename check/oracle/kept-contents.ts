@@ -2,7 +2,8 @@
  * What a snapshot must still hold: versions and bytes of its frames, noted when it was taken.
  */
 import type { Gfn, Pfn } from "../../machine/address.ts";
-import { type PhysicalMemory, slotShift } from "../../machine/memory.ts";
+import type { PhysicalMemory } from "../../machine/memory.ts";
+import { digestFrame } from "./memory-digest.ts";
 
 interface Kept {
   readonly pfn: Pfn;
@@ -46,14 +47,7 @@ export class KeptContents {
   }
 
   private now(pfn: Pfn): Pick<Kept, "version" | "digest"> {
-    const { words, slotOf, stamps } = this.memory;
-    const first = slotOf[pfn]! << slotShift;
-    let digest = 0;
-    if (first !== 0) {
-      for (let word = first; word < first + (1 << slotShift); word++) {
-        digest = Math.imul(digest ^ words[word]!, 0x0100_0193);
-      }
-    }
-    return { version: stamps[pfn]!, digest };
+    const { memory } = this;
+    return { version: memory.stamps[pfn]!, digest: digestFrame(memory, pfn) };
   }
 }

@@ -1,7 +1,9 @@
 /**
  * What a guest's memory holds, as one number: guests that did the same must agree in it.
  */
+import type { Pfn } from "../../machine/address.ts";
 import { A, D } from "../../machine/entry.ts";
+import { type PhysicalMemory, slotShift } from "../../machine/memory.ts";
 import type { HostFrames } from "./host-frames.ts";
 
 /** FNV-1a's prime, a word at a time. */
@@ -21,4 +23,16 @@ export function digestMemory(frames: HostFrames): number {
     }
   }
   return digest >>> 0;
+}
+
+/** What one frame holds, every bit of it. */
+export function digestFrame({ words, slotOf }: PhysicalMemory, pfn: Pfn): number {
+  const first = slotOf[pfn]! << slotShift;
+  let digest = 0;
+  if (first === 0) return digest;
+  for (let word = first; word < first + (1 << slotShift); word++) {
+    // A word of zeros counts as none, so that a frame never written and one of zeros are the same.
+    if (words[word] !== 0) digest = Math.imul(digest ^ words[word]!, prime) ^ (word - first);
+  }
+  return digest;
 }

@@ -9,13 +9,13 @@
  * The hypervisor is not asked for anything. Four dependent loads per access when all is well.
  */
 import type { Gfn, Pfn, Vpn } from "../../machine/address.ts";
-import { D, frameOf, NX_HIGH, P, PF_PRESENT, PF_RESERVED, PS } from "../../machine/entry.ts";
+import { PF_PRESENT, PF_RESERVED } from "../../machine/entry.ts";
 import type { HostEvent } from "../../hypervisor/host-events.ts";
 import type { PendingStore } from "../../machine/exits.ts";
+import type { MemoryPolicy } from "../../hypervisor/policy/memory-policy.ts";
 import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import type { Machine } from "../../machine/machine.ts";
-import { slotShift } from "../../machine/memory.ts";
-import { FETCH, STORE } from "../../machine/mmu.ts";
+import { STORE } from "../../machine/mmu.ts";
 import { identity } from "../../machine/placement.ts";
 import type { EmulatedStore, Invalidation, Observer, PageFault } from "../../machine/observer.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";
@@ -29,13 +29,13 @@ import {
   allows,
   explains,
   isMarked,
-  isReserved,
   kindBits,
   LegalWalks,
   type Outcome,
   type Query,
-  rightsNeeded,
 } from "./legal-walks.ts";
+import { PolicyChecks } from "./policy-checks.ts";
+import { quickWalk } from "./quick-walk.ts";
 import { SharingChecks } from "./sharing-checks.ts";
 import { describeAccess, describeLegal, describeWalk, hex, OracleMismatch } from "./mismatch.ts";
 
@@ -88,6 +88,8 @@ export class Oracle implements Observer {
   private readonly native: boolean;
   /** What it says of pages that move, and of frames that are shared. */
   readonly sharing: SharingChecks;
+  /** What it says of the rules that the hypervisor enforces; null where there are none. */
+  private policies: PolicyChecks | null = null;
 
   constructor(machine: Machine, { native, engine, versionsFrom = 0 }: OracleOptions) {
     this.machine = machine;
@@ -104,9 +106,16 @@ export class Oracle implements Observer {
       values: this.values,
       history: this.history,
       native,
+      isKept: (gfn) => this.policies?.keeps(gfn) ?? false,
       isShadowed: () => machine.vcpus.some(({ isShadowed }) => isShadowed),
     });
     this.logs = machine.vcpus.map(() => new InvalidationLog());
+  }
+
+  /** From now on the hypervisor enforces these rules. */
+  police(policy: MemoryPolicy, hypervisor: Hypervisor): void {
+    this.policies = new PolicyChecks(this.machine, this.frames, this.engine, policy);
+    this.policies.follow(hypervisor);
   }
 
   access(cpu: number, vpn: Vpn, high: number, pfn: Pfn): void {
@@ -175,11 +184,19 @@ export class Oracle implements Observer {
     this.changes.acts(event);
   }
 
+  /** An access that was passed over: whoever did so has to say why. */
+  denied(cpu: number, vpn: Vpn, high: number): void {
+    if (this.policies?.isOnRecord(cpu, vpn)) return;
+    this.fail(this.query(this.running(cpu), vpn, high), "was denied with no verdict on record");
+  }
+
   mmio(cpu: number, { vpn, gfn }: { readonly vpn: Vpn; readonly gfn: Gfn }, high: number): void {
     this.checked += 1;
     const query = this.query(this.running(cpu), vpn, high);
-    for (const outcome of this.frames.isHole(gfn) ? this.walks.outcomes(query) : [])
-      if (outcome.kind === "page" && outcome.gfn === gfn && allows(outcome, query)) return;
+    for (const outcome of this.frames.isHole(gfn) ? this.walks.outcomes(query) : []) {
+      if (outcome.kind !== "page" || !allows(outcome, query)) continue;
+      if ((this.policies?.reached(vpn, outcome.gfn) ?? outcome.gfn) === gfn) return;
+    }
     this.fail(query, `was taken for MMIO at gfn ${hex(gfn)}`);
   }
 
@@ -205,50 +222,27 @@ export class Oracle implements Observer {
 
   /** The frame where the tables as they are send this access; -1 if they do not let it complete as it did. */
   private translate(vcpu: Vcpu, vpn: number, kind: number): number {
-    const { words, slotOf } = this.machine.memory;
-    const { pfnOf } = this.frames;
-    const { registers } = vcpu;
-    const bottom = vpn | 0;
-    const top = Math.floor(vpn / 2 ** 27);
-    let flags = ~0;
-    let highs = 0;
-    let table: number = vcpu.cr3.root;
-    for (let level: number = registers.levels; level >= 1; level--) {
-      const pfn = pfnOf[table] ?? -1;
-      if (pfn < 0) return -1;
-      const index = (level > 3 ? top >>> (9 * (level - 4)) : bottom >>> (9 * (level - 1))) & 511;
-      const word = (slotOf[pfn]! << slotShift) | (index << 1);
-      const low = words[word]!;
-      const high = words[word | 1]!;
-      if ((low & P) === 0 || isReserved(level, low, high)) return -1;
-      flags &= low;
-      highs |= high;
-      table = frameOf(low, high);
-      if (level > 1 && (low & PS) === 0) continue;
-      if ((kind & STORE) !== 0 && (low & D) === 0) return -1;
-      const needed = rightsNeeded(kind, registers.writeProtect);
-      if ((flags & needed) !== needed) return -1;
-      if ((kind & FETCH) !== 0 && (highs & NX_HIGH) !== 0) return -1;
-      const mask = (1 << (9 * (level - 1))) - 1;
-      return ((table & ~mask) | (bottom & mask)) >>> 0;
-    }
-    return -1;
+    const gfn = quickWalk(this.machine.memory, this.frames.pfnOf, vcpu, { vpn, kind });
+    return this.policies === null || gfn < 0 ? gfn : this.policies.reached(vpn, gfn);
   }
 
   /** Finds a legal translation to `pfn`, by way of caches if need be; returns its guest frame or stops the run. */
   private explain(query: Query, pfn: Pfn): number {
-    const leads = (outcome: Outcome): outcome is Extract<Outcome, { readonly kind: "page" }> =>
-      outcome.kind === "page" &&
-      allows(outcome, query) &&
-      isMarked(outcome, query.high) &&
-      this.frames.isAt(outcome.gfn, pfn);
+    /** The guest frame where the outcome leads to `pfn`, or -1. */
+    const leads = (outcome: Outcome): number => {
+      if (outcome.kind !== "page" || !allows(outcome, query)) return -1;
+      if (!isMarked(outcome, query.high)) return -1;
+      const gfn = this.policies?.reached(query.vpn, outcome.gfn) ?? outcome.gfn;
+      return this.frames.isAt(gfn, pfn) ? gfn : -1;
+    };
     // The tables as they are: some of them may be swapped out.
-    const now = this.walks.now(query);
-    if (leads(now)) return now.gfn;
+    const now = leads(this.walks.now(query));
+    if (now >= 0) return now;
     for (const outcome of this.walks.outcomes(query)) {
-      if (!leads(outcome)) continue;
+      const gfn = leads(outcome);
+      if (gfn < 0) continue;
       this.stale += 1;
-      return outcome.gfn;
+      return gfn;
     }
     const owner = this.frames.owner(pfn);
     this.fail(query, `reached pfn ${hex(pfn)} (${owner < 0 ? "nobody's" : `gfn ${hex(owner)}`})`);
@@ -256,6 +250,8 @@ export class Oracle implements Observer {
 
   /** Data versions: a store makes a new one, a load must see the latest. */
   private complete(vcpu: Vcpu, vpn: number, high: number, gfn: number, pfn: Pfn): void {
+    const breach = this.policies?.breach(vpn, high, gfn);
+    if (breach !== undefined) this.fail(this.query(vcpu, vpn, high), breach);
     // A store changes part of a page: what it leaves must be right as well.
     if (!this.frames.holdsLatest(gfn, pfn)) {
       this.fail(this.query(vcpu, vpn, high), `found old data in pfn ${hex(pfn)} (gfn ${hex(gfn)})`);

@@ -40,6 +40,7 @@ export class StampStores implements Observer {
   guestFault(): void {}
   invalidated(): void {}
   mmio(): void {}
+  denied(): void {}
 
   private stored(pfn: Pfn): void {
     this.version += 1;

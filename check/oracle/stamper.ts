@@ -70,6 +70,7 @@ export class Stamper implements Observer {
 
   invalidated(): void {}
   mmio(): void {}
+  denied(): void {}
 
   private recognize(cpu: number, vpn: Vpn, high: number, pfn: Pfn): number {
     const { cr3, registers } = this.machine.vcpus[cpu]!;

@@ -10,7 +10,7 @@ import type { Gfn, Pfn } from "../../machine/address.ts";
 import { A, D, frameOf, highHalf, lowHalf, NX_HIGH, P, PS, U, W } from "../../machine/entry.ts";
 import { mayBecomeWritable } from "./unsync.ts";
 import { ACC_EXEC, ACC_USER, ACC_WRITE } from "../../hypervisor/guest-walk.ts";
-import { type EntryRef, mappedGfn, type ShadowPage } from "./shadow-page.ts";
+import { type EntryRef, hasOwnFrames, mappedGfn, type ShadowPage } from "./shadow-page.ts";
 import type { Vm } from "./vm.ts";
 
 /** The protection comes from logging alone: a write fault may lift it. */
@@ -88,10 +88,8 @@ function countLeaf(vm: Vm, level: number, step: 1 | -1): void {
 /** A leaf entry came into being. */
 export function mapLeaf(vm: Vm, page: ShadowPage, index: number, wish: LeafWish): void {
   const { gfn, access } = wish;
-  if (!page.key.direct) {
-    page.gfns[index] = gfn;
-    page.accesses[index] = access;
-  }
+  if (hasOwnFrames(page.key)) page.gfns[index] = gfn;
+  if (!page.key.direct) page.accesses[index] = access;
   countLeaf(vm, page.key.level, 1);
   const entries = vm.maps[levelOf(page)].add(gfn, refOf(page, index));
   // The newcomer goes with the others, and faults again.

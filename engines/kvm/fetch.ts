@@ -13,7 +13,9 @@ import { getPage } from "./find-page.ts";
 import type { GuestWalk } from "../../hypervisor/guest-walk.ts";
 import { type LeafOutcome, prefetchNeighbour, setLeaf } from "./leaf.ts";
 import { ACC_WRITE } from "../../hypervisor/guest-walk.ts";
-import { mappedGfn, type ShadowPage } from "./shadow-page.ts";
+import { type ShadowPage } from "./shadow-page.ts";
+import { reachedFrame } from "../../hypervisor/policy/judge.ts";
+import { policedAccess, policedLeaf, policedLevel, roleAt } from "./policed.ts";
 import { syncBelow } from "./sync.ts";
 import { markUnsyncChild } from "./unsync.ts";
 import { flushRemote, type Vm } from "./vm.ts";
@@ -30,20 +32,21 @@ export function fetch(vm: Vm, request: FetchRequest): LeafOutcome {
   const { vpn, walk } = request;
   let page = request.root;
   while (page.key.level > walk.level) page = indirectChild(vm, page, request);
+  const gfn = reachedFrame(vm.memoryPolicy, vpn, walk.gfn);
   // The host decides how large its page is when it first provides it.
-  const pfn = vm.guest.touch(walk.gfn);
-  const level = mappingLevel(vm, walk.gfn, walk.level);
+  const pfn = vm.guest.touch(gfn);
+  const level = policedLevel(vm, vpn, gfn, mappingLevel(vm, walk.gfn, walk.level));
   page.floods = 0;
   while (page.key.level > level) {
     page = directChild(vm, page, { vpn, gfn: walk.gfn, access: walk.access });
     page.floods = 0;
   }
-  const base = largeBase(walk.gfn, level);
+  const base = largeBase(gfn, level);
   const wish = {
     gfn: base,
     // Large host pages are contiguous.
-    pfn: (pfn - (walk.gfn - base)) as Pfn,
-    access: walk.access,
+    pfn: (pfn - (gfn - base)) as Pfn,
+    access: policedAccess(vm, { vpn, gfn, access: walk.access }),
     cause: "fault",
   } as const;
   const index = indexAt(vpn, level);
@@ -81,7 +84,8 @@ function indirectChild(vm: Vm, page: ShadowPage, { vpn, walk }: FetchRequest): S
   // Nobody saw it if the host changed the guest's entry: another table, other rights, a large page before.
   const isStill = existing?.key.gfn === gfn && existing.key.access === access;
   if (existing !== null && isStill && !existing.key.direct) return existing;
-  const child = getPage(vm, { gfn, level: level - 1, access, direct: false, writeProtect });
+  const role = roleAt(vm, vpn, level - 1);
+  const child = getPage(vm, { gfn, level: level - 1, access, direct: false, writeProtect, role });
   // The guest owes no flush for an entry that becomes present, so what is linked must be in sync.
   if (child.unsyncChildren > 0) syncBelow(vm, child);
   link(vm, { page, index, child });
@@ -108,7 +112,8 @@ export function directChild(vm: Vm, page: ShadowPage, request: DirectRequest): S
     existing = null;
   }
   if (existing !== null && existing.key.gfn === gfn && existing.key.direct) return existing;
-  const child = getPage(vm, { gfn, level: level - 1, access, direct: true, writeProtect });
+  const role = roleAt(vm, vpn, level - 1);
+  const child = getPage(vm, { gfn, level: level - 1, access, direct: true, writeProtect, role });
   link(vm, { page, index, child });
   return child;
 }
@@ -167,11 +172,15 @@ interface Range {
 
 /** A direct page needs no guest entry: its frames follow each other. */
 function prefetchDirect(vm: Vm, page: ShadowPage, { first, end, index }: Range): void {
-  const { access } = page.key;
   for (let i = first; i < end; i++) {
     if (i === index || (readLow(vm, page, i) & P) !== 0) continue;
-    const gfn = mappedGfn(page, i);
-    if (gfn >= vm.guest.frames) return;
+    const leaf = policedLeaf(vm, page.key, i, {
+      gfn: (page.key.gfn + i) as Gfn,
+      access: page.key.access,
+      usable: true,
+    });
+    const { gfn, access, usable } = leaf;
+    if (gfn >= vm.guest.frames || !usable) return;
     const pfn = vm.guest.pfnOf(gfn);
     if (pfn === -1 || ((access & ACC_WRITE) !== 0 && vm.dirtyLog.covers(gfn))) return;
     setLeaf(vm, page, i, { gfn, pfn, access, cause: "prefetch" });

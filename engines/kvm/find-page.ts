@@ -15,7 +15,8 @@ function sameKey(a: ShadowKey, b: ShadowKey): boolean {
     a.level === b.level &&
     a.access === b.access &&
     a.direct === b.direct &&
-    a.writeProtect === b.writeProtect
+    a.writeProtect === b.writeProtect &&
+    a.role === b.role
   );
 }
 

@@ -13,6 +13,7 @@ import type { FrameRange } from "../../hypervisor/dirty/frame-ranges.ts";
 import { dropLeaf, dropMappings, protectMappings } from "./entries.ts";
 import { mostLevel } from "./fetch.ts";
 import { type MmuNotifier, neighboursIn } from "../../hypervisor/memory/notifier.ts";
+import { allowedRanges, mayWrite } from "../../hypervisor/policy/police-host.ts";
 import { takeAccessed } from "../../hypervisor/tables/radix.ts";
 import { flushRemote, type Vm } from "./vm.ts";
 import { zapAll } from "./zap.ts";
@@ -125,7 +126,7 @@ export function answerHost(
       dirtyLogOff(vm);
       return [];
     case "reclaim":
-      reclaim(vm, event);
+      for (const part of allowedRanges(vm.memoryPolicy, event)) reclaim(vm, part);
       return [];
     case "evict":
     case "snapshot":
@@ -136,7 +137,7 @@ export function answerHost(
     case "slot-delete":
     case "slot-create":
     case "slot-move":
-      vm.guest.answer(event);
+      if (mayWrite(vm.memoryPolicy, event)) vm.guest.answer(event);
       return [];
   }
 }

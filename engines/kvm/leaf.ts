@@ -53,7 +53,7 @@ function clearOther(vm: Vm, page: ShadowPage, index: number, { pfn }: LeafWish):
 
 /** Fills one entry from its guest entry; false if that cannot be mapped unasked, which ends a prefetch. */
 export function prefetchEntry(vm: Vm, page: ShadowPage, index: number): boolean {
-  const { gfn, access, usable } = readGuestLeaf(vm.guest, page.key, index);
+  const { gfn, access, usable } = readGuestLeaf(vm, page.key, index);
   if (!usable) {
     // KVM clears what is clear already (`prefetch_invalid_gpte`): nothing, unless it runs in a guest that is told of stores.
     vm.memory.write(page.table, index, 0, 0);
@@ -69,7 +69,7 @@ export function prefetchEntry(vm: Vm, page: ShadowPage, index: number): boolean 
 
 /** The same for entries around a fault: a page that is logged is not made writable before it is written. */
 export function prefetchNeighbour(vm: Vm, page: ShadowPage, index: number): boolean {
-  const { gfn, access } = readGuestLeaf(vm.guest, page.key, index);
+  const { gfn, access } = readGuestLeaf(vm, page.key, index);
   if ((access & ACC_WRITE) !== 0 && vm.dirtyLog.covers(gfn)) return false;
   return prefetchEntry(vm, page, index);
 }

@@ -11,7 +11,8 @@ import { answerMmio } from "../../hypervisor/memory/slots.ts";
 import { emulate } from "./emulate.ts";
 import { childOf, isLeaf, readLow } from "./entries.ts";
 import { fetch } from "./fetch.ts";
-import { walkGuest } from "../../hypervisor/guest-walk.ts";
+import { walkDenied, walkGuest } from "../../hypervisor/guest-walk.ts";
+import { denyMark, judge, reachedFrame } from "../../hypervisor/policy/judge.ts";
 import { invalidateIn } from "./invalidate.ts";
 import { ACC_USER, ACC_WRITE } from "../../hypervisor/guest-walk.ts";
 import { type ShadowPage } from "./shadow-page.ts";
@@ -26,17 +27,27 @@ export function answerPageFault(vm: Vm, state: VcpuState, exit: PageFaultExit): 
   const { walk } = vm;
   const { vpn, error } = exit;
   const root = state.root!.page;
-  if (!walkGuest(vm, vcpu, exit, walk)) return reflect(vm, state, vpn);
-  if (vm.guest.isHole(walk.gfn)) {
-    const access = { vpn, gfn: walk.gfn, store: exit.store };
+  if (!walkGuest(vm, vcpu, exit, walk)) {
+    if (walk.error === walkDenied) return denyMark(vm.memoryPolicy!, vcpu, exit, walk);
+    return reflect(vm, state, vpn);
+  }
+  const gfn = reachedFrame(vm.memoryPolicy, vpn, walk.gfn);
+  if (vm.memoryPolicy !== null) {
+    // A leaf table may go out of sync and be written by silicon; what stays protected, the hypervisor stores.
+    const by = vm.pages.of(gfn).length > 0 ? "emulator" : "guest";
+    const denial = judge(vm.memoryPolicy, vcpu, exit, { walk, by });
+    if (denial !== null) return denial;
+  }
+  if (vm.guest.isHole(gfn)) {
+    const access = { vpn, gfn, store: exit.store };
     return answerMmio(vcpu, access, { duringWalk: false, guestFrames: vm.guest.frames });
   }
   vm.ledger.hiddenFaults += 1;
   const isStore = (error & PF_WRITE) !== 0;
-  if (isStore) vm.guest.touchForWrite(walk.gfn);
-  if (isStore && (error & PF_PRESENT) !== 0 && vm.track.isTracked(walk.gfn)) {
+  if (isStore) vm.guest.touchForWrite(gfn);
+  if (isStore && (error & PF_PRESENT) !== 0 && vm.track.isTracked(gfn)) {
     clearFloods(vm, root, vpn);
-    return emulate(vm, state, exit, walk.gfn);
+    return emulate(vm, state, exit, gfn);
   }
   makeRoom(vm);
   if (isStore && (walk.access & ACC_WRITE) === 0) {
@@ -45,7 +56,7 @@ export function answerPageFault(vm: Vm, state: VcpuState, exit: PageFaultExit): 
   }
   const outcome = fetch(vm, { root, vpn, walk });
   limitUnsync(vm, state);
-  if (outcome.writeProtected && isStore) return emulate(vm, state, exit, walk.gfn);
+  if (outcome.writeProtected && isStore) return emulate(vm, state, exit, gfn);
   if (outcome.unchanged) vm.ledger.faultsSpurious += 1;
   else vm.ledger.faultsFixed += 1;
   return "resume";

@@ -12,6 +12,7 @@ import { OutsideMemory } from "../../machine/outside-memory.ts";
 import type { Vpn } from "../../machine/address.ts";
 import { getPage } from "./find-page.ts";
 import { ACC_ALL } from "../../hypervisor/guest-walk.ts";
+import { roleAt } from "./policed.ts";
 import { syncBelow, syncPage } from "./sync.ts";
 import { makeRoom, type Doomed, freeDoomed, zapPage } from "./zap.ts";
 import type { CachedRoot, VcpuState, Vm } from "./vm.ts";
@@ -108,7 +109,8 @@ function loadRoot(vm: Vm, state: VcpuState): void {
   if (gfn >= vm.guest.frames) throw new OutsideMemory(0 as Vpn, gfn, vm.guest.frames);
   makeRoom(vm);
   const { levels: level, writeProtect } = registers;
-  const page = getPage(vm, { gfn, level, access: ACC_ALL, direct: false, writeProtect });
+  const role = roleAt(vm, 0, level);
+  const page = getPage(vm, { gfn, level, access: ACC_ALL, direct: false, writeProtect, role });
   page.rootCount += 1;
   state.root = { page, cr3: cr3Key(cr3) };
   syncRoots(vm, state);

@@ -22,6 +22,8 @@ export interface ShadowKey {
   readonly direct: boolean;
   /** CR0.WP changes what an entry must say, so pages of the two modes never mix. */
   readonly writeProtect: boolean;
+  /** Where it stands, if that matters to a policy: see `hypervisor/policy/page-locks.ts`. Else 0. */
+  readonly role: number;
 }
 
 export interface ShadowPage {
@@ -29,7 +31,7 @@ export interface ShadowPage {
   /** Table frame in host memory, and the same counted from the first table frame. */
   readonly table: Pfn;
   readonly id: number;
-  /** What leaf entries map, and with which guest rights. Empty in a direct page, where both follow from the key. */
+  /** What leaf entries map, and with which guest rights. Empty where both follow from the key of a direct page. */
   readonly gfns: Uint32Array;
   readonly accesses: Uint8Array;
   /** Entries of upper pages that point here. */
@@ -74,7 +76,7 @@ export class ShadowPages {
       key,
       table,
       id,
-      gfns: key.direct ? noGfns : new Uint32Array(512),
+      gfns: hasOwnFrames(key) ? new Uint32Array(512) : noGfns,
       accesses: key.direct ? noAccesses : new Uint8Array(512),
       parents: [],
       unsync: false,
@@ -138,10 +140,15 @@ export class ShadowPages {
   }
 }
 
+/** May the frames of a page's entries be any? In a direct page they follow each other, but for locked pages. */
+export function hasOwnFrames({ direct, role }: ShadowKey): boolean {
+  return !direct || role !== 0;
+}
+
 /** The frame that entry `index` of a page maps. */
 export function mappedGfn(page: ShadowPage, index: number): Gfn {
   const { key } = page;
-  if (!key.direct) return page.gfns[index]! as Gfn;
+  if (hasOwnFrames(key)) return page.gfns[index]! as Gfn;
   return (key.gfn + index * 512 ** (key.level - 1)) as Gfn;
 }
 

@@ -23,7 +23,7 @@ export function syncEntry(vm: Vm, page: ShadowPage, index: number): boolean {
     if (policy.syncFills) prefetchEntry(vm, page, index);
     return false;
   }
-  const { gfn, access, usable } = readGuestLeaf(vm.guest, page.key, index);
+  const { gfn, access, usable } = readGuestLeaf(vm, page.key, index);
   if (!usable || gfn !== mappedGfn(page, index)) {
     dropLeaf(vm, page, index);
     return true;

@@ -52,12 +52,13 @@ function isFlooded(vm: Vm, page: ShadowPage): boolean {
 
 /** Links the table below at once, if it is shadowed already; making new shadows waits for a fault. */
 function mirror(vm: Vm, page: ShadowPage, index: number): void {
-  const { gfn, level, access, writeProtect } = page.key;
+  const { gfn, level, access, writeProtect, role } = page.key;
   const low = vm.guest.readLow(gfn, index);
   const high = vm.guest.readHigh(gfn, index);
   // Without A the guest is owed the bit, which only a walk sets.
   if (level === 1 || (low & (P | A)) !== (P | A) || (low & PS) !== 0) return;
   const rights = access & ((low & (W | U)) | (high < 0 ? 0 : ACC_EXEC));
+  const below = role === 0 ? 0 : vm.memoryPolicy!.pages.below(role, index);
   const child = vm.pages
     .of(frameOf(low, high) as Gfn)
     .find(
@@ -65,7 +66,8 @@ function mirror(vm: Vm, page: ShadowPage, index: number): void {
         !key.direct &&
         key.level === level - 1 &&
         key.access === rights &&
-        key.writeProtect === writeProtect,
+        key.writeProtect === writeProtect &&
+        key.role === below,
     );
   if (child === undefined) return;
   if (child.unsync) refresh(vm, child);

@@ -13,6 +13,7 @@ import type { Platform } from "../../hypervisor/platform.ts";
 import type { FrameMemory } from "../../hypervisor/platform.ts";
 import { flushVcpus } from "../../hypervisor/flush.ts";
 import { createWalk, type GuestWalk, type WalkHost } from "../../hypervisor/guest-walk.ts";
+import type { MemoryPolicy } from "../../hypervisor/policy/memory-policy.ts";
 import { createHostMemory, type HostMemory } from "../../hypervisor/memory/host-memory.ts";
 import { DirtyLog } from "./dirty-log.ts";
 import type { ShadowPolicy } from "./policy.ts";
@@ -44,6 +45,7 @@ export interface VcpuState {
 }
 
 export interface Vm extends WalkHost {
+  readonly memoryPolicy: MemoryPolicy | null;
   readonly platform: Platform;
   readonly memory: FrameMemory;
   readonly guest: HostMemory;
@@ -103,6 +105,8 @@ export function createVm(platform: Platform, { policy, kind, options }: VmOption
     current: null,
     serving: null,
     gauges: ledger,
+    // Nested tables of KVM's enforce none.
+    memoryPolicy: kind === "shadow" ? (options?.policy ?? null) : null,
     marked: (gfn) => dirtyLog.mark(gfn),
   };
 }

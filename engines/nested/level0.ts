@@ -68,6 +68,8 @@ export function mergedControls(l1: Controls, l0: Controls, other: Partial<Contro
     exitOnInvpcid: l1.exitOnInvpcid || l0.exitOnInvpcid,
     exitOnCr0Write: l1.exitOnCr0Write || l0.exitOnCr0Write,
     exitOnCr4Write: l1.exitOnCr4Write || l0.exitOnCr4Write,
+    // Of guarded tables, which run in no guest.
+    cr3Targets: [],
     vpid: l0.vpid,
     pml: l0.pml,
     ...other,

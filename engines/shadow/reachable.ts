@@ -8,12 +8,12 @@ import type { ShadowTables } from "./tables.ts";
 /** Is some shadow of `gfn` below one of these roots? */
 export function isReachable(tables: ShadowTables, gfn: Gfn, roots: ReadonlySet<Pfn>): boolean {
   const seen = new Set<ShadowTable>();
-  const pending = [...tables.tablesOf(gfn)];
+  const pending = [...tables.set.of(gfn)];
   for (let table = pending.pop(); table !== undefined; table = pending.pop()) {
     if (roots.has(table.pfn)) return true;
     if (seen.has(table)) continue;
     seen.add(table);
-    for (const { above } of tables.parentsOf(table)) pending.push(above);
+    for (const { above } of tables.set.parentsOf(table)) pending.push(above);
   }
   return false;
 }

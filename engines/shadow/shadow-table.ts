@@ -5,7 +5,9 @@ import { entriesPerTable, type Gfn, type Pfn } from "../../machine/address.ts";
 import { P } from "../../machine/entry.ts";
 import type { Ledger } from "../../machine/counters.ts";
 import type { FrameMemory } from "../../hypervisor/platform.ts";
+import type { DirtyTracker } from "../../hypervisor/dirty/tracker.ts";
 import type { HostMemory } from "../../hypervisor/memory/host-memory.ts";
+import type { MemoryPolicy } from "../../hypervisor/policy/memory-policy.ts";
 
 export interface ShadowTable {
   /** Number of its frame among the hypervisor's. */
@@ -14,6 +16,8 @@ export interface ShadowTable {
   readonly gfn: Gfn;
   readonly level: number;
   readonly isDirect: boolean;
+  /** Where it stands, if that matters to a policy: see `hypervisor/policy/page-locks.ts`. */
+  readonly role: number;
   readonly pfn: Pfn;
   /** Entries that link here, packed as id * 512 + index. */
   readonly parents: Set<number>;
@@ -21,25 +25,25 @@ export interface ShadowTable {
   readonly frames: Int32Array;
 }
 
+/** What finds a table: a guest frame may be one at several levels and places, and the first frame of a large page. */
+export type TableName = Pick<ShadowTable, "gfn" | "level" | "isDirect" | "role">;
+
 export interface ShadowParts {
   readonly bytes: FrameMemory;
   readonly memory: HostMemory;
-  /** May a leaf for `gfn` be writable, as far as dirty tracking is concerned? */
-  readonly mayMapWritable: (gfn: Gfn) => boolean;
-  /** Must the page around `gfn` be mapped by leaves below `level`, as far as dirty tracking is concerned? */
-  readonly needsSmall: (gfn: Gfn, level: number) => boolean;
+  /** Rules that every entry obeys; null: none. */
+  readonly policy: MemoryPolicy | null;
+  /** Whose log decides which leaves are read-only, and which small. */
+  readonly tracker: Pick<DirtyTracker, "mayMapWritable" | "needsSmall">;
   readonly ledger: () => Ledger;
 }
 
-/** A guest frame may be a table at several levels, and the first frame of a large page. */
-export function keyOf(gfn: Gfn, level: number, isDirect: boolean): number {
-  return gfn * 16 + level * 2 + (isDirect ? 1 : 0);
+/** Frames have 32 bits and roles are few, so the key is exact. */
+export function keyOf({ gfn, level, isDirect, role }: TableName): number {
+  return role * 2 ** 36 + gfn * 16 + level * 2 + (isDirect ? 1 : 0);
 }
 
-export function createTable(
-  bytes: FrameMemory,
-  of: Pick<ShadowTable, "gfn" | "level" | "isDirect">,
-): ShadowTable {
+export function createTable(bytes: FrameMemory, of: TableName): ShadowTable {
   const pfn = bytes.allocateTable();
   const frames = new Int32Array(entriesPerTable).fill(-1);
   return { id: pfn - bytes.guestFrames, ...of, pfn, parents: new Set(), frames };

@@ -11,34 +11,27 @@
 import { type Gfn, levelOfOrder, pagesPerEntry, type Pfn } from "../../machine/address.ts";
 import * as entry from "../../machine/entry.ts";
 import type { FrameRange } from "../../hypervisor/dirty/frame-ranges.ts";
-import { hasReserved } from "../../hypervisor/guest-walk.ts";
+import { ACC_EXEC, hasReserved } from "../../hypervisor/guest-walk.ts";
 import { neighboursIn } from "../../hypervisor/memory/notifier.ts";
 import { LeafMaps } from "./leaf-maps.ts";
-import {
-  createTable,
-  keyOf,
-  presentIn,
-  type ShadowParts,
-  type ShadowTable,
-} from "./shadow-table.ts";
+import { leafAccess, reachedFrame } from "../../hypervisor/policy/judge.ts";
+import { presentIn, type ShadowParts, type ShadowTable, type TableName } from "./shadow-table.ts";
+import { TableSet } from "./table-set.ts";
 import { firstIn, largeLevels, TableRegions } from "./table-regions.ts";
 
 const { A, D, frameOf, highHalf, lowHalf, NX_HIGH, P, PS, U, W } = entry; // see guest-walk.ts
-const none: readonly ShadowTable[] = [];
 
 export class ShadowTables {
   /** A writable mapping or a table went away: cached translations must go before the guest runs on. */
   flushNeeded = false;
   private readonly parts: ShadowParts;
-  private readonly byId: (ShadowTable | undefined)[] = [];
-  private readonly byKey = new Map<number, ShadowTable>();
-  /** A list never changes, so who goes through one may shadow and unshadow. */
-  private readonly byGfn = new Map<Gfn, readonly ShadowTable[]>();
+  readonly set: TableSet;
   readonly leaves = new LeafMaps();
   private readonly regions: TableRegions;
 
   constructor(parts: ShadowParts) {
     this.parts = parts;
+    this.set = new TableSet(parts.bytes);
     this.regions = new TableRegions(parts.memory.frames);
   }
 
@@ -46,17 +39,13 @@ export class ShadowTables {
     return this.regions.isTable(gfn);
   }
 
-  tablesOf(gfn: Gfn): readonly ShadowTable[] {
-    return this.byGfn.get(gfn) ?? none;
-  }
-
   /** The shadow of guest table `gfn` at `level`, with everything reachable below it. */
-  shadow(gfn: Gfn, level: number): ShadowTable {
-    const known = this.byKey.get(keyOf(gfn, level, false));
+  shadow(gfn: Gfn, level: number, role: number): ShadowTable {
+    const name = { gfn, level, isDirect: false, role };
+    const known = this.set.named(name);
     if (known !== undefined) return known;
-    const table = this.create(gfn, level, false);
+    const table = this.create(name);
     if (!this.isTable(gfn)) this.regions.add(gfn);
-    this.byGfn.set(gfn, [...this.tablesOf(gfn), table]);
     this.writeProtect(gfn);
     this.mirrorAll(table);
     return table;
@@ -69,7 +58,7 @@ export class ShadowTables {
 
   /** Makes entry `index` say what the guest's says now. Entries with A=0 wait for the hidden fault. */
   mirror(table: ShadowTable, index: number): void {
-    const { memory } = this.parts;
+    const { memory, policy } = this.parts;
     const word = memory.wordsOf(table.gfn) | (index << 1);
     const low = memory.words[word]!;
     const high = memory.words[word | 1]!;
@@ -82,8 +71,10 @@ export class ShadowTables {
       this.setLeaf(table, index, gfn, leafRights);
     } else if ((low & PS) !== 0) {
       this.setLarge(table, index, (gfn - (gfn % pagesPerEntry(table.level))) as Gfn, leafRights);
+    } else if (policy?.isHidden(gfn)) {
+      this.drop(table, index);
     } else {
-      this.link(table, index, this.shadow(gfn, table.level - 1), rights);
+      this.link(table, index, this.shadow(gfn, table.level - 1, this.below(table, index)), rights);
     }
   }
 
@@ -97,36 +88,24 @@ export class ShadowTables {
       this.setLeaf(table, index, first, rights);
       return;
     }
-    if (this.childAt(table, index) === null) this.setLarge(table, index, first, rights);
-    const child = this.childAt(table, index);
+    if (this.set.childAt(table, index) === null) this.setLarge(table, index, first, rights);
+    const child = this.set.childAt(table, index);
     if (child !== null) this.fillDirect(child, gfn);
   }
 
-  /** The table that entry `index` links to, or null when it is a leaf or not present. */
-  childAt(table: ShadowTable, index: number): ShadowTable | null {
-    const { bytes } = this.parts;
-    const low = bytes.readLow(table.pfn, index);
-    if ((low & P) === 0 || table.level === 1 || (low & PS) !== 0) return null;
-    const pfn = frameOf(low, bytes.readHigh(table.pfn, index)) as Pfn;
-    return this.byId[pfn - bytes.guestFrames] ?? null;
-  }
-
-  /** The entries that link to the table. */
-  parentsOf({ parents }: ShadowTable): { readonly above: ShadowTable; readonly index: number }[] {
-    return [...parents].flatMap((parent) => {
-      const above = this.byId[Math.floor(parent / 512)];
-      return above === undefined ? [] : [{ above, index: parent % 512 }];
-    });
+  /** The role of the table below entry `index`. */
+  private below({ role }: ShadowTable, index: number): number {
+    return role === 0 ? 0 : this.parts.policy!.pages.below(role, index);
   }
 
   /** `gfn` is no table any more: its shadows go, and it may be written again. */
   unshadow(gfn: Gfn): void {
     const { bytes } = this.parts;
-    for (const table of this.tablesOf(gfn)) {
-      for (const { above, index } of this.parentsOf(table)) bytes.write(above.pfn, index, 0, 0);
+    for (const table of this.set.of(gfn)) {
+      for (const { above, index } of this.set.parentsOf(table)) bytes.write(above.pfn, index, 0, 0);
       this.forget(table);
     }
-    if (this.byGfn.delete(gfn)) this.regions.remove(gfn);
+    if (this.set.forgetFrame(gfn)) this.regions.remove(gfn);
     this.flushNeeded = true;
   }
 
@@ -152,7 +131,8 @@ export class ShadowTables {
   dropDirect(gfn: Gfn): void {
     for (const level of [3, 2]) {
       const first = firstIn(gfn, level);
-      const table = this.byKey.get(keyOf(first, level - 1, true));
+      const name = { gfn: first, level: level - 1, isDirect: true, role: 0 };
+      const table = this.set.named(name);
       if (table === undefined || !this.mayBeLarge(first, level)) continue;
       this.forgetPieces(table);
       this.parts.ledger().hugePagesCollapsed += 1;
@@ -161,8 +141,8 @@ export class ShadowTables {
   }
 
   private forgetPieces(table: ShadowTable): void {
-    const children = Array.from({ length: 512 }, (_, index) => this.childAt(table, index));
-    for (const { above, index } of this.parentsOf(table)) this.drop(above, index);
+    const children = Array.from({ length: 512 }, (_, index) => this.set.childAt(table, index));
+    for (const { above, index } of this.set.parentsOf(table)) this.drop(above, index);
     this.forget(table);
     // Others may map the same 2 MiB by themselves.
     for (const child of children) if (child?.parents.size === 0) this.forgetPieces(child);
@@ -184,7 +164,7 @@ export class ShadowTables {
   /** Every leaf that maps the frame, of either size. */
   leavesOf(gfn: Gfn): { readonly table: Pfn; readonly index: number }[] {
     return this.leaves.all(gfn).map((place) => {
-      return { table: this.byId[Math.floor(place / 512)]!.pfn, index: place % 512 };
+      return { table: this.set.holding(place).pfn, index: place % 512 };
     });
   }
 
@@ -196,14 +176,14 @@ export class ShadowTables {
 
   private dropAll(places: readonly number[]): void {
     for (const place of places.slice()) {
-      this.drop(this.byId[Math.floor(place / 512)]!, place % 512);
+      this.drop(this.set.holding(place), place % 512);
       this.flushNeeded = true;
     }
   }
 
   private protect(place: number): void {
     const { bytes } = this.parts;
-    const table = this.byId[Math.floor(place / 512)]!;
+    const table = this.set.holding(place);
     const low = bytes.readLow(table.pfn, place % 512);
     if ((low & W) === 0) return;
     bytes.write(table.pfn, place % 512, low & ~W, bytes.readHigh(table.pfn, place % 512));
@@ -211,19 +191,14 @@ export class ShadowTables {
     this.flushNeeded = true;
   }
 
-  private create(gfn: Gfn, level: number, isDirect: boolean): ShadowTable {
-    const table = createTable(this.parts.bytes, { gfn, level, isDirect });
-    this.byId[table.id] = table;
-    this.byKey.set(keyOf(gfn, level, isDirect), table);
+  private create(name: TableName): ShadowTable {
     this.parts.ledger().shadowPagesAllocated += 1;
-    return table;
+    return this.set.create(name);
   }
 
   private forget(table: ShadowTable): void {
     for (let index = 0; index < 512; index++) this.drop(table, index);
-    this.byKey.delete(keyOf(table.gfn, table.level, table.isDirect));
-    this.byId[table.id] = undefined;
-    this.parts.bytes.freeTable(table.pfn);
+    this.set.delete(table);
     this.parts.ledger().shadowPagesZapped += 1;
   }
 
@@ -239,11 +214,14 @@ export class ShadowTables {
     ledger().entriesFilled += 1;
   }
 
-  private setLeaf(table: ShadowTable, index: number, gfn: Gfn, rights: number): void {
-    const { memory, mayMapWritable, ledger } = this.parts;
-    if (memory.isHole(gfn)) return this.drop(table, index);
+  private setLeaf(table: ShadowTable, index: number, walked: Gfn, asked: number): void {
+    const { memory, tracker, ledger, policy } = this.parts;
+    const page = policy === null ? -1 : policy.pages.pageAt(table.role, index);
+    const gfn = reachedFrame(policy, page, walked);
+    const rights = policy === null ? asked : this.allowed(page, gfn, asked);
+    if (rights === 0 || memory.isHole(gfn)) return this.drop(table, index);
     const pfn = memory.touch(gfn);
-    const isReadOnly = this.isTable(gfn) || !mayMapWritable(gfn) || !memory.isWritable(gfn);
+    const isReadOnly = this.isTable(gfn) || !tracker.mayMapWritable(gfn) || !memory.isWritable(gfn);
     // Other rights for the same frame, as after mprotect: the reverse map need not forget and learn it again.
     if (table.frames[index] === gfn) {
       ledger().entriesDropped += 1;
@@ -256,12 +234,27 @@ export class ShadowTables {
     ledger().entriesFilled += 1;
   }
 
+  /** Rights of a small leaf that a policy leaves; 0: there may be none. */
+  private allowed(page: number, gfn: Gfn, rights: number): number {
+    const asked = (rights & (W | U)) | ((rights & NX_HIGH) === 0 ? ACC_EXEC : 0);
+    const left = leafAccess(this.parts.policy!, page, gfn, asked);
+    if (left < 0) return 0;
+    return (rights & ~(W | U)) | (left & (W | U)) | ((left & ACC_EXEC) === 0 ? NX_HIGH : 0);
+  }
+
+  /** Every shadow goes; what is needed is made again, by the rules of then. */
+  unshadowAll(): void {
+    for (const gfn of this.set.frames()) this.unshadow(gfn);
+    for (const table of this.set.direct()) this.forget(table);
+  }
+
   /** A large guest page: one leaf if the host's page is as large and holds no table, else a direct table. */
   private setLarge(table: ShadowTable, index: number, gfn: Gfn, rights: number): void {
-    const { memory, needsSmall, ledger } = this.parts;
+    const { memory, tracker, ledger } = this.parts;
     const pfn = memory.touch(gfn);
     const { level } = table;
-    if (this.mayBeLarge(gfn, level) && !needsSmall(gfn, level)) {
+    const role = this.below(table, index);
+    if (role === 0 && this.mayBeLarge(gfn, level) && !tracker.needsSmall(gfn, level)) {
       this.drop(table, index);
       const allowed = memory.isWritable(gfn) ? rights : rights & ~W;
       this.write(table, index, pfn, allowed | PS);
@@ -270,7 +263,8 @@ export class ShadowTables {
       ledger().entriesFilled += 1;
       return;
     }
-    const child = this.byKey.get(keyOf(gfn, level - 1, true)) ?? this.create(gfn, level - 1, true);
+    const name = { gfn, level: level - 1, isDirect: true, role };
+    const child = this.set.named(name) ?? this.create(name);
     this.link(table, index, child, rights);
   }
 
@@ -285,7 +279,7 @@ export class ShadowTables {
     const low = bytes.readLow(table.pfn, index);
     if ((low & P) === 0) return;
     const place = table.id * 512 + index;
-    const child = this.childAt(table, index);
+    const child = this.set.childAt(table, index);
     if (child !== null) {
       child.parents.delete(place);
       // Silicon holds the pieces of a large guest page one by one; the guest's INVLPG names only one of them.

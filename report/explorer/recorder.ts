@@ -67,6 +67,9 @@ export class Recorder {
     copying: () => 0,
     copied: () => undefined,
     mmio: () => undefined,
+    denied: (_cpu, vpn) => {
+      this.note("hypervisor", `The access at 0x${hexGva(vpn)} is denied: it is passed over.`);
+    },
     emulated: () => undefined,
     storing: (_cpu, _pfn, store) => {
       // The hypervisor stores for the guest, and says so itself.

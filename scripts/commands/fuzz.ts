@@ -15,8 +15,10 @@ import {
   type MigrationFuzzOptions,
   type MigrationFuzzResult,
 } from "../../host/fuzz/fuzz-migrations.ts";
+import { runPolicyFuzz } from "../fuzz-policies.ts";
 import { runFuzzSeeds } from "../fuzz-seeds.ts";
 import { createProgress } from "../progress.ts";
+import { refuseGiven } from "./given.ts";
 import { nameList, seedMax, wholeNumber } from "./options.ts";
 
 const examples = `
@@ -33,7 +35,8 @@ many of guests that migrate. A seed that fails stops, the others go on.
 Examples:
   npx shadewalk fuzz --seed 7 --ops 1000000
   npx shadewalk fuzz --seeds 200 --ops 100000 --workers 2
-  npx shadewalk fuzz --migrations --engines ept-pml,ept-wp`;
+  npx shadewalk fuzz --migrations --engines ept-pml,ept-wp
+  npx shadewalk fuzz --policies --seed 3 --ops 20000`;
 
 const createCommand = () =>
   new Command("fuzz")
@@ -70,6 +73,11 @@ const createCommand = () =>
       nameList("--presets", Object.keys(fuzzPresets)),
     )
     .option("--migrations", "migrate each guest from a random point on; see `migrate`", false)
+    .option(
+      "--policies",
+      "random rules on each guest's memory, all schemes that enforce any",
+      false,
+    )
     .option("-o, --out <file>", "where a failure's trace goes", "fuzz-failure.trace")
     .option("-q, --quiet", "no progress on stderr", false)
     .addHelpText("after", examples);
@@ -77,7 +85,14 @@ const createCommand = () =>
 type Options = ReturnType<ReturnType<typeof createCommand>["opts"]>;
 
 export const fuzz = () =>
-  createCommand().action(async (options) => {
+  createCommand().action(async (options, words) => {
+    if (options.policies) {
+      const others = ["seeds", "workers", "engines", "presets", "migrations", "out"] as const;
+      refuseGiven(words, others, "with --policies it would change nothing");
+      const { seed = 1, ops, quiet } = options;
+      if (!runPolicyFuzz({ seed, ops, quiet })) process.exitCode = 1;
+      return;
+    }
     refuseContradictions(options);
     folderFor(options.out);
     if (options.seeds === undefined) runOneSeed(options);

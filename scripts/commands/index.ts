@@ -1,4 +1,5 @@
 /** The registry of commands by what they are for: a new one is its file and a line here. */
+import { attack } from "./attack.ts";
 import { bench } from "./bench.ts";
 import { compare } from "./compare.ts";
 import { completion } from "./completion.ts";
@@ -23,7 +24,7 @@ import { why } from "./why.ts";
 
 /** In the order of the help. */
 const commandGroups = {
-  "Start here:": [walk, run, trace, lab, list],
+  "Start here:": [walk, run, attack, trace, lab, list],
   "Measure:": [bench, compare, price, cost, report, why],
   "A hypervisor's user space:": [migrate, dirtyLog, share, dma],
   "Many machines:": [shard, merge, submit],

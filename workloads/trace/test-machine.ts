@@ -36,6 +36,7 @@ const quiet: Controls = {
   walk: null,
   exitOnPageFault: false,
   exitOnCr3Write: false,
+  cr3Targets: [],
   exitOnCr3Read: false,
   exitOnInvlpg: false,
   exitOnInvpcid: false,

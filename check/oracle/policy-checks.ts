@@ -1,0 +1,179 @@
+/**
+ * What the oracle says of a hypervisor's rules: nothing that they forbid happens, by whatever way, and what is denied
+ * is on record.
+ *
+ * It keeps its own list of the rules and asks nobody what they allow. Three looks: at each access, where it led and
+ * with what right, so that a translation cached from before a lock is found when it is used; at the bytes of locked
+ * frames, whoever stored; at the tables that silicon walks, after an exit and when the host has acted.
+ */
+import type { Gfn, Pfn } from "../../machine/address.ts";
+import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
+import type { MemoryPolicy } from "../../hypervisor/policy/memory-policy.ts";
+import type { PolicyRule, Verdict } from "../../hypervisor/policy/rules.ts";
+import type { Machine } from "../../machine/machine.ts";
+import { FETCH, STORE, USER } from "../../machine/mmu.ts";
+import type { HostFrames } from "./host-frames.ts";
+import { HardwareTables } from "./hardware-tables.ts";
+import { digestFrame } from "./memory-digest.ts";
+import { hex, OracleMismatch } from "./mismatch.ts";
+
+/** Exits from one look at all tables to the next: they are large, and what is wrong in them stays. */
+const exitsPerScan = 32;
+
+/** Rights of a locked page, as the rules write them: execute, write, user. */
+const execute = 1;
+const write = 2;
+const user = 4;
+
+interface Page {
+  readonly gfn: number | null;
+  readonly access: number;
+}
+
+export class PolicyChecks {
+  private readonly policy: MemoryPolicy;
+  private readonly machine: Machine;
+  private readonly frames: HostFrames;
+  private readonly engine: string;
+  private readonly locked = new Set<number>();
+  private readonly hidden = new Set<number>();
+  private readonly pages = new Map<number, Page>();
+  /** What frames under a rule held when they were first looked at: after boot, or when the rule came. */
+  private readonly digests = new Map<number, number | null>();
+  private readonly tables: readonly HardwareTables[];
+  /** The last verdict of each vCPU, until the access that it denies is told. */
+  private readonly verdicts = new Map<number, Verdict>();
+  private exits = 0;
+
+  constructor(machine: Machine, frames: HostFrames, engine: string, policy: MemoryPolicy) {
+    this.policy = policy;
+    this.machine = machine;
+    this.frames = frames;
+    this.engine = engine;
+    this.tables = machine.vcpus.map((vcpu) => new HardwareTables(vcpu));
+    for (const rule of policy.rules) this.note(rule);
+    const enact = policy.enact.bind(policy);
+    policy.enact = (rule) => {
+      enact(rule);
+      this.note(rule);
+      this.look();
+    };
+    policy.onVerdict = (verdict) => this.verdicts.set(verdict.cpu, verdict);
+  }
+
+  /** Looks at what there is to see after every exit of this hypervisor, and after what its host does. */
+  follow(hypervisor: Hypervisor): void {
+    const exit = hypervisor.exit.bind(hypervisor);
+    const host = hypervisor.host.bind(hypervisor);
+    hypervisor.exit = (one, vcpu) => {
+      const resolution = exit(one, vcpu);
+      this.exits += 1;
+      if (this.exits % exitsPerScan === 0) this.look();
+      else {
+        this.checkBytes();
+        for (const tables of this.tables) this.checkPages(tables);
+      }
+      return resolution;
+    };
+    hypervisor.host = (event) => {
+      const report = host(event);
+      if (event.kind !== "vcpu-run") this.look();
+      return report;
+    };
+  }
+
+  /** The frame that a page leads to by the rules, where the guest's tables lead it to `walked`. */
+  reached(vpn: number, walked: number): number {
+    return this.pages.get(vpn)?.gfn ?? walked;
+  }
+
+  /** May the host take this frame from its guest? */
+  keeps(gfn: number): boolean {
+    return this.locked.has(gfn) || this.hidden.has(gfn) || this.policy.isGuarded(gfn as Gfn);
+  }
+
+  isOnRecord(cpu: number, vpn: number): boolean {
+    const verdict = this.verdicts.get(cpu);
+    this.verdicts.delete(cpu);
+    return verdict !== undefined && verdict.vpn === vpn;
+  }
+
+  /** What an access that has completed did against the rules. */
+  breach(vpn: number, high: number, gfn: number): string | undefined {
+    if (this.hidden.has(gfn)) return `reached gfn ${hex(gfn)}, which is hidden`;
+    if (high < 0 && this.locked.has(gfn)) return `stored to gfn ${hex(gfn)}, which is locked`;
+    const page = this.pages.get(vpn);
+    if (page === undefined) return undefined;
+    const needed =
+      ((high & STORE) === 0 ? 0 : write) |
+      ((high & FETCH) === 0 ? 0 : execute) |
+      ((high & USER) === 0 ? 0 : user);
+    return (page.access & needed) === needed ? undefined : "is more than the page's lock allows";
+  }
+
+  private note(rule: PolicyRule): void {
+    if (rule.kind === "lock-pages") {
+      for (let i = 0; i < rule.pages; i++) {
+        const access = rule.access & (this.pages.get(rule.start + i)?.access ?? ~0);
+        const first = rule.first === null ? null : rule.first + i;
+        const gfn = this.pages.get(rule.start + i)?.gfn ?? first;
+        this.pages.set(rule.start + i, { gfn, access });
+      }
+      return;
+    }
+    for (let gfn = rule.start as number; gfn < rule.start + rule.frames; gfn++) {
+      if (rule.kind === "hide-frames") this.hidden.add(gfn);
+      else this.locked.add(gfn);
+      if (!this.digests.has(gfn)) this.digests.set(gfn, null);
+    }
+  }
+
+  private look(): void {
+    this.checkBytes();
+    for (const tables of this.tables) {
+      this.checkPages(tables);
+      tables.forEach((pfn, low) => {
+        // A frame that several pages lie in is one of theirs as well, and read-only by other rules.
+        if (this.frames.isShared(pfn)) return;
+        const gfn = this.frames.owner(pfn);
+        if (this.hidden.has(gfn)) this.fail(`gfn ${hex(gfn)} is mapped, and hidden`);
+        if ((low & write) !== 0 && this.locked.has(gfn)) {
+          this.fail(`gfn ${hex(gfn)} is mapped writable, and locked`);
+        }
+      });
+    }
+  }
+
+  /** A locked page leads to its frame in every shadow that silicon walks, with the rights of its lock at most. */
+  private checkPages(tables: HardwareTables): void {
+    for (const [vpn, { gfn, access }] of this.pages) {
+      const leaf = tables.shadowLeaf(vpn);
+      if (leaf === null) continue;
+      const rights = (leaf.flags & (write | user)) | (leaf.nx ? 0 : execute);
+      // Pages that were merged lie in one frame, so it is the frame that is compared.
+      if (gfn !== null && this.frames.pfnOf[gfn] !== leaf.pfn) {
+        this.fail(`locked vpn ${hex(vpn)} leads to pfn ${hex(leaf.pfn)}`);
+      }
+      if ((rights & ~access) !== 0) this.fail(`locked vpn ${hex(vpn)} allows more than its lock`);
+    }
+  }
+
+  /** A frame under a rule holds what it held, wherever the host has put it. */
+  private checkBytes(): void {
+    for (const [gfn, digest] of this.digests) {
+      // What is swapped out is compared when it comes back.
+      if (this.frames.pfnOf[gfn]! < 0) continue;
+      const now = this.digest(gfn);
+      if (digest === null) this.digests.set(gfn, now);
+      else if (now !== digest) this.fail(`the bytes of gfn ${hex(gfn)} changed under its lock`);
+    }
+  }
+
+  private digest(gfn: number): number {
+    return digestFrame(this.machine.memory, this.frames.pfnOf[gfn]! as Pfn);
+  }
+
+  private fail(what: string): never {
+    throw new OracleMismatch(`${this.engine}: ${what}`);
+  }
+}

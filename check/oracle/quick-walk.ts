@@ -1,0 +1,42 @@
+/**
+ * The walk that explains nearly every access: the guest's tables as they are, and nothing else.
+ */
+import { D, frameOf, NX_HIGH, P, PS } from "../../machine/entry.ts";
+import { type PhysicalMemory, slotShift } from "../../machine/memory.ts";
+import { FETCH, STORE } from "../../machine/mmu.ts";
+import type { Vcpu } from "../../machine/vcpu.ts";
+import { isReserved, rightsNeeded } from "./legal-walks.ts";
+
+/** The frame where an access of `kind` (the high column) leads; -1 if the tables do not let it complete as it did. */
+export function quickWalk(
+  { words, slotOf }: PhysicalMemory,
+  pfnOf: Int32Array,
+  { registers, cr3 }: Vcpu,
+  { vpn, kind }: { readonly vpn: number; readonly kind: number },
+): number {
+  const bottom = vpn | 0;
+  const top = Math.floor(vpn / 2 ** 27);
+  let flags = ~0;
+  let highs = 0;
+  let table: number = cr3.root;
+  for (let level: number = registers.levels; level >= 1; level--) {
+    const pfn = pfnOf[table] ?? -1;
+    if (pfn < 0) return -1;
+    const index = (level > 3 ? top >>> (9 * (level - 4)) : bottom >>> (9 * (level - 1))) & 511;
+    const word = (slotOf[pfn]! << slotShift) | (index << 1);
+    const low = words[word]!;
+    const high = words[word | 1]!;
+    if ((low & P) === 0 || isReserved(level, low, high)) return -1;
+    flags &= low;
+    highs |= high;
+    table = frameOf(low, high);
+    if (level > 1 && (low & PS) === 0) continue;
+    if ((kind & STORE) !== 0 && (low & D) === 0) return -1;
+    const needed = rightsNeeded(kind, registers.writeProtect);
+    if ((flags & needed) !== needed) return -1;
+    if ((kind & FETCH) !== 0 && (highs & NX_HIGH) !== 0) return -1;
+    const mask = (1 << (9 * (level - 1))) - 1;
+    return ((table & ~mask) | (bottom & mask)) >>> 0;
+  }
+  return -1;
+}

@@ -1,0 +1,82 @@
+/**
+ * All shadow tables there are, found by what they mirror, by number, by what links to them.
+ */
+import type { Gfn, Pfn } from "../../machine/address.ts";
+import { P, PS, frameOf } from "../../machine/entry.ts";
+import type { FrameMemory } from "../../hypervisor/platform.ts";
+import { createTable, keyOf, type ShadowTable, type TableName } from "./shadow-table.ts";
+
+const none: readonly ShadowTable[] = [];
+
+export class TableSet {
+  private readonly bytes: FrameMemory;
+  private readonly byId: (ShadowTable | undefined)[] = [];
+  private readonly byKey = new Map<number, ShadowTable>();
+  /** A list never changes, so who goes through one may shadow and unshadow. */
+  private readonly byGfn = new Map<Gfn, readonly ShadowTable[]>();
+
+  constructor(bytes: FrameMemory) {
+    this.bytes = bytes;
+  }
+
+  /** Shadows of a guest table. */
+  of(gfn: Gfn): readonly ShadowTable[] {
+    return this.byGfn.get(gfn) ?? none;
+  }
+
+  named(name: TableName): ShadowTable | undefined {
+    return this.byKey.get(keyOf(name));
+  }
+
+  /** The table that holds the entry at `place`. */
+  holding(place: number): ShadowTable {
+    return this.byId[Math.floor(place / 512)]!;
+  }
+
+  create(name: TableName): ShadowTable {
+    const table = createTable(this.bytes, name);
+    this.byId[table.id] = table;
+    this.byKey.set(keyOf(name), table);
+    if (!name.isDirect) this.byGfn.set(name.gfn, [...this.of(name.gfn), table]);
+    return table;
+  }
+
+  /** Nobody finds it by name or number any more; `forgetFrame` ends the list of its guest table. */
+  delete(table: ShadowTable): void {
+    this.byKey.delete(keyOf(table));
+    this.byId[table.id] = undefined;
+    this.bytes.freeTable(table.pfn);
+  }
+
+  /** The frame is no guest table any more; false if it was none. */
+  forgetFrame(gfn: Gfn): boolean {
+    return this.byGfn.delete(gfn);
+  }
+
+  /** Frames that are guest tables. */
+  frames(): Gfn[] {
+    return [...this.byGfn.keys()];
+  }
+
+  /** Tables that mirror no guest table. */
+  direct(): ShadowTable[] {
+    return [...this.byKey.values()].filter(({ isDirect }) => isDirect);
+  }
+
+  /** The table that entry `index` links to, or null when it is a leaf or not present. */
+  childAt(table: ShadowTable, index: number): ShadowTable | null {
+    const { bytes } = this;
+    const low = bytes.readLow(table.pfn, index);
+    if ((low & P) === 0 || table.level === 1 || (low & PS) !== 0) return null;
+    const pfn = frameOf(low, bytes.readHigh(table.pfn, index)) as Pfn;
+    return this.byId[pfn - bytes.guestFrames] ?? null;
+  }
+
+  /** The entries that link to the table. */
+  parentsOf({ parents }: ShadowTable): { readonly above: ShadowTable; readonly index: number }[] {
+    return [...parents].flatMap((parent) => {
+      const above = this.byId[Math.floor(parent / 512)];
+      return above === undefined ? [] : [{ above, index: parent % 512 }];
+    });
+  }
+}

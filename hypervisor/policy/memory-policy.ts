@@ -1,0 +1,151 @@
+/**
+ * The policy layer: rules on a guest's memory, and the questions that an engine asks before it lets something happen.
+ *
+ * An engine asks at every place where a translation takes effect or where it writes guest memory for the guest: a
+ * leaf, whoever makes it; an emulated store, and one under CR0.WP=0; an A or D bit; a root; the VMM's and devices'
+ * own stores; a frame that the host takes. Without a policy there is nobody to ask and nothing is.
+ *
+ * A denied access is answered by passing over the instruction, never by running it again: the fault's answer would
+ * give the right, the rule take it, and the guest exit for ever.
+ *
+ * Model: whether an entry of a hidden table is present can be told from the fault that it causes. Bias: none.
+ */
+import { type Gfn, pagesPerEntry, type Vpn } from "../../machine/address.ts";
+import { assert } from "../../machine/assert.ts";
+import { W as ACC_WRITE } from "../../machine/entry.ts";
+import type { Resolution } from "../../machine/exits.ts";
+import { type LockedPage, PageLocks } from "./page-locks.ts";
+import type { PolicyRule, Storer, Verdict } from "./rules.ts";
+
+/** An engine, as far as rules reach it. */
+export interface PolicyEnforcer {
+  /** Named in refusals. */
+  readonly name: string;
+  /** Does it stand between the guest's entries and what silicon uses? Otherwise it knows frames, not pages. */
+  readonly locksPages: boolean;
+  /**
+   * The rule holds from now on: every translation that is wider goes, cached ones too. Returns when that is done, so
+   * that a lock is complete before the guest runs on.
+   */
+  enforce(rule: PolicyRule): void;
+}
+
+const noStore = 1;
+const hidden = 2;
+const guarded = 4;
+
+export class MemoryPolicy {
+  /** Told of each denial as it is answered; a checker's record. */
+  onVerdict: ((verdict: Verdict) => void) | null = null;
+  /** Acts denied so far. */
+  denied = 0;
+  readonly pages = new PageLocks();
+  readonly rules: PolicyRule[] = [];
+  /** By frame, what is forbidden. Grows when a rule comes. */
+  private flags = new Uint8Array(0);
+  private enforcer: PolicyEnforcer | null = null;
+
+  /** `rules` hold from the start. */
+  constructor(rules: readonly PolicyRule[] = []) {
+    for (const rule of rules) this.note(rule);
+  }
+
+  /** Once, by the engine that asks from now on. Throws when it cannot enforce a rule that holds already. */
+  attach(enforcer: PolicyEnforcer): void {
+    assert(this.enforcer === null, "policy: two engines enforce it");
+    for (const rule of this.rules) check(rule, enforcer);
+    this.enforcer = enforcer;
+  }
+
+  /** Does some engine enforce it? */
+  get isEnforced(): boolean {
+    return this.enforcer !== null;
+  }
+
+  /** The host adds a rule. */
+  enact(rule: PolicyRule): void {
+    assert(this.enforcer !== null, "policy: a rule that no engine enforces");
+    check(rule, this.enforcer);
+    this.note(rule);
+    this.enforcer.enforce(rule);
+  }
+
+  /** May somebody store to the frame, by the name of a locked page if it is one? */
+  mayStore(gfn: Gfn, _by: Storer, page: LockedPage | null = null): boolean {
+    if (page !== null && (page.access & ACC_WRITE) === 0) return false;
+    return this.flagsOf(gfn) === 0;
+  }
+
+  /** A table that locked pages depend on: whoever guards it decides about each store, and nobody else stores. */
+  guard(gfn: Gfn, isGuarded: boolean): void {
+    this.growTo(gfn + 1);
+    if (isGuarded) this.flags[gfn]! |= guarded;
+    else this.flags[gfn]! &= ~guarded;
+  }
+
+  isGuarded(gfn: Gfn): boolean {
+    return (this.flagsOf(gfn) & guarded) !== 0;
+  }
+
+  /** Is the frame itself under a rule? */
+  isLocked(gfn: Gfn): boolean {
+    return (this.flagsOf(gfn) & (noStore | hidden)) !== 0;
+  }
+
+  isHidden(gfn: Gfn): boolean {
+    return (this.flagsOf(gfn) & hidden) !== 0;
+  }
+
+  /** Do rules treat frames in the page of `level` around `gfn` apart? Then no large leaf may map it. */
+  needsSmall(gfn: Gfn, level: number): boolean {
+    const span = pagesPerEntry(level);
+    const first = gfn - (gfn % span);
+    const end = Math.min(first + span, this.flags.length);
+    for (let at = first; at < end; at++) if (this.flags[at] !== 0) return true;
+    return false;
+  }
+
+  lockedPage(vpn: Vpn): LockedPage | null {
+    return this.pages.at(vpn);
+  }
+
+  /** Denies something; what the hypervisor answers the exit with. */
+  deny(verdict: Verdict): Resolution {
+    this.denied += 1;
+    this.onVerdict?.(verdict);
+    return "skip";
+  }
+
+  private flagsOf(gfn: number): number {
+    return gfn < this.flags.length ? this.flags[gfn]! : 0;
+  }
+
+  private note(rule: PolicyRule): void {
+    this.rules.push(rule);
+    if (rule.kind === "lock-pages") {
+      const { start, pages, first, access } = rule;
+      for (let i = 0; i < pages; i++) {
+        const gfn = first === null ? null : ((first + i) as Gfn);
+        this.pages.lock((start + i) as Vpn, { gfn, access });
+      }
+      return;
+    }
+    const end = rule.start + rule.frames;
+    this.growTo(end);
+    const flag = rule.kind === "lock-frames" ? noStore : hidden;
+    for (let gfn = rule.start as number; gfn < end; gfn++) this.flags[gfn]! |= flag;
+  }
+
+  /** At least doubled, for guarded frames come one by one. */
+  private growTo(frames: number): void {
+    if (frames <= this.flags.length) return;
+    const grown = new Uint8Array(Math.max(frames, 2 * this.flags.length));
+    grown.set(this.flags);
+    this.flags = grown;
+  }
+}
+
+function check(rule: PolicyRule, { name, locksPages }: PolicyEnforcer): void {
+  if (rule.kind !== "lock-pages" || locksPages) return;
+  throw new Error(`${name}: cannot lock a page: the guest's own tables say what it means`);
+}

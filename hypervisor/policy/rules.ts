@@ -1,0 +1,43 @@
+/**
+ * What a hypervisor may be told to enforce on its guest's memory: rules over frames and over pages.
+ *
+ * Rules are only ever added, so a lock cannot be undone. A lock on a frame says what may be done with its bytes,
+ * whoever asks and by whatever name; a lock on a page says what the name means. Each alone can be walked around
+ * (`docs/policies.md`), so whoever guards something locks both.
+ *
+ * Source: KVM ROE (2018) and Heki, `KVM_HC_PROTECT_MEMORY`, for locks on frames; SecVisor (SOSP 2007) and its
+ * retrospective for why pages need locks too; Intel HLAT for what a locked page means to the guest's own entry.
+ */
+import type { Gfn, Vpn } from "../../machine/address.ts";
+
+export type PolicyRule =
+  /** Nobody stores to these frames any more. */
+  | { readonly kind: "lock-frames"; readonly start: Gfn; readonly frames: number }
+  /**
+   * In every address space the pages from `start` on translate to the frames from `first` on or not at all, with no
+   * more rights than `access` (`ACC_*` of `guest-walk.ts`). What the guest's own entries say otherwise has no effect.
+   * With `first` null only the rights are locked, and the frame is the guest's choice.
+   */
+  | {
+      readonly kind: "lock-pages";
+      readonly start: Vpn;
+      readonly pages: number;
+      readonly first: Gfn | null;
+      readonly access: number;
+    }
+  /** The guest sees nothing of these frames. */
+  | { readonly kind: "hide-frames"; readonly start: Gfn; readonly frames: number };
+
+/** Who wants to store. `walker`: A and D bits set in a guest table; `device`: DMA, or the VMM's own stores. */
+export type Storer = "guest" | "emulator" | "walker" | "device" | "reclaim";
+
+/** An act that the policy denied, as it was answered. */
+export interface Verdict {
+  /** The vCPU, or -1 where the host or a device asked. */
+  readonly cpu: number;
+  /** The page of the access; -1 where there is none. */
+  readonly vpn: number;
+  /** The frame that would have been reached; -1 for a register. */
+  readonly gfn: number;
+  readonly by: Storer | "reader" | "fetcher" | "root";
+}

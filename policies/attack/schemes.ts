@@ -1,0 +1,105 @@
+/** The schemes that attacks are run against: a new one is a line here. */
+import { noTracker } from "../../hypervisor/dirty/tracker.ts";
+import type { Engine } from "../../hypervisor/engine.ts";
+import { MemoryPolicy } from "../../hypervisor/policy/memory-policy.ts";
+import type { LockedPage } from "../../hypervisor/policy/page-locks.ts";
+import type { PolicyRule, Storer } from "../../hypervisor/policy/rules.ts";
+import type { Gfn } from "../../machine/address.ts";
+import { createNested } from "../../engines/ept.ts";
+import { guardedEpt } from "../../engines/ept-guarded.ts";
+import { engines } from "../../engines/index.ts";
+import { ACC_EXEC } from "../../hypervisor/guest-walk.ts";
+import { frames, guarded } from "./layout.ts";
+import type { Scheme } from "./scheme.ts";
+
+const frameLock: PolicyRule = { kind: "lock-frames", start: frames.target, frames: 1 };
+const pageLock = {
+  kind: "lock-pages",
+  start: guarded,
+  pages: 1,
+  first: frames.target,
+  access: ACC_EXEC,
+} as const satisfies PolicyRule;
+
+/** SecVisor as its retrospective found it: a guarded page keeps its rights, and nobody asks which frame it maps. */
+const rightsLock: PolicyRule = { ...pageLock, first: null };
+
+/** EPT as rules on frames see it best: with A/D bits on, a walk of a locked frame as a table is a write to it as well. */
+const ept: Engine = {
+  ...engines.ept,
+  create: (platform, options) =>
+    createNested(platform, {
+      format: "ept",
+      accessedDirty: false,
+      tracker: noTracker,
+      policy: options?.policy,
+    }),
+};
+
+/** A hypervisor that asks about the guest's stores and forgets its own. */
+class EmulatorUnguarded extends MemoryPolicy {
+  override mayStore(gfn: Gfn, by: Storer, page: LockedPage | null = null): boolean {
+    return by === "emulator" || super.mayStore(gfn, by, page);
+  }
+}
+
+export const schemes = {
+  "ept-frame": { title: "EPT, frame locked", engine: ept, rules: [frameLock] },
+  "ept-no-invept": {
+    title: "EPT, frame locked, INVEPT forgotten",
+    engine: ept,
+    rules: [frameLock],
+    plant({ vcpus }) {
+      for (const { mmu } of vcpus) mmu.flushNested = () => undefined;
+    },
+  },
+  "ept-path": {
+    title: "EPT, page and frame locked, tables on the way guarded, CR3 writes free",
+    engine: guardedEpt("path", { scope: "path", cr3Exits: false, cr3Targets: 0 }),
+    rules: [frameLock, pageLock],
+  },
+  "ept-path-cr3": {
+    title: "EPT, page and frame locked, tables on the way guarded, CR3 writes exit",
+    engine: guardedEpt("path", { scope: "path", cr3Exits: true, cr3Targets: 0 }),
+    rules: [frameLock, pageLock],
+  },
+  "ept-all": {
+    title: "EPT, page and frame locked, all tables guarded",
+    engine: guardedEpt("all", { scope: "all", cr3Exits: true, cr3Targets: 0 }),
+    rules: [frameLock, pageLock],
+  },
+  "shadow-rights": {
+    title: "shadow, rights of the page locked only",
+    engine: engines.shadow,
+    rules: [rightsLock],
+  },
+  "shadow-page": {
+    title: "shadow, page locked only",
+    engine: engines.shadow,
+    rules: [pageLock],
+  },
+  "shadow-frame": {
+    title: "shadow, frame locked only",
+    engine: engines.shadow,
+    rules: [frameLock],
+  },
+  "shadow-deputy": {
+    title: "shadow, page and frame locked, emulator unasked",
+    engine: engines.shadow,
+    rules: [frameLock, pageLock],
+    createPolicy: () => new EmulatorUnguarded(),
+  },
+  shadow: {
+    title: "shadow, page and frame locked",
+    engine: engines.shadow,
+    rules: [frameLock, pageLock],
+  },
+  "shadow-lazy": {
+    title: "lazy shadow (kvm-6.12), page and frame locked",
+    engine: engines["kvm-6.12"],
+    rules: [frameLock, pageLock],
+  },
+} as const satisfies Record<string, Scheme>;
+
+export type SchemeName = keyof typeof schemes;
+export const schemeNames = Object.keys(schemes) as SchemeName[];

@@ -1,0 +1,101 @@
+/**
+ * Random guests under random rules, and bugs of a hypervisor that enforces them, planted one by one: the oracle must
+ * find each. The same guests pass without the plant.
+ */
+import { describe, expect, test } from "vitest";
+import type { MemoryPolicy } from "../../hypervisor/policy/memory-policy.ts";
+import type { Storer } from "../../hypervisor/policy/rules.ts";
+import { fuzzPolicies } from "./fuzz-policies.ts";
+import { type PolicedTargetName, policedTargetNames } from "./policed-targets.ts";
+
+const patience = 120_000;
+
+test(
+  "random guests under random rules do nothing that a rule forbids, under any scheme",
+  () => {
+    const { failure, denied, checked } = fuzz(policedTargetNames, 18_000);
+    expect(failure).toBeNull();
+    expect(checked).toBeGreaterThan(50_000);
+    expect(denied).toBeGreaterThan(500);
+  },
+  patience,
+);
+
+/** A hypervisor that does not ask about one kind of store. */
+function unasked(who: Storer): (policy: MemoryPolicy) => void {
+  return (policy) => {
+    const mayStore = policy.mayStore.bind(policy);
+    policy.mayStore = (gfn, by, page) => by === who || mayStore(gfn, by, page);
+  };
+}
+
+const plants: readonly {
+  readonly name: string;
+  readonly target: PolicedTargetName;
+  readonly plant: (policy: MemoryPolicy) => void;
+}[] = [
+  { name: "the emulator is not asked about", target: "shadow", plant: unasked("emulator") },
+  { name: "the emulator is not asked about", target: "kvm-6.12", plant: unasked("emulator") },
+  { name: "an alias is not asked about", target: "shadow", plant: unasked("guest") },
+  { name: "an alias is not asked about", target: "kvm-6.12", plant: unasked("guest") },
+  { name: "an alias is not asked about", target: "ept", plant: unasked("guest") },
+  { name: "A and D bits are not asked about", target: "shadow", plant: unasked("walker") },
+  { name: "A and D bits are not asked about", target: "kvm-6.12", plant: unasked("walker") },
+  { name: "a device is not asked about", target: "ept", plant: unasked("device") },
+  { name: "a balloon is not asked about", target: "kvm-6.12", plant: unasked("reclaim") },
+  {
+    name: "the lock is lost on the way down, so that the role of a table is nobody's",
+    target: "shadow",
+    plant(policy) {
+      policy.pages.below = () => 0;
+    },
+  },
+  {
+    name: "the lock is not part of the role",
+    target: "kvm-6.12",
+    plant(policy) {
+      policy.pages.roleOf = () => 0;
+    },
+  },
+  {
+    name: "what is hidden is mapped",
+    target: "ept",
+    plant(policy) {
+      policy.isHidden = () => false;
+    },
+  },
+  {
+    name: "a denied access is run again",
+    target: "shadow",
+    plant(policy) {
+      policy.deny = () => "resume";
+    },
+  },
+  {
+    name: "a denial is on no record",
+    target: "ept",
+    plant(policy) {
+      const deny = policy.deny.bind(policy);
+      policy.deny = (verdict) => deny({ ...verdict, vpn: -2 });
+    },
+  },
+];
+
+describe("planted", () => {
+  test.each(plants)(
+    "$name ($target)",
+    ({ target, plant }) => {
+      expect(fuzz([target], 150_000, plant).failure).not.toBeNull();
+    },
+    patience,
+  );
+});
+
+function fuzz(
+  targets: readonly PolicedTargetName[],
+  ops: number,
+  plant?: (policy: MemoryPolicy) => void,
+) {
+  const onProgress = (): void => undefined;
+  return fuzzPolicies({ seed: 1, ops, targets, onProgress, ...(plant && { plant }) });
+}

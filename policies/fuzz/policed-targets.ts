@@ -1,0 +1,30 @@
+/** The schemes that fuzzed guests run under with rules: a new one is a line here. */
+import { guardedEpt } from "../../engines/ept-guarded.ts";
+import { engines } from "../../engines/index.ts";
+import type { Engine } from "../../hypervisor/engine.ts";
+
+export interface PolicedTarget {
+  readonly engine: Engine;
+  /** `all`: frames and pages, at any time; `frames`: no pages; `boot-pages`: pages as the boot image has them. */
+  readonly rules: "all" | "frames" | "boot-pages";
+}
+
+export const policedTargets = {
+  shadow: { engine: engines.shadow, rules: "all" },
+  "shadow-lazy": { engine: engines["shadow-lazy"], rules: "all" },
+  "kvm-6.1": { engine: engines["kvm-6.1"], rules: "all" },
+  "kvm-6.12": { engine: engines["kvm-6.12"], rules: "all" },
+  xen: { engine: engines.xen, rules: "all" },
+  ept: { engine: engines.ept, rules: "frames" },
+  "ept-path4": {
+    engine: guardedEpt("EPT, path guarded", { scope: "path", cr3Exits: true, cr3Targets: 4 }),
+    rules: "boot-pages",
+  },
+  "ept-all4": {
+    engine: guardedEpt("EPT, tables guarded", { scope: "all", cr3Exits: true, cr3Targets: 4 }),
+    rules: "boot-pages",
+  },
+} as const satisfies Record<string, PolicedTarget>;
+
+export type PolicedTargetName = keyof typeof policedTargets;
+export const policedTargetNames = Object.keys(policedTargets) as PolicedTargetName[];

@@ -1,0 +1,75 @@
+/**
+ * Attacks as text: the matrix of held and broken, and one attack step by step.
+ */
+import type { GridColumn } from "../report/text-grid.ts";
+import { gridLines } from "../report/text-grid.ts";
+import { attacks } from "../policies/attack/attacks.ts";
+import type { Outcome } from "../policies/attack/run-attack.ts";
+import { type SchemeName, schemes } from "../policies/attack/schemes.ts";
+import type { Search } from "../policies/search/search.ts";
+
+/** `held 2` or `BROKEN 0`: the number is how many exits it took until the attack was over. */
+function verdictText({ isBroken, exits }: Outcome): string {
+  return `${isBroken ? "BROKEN" : "held"} ${exits}`;
+}
+
+/** A line per scheme, a column per attack. */
+export function matrixText(outcomes: readonly Outcome[]): string {
+  const schemeNames = [...new Set(outcomes.map(({ scheme }) => scheme))];
+  const attackNames = [...new Set(outcomes.map(({ attack }) => attack))];
+  const cell = (text: string) => [{ text, style: "plain" as const }];
+  const names: GridColumn = {
+    align: "left",
+    header: ["scheme"],
+    cells: schemeNames.map((name) => cell(`${name}: ${schemes[name].title}`)),
+  };
+  const columns = attackNames.map((attack): GridColumn => {
+    const found = (scheme: string) =>
+      outcomes.find((one) => one.scheme === scheme && one.attack === attack);
+    return {
+      align: "left",
+      header: attack.split("-"),
+      cells: schemeNames.map((scheme) => {
+        const outcome = found(scheme);
+        return cell(outcome === undefined ? "" : verdictText(outcome));
+      }),
+    };
+  });
+  const legend = attackNames.map((name) => `  ${name}: ${attacks[name].title}`);
+  return [...gridLines([names, ...columns], false), "", ...legend].join("\n");
+}
+
+/** The attacks that a search found. */
+export function searchText(
+  scheme: SchemeName,
+  { programs, attacks: found, ideas }: Search,
+): string {
+  const count = `${scheme}: ${programs} programs`;
+  if (found.length === 0) return `${count}, none breaks it`;
+  const lines = found.map((ops) => `  ${ops.join("; ")}`);
+  return [`${count}, broken by ${ideas.join(" and ")}:`, ...lines].join("\n");
+}
+
+/** What the guest did, what silicon walked, what the hypervisor answered. */
+export function stepsText(outcome: Outcome): string {
+  const { scheme, attack, steps, denied } = outcome;
+  const lines = steps.map(({ text, exits, references, guestFaults }, i) => {
+    const answers = exits.map(({ reason, answer }) => `${reason} exit: ${answerText[answer]}`);
+    const faults = guestFaults > exits.filter(({ answer }) => answer === "inject").length;
+    const happened = faults ? [...answers, "#PF to the guest, no exit"] : answers;
+    const walked = references === 0 ? "" : `${references} references`;
+    return `${`${i + 1}`.padStart(2)}  ${text.padEnd(36)}  ${walked.padEnd(14)}  ${happened.join("; ")}`.trimEnd();
+  });
+  return [
+    `${attack} against ${scheme} (${schemes[scheme].title}): ${attacks[attack].title}`,
+    ...lines,
+    `${verdictText(outcome)} exits, ${denied} acts denied`,
+  ].join("\n");
+}
+
+const answerText = {
+  resume: "answered",
+  emulated: "stored for the guest",
+  skip: "DENIED, passed over",
+  inject: "#PF to the guest",
+} as const;
