@@ -135,6 +135,7 @@ export function createNested(platform: Platform, scheme: NestedScheme): Hypervis
         // The tracker empties the buffer at every exit.
         return isLogging ? "resume" : unaskedExit(format, exit);
       case "cpuid":
+      case "other":
         return "resume";
       case "page-fault":
       case "cr3-write":
@@ -143,6 +144,7 @@ export function createNested(platform: Platform, scheme: NestedScheme): Hypervis
       case "invpcid":
       case "cr0-write":
       case "cr4-write":
+      case "ept-misconfiguration":
         return unaskedExit(format, exit);
     }
   }
@@ -218,7 +220,7 @@ export function createNested(platform: Platform, scheme: NestedScheme): Hypervis
         tracker.start(tables, event);
         return [];
       case "dirty-log-off":
-        tracker.stop();
+        tracker.stop(event.only);
         return [];
       case "dirty-log-clear":
         tracker.clear(event);

@@ -42,8 +42,8 @@ test("a new host event does not compile until every engine, and the memory behin
   const files = [...stdout.matchAll(/^(\S+)\(\d+,\d+\): error/gm)].map(([, file]) => file!);
   expect([...new Set(files)].toSorted()).toEqual([
     "engines/ept.ts",
-    "engines/kvm-tdp.ts",
     "engines/kvm/host-events.ts",
+    "engines/kvm/tdp-host.ts",
     "engines/native.ts",
     "engines/shadow-vtlb.ts",
     "engines/shadow/host-events.ts",

@@ -11,6 +11,8 @@ import { eptRing } from "./ept-ring.ts";
 import { eptWpManual } from "./ept-wp-manual.ts";
 import { eptWp } from "./ept-wp.ts";
 import { ept } from "./ept.ts";
+import { kvmEpt, kvmEptNoAd, kvmEptNoPml } from "./kvm-ept.ts";
+import { kvmEptLegacy, kvmEptLegacyNoPml } from "./kvm-ept-legacy.ts";
 import { kvmTdpLegacy } from "./kvm-tdp-legacy.ts";
 import { kvmTdp } from "./kvm-tdp.ts";
 import { native } from "./native.ts";
@@ -44,6 +46,11 @@ export const engines = {
   xen: shadowLazyXen,
   "kvm-tdp": kvmTdp,
   "kvm-tdp-legacy": kvmTdpLegacy,
+  "kvm-ept": kvmEpt,
+  "kvm-ept-nopml": kvmEptNoPml,
+  "kvm-ept-noad": kvmEptNoAd,
+  "kvm-ept-legacy": kvmEptLegacy,
+  "kvm-ept-legacy-nopml": kvmEptLegacyNoPml,
 } satisfies Record<string, Engine>;
 
 export type EngineName = keyof typeof engines;

@@ -242,7 +242,10 @@ describe("the virtual TLB", () => {
     }
     // Both registers change what a translation means, so they empty it too.
     for (const register of ["cr0", "cr4"] as const) {
-      expect(guest.exits(() => vcpu.writeRegisters(register, vcpu.registers))).toBe(1);
+      const { registers } = vcpu;
+      const writeProtect = register === "cr0" ? !registers.writeProtect : registers.writeProtect;
+      const write = () => vcpu.writeRegisters(register, { ...registers, writeProtect });
+      expect(guest.exits(write)).toBe(1);
       expect(guest.exits(() => touch("write", 16))).toBe(16);
     }
     // The guest's table is an ordinary page: one fault to map it, and stores run.

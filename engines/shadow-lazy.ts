@@ -175,9 +175,11 @@ function answer(vm: Vm, state: VcpuState, exit: VmExit): Resolution {
       return "resume";
     case "cr3-read":
     case "cpuid":
+    case "other":
       return "resume";
     case "ept-violation":
     case "pml-full":
+    case "ept-misconfiguration":
       return unaskedExit("shadow-lazy", exit);
   }
 }

@@ -221,9 +221,11 @@ function createShadowVtlb(platform: Platform): Hypervisor {
           return "resume";
         case "cr3-read":
         case "cpuid":
+        case "other":
           return "resume";
         case "ept-violation":
         case "pml-full":
+        case "ept-misconfiguration":
           return unaskedExit("shadow-vtlb", exit);
       }
     },

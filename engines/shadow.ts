@@ -202,9 +202,11 @@ export function createShadow(
         return "resume";
       case "cr3-read":
       case "cpuid":
+      case "other":
         return "resume";
       case "ept-violation":
       case "pml-full":
+      case "ept-misconfiguration":
         return unaskedExit("shadow", exit);
     }
   }

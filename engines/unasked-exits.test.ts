@@ -21,6 +21,7 @@ const exits: { readonly [R in ExitReason]: Extract<VmExit, { readonly reason: R 
     gfn,
     access: "read",
     duringWalk: false,
+    isPresent: false,
     store: null,
   },
   "pml-full": { reason: "pml-full", vpn, gfn },
@@ -31,6 +32,15 @@ const exits: { readonly [R in ExitReason]: Extract<VmExit, { readonly reason: R 
   "cr0-write": { reason: "cr0-write", registers },
   "cr4-write": { reason: "cr4-write", registers },
   cpuid: { reason: "cpuid" },
+  "ept-misconfiguration": {
+    reason: "ept-misconfiguration",
+    vpn,
+    gfn,
+    access: "read",
+    duringWalk: false,
+    store: null,
+  },
+  other: { reason: "other", cause: "io" },
 };
 
 /** Which exits do these controls ask for? */
@@ -46,6 +56,9 @@ function asked(controls: Controls): Readonly<Record<ExitReason, boolean>> {
     "cr0-write": controls.exitOnCr0Write,
     "cr4-write": controls.exitOnCr4Write,
     cpuid: controls.virtualized,
+    // KVM's engines on Intel mark what is MMIO so; of a frame with a slot, such an exit is an assertion to the others.
+    "ept-misconfiguration": false,
+    other: controls.virtualized,
   };
 }
 

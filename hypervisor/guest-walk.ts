@@ -146,7 +146,8 @@ export function walkGuest(
   const frame = frameOf(low, high);
   walk.gfn = (frame - (frame & inside) + (vpn & inside)) as Gfn;
   walk.access = (kind & PF_WRITE) !== 0 ? access : withoutWriteIfClean(access, low);
-  if (walk.gfn >= guest.frames) throw new OutsideMemory(vpn, walk.gfn, guest.frames);
+  if (walk.gfn >= guest.frames && !guest.isHole(walk.gfn))
+    throw new OutsideMemory(vpn, walk.gfn, guest.frames);
   const isMarked = marks !== 0 && ((kind & PF_WRITE) === 0 || (low & D) !== 0);
   return isMarked || setAccessedDirty(host, vcpu, exit, walk);
 }

@@ -14,7 +14,11 @@ export type HostEvent =
    * afterwards. It does so for trackers with manual protect; others arm at the get, and nothing changes.
    */
   | { readonly kind: "dirty-log-clear"; readonly start: Gfn; readonly frames: number }
-  | { readonly kind: "dirty-log-off" }
+  /** Logging ends, of the memslots in the range if there is one, else of all. */
+  | {
+      readonly kind: "dirty-log-off";
+      readonly only?: { readonly start: Gfn; readonly frames: number };
+    }
   /** Frames replaced by others, their mappings dropped; contents are lost (balloon, madvise). */
   | { readonly kind: "reclaim"; readonly start: Gfn; readonly frames: number }
   /** Frames swapped out: their mappings dropped, their contents kept; the next touch of each brings them back. */

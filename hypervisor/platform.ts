@@ -56,6 +56,8 @@ export interface Platform {
   readonly hasVpid: boolean;
   /** One more vCPU, beside those that the guest has: for a hypervisor that runs in it. */
   addVcpu(id: number): Vcpu;
+  /** Is what lies beyond guest memory MMIO, or outside of everything? */
+  readonly mmioBeyond: boolean;
   /** Told when the host moves pages; null when nobody checks. */
   hostObserver: HostObserver | null;
 }

@@ -77,6 +77,9 @@ const siliconCounters = [
   // A hypervisor that is a guest itself: VMRUN, VMLAUNCH, VMRESUME; and what else it executes around its own guest.
   "exitsVmrun",
   "exitsHypervisorInstruction",
+  "exitsEptMisconfiguration",
+  // Exits that memory has no part in: interrupts, I/O ports, MSRs, HLT.
+  "exitsOther",
 ] as const;
 
 /** What a hypervisor counts: why a #PF or violation exit was taken, and what the answer cost. */

@@ -89,8 +89,13 @@ export class ExitUnit implements Requester {
         const gfn = mmu.stopGfn();
         const access = mmu.stopKind();
         const duringWalk = mmu.stopDuringWalk();
+        const isPresent = mmu.stopIsPresent();
+        const isMalformed = mmu.stopIsMalformed();
         mmu.invalidateViolation(gfn, vpn);
-        const exit: VmExit = { reason: "ept-violation", vpn, gfn, access, duringWalk, store };
+        const what = { vpn, gfn, access, duringWalk, store };
+        const exit: VmExit = isMalformed
+          ? { reason: "ept-misconfiguration", ...what }
+          : { reason: "ept-violation", ...what, isPresent };
         return this.resolve(this.vmExit(exit), { vpn, offset, error: 0 });
       }
       case STOP_PML_FULL:

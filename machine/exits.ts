@@ -33,6 +33,17 @@ export type VmExit =
       readonly access: "read" | "write" | "fetch";
       /** True when the walker was reading or updating a guest page table at `gfn`. */
       readonly duringWalk: boolean;
+      /** Was there an entry that grants less than the access asks for? */
+      readonly isPresent: boolean;
+      readonly store: PendingStore | null;
+    }
+  /** The nested entry is one that silicon calls misconfigured: how KVM marks what is MMIO (SDM vol. 3C 29.3.3.1). */
+  | {
+      readonly reason: "ept-misconfiguration";
+      readonly vpn: Vpn;
+      readonly gfn: Gfn;
+      readonly access: "read" | "write" | "fetch";
+      readonly duringWalk: boolean;
       readonly store: PendingStore | null;
     }
   | { readonly reason: "pml-full"; readonly vpn: Vpn; readonly gfn: Gfn }
@@ -47,7 +58,12 @@ export type VmExit =
     }
   | { readonly reason: "cr0-write"; readonly registers: Registers }
   | { readonly reason: "cr4-write"; readonly registers: Registers }
-  | { readonly reason: "cpuid" };
+  | { readonly reason: "cpuid" }
+  /** Nothing that translation has to do with: an interrupt, an I/O port, an MSR, HLT. */
+  | { readonly reason: "other"; readonly cause: OtherExit };
+
+/** What such an exit is for. All cost every scheme the same. */
+export type OtherExit = "interrupt" | "io" | "msr" | "halt";
 
 export type ExitReason = VmExit["reason"];
 
@@ -55,6 +71,7 @@ export type ExitReason = VmExit["reason"];
 export const exitCounter = {
   "page-fault": "exitsPageFault",
   "ept-violation": "exitsEptViolation",
+  "ept-misconfiguration": "exitsEptMisconfiguration",
   "cr3-write": "exitsCr3Write",
   "cr3-read": "exitsCr3Read",
   invlpg: "exitsInvlpg",
@@ -63,6 +80,7 @@ export const exitCounter = {
   "cr4-write": "exitsCr4Write",
   cpuid: "exitsCpuid",
   "pml-full": "exitsPmlFull",
+  other: "exitsOther",
 } as const satisfies Record<ExitReason, CounterName>;
 
 /** INVPCID types (SDM vol. 2A, INVPCID). */

@@ -100,6 +100,8 @@ function createMmu(
     stopGfn: () => unit.stopGfn(),
     stopKind: () => unit.stopKind(),
     stopDuringWalk: () => unit.stopDuringWalk(),
+    stopIsPresent: () => unit.stopIsPresent(),
+    stopIsMalformed: () => unit.stopIsMalformed(),
 
     configure(to, vpid) {
       const next = unitFor(to.stages);

@@ -34,6 +34,8 @@ export interface MachineOptions {
   readonly placement: "scatter" | { readonly linearFrom: number };
   /** Frames that may hold bytes: see `PhysicalMemory`. */
   readonly slotsMax?: number;
+  /** Is what lies beyond guest memory MMIO that the VMM answers for? Else a table that leads there ends the run. */
+  readonly mmioBeyond?: boolean;
   /** The memory of a host that other machines' guests live in too; absent: one of its own. */
   readonly host?: HostRoom;
 }
@@ -92,6 +94,7 @@ export class Machine {
   readonly backing: HostPageSize;
   readonly nestedLevels: PagingLevels;
   readonly hasVpid: boolean;
+  readonly mmioBeyond: boolean;
   /** Told when the host moves pages; null when nobody checks. */
   hostObserver: HostObserver | null = null;
 
@@ -100,6 +103,7 @@ export class Machine {
     this.backing = options.backing;
     this.nestedLevels = options.nestedLevels;
     this.hasVpid = options.preset.vpid;
+    this.mmioBeyond = options.mmioBeyond ?? false;
     const guestFrames = roundedFrames(options);
     const { placement, host } = options;
     this.guestFrames = guestFrames;

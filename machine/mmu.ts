@@ -60,6 +60,10 @@ export interface Mmu {
   stopGfn(): Gfn;
   stopKind(): "read" | "write" | "fetch";
   stopDuringWalk(): boolean;
+  /** Of a violation: is there an entry, one that grants less than the access asks for? Bits 5:3 of Intel's qualification. */
+  stopIsPresent(): boolean;
+  /** Of a violation: is that entry one that silicon calls misconfigured? */
+  stopIsMalformed(): boolean;
 
   /** Paging configuration; drops what it makes meaningless. */
   configure(to: Paging, vpid: number): void;

@@ -2,8 +2,7 @@
  * One virtual CPU: the instructions that a guest can execute, as far as translation feels them.
  *
  * Privileged instructions and stores of known value drain the batch of plain accesses first, so program
- * order holds. Whether an instruction exits is the control fields' affair; what the hypervisor then does is
- * its own.
+ * order holds. Whether an instruction exits is the control fields' affair.
  *
  * Source: SDM vol. 3A 4.10 "Caching Translation Information", vol. 2 (INVLPG, INVPCID, MOV to CR3).
  *
@@ -18,25 +17,16 @@ import type { AccessUnit } from "./access-unit.ts";
 import { assert } from "./assert.ts";
 import { addHypervisorWork, type Ledger, walkLengthMax } from "./counters.ts";
 import { type Controls, exitsOnCr3 } from "./controls.ts";
-import type { InvpcidType, PendingStore } from "./exits.ts";
+import type { InvpcidType, OtherExit, PendingStore, VmExit } from "./exits.ts";
 import type { Cr3, Registers } from "./registers.ts";
 import { GeneralProtection } from "./general-protection.ts";
 import { ExitUnit } from "./exit-unit.ts";
-import type { ExitHandler, MmioAccess, VirtualCpu } from "./virtual-cpu.ts";
+import type { ExitHandler, MmioAccess, VcpuParts, VirtualCpu } from "./virtual-cpu.ts";
 import type { PhysicalMemory } from "./memory.ts";
 import { FETCH, type Mmu, STORE } from "./mmu.ts";
 import { type GuestSoftware, invpcidScope, type Observer } from "./observer.ts";
 
 const pageStore: PendingStore = { kind: "page" };
-
-/** The parts that `Machine` hands to each vCPU. */
-export interface VcpuParts {
-  readonly id: number;
-  /** Tag of its cached translations, never 0: that is the host's. */
-  readonly vpid: number;
-  readonly mmu: Mmu;
-  readonly memory: PhysicalMemory;
-}
 
 export class Vcpu implements VirtualCpu {
   readonly id: number;
@@ -87,7 +77,6 @@ export class Vcpu implements VirtualCpu {
     return this.exits.controls;
   }
 
-  /** Does silicon walk other tables than the guest's own? */
   get isShadowed(): boolean {
     return this.exits.controls.walk !== null;
   }
@@ -229,8 +218,8 @@ export class Vcpu implements VirtualCpu {
       throw new GeneralProtection("INVPCID", "PCID 0 while CR4.PCIDE is clear (#GP on silicon)");
     }
     this.ledger.invpcids += 1;
-    if (this.exits.controls.exitOnInvpcid)
-      this.exits.vmExit({ reason: "invpcid", type, pcid, vpn });
+    const { exitOnInvpcid } = this.exits.controls;
+    if (exitOnInvpcid) this.exits.vmExit({ reason: "invpcid", type, pcid, vpn });
     else this.invalidatePcid(type, pcid, vpn);
     this.observer?.invalidated(this.id, invpcidScope(type, pcid, vpn));
   }
@@ -258,7 +247,10 @@ export class Vcpu implements VirtualCpu {
     const before = this.registers;
     this.registers = registers;
     if (register === "cr0") {
-      if (this.exits.controls.exitOnCr0Write) this.exits.vmExit({ reason: "cr0-write", registers });
+      // Intel compares with the guest's read shadow, AMD's KVM intercepts changes only: the same value is no exit.
+      const exits =
+        this.exits.controls.exitOnCr0Write && before.writeProtect !== registers.writeProtect;
+      if (exits) this.exits.vmExit({ reason: "cr0-write", registers });
     } else {
       if (this.exits.controls.exitOnCr4Write) this.exits.vmExit({ reason: "cr4-write", registers });
       const dropsPcid = before.pcid && !registers.pcid;
@@ -271,8 +263,18 @@ export class Vcpu implements VirtualCpu {
   }
 
   cpuid(): void {
+    this.alwaysExits({ reason: "cpuid" });
+  }
+
+  /** An interrupt, a port: what touches no translation. */
+  otherExit(cause: OtherExit): void {
+    this.alwaysExits({ reason: "other", cause });
+  }
+
+  /** What exits under every scheme; on bare metal it is the guest's own affair. */
+  private alwaysExits(exit: VmExit): void {
     this.drain();
-    if (this.exits.controls.virtualized) this.exits.vmExit({ reason: "cpuid" });
+    if (this.exits.controls.virtualized) this.exits.vmExit(exit);
   }
 
   /** Runs guest code in front of the access that an exit is being answered for: what an interrupt does. */
@@ -289,7 +291,7 @@ export class Vcpu implements VirtualCpu {
     return { ledger, walkLengths: this.walkLengths.slice() };
   }
 
-  /** Silicon walks shadow tables with their own paging mode, otherwise with the guest's. */
+  /** Shadow tables are walked in their own paging mode, others in the guest's. */
   private configure(): void {
     const { stages, walk } = this.exits.controls;
     const { writeProtect, globalPages, levels } = walk ?? this.registers;

@@ -7,7 +7,8 @@ import type { Gfn, Pfn, Vpn } from "./address.ts";
 import type { Ledger } from "./counters.ts";
 import type { Controls } from "./controls.ts";
 import type { InvpcidType, PendingStore, Resolution, VmExit } from "./exits.ts";
-import type { CachedTranslations } from "./mmu.ts";
+import type { PhysicalMemory } from "./memory.ts";
+import type { CachedTranslations, Mmu } from "./mmu.ts";
 import type { Cr3, Registers } from "./registers.ts";
 
 /** An access to a guest frame that has no memslot. */
@@ -53,4 +54,12 @@ export interface ExitHandler {
   /** Called once per vCPU before its first instruction: sets controls and loads the first root. */
   boot(vcpu: VirtualCpu, cr3: Cr3, registers: Registers): void;
   exit(exit: VmExit, vcpu: VirtualCpu): Resolution;
+}
+
+/** The parts that `Machine` hands to each vCPU. `vpid` tags its cached translations; never 0, which is the host's. */
+export interface VcpuParts {
+  readonly id: number;
+  readonly vpid: number;
+  readonly mmu: Mmu;
+  readonly memory: PhysicalMemory;
 }

@@ -50,6 +50,8 @@ const causeHues: Readonly<Record<ExitCause, string>> = {
   PmlFull: "#cc79a7",
   Vmrun: "#332288",
   HypervisorInstruction: "#999933",
+  EptMisconfiguration: "#56b4e9",
+  Other: "#e3e3e3",
 };
 
 export function causeColours(causes: readonly ExitCause[]): string[] {

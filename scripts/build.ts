@@ -11,6 +11,8 @@ const data = [
   "{machine,hypervisor,guest,engines,workloads,check,bench,host,claims,report}/**/*.*",
   // What the report compares with.
   "results/published/*.csv",
+  // Recorded systems, which are workloads too.
+  "results/groundtruth/linux/6.1/traces/*.zst",
 ];
 
 rmSync("dist", { recursive: true, force: true });

@@ -7,6 +7,7 @@
 import { availableParallelism } from "node:os";
 import { Command } from "@commander-js/extra-typings";
 import { type PlacedDifference, validate } from "../claims/validation/validate.ts";
+import { listExits } from "../claims/validation/list-exits.ts";
 import { refuseGiven } from "./commands/given.ts";
 import { errorReport } from "./error-report.ts";
 import { guardOutput } from "./guard-output.ts";
@@ -25,15 +26,28 @@ const program = new Command("validate")
     "a folder with traces/ and expected.csv.gz, or of such folders",
     defaultFolder,
   )
+  .option("--trace <file>", "replay this trace alone and list its exits (with --exits)")
+  .option(
+    "--exits [list]",
+    "with --trace: the exits in order, beside those of a list (ours, or kvm_exit of perf) up to the first difference",
+  )
+  .option("--engine <name>", "with --trace: whose exits", "kvm-6.1")
   .option("--published", "run the published claims instead, into results/published", false)
   .exitOverride()
   .configureOutput({ outputError: () => undefined });
 
 try {
-  const { dir, published } = program.parse().opts();
+  const { dir, published, trace, exits, engine } = program.parse().opts();
   if (published) refuseGiven(program, ["dir"], "is not used with --published");
   if (published) process.exitCode = await runPublished(publishedFolder);
-  else await validateTraces(dir);
+  else if (trace !== undefined) {
+    const list = typeof exits === "string" ? exits : null;
+    const agrees = await listExits({ trace, engine, list, print: (text) => console.log(text) });
+    process.exitCode = agrees ? 0 : 1;
+  } else {
+    refuseGiven(program, ["exits", "engine"], "is used with --trace only");
+    await validateTraces(dir);
+  }
 } catch (error) {
   const { text, exitCode } = errorReport(error);
   if (text !== "") console.error(text);

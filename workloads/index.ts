@@ -21,6 +21,7 @@ import { syscalls } from "./syscalls.ts";
 import { uniform } from "./uniform.ts";
 import { zipf } from "./zipf.ts";
 import { traceWorkloads } from "./trace/fixtures.ts";
+import { linuxWorkloads } from "./trace/linux.ts";
 import type { Workload } from "./workload.ts";
 
 export const workloads = {
@@ -44,4 +45,5 @@ export const workloads = {
   "hot-write": hotWrite,
   frontier,
   ...traceWorkloads,
+  ...linuxWorkloads,
 } satisfies Record<string, Workload>;

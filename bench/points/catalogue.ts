@@ -6,6 +6,7 @@ import { engines, findEngine } from "../../engines/index.ts";
 import { presets } from "../../machine/presets.ts";
 import { workloads } from "../../workloads/index.ts";
 import type { RecordedWorkload } from "../../workloads/trace/lackey-workload.ts";
+import type { SystemWorkload } from "../../workloads/trace/system-workload.ts";
 import type { Workload } from "../../workloads/workload.ts";
 import { ConfigError, quote, unknownText } from "../input/config-error.ts";
 import type { Catalogue } from "./sweep-schema.ts";
@@ -48,7 +49,14 @@ export function describeWorkloads(): readonly (readonly [name: string, workload:
 
 export { engineNames } from "../../engines/index.ts";
 
-/** Is it a recording of a real program, whose file is an input of the run? */
-export function isRecorded(workload: Workload): workload is Workload & RecordedWorkload {
+/** Is it a recording, whose file is an input of the run? */
+export function isRecorded(workload: Workload): workload is Workload & Recorded {
   return "file" in workload;
+}
+
+type Recorded = Pick<RecordedWorkload, "file" | "share">;
+
+/** Is it a recorded system, with a kernel of its own? */
+export function isSystem(workload: Workload): workload is Workload & SystemWorkload {
+  return "system" in workload;
 }

@@ -28,9 +28,10 @@ import { checkedGuest } from "../../check/oracle/checked-guest.ts";
 function brokenSums({ ledger, walkLengths }: RegionCounts): string[] {
   const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
   const { accesses, l1Hits, stlbHits, stlbMisses, emulatedStores } = ledger;
-  const { exitsPageFault, exitsEptViolation, exitsPmlFull } = ledger;
+  const { exitsPageFault, exitsEptViolation, exitsEptMisconfiguration, exitsPmlFull } = ledger;
+  const nested = exitsEptViolation + exitsEptMisconfiguration + exitsPmlFull;
   const delivered = ledger.guestPageFaults - ledger.guestFaultsReflected;
-  const stops = exitsPageFault + exitsEptViolation + exitsPmlFull + delivered;
+  const stops = exitsPageFault + nested + delivered;
   const references = walkLengths.map((walks, length) => walks * length);
   const sums = {
     accesses: [accesses, l1Hits + stlbHits + stlbMisses + emulatedStores],

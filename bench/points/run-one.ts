@@ -20,6 +20,8 @@ export type Program =
 export interface RunRequest extends Pick<PointKey, "engine" | "preset">, AskedHost {
   readonly program: Program;
   readonly check: boolean;
+  /** Of a vmmu trace: has the host backed all memory before it begins? Programs have a parameter for it. */
+  readonly populated?: boolean;
 }
 
 /** What ran. */

@@ -11,37 +11,24 @@ import { kernelDefaults, type KernelOptions } from "../../guest/options.ts";
 import { Prng } from "../../guest/prng.ts";
 import { assert } from "../../machine/assert.ts";
 import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
-import { Machine, type MachineOptions, type MmuFactory } from "../../machine/machine.ts";
-import type { Preset } from "../../machine/presets.ts";
+import { Machine } from "../../machine/machine.ts";
 import type { Workload } from "../../workloads/workload.ts";
 import { workloads } from "../../workloads/index.ts";
 import { engineNamed } from "./catalogue.ts";
 import { pick } from "../input/config-error.ts";
-import { attachOracle, type Oracle } from "../../check/oracle/oracle.ts";
-import { baselineEngine, type PointKey, type PointResult } from "../results/result.ts";
+import type { Oracle } from "../../check/oracle/oracle.ts";
+import type { PointKey, PointResult } from "../results/result.ts";
+import { isSystem } from "./catalogue.ts";
+import { type CheckedResult, machineOf, type RunOptions, watch } from "./point-machine.ts";
+import { runSystem } from "./run-system.ts";
+
+export { type CheckedResult, machineOf, type RunOptions, watch } from "./point-machine.ts";
 import { regionBetween, type Snapshot } from "../../machine/region.ts";
-
-export interface RunOptions {
-  /** The machine that the key's preset names. */
-  readonly preset: Preset;
-  readonly mmu: MmuFactory;
-  /** As in `MachineOptions`. */
-  readonly memory?: MachineOptions["memory"];
-  /** Watch every access with the oracle; the first illegal one throws. */
-  readonly check: boolean;
-  /** Schemes beside the registry's, for experiments. */
-  readonly engineVariants?: Readonly<Record<string, Engine>>;
-}
-
-/** A point's result, and how many accesses the oracle saw (0 without it). */
-export interface CheckedResult {
-  readonly result: PointResult;
-  readonly checked: number;
-}
 
 /** Throws a `ConfigError` for a key that names what does not exist. */
 export function runPoint(key: PointKey, options: RunOptions): CheckedResult {
   const workload: Workload = pick(workloads, key.workload, "workload");
+  if (isSystem(workload)) return runSystem(key, options, workload);
   const machine = new Machine({
     ...machineOf(key, options),
     guestFrames: workload.guestFrames(key.params),
@@ -62,13 +49,6 @@ export function runPoint(key: PointKey, options: RunOptions): CheckedResult {
 /** What must stand beside a program's results; nothing for most. */
 function labelOf(workload: Workload): string {
   return "label" in workload ? String(workload.label) : "";
-}
-
-/** The machine options that a key decides. */
-export function machineOf(key: PointKey, { preset, mmu, memory }: RunOptions) {
-  const { seed, backing, nestedLevels } = key;
-  const hardware = { preset, mmu, ...(memory === undefined ? {} : { memory }) };
-  return { ...hardware, vcpus: 1, seed, backing, nestedLevels, placement: "scatter" as const };
 }
 
 export interface GuestBoot extends RunOptions {
@@ -121,9 +101,4 @@ export function bootGuest(key: PointKey, boot: GuestBoot): BootedGuest {
       return { key, regions, checksum: vcpu.mmu.checksum(), ...about };
     },
   };
-}
-
-/** Attaches the oracle, which must see the boot as well. */
-export function watch(machine: Machine, hypervisor: Hypervisor, engine: string): Oracle {
-  return attachOracle(machine, hypervisor, { native: engine === baselineEngine, engine });
 }

@@ -5,9 +5,11 @@
  * shows only accesses and system calls, so the guest kernel runs under it. The teaching dialect brings a
  * small kernel of its own.
  */
-import type { ShadowInspect } from "../../hypervisor/engine.ts";
+import type { EngineOptions, ShadowInspect } from "../../hypervisor/engine.ts";
 import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
+import type { Gfn } from "../../machine/address.ts";
 import { Machine } from "../../machine/machine.ts";
+import type { TraceHeader } from "../../workloads/trace/ops.ts";
 import { openTrace, type OpenTrace } from "../../workloads/trace/open.ts";
 import { replayLackey } from "../../workloads/trace/lackey-replay.ts";
 import { replay } from "../../workloads/trace/replay.ts";
@@ -29,7 +31,11 @@ export interface Section extends ReturnType<typeof regionBetween> {
 }
 
 /** Engine and preset of a point, and what its user asked of the rest. */
-export type TraceRequest = Pick<PointKey, "engine" | "preset"> & AskedHost;
+export type TraceRequest = Pick<PointKey, "engine" | "preset"> &
+  AskedHost & {
+    /** Has the host backed all of the guest's memory before the trace begins? Only for a vmmu trace; absent: no. */
+    readonly populated?: boolean | undefined;
+  };
 
 export interface TraceRun {
   /** What it ran on. */
@@ -54,6 +60,9 @@ export async function runTrace(
 ): Promise<TraceRun> {
   const trace = await openTrace(file);
   if (trace.format === "vmmu") return runVmmu(trace, request, options);
+  if (request.populated === true) {
+    throw new ConfigError(`--populated: ${file} is a ${trace.format} trace, allowed: vmmu traces`);
+  }
   if (trace.format === "lackey") return runLackey(trace, request, options);
   return teach(trace, request, {
     ...options,
@@ -90,7 +99,7 @@ async function runVmmu(
   options: RunOptions,
 ): Promise<TraceRun> {
   const source = await readVmmu(trace.bytes, trace.file);
-  const { memoryFrames, vcpus, backing, registers, shadowPagesMax } = source.header;
+  const { memoryFrames, vcpus, backing, registers } = source.header;
   const said = {
     backing: source.said.has("backing") ? backing : undefined,
     guestLevels: registers.levels,
@@ -103,8 +112,11 @@ async function runVmmu(
     vcpus,
   });
   const engine = engineNamed(key.engine);
-  const hypervisor = engine.create(machine, shadowPagesMax === null ? {} : { shadowPagesMax });
+  const hypervisor = engine.create(machine, engineOptions(source.header));
   const oracle = options.check ? watch(machine, hypervisor, key.engine) : null;
+  if (request.populated === true) {
+    for (let gfn = 0; gfn < memoryFrames; gfn++) hypervisor.memory.touch(gfn as Gfn);
+  }
   const sections: Section[] = [];
   let then: Snapshot | null = null;
   const endSection = (name: string, dirtyPages: number) => {
@@ -182,6 +194,14 @@ async function teach(trace: OpenTrace, request: TraceRequest, lesson: Lesson): P
     checksum: checksumOf(machine),
     checked: oracle?.checked ?? 0,
     label: "",
+  };
+}
+
+/** What a trace's header asks of the hypervisor. */
+function engineOptions({ shadowPagesMax, dirtyLogArmedBy }: TraceHeader): EngineOptions {
+  return {
+    ...(shadowPagesMax === null ? {} : { shadowPagesMax }),
+    ...(dirtyLogArmedBy === null ? {} : { dirtyLog: { armedBy: dirtyLogArmedBy } }),
   };
 }
 

@@ -34,6 +34,8 @@ export const exitNames: Readonly<Record<Vendor, readonly ExitName[]>> = {
     { name: "INVPCID", causes: ["Invpcid"] },
     { name: "CPUID", causes: ["Cpuid"] },
     { name: "PML_FULL", causes: ["PmlFull"] },
+    { name: "EPT_MISCONFIG", causes: ["EptMisconfiguration"] },
+    { name: "EXTERNAL_INTERRUPT", causes: ["Other"] },
   ],
   amd: [
     { name: "PF excp", causes: ["PageFault"] },
@@ -46,6 +48,8 @@ export const exitNames: Readonly<Record<Vendor, readonly ExitName[]>> = {
     { name: "invpcid", causes: ["Invpcid"] },
     { name: "cpuid", causes: ["Cpuid"] },
     { name: "pml_full", causes: ["PmlFull"] },
+    { name: "ept_misconfig", causes: ["EptMisconfiguration"] },
+    { name: "interrupt", causes: ["Other"] },
   ],
 };
 

@@ -43,6 +43,7 @@ export function drawGuest(
       backing: prng.chance(70) ? "4k" : "2m",
       // Few enough that a lazy shadow engine has to recycle, more than a walk needs.
       shadowPagesMax: prng.chance(30) ? 64 + prng.below(60) : null,
+      dirtyLogArmedBy: null,
       registers: { writeProtect: true, globalPages, pcid: usesPcid, levels },
       fills,
       boot: { root, pcid: 0, keep: false },

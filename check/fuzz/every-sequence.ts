@@ -33,6 +33,7 @@ export function* everySequence(length: number): Generator<Program> {
     vcpus: 1,
     backing: "4k",
     shadowPagesMax: null,
+    dirtyLogArmedBy: null,
     registers: { writeProtect: true, globalPages: true, pcid: false, levels: 4 },
     fills: guest.image.fills(),
     boot: { root, pcid: 0, keep: false },

@@ -49,6 +49,7 @@ test.each(["shadow", "shadow-lazy"] as const)(
       vcpus: 1,
       backing: "4k",
       shadowPagesMax: null,
+      dirtyLogArmedBy: null,
       registers: { writeProtect: true, globalPages: true, pcid: true, levels: 4 },
       fills: guest.image.fills(),
       boot: { root: large.root, pcid: 1, keep: false },

@@ -30,9 +30,14 @@ export class DirtyExpectation {
           this.logged.add(gfn);
         }
         break;
-      case "dirty-log-off":
-        for (const set of [this.logged, this.dirty, this.reported]) set.clear();
+      case "dirty-log-off": {
+        const { start: first, frames } = event.only ?? { start: 0, frames: Infinity };
+        const end = first + frames;
+        for (const set of [this.logged, this.dirty, this.reported]) {
+          for (const gfn of set) if (gfn >= first && gfn < end) set.delete(gfn);
+        }
         break;
+      }
       case "dirty-log-get": {
         const report = new Set(this.dirty);
         if (this.armedBy === "get") this.dirty.clear();

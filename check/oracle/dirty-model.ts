@@ -7,7 +7,7 @@
 import type { HostEvent } from "../../hypervisor/host-events.ts";
 
 export class DirtyModel {
-  private readonly ranges: { readonly first: number; readonly end: number }[] = [];
+  private ranges: readonly { readonly first: number; readonly end: number }[] = [];
   private readonly written = new Set<number>();
   /** What the last get reported. */
   private reported: ReadonlySet<number> = new Set();
@@ -23,7 +23,7 @@ export class DirtyModel {
   acted(event: HostEvent, reported: readonly number[]): number | undefined {
     switch (event.kind) {
       case "dirty-log-on":
-        this.ranges.push({ first: event.start, end: event.start + event.frames });
+        this.ranges = [...this.ranges, { first: event.start, end: event.start + event.frames }];
         return undefined;
       case "dirty-log-get": {
         this.reported = new Set(reported);
@@ -40,8 +40,7 @@ export class DirtyModel {
         }
         return undefined;
       case "dirty-log-off":
-        this.ranges.length = 0;
-        this.written.clear();
+        this.end(event.only ?? { start: 0, frames: Infinity });
         return undefined;
       case "slot-move":
         for (let i = 0; i < event.frames; i++) {
@@ -65,5 +64,17 @@ export class DirtyModel {
       case "vcpu-run":
         return undefined;
     }
+  }
+
+  /** Nothing in the range is logged any more. */
+  private end({ start: first, frames }: { readonly start: number; readonly frames: number }): void {
+    const end = first + frames;
+    this.ranges = this.ranges
+      .flatMap((range) => [
+        { first: range.first, end: Math.min(range.end, first) },
+        { first: Math.max(range.first, end), end: range.end },
+      ])
+      .filter((range) => range.first < range.end);
+    for (const gfn of this.written) if (gfn >= first && gfn < end) this.written.delete(gfn);
   }
 }

@@ -12,8 +12,7 @@ import { presets } from "../../machine/presets.ts";
 import { checkedGuest } from "./checked-guest.ts";
 
 const names = Object.keys(engines) as EngineName[];
-const walkers = names.filter((name) => /^(native|ept|npt|kvm-tdp)/.test(name));
-const shadows = names.filter((name) => !walkers.includes(name));
+const shadows = names.filter((name) => engines[name].family === "shadow");
 /** Nothing of a guest's tables is kept over a flush. */
 const forgetful = "shadow-vtlb";
 

@@ -10,8 +10,8 @@ import { presets } from "../../machine/presets.ts";
 import { checkedGuest } from "./checked-guest.ts";
 
 const names = Object.keys(engines) as EngineName[];
-const nested = names.filter((name) => /^(ept|npt|kvm-tdp)/.test(name));
-const shadows = names.filter((name) => name !== "native" && !nested.includes(name));
+const nested = names.filter((name) => engines[name].family === "nested");
+const shadows = names.filter((name) => engines[name].family === "shadow");
 const gib = 512 ** 2;
 const page = 1200;
 

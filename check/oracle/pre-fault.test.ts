@@ -22,6 +22,7 @@ function guestOf(engine: (typeof nested)[number]) {
     gfn: page as Gfn,
     access: "read",
     duringWalk: false,
+    isPresent: false,
     store: null,
   };
   const use = (access: "read" | "write") => {

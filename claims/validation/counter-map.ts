@@ -1,19 +1,23 @@
 /**
  * The ground truth's counters in our terms: which of our counts each of its names is.
  *
- * Source: the counter table of results/groundtruth/README.md.
+ * Source: the counter tables of results/groundtruth/README.md and of its folders.
  */
 import type { CounterName, Ledger } from "../../machine/counters.ts";
+import type { SeenCounts } from "./seen-counts.ts";
 
 /** Counts whose sum answers to a name; most are one. */
 const sums: Readonly<Record<string, readonly CounterName[]>> = {
-  X_NET: ["exits"],
   x_PF: ["exitsPageFault"],
   x_NPF: ["exitsEptViolation"],
+  x_EPTV: ["exitsEptViolation"],
+  x_EPTM: ["exitsEptMisconfiguration"],
+  x_PML: ["exitsPmlFull"],
   x_INVLPG: ["exitsInvlpg"],
   x_CR3W: ["exitsCr3Write"],
   x_CR3R: ["exitsCr3Read"],
   x_CR0W: ["exitsCr0Write"],
+  x_CR4W: ["exitsCr4Write"],
   x_CPUID: ["exitsCpuid"],
   pf_emulate: ["faultsEmulated"],
   pf_guest: ["guestFaultsReflected"],
@@ -48,13 +52,18 @@ export interface PhaseCounts {
   readonly name: string;
   readonly all: Readonly<Ledger>;
   readonly byVcpu: readonly Readonly<Ledger>[];
+  /** What no ledger has: seen from outside, over all vCPUs. */
+  readonly seen: SeenCounts;
 }
 
 /** Our value for a name, or undefined if we have no such counter. `v1.x_PF` is vCPU 1's share of `x_PF`. */
-export function valueOf(counter: string, { all, byVcpu }: PhaseCounts): number | undefined {
-  const [, vcpu, own] = /^v(\d+)\.(.+)$/.exec(counter) ?? [];
+export function valueOf(counter: string, { all, byVcpu, seen }: PhaseCounts): number | undefined {
+  const own: Readonly<Record<string, number>> = seen;
+  if (own[counter] !== undefined) return own[counter];
+  const [, vcpu, name = counter] = /^v(\d+)\.(.+)$/.exec(counter) ?? [];
   const ledger = vcpu === undefined ? all : byVcpu[Number(vcpu)];
-  const names = sums[own ?? counter];
-  if (ledger === undefined || names === undefined) return undefined;
-  return names.reduce((sum, name) => sum + ledger[name], 0);
+  if (ledger === undefined) return undefined;
+  // Interrupts, and the port by which the guest ended its phase, are left out.
+  if (name === "X_NET") return ledger.exits - ledger.exitsOther;
+  return sums[name]?.reduce((sum, one) => sum + ledger[one], 0);
 }

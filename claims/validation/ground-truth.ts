@@ -1,9 +1,12 @@
 /**
- * Ground truth on disk: folders with `traces/` and `expected.csv.gz`, or with streams of DMA mappings (`*.jsonl.gz`), alone
- * or in a folder of such folders.
+ * Ground truth on disk: folders with `traces/` and tables of expected counts, or with streams of DMA mappings
+ * (`*.jsonl.gz`), alone or in a folder of such folders.
+ *
+ * A folder may have several tables: beside what was measured here, counts of traces that lie one folder up
+ * (`expected-known.csv.gz`), and counts that rest on a manual's text (`by-manual.csv.gz`).
  */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { ConfigError, quote } from "../../bench/input/config-error.ts";
 import { comparedAs } from "./counter-map.ts";
@@ -30,6 +33,11 @@ export interface ExpectedRow {
 
 const expectedName = "expected.csv.gz";
 const streamSuffix = ".jsonl.gz";
+/** `expected.csv.gz`, `expected-known.csv.gz`, `by-manual.csv.gz`. What is noisy has another name and is not compared. */
+const tableName = /^(?:expected(?:-[a-z]+)?|by-manual)\.csv\.gz$/;
+const traceEndings = [".trace.gz", ".trace.zst", ".trace.xz"];
+/** Where the traces lie that another folder's tables are about. */
+const shipped = new URL("../../results/groundtruth", import.meta.url).pathname;
 const header = "trace,kernel,mode,phase,counter,value";
 
 /** Every folder below `root` (itself included) that holds ground truth, in name order. */
@@ -51,7 +59,7 @@ function search(folder: string): string[] {
     a.name < b.name ? -1 : 1,
   );
   const holds = ({ name }: { readonly name: string }) =>
-    name === expectedName || name.endsWith(streamSuffix);
+    tableName.test(name) || name.endsWith(streamSuffix);
   const here = entries.some(holds) ? [folder] : [];
   const below = entries
     .filter((entry) => entry.isDirectory() && entry.name !== "traces")
@@ -66,10 +74,14 @@ export function streamNames(folder: string): string[] {
     .toSorted();
 }
 
-/** The expectations of one folder (none without `expected.csv.gz`), grouped by trace, kernel and mode in the order of the file. */
+/** The expectations of one folder, grouped by table, trace, kernel and mode in the order of the files. */
 export function readExpectations(folder: string): Expectation[] {
-  const file = join(folder, expectedName);
-  if (!existsSync(file)) return [];
+  const tables = readdirSync(folder).filter((name) => tableName.test(name));
+  return tables.toSorted().flatMap((table) => readTable(folder, table));
+}
+
+function readTable(folder: string, table: string): Expectation[] {
+  const file = join(folder, table);
   const lines = decompress(file).split("\n");
   if (lines[0]?.trim() === nestedHeader) return nestedExpectations(folder, file, lines);
   if (lines[0]?.trim() !== header) {
@@ -84,7 +96,7 @@ export function readExpectations(folder: string): Expectation[] {
     const key = `${trace},${kernel},${mode}`;
     let group = groups.get(key);
     if (group === undefined) {
-      const path = join(folder, "traces", `${trace}.trace.gz`);
+      const path = traceFile(folder, trace);
       group = { expectation: { trace, file: path, kernel, mode, rows: [] }, sums: new Map() };
       groups.set(key, group);
     }
@@ -109,7 +121,7 @@ function nestedExpectations(folder: string, file: string, lines: readonly string
     const key = `${trace},${kernel},${mode},${variant}`;
     let group = groups.get(key);
     if (group === undefined) {
-      const path = join(folder, "traces", `${trace}.trace.gz`);
+      const path = traceFile(folder, trace);
       const [rows, cold]: [ExpectedRow[], ColdRow[]] = [[], []];
       const nested = { variant, cold };
       group = { rows, cold, of: { trace, file: path, kernel, mode, rows, nested } };
@@ -119,6 +131,13 @@ function nestedExpectations(folder: string, file: string, lines: readonly string
     else group.cold.push({ phase, counter, ...range });
   }
   return [...groups.values()].map(({ of }) => of);
+}
+
+/** The trace beside its table, one folder up, or among those shipped; where it should be if it is nowhere. */
+function traceFile(folder: string, trace: string): string {
+  const places = [folder, dirname(folder), shipped].map((place) => join(place, "traces", trace));
+  const files = places.flatMap((place) => traceEndings.map((ending) => `${place}${ending}`));
+  return files.find((file) => existsSync(file)) ?? join(folder, "traces", `${trace}.trace.gz`);
 }
 
 type Fields = readonly [string, string, string, string, string, number];

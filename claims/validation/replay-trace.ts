@@ -6,6 +6,9 @@
  */
 import type { Gfn } from "../../machine/address.ts";
 import { addInto, createLedger, type Ledger, subtract } from "../../machine/counters.ts";
+import type { VmExit } from "../../machine/exits.ts";
+import type { Machine } from "../../machine/machine.ts";
+import type { Vcpu } from "../../machine/vcpu.ts";
 import type { HostEvent } from "../../hypervisor/host-events.ts";
 import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import { presets } from "../../machine/presets.ts";
@@ -14,6 +17,7 @@ import { engines, type EngineName } from "../../engines/index.ts";
 import { replayDecoded } from "../../workloads/trace/replay.ts";
 import type { DecodedTrace } from "../../workloads/trace/vmmu.ts";
 import type { PhaseCounts } from "./counter-map.ts";
+import { noSeenCounts, seeExit, seeReport } from "./seen-counts.ts";
 
 /** Which engine answers to a kernel and mode of the ground truth. */
 const engineOf: Readonly<Record<string, EngineName>> = {
@@ -22,6 +26,15 @@ const engineOf: Readonly<Record<string, EngineName>> = {
   "6.1 npt": "kvm-tdp",
   "6.12 npt": "kvm-tdp",
   "6.1 npt_legacy": "kvm-tdp-legacy",
+  // On Intel's processors. Neither tags of cached translations nor unrestricted guests change a count.
+  "6.1 shadow_novpid": "kvm-6.1",
+  "6.1 ept": "kvm-ept",
+  "6.1 ept_novpid": "kvm-ept",
+  "6.1 ept_nourg": "kvm-ept",
+  "6.1 ept_nopml": "kvm-ept-nopml",
+  "6.1 ept_noad": "kvm-ept-noad",
+  "6.1 ept_legacy": "kvm-ept-legacy",
+  "6.1 ept_legacy_nopml": "kvm-ept-legacy-nopml",
 };
 
 /** The engine for `kernel` and `mode`, or undefined when nothing models it. */
@@ -29,9 +42,19 @@ export function engineFor(kernel: string, mode: string): EngineName | undefined 
   return engineOf[`${kernel} ${mode}`];
 }
 
+/** Told what happens, in order. Exits by which a phase ends or the host acts are the measurement's own. */
+export interface ReplayListener {
+  readonly exit?: (exit: VmExit) => void;
+  readonly phase?: (name: string) => void;
+}
+
 /** Counts of every phase, in order. */
-export function replayTrace(source: DecodedTrace, engine: EngineName): PhaseCounts[] {
-  const { memoryFrames, vcpus, backing, shadowPagesMax, version } = source.header;
+export function replayTrace(
+  source: DecodedTrace,
+  engine: EngineName,
+  listener: ReplayListener = {},
+): PhaseCounts[] {
+  const { memoryFrames, vcpus, backing, shadowPagesMax, dirtyLogArmedBy, version } = source.header;
   const { machine, hypervisor: bare } = buildComputer({
     engine: engines[engine],
     preset: presets["qemu-svm"],
@@ -40,15 +63,32 @@ export function replayTrace(source: DecodedTrace, engine: EngineName): PhaseCoun
     backing,
     // Data frames hold no bytes; tables of guest, host and hypervisor together are far fewer.
     slotsMax: memoryFrames + 4096,
+    // What the guest had no memory for, the VMM answered.
+    mmioBeyond: true,
     ...(shadowPagesMax === null ? {} : { shadowPagesMax }),
+    ...(dirtyLogArmedBy === null ? {} : { dirtyLog: { armedBy: dirtyLogArmedBy } }),
   });
-  const hypervisor = populated(bare);
+  let seen = noSeenCounts();
+  const hypervisor = observed(populated(bare), {
+    machine,
+    exits: (exit, vcpu) => {
+      seeExit(seen, exit, vcpu);
+      if (exit.reason !== "other") listener.exit?.(exit);
+    },
+    reports: (frames) => {
+      seeReport(seen, frames);
+    },
+  });
   const phases: PhaseCounts[] = [];
   let before = machine.vcpus.map(() => createLedger());
   const onPhase = ({ name }: { readonly name: string }) => {
+    // The guest tells the VMM by a port, and the VMM reads counters: this empties logs of silicon's.
+    for (const vcpu of machine.vcpus) vcpu.otherExit("io");
     const now = machine.vcpus.map((vcpu) => vcpu.snapshot().ledger);
     const byVcpu = now.map((ledger, id) => subtract(ledger, before[id] ?? createLedger()));
-    phases.push({ name, all: sumOf(byVcpu), byVcpu });
+    listener.phase?.(name);
+    phases.push({ name, all: sumOf(byVcpu), byVcpu, seen });
+    seen = noSeenCounts();
     before = now;
   };
   // Guests of version 2 interpret their trace, so every op fetches from their code page first.
@@ -61,6 +101,31 @@ function sumOf(ledgers: readonly Ledger[]): Ledger {
   const sum = createLedger();
   for (const ledger of ledgers) addInto(sum, ledger);
   return sum;
+}
+
+interface Watch {
+  readonly machine: Machine;
+  readonly exits: (exit: VmExit, vcpu: Vcpu) => void;
+  readonly reports: (frames: readonly Gfn[]) => void;
+}
+
+/** The hypervisor, with somebody who looks on. The host acts while the vCPUs are out of their guest: each exits first. */
+function observed(hypervisor: Hypervisor, { machine, exits, reports }: Watch): Hypervisor {
+  return {
+    memory: hypervisor.memory,
+    boot: (vcpu, cr3, registers) => hypervisor.boot(vcpu, cr3, registers),
+    exit(exit, vcpu) {
+      const own = machine.vcpus[vcpu.id];
+      if (own !== undefined) exits(exit, own);
+      return hypervisor.exit(exit, vcpu);
+    },
+    host(event) {
+      if (event.kind !== "vcpu-run") for (const vcpu of machine.vcpus) vcpu.otherExit("io");
+      const reported = hypervisor.host(event);
+      reports(reported);
+      return reported;
+    },
+  };
 }
 
 /** The hypervisor on a host that backs all guest memory, now and after each reclaim. */

@@ -1,9 +1,9 @@
 /**
  * What a worker thread does: reads one trace or stream, replays it under each engine or mode asked for, compares.
  */
-import { readFileSync } from "node:fs";
-import { gunzipSync } from "node:zlib";
-import { type DecodedTrace, decodeVmmu } from "../../workloads/trace/vmmu.ts";
+import type { OpChunk } from "../../workloads/trace/ops.ts";
+import { openTrace } from "../../workloads/trace/open.ts";
+import { type DecodedTrace, readVmmu } from "../../workloads/trace/vmmu.ts";
 import { errorLine } from "../../bench/input/config-error.ts";
 import {
   type ColdCounts,
@@ -44,9 +44,9 @@ export interface TraceComparison extends Comparison {
 const streamKernel = "6.1";
 
 /** The task that `claims/validation/validate.ts` names. */
-export function runTask(task: ValidateTask): ValidateOutcome {
+export async function runTask(task: ValidateTask): Promise<ValidateOutcome> {
   try {
-    const comparisons = task.kind === "trace" ? runTrace(task) : runStream(task);
+    const comparisons = task.kind === "trace" ? await runTrace(task) : runStream(task);
     return { kind: "compared", comparisons };
   } catch (error) {
     return { kind: "failed", message: `${task.file}: ${errorLine(error)}` };
@@ -78,11 +78,11 @@ function replayer({ kernel, mode, nested }: Expectation): Replayer | undefined {
   return { engine, replay };
 }
 
-function runTrace({
+async function runTrace({
   file,
   expectations,
-}: Extract<ValidateTask, { kind: "trace" }>): TraceComparison[] {
-  const source = decodeVmmu(gunzipSync(readFileSync(file)), file);
+}: Extract<ValidateTask, { kind: "trace" }>): Promise<TraceComparison[]> {
+  const source = await decode(file);
   // Kernels that one engine answers for share its replay.
   const replays = new Map<string, readonly PhaseValues[]>();
   return expectations.map((expectation): TraceComparison => {
@@ -110,4 +110,13 @@ function runStream({ file, name }: Extract<ValidateTask, { kind: "stream" }>): T
     cold: null,
     ...replayStream(phases, mode),
   }));
+}
+
+/** A whole trace in memory, whatever it is packed with: several engines replay it. */
+export async function decode(path: string): Promise<DecodedTrace> {
+  const { bytes } = await openTrace(path);
+  const { file, header, chunks } = await readVmmu(bytes, path);
+  const all: OpChunk[] = [];
+  for await (const chunk of chunks) all.push(chunk);
+  return { file, header, chunks: all };
 }

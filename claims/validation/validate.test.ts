@@ -1,4 +1,12 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
@@ -21,7 +29,11 @@ function sample(
   const to = join(scratch, name);
   mkdirSync(join(to, "traces"), { recursive: true });
   for (const trace of traces) {
-    cpSync(join(from, "traces", `${trace}.trace.gz`), join(to, "traces", `${trace}.trace.gz`));
+    const ending = existsSync(join(from, "traces", `${trace}.trace.gz`)) ? "gz" : "zst";
+    cpSync(
+      join(from, "traces", `${trace}.trace.${ending}`),
+      join(to, "traces", `${trace}.trace.${ending}`),
+    );
   }
   const [header, ...rows] = gunzipSync(readFileSync(join(from, "expected.csv.gz")))
     .toString()
@@ -54,6 +66,15 @@ const samples = {
   ],
   // Seen failing without the sync at VMRUN, without D of L1's entries, with the walk that both levels' engines shared.
   nested: ["mix_N=64_K=3_nops=300_seed=11_R=8_W=25_D=8_inv=1_ad=1"],
+  // An unmodified Linux.
+  "linux/6.1": ["nopti-true", "pti_icount-syscall"],
+  // KVM on Intel's processors: PML over the edge of its buffer, manual protect, registers, large pages.
+  intel: [
+    "pml_N=1024_D=513_warm=1_sub=1_what=1",
+    "pml_N=4096_D=513_warm=1_man=3_sub=1",
+    "misc_M=100",
+    "dirty_N=512_D=16_R=4_thp=1_warm=1",
+  ],
 } as const;
 
 describe("the ground truth", () => {
@@ -63,7 +84,7 @@ describe("the ground truth", () => {
       const found = await validate(sample(folder.replaceAll("/", "-"), [folder, traces]), options);
       expect(found.differences).toEqual([]);
       expect(found.notes).toEqual([]);
-      expect(found.compared).toBeGreaterThan(100);
+      expect(found.compared).toBeGreaterThan(60);
     },
   );
 });
@@ -148,7 +169,8 @@ test.each([
 });
 
 test("a trace that is missing is named", async () => {
-  const folder = sample("missing", small);
+  // Not one of those that lie in this repository, which other folders' tables may be about.
+  const folder = sample("missing", small, (row) => row.replace(/^touch_N=64/, "touch_N=65"));
   rmSync(join(folder, "traces"), { recursive: true });
-  await expect(validate(folder, options)).rejects.toThrow(/touch_N=64_rw=1_ad=1_warm=1.trace.gz/);
+  await expect(validate(folder, options)).rejects.toThrow(/touch_N=65_rw=1_ad=1_warm=1.trace.gz/);
 });

@@ -42,6 +42,8 @@ const isControl: Readonly<Record<ExitCause, boolean>> = {
   PmlFull: false,
   Vmrun: false,
   HypervisorInstruction: false,
+  EptMisconfiguration: false,
+  Other: false,
 };
 const controlCauses = exitCauses.filter((cause) => isControl[cause]);
 

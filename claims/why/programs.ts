@@ -1,7 +1,7 @@
 /**
  * The programs that several experiments look at.
  */
-import { describeWorkloads, isRecorded } from "../../bench/points/catalogue.ts";
+import { describeWorkloads, isRecorded, isSystem } from "../../bench/points/catalogue.ts";
 import type { WhyPoint } from "./plan.ts";
 
 type Program = Omit<WhyPoint, "engine">;
@@ -32,7 +32,7 @@ export function isolated<P extends Program>(program: P): P & Program {
 
 /** Real programs, as far as recordings of them ship. */
 export const recordings: readonly Program[] = describeWorkloads().flatMap(([name, workload]) =>
-  isRecorded(workload) ? [{ workload: name, params: {} }] : [],
+  isRecorded(workload) && !isSystem(workload) ? [{ workload: name, params: {} }] : [],
 );
 
 /** `compile`, `compile KPTI`: what a reader knows it by. */

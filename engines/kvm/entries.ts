@@ -7,7 +7,7 @@
  * Source: KVM mmu.rst, "Shadow pages" and "Dirty logging"; SDM vol. 3A 4.5.
  */
 import type { Gfn, Pfn } from "../../machine/address.ts";
-import { A, D, frameOf, highHalf, lowHalf, NX_HIGH, P, PS, U, W } from "../../machine/entry.ts";
+import { frameOf, highHalf, lowHalf, NX_HIGH, P, PS, U, W } from "../../machine/entry.ts";
 import { mayBecomeWritable } from "./unsync.ts";
 import { ACC_EXEC, ACC_USER, ACC_WRITE } from "../../hypervisor/guest-walk.ts";
 import { type EntryRef, hasOwnFrames, mappedGfn, type ShadowPage } from "./shadow-page.ts";
@@ -52,8 +52,9 @@ export interface LeafEntry {
 /** The bytes of a leaf entry. May take a leaf table out of sync, and notes the write for dirty logging. */
 export function makeLeaf(vm: Vm, page: ShadowPage, oldLow: number, wish: LeafWish): LeafEntry {
   const { gfn, pfn, access, cause } = wish;
-  let low = P;
-  if (cause === "fault") low |= A;
+  const { accessed, dirty, always } = vm.bits;
+  let low = P | always;
+  if (cause === "fault") low |= accessed;
   if (page.key.level > 1) low |= PS;
   if (access & ACC_USER) low |= U;
   let writeProtected = false;
@@ -65,7 +66,7 @@ export function makeLeaf(vm: Vm, page: ShadowPage, oldLow: number, wish: LeafWis
     } else if (!vm.guest.isWritable(gfn)) {
       // The host shares the frame: read-only without a promise. A write fault asks the host first.
     } else if (mayBecomeWritable(vm, gfn, cause)) {
-      low |= W | MMU_WRITABLE | D;
+      low |= W | MMU_WRITABLE | dirty;
     } else {
       writeProtected = true;
     }
@@ -119,7 +120,7 @@ export function dropMappings(vm: Vm, gfn: Gfn, level: 1 | 2 | 3): boolean {
  * Takes W away from the entries of one size that map the frame; true if cached translations may be stale.
  * `table`: the frame is a shadowed table now. `log`: writes are to be noticed, no more.
  */
-export function protectMappings(vm: Vm, gfn: Gfn, level: 1 | 2 | 3, why: "table" | "log"): boolean {
+function protectMappings(vm: Vm, gfn: Gfn, level: 1 | 2 | 3, why: "table" | "log"): boolean {
   let stale = false;
   const drop = why === "table" ? W | MMU_WRITABLE : W;
   for (const ref of vm.maps[level].entries(gfn)) {
@@ -128,6 +129,22 @@ export function protectMappings(vm: Vm, gfn: Gfn, level: 1 | 2 | 3, why: "table"
     if ((low & drop) === 0) continue;
     vm.ledger.entriesWriteProtected += 1;
     vm.memory.write(table, ref & 511, low & ~drop, vm.memory.readHigh(table, ref & 511));
+    stale = true;
+  }
+  return stale;
+}
+
+/** Makes the next write through entries of one size that map the frame known to the log; true if a flush is due. */
+export function armMappings(vm: Vm, gfn: Gfn, level: 1 | 2 | 3): boolean {
+  const { armsByDirty, dirty } = vm.bits;
+  if (!armsByDirty || level > 1) return protectMappings(vm, gfn, level, "log");
+  let stale = false;
+  for (const ref of vm.maps[level].entries(gfn)) {
+    const { table } = vm.pages.ofRef(ref);
+    const low = vm.memory.readLow(table, ref & 511);
+    if ((low & dirty) === 0) continue;
+    vm.ledger.entriesDirtyCleared += 1;
+    vm.memory.setLow(table, ref & 511, low & ~dirty);
     stale = true;
   }
   return stale;

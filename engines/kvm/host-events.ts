@@ -7,10 +7,9 @@
  * Source: KVM_GET_DIRTY_LOG, KVM mmu.rst; rules 10 to 12 and 17 of results/groundtruth.
  */
 import { type Gfn, pagesPerEntry, type Pfn } from "../../machine/address.ts";
-import { A } from "../../machine/entry.ts";
 import type { HostEvent } from "../../hypervisor/host-events.ts";
-import type { FrameRange } from "../../hypervisor/dirty/frame-ranges.ts";
-import { dropLeaf, dropMappings, protectMappings } from "./entries.ts";
+import { type FrameRange, largeAround } from "../../hypervisor/dirty/frame-ranges.ts";
+import { armMappings, dropLeaf, dropMappings } from "./entries.ts";
 import { mostLevel } from "./fetch.ts";
 import { type MmuNotifier, neighboursIn } from "../../hypervisor/memory/notifier.ts";
 import { allowedRanges, mayWrite } from "../../hypervisor/policy/police-host.ts";
@@ -28,27 +27,52 @@ function* pagesIn({ start, frames }: FrameRange, level: number): Generator<Gfn> 
 
 function dirtyLogOn(vm: Vm, range: FrameRange): void {
   vm.dirtyLog.on(range);
+  if (vm.dirtyLog.isInitiallySet) return;
   let isStale = false;
   for (const level of sizes) {
     for (const gfn of pagesIn(range, level)) {
-      if (protectMappings(vm, gfn, level, "log")) isStale = true;
+      if (armMappings(vm, gfn, level)) isStale = true;
     }
   }
   if (isStale) flushRemote(vm);
 }
 
 function dirtyLogGet(vm: Vm): readonly Gfn[] {
-  const frames = vm.dirtyLog.take();
-  vm.gauges.dirtyPagesReported += frames.length;
-  let isStale = false;
-  for (const gfn of frames) if (protectMappings(vm, gfn, 1, "log")) isStale = true;
-  if (isStale) flushRemote(vm);
-  return frames;
+  const { reported, armed } = vm.dirtyLog.get();
+  vm.gauges.dirtyPagesReported += reported.length;
+  arm(vm, armed);
+  return reported;
 }
 
-function dirtyLogOff(vm: Vm): void {
+function dirtyLogClear(vm: Vm, range: FrameRange): void {
+  const { dirtyLog } = vm;
+  const frames = dirtyLog.clear(range);
   let isStale = false;
-  for (const range of vm.dirtyLog.off()) {
+  if (dirtyLog.isInitiallySet) {
+    // Nothing protected large entries when logging started.
+    for (const gfn of largePagesOf(frames)) {
+      if (armMappings(vm, gfn, 2)) isStale = true;
+    }
+  }
+  if (isStale) flushRemote(vm);
+  arm(vm, frames);
+}
+
+/** The next write to each of the frames will be noticed. */
+function arm(vm: Vm, frames: readonly Gfn[]): void {
+  let isStale = false;
+  for (const gfn of frames) if (armMappings(vm, gfn, 1)) isStale = true;
+  if (isStale) flushRemote(vm);
+}
+
+/** The first frames of the 2 MiB pages around the frames, each once. */
+function largePagesOf(frames: readonly Gfn[]): Set<Gfn> {
+  return new Set(frames.map((gfn) => largeAround(gfn, 2).start));
+}
+
+function dirtyLogOff(vm: Vm, ended?: FrameRange): void {
+  let isStale = false;
+  for (const range of vm.dirtyLog.off(ended)) {
     for (const gfn of pagesIn(range, 1)) if (dropCollapsible(vm, gfn)) isStale = true;
   }
   if (isStale) flushRemote(vm);
@@ -94,7 +118,7 @@ function entriesOf(vm: Vm, gfn: Gfn): { readonly table: Pfn; readonly index: num
 export function notifierOf(vm: Vm): MmuNotifier {
   return {
     unmap: (start, frames) => unmap(vm, { start, frames }),
-    age: (gfn) => takeAccessed(vm.memory, entriesOf(vm, gfn), A),
+    age: (gfn) => takeAccessed(vm.memory, entriesOf(vm, gfn), vm.bits.accessed),
     flush: () => flushRemote(vm),
     slotDeleted: () => {
       zapAll(vm);
@@ -120,10 +144,10 @@ export function answerHost(
     case "dirty-log-get":
       return dirtyLogGet(vm);
     case "dirty-log-clear":
-      // Without manual protect, as the log is here, a get arms again what it reports.
+      dirtyLogClear(vm, event);
       return [];
     case "dirty-log-off":
-      dirtyLogOff(vm);
+      dirtyLogOff(vm, event.only);
       return [];
     case "reclaim":
       for (const part of allowedRanges(vm.memoryPolicy, event)) reclaim(vm, part);

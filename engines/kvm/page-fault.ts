@@ -10,9 +10,9 @@ import type { Resolution, VmExit } from "../../machine/exits.ts";
 import { answerMmio } from "../../hypervisor/memory/slots.ts";
 import { emulate } from "./emulate.ts";
 import { childOf, isLeaf, readLow } from "./entries.ts";
-import { fetch } from "./fetch.ts";
 import { walkDenied, walkGuest } from "../../hypervisor/guest-walk.ts";
 import { denyMark, judge, reachedFrame } from "../../hypervisor/policy/judge.ts";
+import { fetch, fetchMmio } from "./fetch.ts";
 import { invalidateIn } from "./invalidate.ts";
 import { ACC_USER, ACC_WRITE } from "../../hypervisor/guest-walk.ts";
 import { type ShadowPage } from "./shadow-page.ts";
@@ -39,8 +39,10 @@ export function answerPageFault(vm: Vm, state: VcpuState, exit: PageFaultExit): 
     if (denial !== null) return denial;
   }
   if (vm.guest.isHole(gfn)) {
-    const access = { vpn, gfn, store: exit.store };
-    return answerMmio(vcpu, access, { duringWalk: false, guestFrames: vm.guest.frames });
+    makeRoom(vm);
+    const isKnown = fetchMmio(vm, { root, vpn, walk });
+    const how = { duringWalk: false, guestFrames: vm.guest.frames, isKnown };
+    return answerMmio(vcpu, { vpn, gfn }, how);
   }
   vm.ledger.hiddenFaults += 1;
   const isStore = (error & PF_WRITE) !== 0;

@@ -5,6 +5,7 @@
  * Everything here belongs to the VM; a vCPU owns its current root and a few previous ones, nothing else.
  */
 import type { Gfn } from "../../machine/address.ts";
+import { A, D } from "../../machine/entry.ts";
 import type { Ledger } from "../../machine/counters.ts";
 import type { Registers } from "../../machine/registers.ts";
 import type { VirtualCpu } from "../../machine/virtual-cpu.ts";
@@ -44,6 +45,20 @@ export interface VcpuState {
   readonly unsyncPages: ShadowPage[];
 }
 
+/** Bits of leaf entries as silicon reads them. */
+export interface LeafBits {
+  readonly accessed: number;
+  readonly dirty: number;
+  /** What every leaf has beside its rights. */
+  readonly always: number;
+  /** Is a logged 4 KiB leaf armed by clearing D, because silicon logs who sets it? Else by write protection. */
+  readonly armsByDirty: boolean;
+  /** The entry that marks MMIO, or 0 where silicon tells it from nothing. */
+  readonly mmio: number;
+}
+
+const x86Bits: LeafBits = { accessed: A, dirty: D, always: 0, armsByDirty: false, mmio: 0 };
+
 export interface Vm extends WalkHost {
   readonly memoryPolicy: MemoryPolicy | null;
   readonly platform: Platform;
@@ -52,6 +67,7 @@ export interface Vm extends WalkHost {
   readonly policy: ShadowPolicy;
   /** Do the pages form a nested table (direct pages only), not shadows? */
   readonly isNested: boolean;
+  readonly bits: LeafBits;
   readonly pageLimit: number;
   readonly pages: ShadowPages;
   /** Leaf entries by the frame they map, per level of the mapping. */
@@ -75,21 +91,24 @@ export interface Vm extends WalkHost {
 export interface VmOptions {
   readonly policy: ShadowPolicy;
   readonly kind: "shadow" | "nested";
+  /** Absent: x86-64's. */
+  readonly bits?: LeafBits;
   readonly options: EngineOptions | undefined;
 }
 
 /** A VM whose pages are shadows of guest tables, or a nested table. */
-export function createVm(platform: Platform, { policy, kind, options }: VmOptions): Vm {
+export function createVm(platform: Platform, { policy, kind, bits, options }: VmOptions): Vm {
   const guest = createHostMemory(platform);
   const { frames } = guest;
   const { ledger } = platform.vcpus[0]!;
-  const dirtyLog = new DirtyLog(frames);
+  const dirtyLog = new DirtyLog(frames, options?.dirtyLog?.armedBy);
   return {
     platform,
     memory: platform.memory,
     guest,
     policy,
     isNested: kind === "nested",
+    bits: bits ?? x86Bits,
     pageLimit: options?.shadowPagesMax ?? pageLimitOf(policy, frames),
     pages: new ShadowPages(platform.memory),
     maps: {

@@ -46,6 +46,9 @@ const askedBy = {
   "cr4-write": "exitOnCr4Write",
   cpuid: "virtualized",
   "pml-full": null,
+  "ept-misconfiguration": null,
+  // Interrupts, ports and MSRs are the host's.
+  other: null,
   "ept-violation": null,
 } as const satisfies Record<ExitReason, keyof Controls | null>;
 

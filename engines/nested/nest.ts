@@ -147,6 +147,7 @@ function outerPlatform(platform: Platform, layout: Layout, vcpus: readonly Outer
     backing,
     nestedLevels: platform.nestedLevels,
     hasVpid: platform.hasVpid,
+    mmioBeyond: platform.mmioBeyond,
     addVcpu: (id) => platform.addVcpu(id),
     hostObserver: null,
   };
@@ -172,6 +173,7 @@ function innerPlatform(
     backing: layout.backing,
     nestedLevels: platform.nestedLevels,
     hasVpid: false,
+    mmioBeyond: false,
     addVcpu: (id) => platform.addVcpu(id),
     get hostObserver() {
       return platform.hostObserver === null ? null : observed(platform.hostObserver, outer);

@@ -20,6 +20,10 @@ export function dirtyBitmap(guestFrames: number): DirtyRecord {
       dirty.clear();
       reported.clear();
     },
+    forget(range) {
+      dirty.deleteAll(range);
+      reported.deleteAll(range);
+    },
     mark: (gfn) => dirty.add(gfn),
     isOpen: (gfn) => dirty.has(gfn),
     report(range) {

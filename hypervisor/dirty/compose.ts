@@ -75,10 +75,16 @@ export function dirtyTracker(
       }
       if (!isSet && pieces.length > 0) logged.flush();
     },
-    stop() {
+    stop(range) {
       if (tables === null) return;
-      detector.end(tables);
-      for (const range of ranges.take()) tables.collapse(range, policy.collapse);
+      const ended = ranges.take(range);
+      const isOver = ranges.all().length === 0;
+      if (isOver) detector.end(tables);
+      for (const piece of ended) {
+        tables.collapse(piece, policy.collapse);
+        record.forget(piece);
+      }
+      if (!isOver) return;
       record.end();
       tables = null;
     },

@@ -10,6 +10,8 @@ export interface DirtyRecord {
   begin(range: FrameRange, pages: "clean" | "dirty"): void;
   /** Forgets everything. */
   end(): void;
+  /** Forgets what it has of the range. */
+  forget(range: FrameRange): void;
   readonly mark: Mark;
   /** Is a write to `gfn` in the record and `gfn` not armed since? Then its next write need not be seen. */
   isOpen(gfn: Gfn): boolean;

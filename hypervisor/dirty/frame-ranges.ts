@@ -15,6 +15,8 @@ export function largeAround(gfn: Gfn, level: number): FrameRange {
   return { start: (gfn - (gfn % frames)) as Gfn, frames };
 }
 
+const everywhere: FrameRange = { start: 0 as Gfn, frames: Infinity };
+
 export class FrameRanges {
   private ranges: FrameRange[] = [];
 
@@ -27,11 +29,11 @@ export class FrameRanges {
     return pieces;
   }
 
-  /** Forgets all ranges and returns them. */
-  take(): readonly FrameRange[] {
-    const { ranges } = this;
-    this.ranges = [];
-    return ranges;
+  /** Forgets what is covered, within `range` if there is one, and returns that. */
+  take(range: FrameRange = everywhere): readonly FrameRange[] {
+    const taken = this.within(range);
+    this.ranges = this.ranges.flatMap((known) => without(known, range));
+    return taken;
   }
 
   /** In ascending order. */

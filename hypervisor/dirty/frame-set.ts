@@ -29,6 +29,10 @@ export class FrameSet {
     this.marks.fill(1, start, start + frames);
   }
 
+  deleteAll({ start, frames }: FrameRange): void {
+    this.marks.fill(0, start, start + frames);
+  }
+
   clear(): void {
     this.marks.fill(0);
   }

@@ -48,6 +48,10 @@ export function dirtyRing({ guestFrames, entries, pagesPerExitMax }: RingOptions
       open.clear();
       known.clear();
     },
+    forget(range) {
+      open.deleteAll(range);
+      known.deleteAll(range);
+    },
     mark(gfn, vcpu) {
       open.add(gfn);
       known.add(gfn);

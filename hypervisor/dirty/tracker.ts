@@ -38,8 +38,8 @@ export interface LoggedTables {
 export interface DirtyTracker {
   /** Logging of the range begins, beside what is logged already. */
   start(tables: LoggedTables, range: FrameRange): void;
-  /** Logging ends everywhere; what was not asked for is forgotten. */
-  stop(): void;
+  /** Logging ends, in the range if there is one, else everywhere; what was not asked for is forgotten. */
+  stop(range?: FrameRange): void;
   /** The pages written since they were last armed, ascending. */
   collect(): readonly Gfn[];
   /** Arms again what was reported in the range, unless the report did so. */

@@ -91,7 +91,7 @@ export function createHostMemory(platform: Platform): HostMemory {
   const order = orderOfSize(platform.backing);
   const table = new HostTable(memory);
   const reclaimed = new Set<Gfn>();
-  const slots = new MemorySlots(guestFrames);
+  const slots = new MemorySlots(guestFrames, platform.mmioBeyond);
   const merger = createMerger(memory);
   let engine: MmuNotifier | null = null;
   let snapshot: SharedPages | null = null;
@@ -277,7 +277,8 @@ export function createHostMemory(platform: Platform): HostMemory {
       for (const [gfn, contents] of swapped) swap.put(gfn, contents);
     },
     check(gfn, vpn) {
-      if (gfn < 0 || gfn >= guestFrames) throw new OutsideMemory(vpn, gfn, guestFrames);
+      if (gfn < 0 || (gfn >= guestFrames && !slots.isHole(gfn)))
+        throw new OutsideMemory(vpn, gfn, guestFrames);
     },
     readLow(gfn, index) {
       return memory.words[host.wordsOf(gfn) | (index << 1)]!;

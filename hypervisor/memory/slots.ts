@@ -2,8 +2,8 @@
  * Memslots: which guest frames there are. What no slot covers is MMIO, and the VMM answers for it.
  *
  * Model: the memory behind a deleted slot stays with the VMM and is there again when the slot is, as when QEMU
- * toggles a region. An access outside is emulated in the exit that it takes, where KVM goes on to user space, and no
- * later one is known for MMIO by a marked entry. Bias: both.
+ * toggles a region. An access outside is emulated in the exit that it takes, where KVM goes on to user space; only KVM's
+ * engines know a later one for MMIO by a marked entry. Bias: both.
  *
  * Source: Linux virt/kvm/kvm_main.c `kvm_set_memslot`; KVM `handle_abnormal_pfn`, `kvm_mmu_zap_all_fast`.
  */
@@ -13,14 +13,17 @@ import { OutsideMemory } from "../../machine/outside-memory.ts";
 
 export class MemorySlots {
   private readonly guestFrames: number;
+  private readonly mmioBeyond: boolean;
   /** By frame: 1 where no slot is. Not there before the first slot is deleted. */
   private holes: Uint8Array | null = null;
 
-  constructor(guestFrames: number) {
+  constructor(guestFrames: number, mmioBeyond: boolean) {
     this.guestFrames = guestFrames;
+    this.mmioBeyond = mmioBeyond;
   }
 
   isHole(gfn: Gfn): boolean {
+    if (gfn >= this.guestFrames) return this.mmioBeyond;
     return this.holes !== null && this.holes[gfn] === 1;
   }
 
@@ -47,14 +50,21 @@ export class MemorySlots {
   }
 }
 
+interface MmioAnswer {
+  readonly duringWalk: boolean;
+  readonly guestFrames: number;
+  /** Was it known for MMIO by its entry? Then no fault had to be looked into. */
+  readonly isKnown?: boolean;
+}
+
 /** What a hypervisor does about an access outside every slot. A walk of the guest's own tables there is the guest's end. */
 export function answerMmio(
   vcpu: VirtualCpu,
   access: MmioAccess,
-  { duringWalk, guestFrames }: { readonly duringWalk: boolean; readonly guestFrames: number },
+  { duringWalk, guestFrames, isKnown = false }: MmioAnswer,
 ): "emulated" {
   if (duringWalk) throw new OutsideMemory(access.vpn, access.gfn, guestFrames);
-  vcpu.ledger.faultsEmulated += 1;
+  if (!isKnown) vcpu.ledger.faultsEmulated += 1;
   vcpu.emulateMmio(access);
   return "emulated";
 }

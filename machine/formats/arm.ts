@@ -20,6 +20,8 @@ const masks = {
   foldHigh: 0,
   presentAll: 1,
   presentAny: 1,
+  malformedMask: 0,
+  malformed: 0,
   leafBits: 2,
   linksArePlain: true,
   frameShift: 12,

@@ -4,9 +4,11 @@
  *     63        51            12 11 10  9   8   7   6 5 3         2   1   0
  *     ... |     | frame address  |     | D | A | PS |   | mem type | X | W | R
  *
- * Model: no misconfigurations: what is no valid entry is one that grants nothing. Bias: none, hypervisors write none.
+ * Model: of the misconfigured entries, silicon knows the one that may be written and neither read nor executed; KVM marks
+ * MMIO with another of them, X and W without R. Other entries that are not valid grant what their bits say. Bias: none,
+ * hypervisors write no others.
  *
- * Source: SDM vol. 3C 29.3.2 "EPT Translation Mechanism".
+ * Source: SDM vol. 3C 29.3.2 "EPT Translation Mechanism", 29.3.3.1 "EPT Misconfigurations".
  */
 import { entryFormat, FOLD_HIGH, MAY_EXECUTE, MAY_READ, USER_MAY, MAY_WRITE } from "./format.ts";
 
@@ -16,7 +18,9 @@ const masks = {
   pageOrder: 0,
   foldHigh: 0,
   presentAll: 0,
-  presentAny: MAY_READ | MAY_WRITE | MAY_EXECUTE,
+  presentAny: MAY_READ | MAY_EXECUTE,
+  malformedMask: MAY_READ | MAY_WRITE | MAY_EXECUTE,
+  malformed: MAY_WRITE,
   leafBits: 0x80,
   flipped: 0,
   leafLevelMax: 3,

@@ -29,6 +29,9 @@ export interface EntryMasks {
   /** A present entry has all of these and at least one of those. */
   readonly presentAll: number;
   readonly presentAny: number;
+  /** An entry of which these bits are `malformed` is a misconfiguration to silicon, and not present. Mask 0: there is none. */
+  readonly malformedMask: number;
+  readonly malformed: number;
   /** An entry above level 1 with one of these is a leaf, if pages of its level exist. */
   readonly leafBits: number;
   /** Bits of the low half that say the opposite of what is written here of them: Arm has some. */
@@ -64,6 +67,7 @@ export interface EntryFormat extends EntryMasks {
   /** Entries of a table. */
   readonly entries: number;
   isPresent(low: number): boolean;
+  isMalformed(low: number): boolean;
   /** At `level`, counted from 1 for the smallest pages. */
   isLeaf(level: number, low: number): boolean;
   /** Is the entry, a present one, malformed at this level? */
@@ -81,6 +85,8 @@ export function entryFormat(masks: EntryMasks): EntryFormat {
     ...masks,
     entries: 2 ** indexBits,
     isPresent: (low) => (low & presentAll) === presentAll && (low & presentAny) !== 0,
+    isMalformed: (low) =>
+      masks.malformedMask !== 0 && (low & masks.malformedMask) === masks.malformed,
     isLeaf: (level, low) =>
       level === 1 || (level <= leafLevelMax && ((low ^ flipped) & leafBits) !== 0),
     isReserved(level, low, high) {

@@ -21,6 +21,8 @@ const masks = {
   foldHigh: 0,
   presentAll: 1,
   presentAny: 1,
+  malformedMask: 0,
+  malformed: 0,
   leafBits: 0xe,
   flipped: 0,
   leafLevelMax: 3,

@@ -18,6 +18,8 @@ export const secondLevel = entryFormat({
   foldHigh: 0,
   presentAll: 0,
   presentAny: MAY_READ | MAY_WRITE,
+  malformedMask: 0,
+  malformed: 0,
   leafBits: 0x80,
   flipped: 0,
   leafLevelMax: 3,

@@ -17,6 +17,8 @@ const masks = {
   foldHigh: 0,
   presentAll: 1,
   presentAny: 1,
+  malformedMask: 0,
+  malformed: 0,
   leafBits: 0x80,
   flipped: 0,
   leafLevelMax: 3,

@@ -315,6 +315,7 @@ function run(scenario: Scenario, step: Op & { op: "run" }): readonly unknown[] {
     seen.push(gfn);
     if (reason === STOP_EPT_VIOLATION) {
       seen.push(mmu.stopKind(), mmu.stopDuringWalk());
+      seen.push(mmu.stopIsPresent(), mmu.stopIsMalformed());
       if (reported) mmu.invalidateViolation(gfn, vpn);
     } else if (reason === STOP_PML_FULL && reported) mmu.resetPml();
   }

@@ -21,14 +21,20 @@ import type { MmuFactory } from "../machine.ts";
 import type { PhysicalMemory } from "../memory.ts";
 import type { Preset } from "../presets.ts";
 import { haveOtherTables, type Paging } from "../stages.ts";
-import { belongs, type Context, covers, type Key, PlainCache } from "./cache.ts";
-import { coversGuestPage, PlainTlb, type TlbEntry, type Translation } from "./tlb.ts";
+import { belongs, type Context, covers, type Key } from "./cache.ts";
+import {
+  coversGuestPage,
+  type PlainTlb,
+  plainTlbs,
+  type TlbEntry,
+  type Translation,
+} from "./tlb.ts";
 import { type Access, PlainTranslator } from "./translate.ts";
-import { isStop, type Stop } from "./walk.ts";
+import { isStop, noStop, type Stop } from "./stop.ts";
 
 export const plainMmu: MmuFactory = (memory, preset) => new PlainMmu(memory, preset);
 
-const notStopped: Stop = { reason: STOP_NONE, error: 0, gfn: 0, kind: "read", duringWalk: false };
+const notStopped: Stop = { ...noStop, reason: STOP_NONE };
 
 class PlainMmu implements Mmu {
   readonly low = new Int32Array(columnLength);
@@ -45,31 +51,10 @@ class PlainMmu implements Mmu {
   private sum = 0;
 
   constructor(memory: PhysicalMemory, preset: Preset) {
-    const { l1Data, l1Code, stlb, stlb2m, stlb1g } = preset;
-    this.l1Data = new PlainTlb(
-      [
-        { order: 0, cache: new PlainCache(l1Data["4k"]) },
-        { order: 9, cache: new PlainCache(l1Data["2m"]) },
-        { order: 18, cache: new PlainCache(l1Data["1g"]) },
-      ],
-      "split",
-    );
-    this.l1Code = new PlainTlb(
-      [
-        { order: 0, cache: new PlainCache(l1Code["4k"]) },
-        { order: 9, cache: new PlainCache(l1Code["2m"]) },
-      ],
-      "split",
-    );
-    const unified = new PlainCache<TlbEntry>(stlb);
-    this.stlb = new PlainTlb(
-      [
-        { order: 0, cache: unified },
-        { order: 9, cache: stlb2m ? unified : new PlainCache<TlbEntry>(null) },
-        { order: 18, cache: new PlainCache(stlb1g) },
-      ],
-      "skip",
-    );
+    const { l1Data, l1Code, stlb } = plainTlbs(preset);
+    this.l1Data = l1Data;
+    this.l1Code = l1Code;
+    this.stlb = stlb;
     this.translator = new PlainTranslator(memory, preset, this.counts, this.walkLengths);
   }
 
@@ -173,6 +158,14 @@ class PlainMmu implements Mmu {
 
   stopDuringWalk(): boolean {
     return this.stop.duringWalk;
+  }
+
+  stopIsPresent(): boolean {
+    return this.stop.isPresent;
+  }
+
+  stopIsMalformed(): boolean {
+    return this.stop.isMalformed;
   }
 
   configure(to: Paging, vpid: number): void {

@@ -5,7 +5,8 @@
  * has one; a second-level TLB leaves such a page out.
  */
 import type { PageOrder } from "../address.ts";
-import { type Context, type Key, keyOf, type PlainCache } from "./cache.ts";
+import type { Preset } from "../presets.ts";
+import { type Context, type Key, keyOf, PlainCache } from "./cache.ts";
 
 /** What a completed walk yields for a page; rights are raw, so WP is applied at each access. */
 export interface Translation {
@@ -99,4 +100,34 @@ export function coversGuestPage(entry: TlbEntry, vpn: number): boolean {
   const first = entry.tag * 2 ** entry.order;
   const span = 2 ** entry.guestOrder;
   return Math.floor(first / span) === Math.floor(vpn / span);
+}
+
+/** The TLBs of a processor. */
+export function plainTlbs({ l1Data, l1Code, stlb, stlb2m, stlb1g }: Preset) {
+  const unified = new PlainCache<TlbEntry>(stlb);
+  return {
+    l1Data: new PlainTlb(
+      [
+        { order: 0, cache: new PlainCache(l1Data["4k"]) },
+        { order: 9, cache: new PlainCache(l1Data["2m"]) },
+        { order: 18, cache: new PlainCache(l1Data["1g"]) },
+      ],
+      "split",
+    ),
+    l1Code: new PlainTlb(
+      [
+        { order: 0, cache: new PlainCache(l1Code["4k"]) },
+        { order: 9, cache: new PlainCache(l1Code["2m"]) },
+      ],
+      "split",
+    ),
+    stlb: new PlainTlb(
+      [
+        { order: 0, cache: unified },
+        { order: 9, cache: stlb2m ? unified : new PlainCache<TlbEntry>(null) },
+        { order: 18, cache: new PlainCache(stlb1g) },
+      ],
+      "skip",
+    ),
+  };
 }

@@ -17,16 +17,8 @@ import { oneStage, type Paging, type Stage } from "../stages.ts";
 import { type Context, keyOf, PlainCache } from "./cache.ts";
 import { type NestedEntry, nestedEntry, noContext, pfnIn, suffices } from "./nested.ts";
 import type { Translation } from "./tlb.ts";
-import {
-  isStop,
-  type Kind,
-  type PwcEntry,
-  type Request,
-  type Stop,
-  type Table,
-  type Tree,
-  walk,
-} from "./walk.ts";
+import { type PwcEntry, type Request, type Table, type Tree, walk } from "./walk.ts";
+import { isStop, type Kind, noStop, type Stop } from "./stop.ts";
 
 /** One access, decoded. */
 export interface Access {
@@ -38,8 +30,6 @@ export interface Access {
 type PwcByLevel = Readonly<Record<number, PlainCache<PwcEntry>>>;
 
 const places = ["L1Hits", "L2Hits", "LlcHits", "Dram"] as const;
-
-const noStop = { error: 0, gfn: 0, kind: "read", duringWalk: false } as const;
 
 export class PlainTranslator {
   readonly pwc: PwcByLevel;
@@ -177,7 +167,7 @@ export class PlainTranslator {
         // Reading the table needed no more than a read right; setting a bit is a write to it.
         if (isWritable) return null;
         const reason = stops.STOP_EPT_VIOLATION;
-        return { reason, error: 0, gfn, kind: "write", duringWalk: true };
+        return { ...noStop, reason, gfn, kind: "write", duringWalk: true, isPresent: true };
       },
       refuse: (cause, { kind, user }) => {
         const present = cause === "absent" ? 0 : bits.PF_PRESENT;
@@ -204,8 +194,11 @@ export class PlainTranslator {
       atHost,
       permits: (rights, { kind }) => rights[kind === "fetch" ? "execute" : kind],
       beforeMark: (_table, setsDirty, { page }) => (setsDirty ? this.logModification(page) : null),
-      refuse: (_cause, { page: gfn, kind, duringWalk }) => {
-        return { reason: stops.STOP_EPT_VIOLATION, error: 0, gfn, kind, duringWalk };
+      refuse: (_cause, { page: gfn, kind, duringWalk }, low) => {
+        const isPresent = stage.format.isPresent(low);
+        const isMalformed = stage.format.isMalformed(low);
+        const reason = stops.STOP_EPT_VIOLATION;
+        return { reason, error: 0, gfn, kind, duringWalk, isPresent, isMalformed };
       },
     };
   }

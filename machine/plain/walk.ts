@@ -13,21 +13,7 @@ import type { PhysicalMemory } from "../memory.ts";
 import type { WalkReference } from "../mmu.ts";
 import type { Stage } from "../stages.ts";
 import { type Context, type Key, keyOf, type PlainCache } from "./cache.ts";
-
-export type Kind = "read" | "write" | "fetch";
-
-/** Why an access could not be done: the details of `Mmu.stop...`. */
-export interface Stop {
-  readonly reason: number;
-  readonly error: number;
-  readonly gfn: number;
-  readonly kind: Kind;
-  readonly duringWalk: boolean;
-}
-
-export function isStop(outcome: object | null): outcome is Stop {
-  return outcome !== null && "reason" in outcome;
-}
+import { isStop, type Kind, type Stop } from "./stop.ts";
 
 /** Rights of an entry, or of a path of entries: the AND of theirs. */
 export interface Rights {
@@ -105,7 +91,8 @@ export interface Tree {
   permits(rights: Rights, request: Request): boolean;
   /** Has to succeed before A or D (`setsDirty`) is set in an entry of `table`. */
   beforeMark(table: Table, setsDirty: boolean, request: Request): Stop | null;
-  refuse(cause: "absent" | "reserved" | "denied", request: Request): Stop;
+  /** `low` is of the entry that refuses. */
+  refuse(cause: "absent" | "reserved" | "denied", request: Request, low: number): Stop;
 }
 
 /** What walks report to: counters and the log. */
@@ -177,13 +164,13 @@ export function walk(
     const dimension = counters === "Guest" ? "guest" : "nested";
     observer.reference({ dimension, level, pfn: table.pfn, index, low, high });
 
-    if (!format.isPresent(low)) return now.refuse("absent", request);
-    if (format.isReserved(level, low, high)) return now.refuse("reserved", request);
+    if (!format.isPresent(low)) return now.refuse("absent", request, low);
+    if (format.isReserved(level, low, high)) return now.refuse("reserved", request, low);
     const isLeaf = format.isLeaf(level, low);
     const isPlainLink = !isLeaf && format.linksArePlain;
     const own = isPlainLink ? allRights : rightsFrom(format.rightsOf(low, high));
     const rights = bothRights(step.rights, own);
-    if (isLeaf && !now.permits(rights, request)) return now.refuse("denied", request);
+    if (isLeaf && !now.permits(rights, request)) return now.refuse("denied", request, low);
 
     const entry = { table, index, low, setsDirty: isLeaf && request.kind === "write" };
     const marked = isPlainLink ? low : mark(memory, now, request, observer, entry);

@@ -10,6 +10,7 @@ import {
   FIRST_FRAME,
   firstLeafShift,
   firstRightsMasks,
+  SECOND_PLAIN,
 } from "./shape.ts";
 import { TABLE_ACCESS, W_TABLE, s } from "./state.ts";
 import { violation } from "./stops.ts";
@@ -36,7 +37,7 @@ export function setGuestBits(
 ): number {
   const isWritable = !isThrough || s[TABLE_ACCESS] === STORING || s[W_TABLE] !== 0;
   if (!isWritable) {
-    violation(table, STORING);
+    violation(table, STORING, SECOND_PLAIN);
     return 0;
   }
   if ((bits & FIRST_A & ~e) !== 0) c[C_A] = c[C_A]! + 1;

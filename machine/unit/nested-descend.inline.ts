@@ -74,7 +74,7 @@ export function descendNested(gfn: number, kind: number): number {
       const own = passNested(at, e) | 0;
       if (own === 0) {
         s[REFS] = refs;
-        return violation(gfn, kind);
+        return violation(gfn, kind, e);
       }
       rights &= own;
     }

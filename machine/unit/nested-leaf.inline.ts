@@ -19,7 +19,7 @@ export function leaveNested(
   const h = words[i + 1]!;
   if (shift === SECOND_LOW) nestedLeaves[leafHash(gfn)] = i & ~(SECOND_INDEX << 1);
   const own: number = rights & nestedRights(e, h);
-  if ((own & (1 << kind)) === 0) return violation(gfn, kind);
+  if ((own & (1 << kind)) === 0) return violation(gfn, kind, e);
   let storable = (own >>> 1) & 1;
   if (s[NESTED_AD] !== 0) {
     const wanted = SECOND_A | (kind === STORING ? SECOND_D : 0);

@@ -16,7 +16,7 @@ import { NESTED_AD, PML, PML_INDEX, STOP, STOP_GFN, s } from "./state.ts";
 
 const rightsOf = createRights(secondRights, SECOND_FLIP);
 
-function isNestedPresent(e: number): boolean {
+export function isNestedPresent(e: number): boolean {
   return (e & SECOND_ALL) === SECOND_ALL && (e & SECOND_ANY) !== 0;
 }
 

@@ -75,8 +75,10 @@ export const secondParts = SECOND_BITS - indexBitsOfFrame;
 export const secondFoldParts = 2 * SECOND_BITS - indexBitsOfFrame;
 export const secondHasParts = secondParts !== 0 || SECOND_FOLD !== 0;
 export const secondRights = second.format.rights;
+export const secondMalformed = (e: number): boolean => second.format.isMalformed(e);
 /** Bits of an entry that points to a table and takes no rights away. */
-export const SECOND_PLAIN = SECOND_ALL | SECOND_ANY;
+export const SECOND_PLAIN =
+  SECOND_ALL | SECOND_ANY | (secondRights.highMask === 0 ? secondRights.lowMask : 0);
 /** Are those bits enough to know it by? */
 export const secondIsPlain =
   secondLinksPlain || (second.format.rightsOf(SECOND_PLAIN, 0) & anyRight) === anyRight;

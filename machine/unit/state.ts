@@ -4,6 +4,8 @@ import { room } from "./given.ts";
 export const CTX = 0;
 export const CTX_GLOBAL = 1;
 export const TICK = 2;
+/** The entry of the second stage that a violation is about. */
+export const STOP_ENTRY = 3;
 export const ROOT = 4;
 export const NESTED_ROOT = 6;
 /** Bits of a gfn below its index into the root table. */

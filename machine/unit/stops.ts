@@ -1,9 +1,11 @@
 import { PF_FETCH, PF_USER, PF_WRITE } from "../entry.ts";
 import { STOP_EPT_VIOLATION, STOP_OUTSIDE, STOP_PAGE_FAULT } from "../mmu.ts";
-import { STOP, STOP_ERROR, STOP_GFN, STOP_KIND, s } from "./state.ts";
+import { STOP, STOP_ENTRY, STOP_ERROR, STOP_GFN, STOP_KIND, s } from "./state.ts";
 
-export function violation(gfn: number, kind: number): number {
+/** `e` is the entry of the second stage that refused. */
+export function violation(gfn: number, kind: number, e: number): number {
   s[STOP] = STOP_EPT_VIOLATION;
+  s[STOP_ENTRY] = e;
   s[STOP_GFN] = gfn;
   s[STOP_KIND] = kind;
   return -1;

@@ -22,9 +22,11 @@ import {
   invalidateFault,
   invalidateViolation,
 } from "./invalidate.ts";
+import { isNestedPresent } from "./nested-marks.ts";
 import { lastWalk } from "./references.ts";
 import { FETCHING, STORING } from "./rights.ts";
 import { run } from "./run.ts";
+import { secondMalformed } from "./shape.ts";
 import {
   CTX,
   CTX_GLOBAL,
@@ -36,6 +38,7 @@ import {
   ROOT_SWITCHED,
   STOP,
   STOP_DURING,
+  STOP_ENTRY,
   STOP_ERROR,
   STOP_GFN,
   STOP_KIND,
@@ -58,6 +61,8 @@ export const mmu: Unit = {
   stopKind: () =>
     s[STOP_KIND] === STORING ? "write" : s[STOP_KIND] === FETCHING ? "fetch" : "read",
   stopDuringWalk: () => s[STOP_DURING] !== 0,
+  stopIsPresent: () => isNestedPresent(s[STOP_ENTRY]!),
+  stopIsMalformed: () => secondMalformed(s[STOP_ENTRY]!),
 
   configure,
   setPml(buffer) {

@@ -20,6 +20,8 @@ const causeNames: Readonly<Record<ExitCause, string>> = {
   PmlFull: "PML full",
   Vmrun: "VMRUN of L1",
   HypervisorInstruction: "VMLOAD, VMSAVE, ... of L1",
+  EptMisconfiguration: "MMIO (EPT misconfiguration)",
+  Other: "interrupts, I/O, MSRs",
 };
 
 export const exits: Chart = {

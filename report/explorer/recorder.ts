@@ -176,6 +176,10 @@ function exitText(exit: VmExit): string {
       return "VM exit: INVPCID.";
     case "pml-full":
       return "VM exit: the PML buffer is full.";
+    case "ept-misconfiguration":
+      return "VM exit: MMIO, known by its nested entry.";
+    case "other":
+      return `VM exit: ${exit.cause}.`;
     case "cr3-read":
     case "cr0-write":
     case "cr4-write":

@@ -20,6 +20,11 @@ export const run = () =>
     .option("-w, --workload <name>", "guest program", "uniform")
     .option("-p, --param <name=value...>", "parameters of the workload, defaults for the rest")
     .option("-t, --trace <file>", "a trace instead of a workload; - is standard input")
+    .option(
+      "--populated",
+      "with --trace: the host has backed all guest memory before (vmmu-trace)",
+      false,
+    )
     .option("--preset <name>", "processor", "skylake-sp")
     .addOption(backingOption())
     .addOption(levelsOption())
@@ -34,7 +39,7 @@ Counts are events, never times. Cycles come from the cost file of the preset (be
 A trace is the program: it takes no workload and no parameters. What its header says of host pages and guest levels
 holds; an option that says otherwise is refused. On bare metal (native) there is no host: --backing and the second
 number of --levels only say what the run is to be compared with. Shadow tables are as deep as the guest's.
-A trace may be vmmu-trace 1 to 3, the teaching dialect or valgrind lackey output, plain, .gz, .zst or .xz; its
+A trace may be vmmu-trace 1 to 4, the teaching dialect or valgrind lackey output, plain, .gz, .zst or .xz; its
 content decides.
 
 Examples:
@@ -53,8 +58,12 @@ Examples:
         const why = `is not used with --trace: ${quote(trace)} is the program`;
         refuseGiven(command, ["workload", "param"], why);
       }
+      if (trace === undefined) {
+        refuseGiven(command, ["populated"], "is used with --trace only; programs have usedMemory");
+      }
+      const { populated } = options;
       const program = trace === undefined ? workloadProgram(options) : { trace };
-      const common = { preset, check, backing, levels, seed, program };
+      const common = { preset, check, backing, levels, seed, program, populated };
       const [engine = "", ...others] = engines;
       if (others.length > 0) {
         const why = "takes one engine: exits of several are set side by side without it";

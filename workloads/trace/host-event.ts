@@ -38,15 +38,21 @@ export function readHostEvent(
   tokens: Tokens,
   { memoryFrames, version }: TraceHeader,
 ): TraceHostEvent {
-  const known: Readonly<Record<string, readonly Field[]>> = version === 3 ? newFieldsOf : fieldsOf;
+  const known: Readonly<Record<string, readonly Field[]>> = version >= 3 ? newFieldsOf : fieldsOf;
   const kind = tokens.word(1);
-  const fields = known[kind];
+  // One memslot of several: an addition to version 3, whose readers took the line without a range only.
+  const isOneSlot = kind === "dirty-log-off" && version >= 3 && tokens.count > 2;
+  const fields = isOneSlot ? known["dirty-log-on"] : known[kind];
   if (fields === undefined) {
     return tokens.fail("host event", kind, Object.keys(known).join(", "));
   }
   tokens.exactly(2 + fields.length);
   if (kind === "write") return readWrite(tokens, memoryFrames);
   if (kind === "slot-move") return readMove(tokens, memoryFrames);
+  if (isOneSlot) {
+    const [start, frames] = readRange(tokens, memoryFrames * 4096);
+    return { kind: "dirty-log-off", only: { start, frames } };
+  }
   const event: { kind: string; start?: Gfn; frames?: number } = { kind };
   let room = memoryFrames * 4096;
   const least = kind === "memory-limit" ? Math.min(limitFramesMin * 4096, room) : 0;
@@ -64,18 +70,24 @@ export function readHostEvent(
 }
 
 function readMove(tokens: Tokens, memoryFrames: number): TraceHostEvent {
-  const frameAt = (word: number, name: string, framesMax: number) => {
-    const value = tokens.small(word, name, [0, framesMax * 4096]);
-    if (value % 4096 !== 0) tokens.fail(name, tokens.word(word), "a multiple of 1000");
-    return value / 4096;
-  };
-  const start = frameAt(2, "GPA", memoryFrames);
-  const frames = frameAt(3, "bytes", memoryFrames - start);
-  const to = frameAt(4, "to", memoryFrames - frames);
+  const [start, frames] = readRange(tokens, memoryFrames * 4096);
+  const to = pagesOf(tokens, 4, "to", (memoryFrames - frames) * 4096);
   if (to < start + frames && start < to + frames) {
     tokens.fail("to", tokens.word(4), "a range that does not overlap the slot");
   }
-  return { kind: "slot-move", start: start as Gfn, frames, to: to as Gfn };
+  return { kind: "slot-move", start, frames, to: to as Gfn };
+}
+
+/** Words 2 and 3, a GPA and bytes behind it. */
+function readRange(tokens: Tokens, room: number): readonly [start: Gfn, frames: number] {
+  const gpa = pagesOf(tokens, 2, "GPA", room);
+  return [gpa as Gfn, pagesOf(tokens, 3, "bytes", room - gpa * 4096)];
+}
+
+function pagesOf(tokens: Tokens, word: number, field: Field, max: number): number {
+  const value = tokens.small(word, field, [0, max]);
+  if (value % 4096 !== 0) tokens.fail(field, tokens.word(word), "a multiple of 1000");
+  return value / 4096;
 }
 
 function readWrite(tokens: Tokens, memoryFrames: number): TraceHostEvent {

@@ -157,7 +157,7 @@ function formatOf(head: Uint8Array, file: string): TraceFormat {
   const foreign = lines.map(foreignTrace).find((name) => name !== null) ?? null;
   const hint =
     foreign === null ? "" : `; this looks like ${foreign}, see workloads/trace/FORMAT.md`;
-  const allowed = `# vmmu-trace 1 to 3, PT_WRITE or ACCESS, or valgrind lackey output${hint}`;
+  const allowed = `# vmmu-trace 1 to 4, PT_WRITE or ACCESS, or valgrind lackey output${hint}`;
   const line = said < 0 ? lines.length : said + 1;
   throw new TraceError({ file, line, field: "trace format", value: first, allowed });
 }

@@ -6,7 +6,7 @@
  */
 import type { Gfn, HostPageSize, Vpn } from "../../machine/address.ts";
 import type { HostEvent } from "../../hypervisor/host-events.ts";
-import type { InvpcidType } from "../../machine/exits.ts";
+import type { InvpcidType, OtherExit } from "../../machine/exits.ts";
 import type { Cr3, Registers } from "../../machine/registers.ts";
 
 /** Entries written before boot: `count` values from entry `index` of frame `gfn` on, running over frames. */
@@ -21,8 +21,13 @@ export interface Fill {
   readonly stepHigh: number;
 }
 
+export type TraceVersion = 1 | 2 | 3 | 4;
+
+/** As `DirtyLogOptions.armedBy` has it. */
+export type DirtyLogArming = "get" | "clear" | "clear-initially-set";
+
 export interface TraceHeader {
-  readonly version: 1 | 2 | 3;
+  readonly version: TraceVersion;
   /** Guest-physical memory in 4 KiB frames. */
   readonly memoryFrames: number;
   readonly vcpus: number;
@@ -30,6 +35,11 @@ export interface TraceHeader {
   readonly backing: HostPageSize;
   /** Shadow pages that the hypervisor may keep (`nrmmu`), or null for its own default. */
   readonly shadowPagesMax: number | null;
+  /**
+   * What arms a page of the dirty log again: the get itself, or a clear (manual protect), with every page set at the start
+   * or not. Null: the trace does not say, and a get does.
+   */
+  readonly dirtyLogArmedBy: DirtyLogArming | null;
   /** Control registers at boot, paging levels included. */
   readonly registers: Registers;
   readonly fills: readonly Fill[];
@@ -48,6 +58,9 @@ export const invpcidTypes: readonly InvpcidType[] = [
   "all",
 ];
 
+/** Causes of `other-exit`, as a trace has them. */
+export const otherExits: readonly OtherExit[] = ["interrupt", "io", "msr", "halt"];
+
 /** One line of a trace after its header. */
 export type TraceOp =
   | { readonly op: "read" | "write" | "fetch"; readonly vpn: Vpn; readonly offset: number }
@@ -65,6 +78,10 @@ export type TraceOp =
   | { readonly op: "invpcid"; readonly type: InvpcidType; readonly pcid: number; readonly vpn: Vpn }
   | { readonly op: "write-cr3"; readonly cr3: Cr3 }
   | { readonly op: "read-cr3" | "cpuid" }
+  /** An exit that memory has no part in. */
+  | { readonly op: "other-exit"; readonly cause: OtherExit }
+  /** Accesses that the recorder left out since the last such line, all of them TLB hits, and instructions executed. */
+  | { readonly op: "skipped"; readonly accesses: number; readonly instructions: number }
   | { readonly op: "write-cr0"; readonly writeProtect: boolean }
   | { readonly op: "write-cr4"; readonly globalPages: boolean; readonly pcid: boolean }
   | { readonly op: "privilege"; readonly mode: "user" | "supervisor" }

@@ -27,6 +27,7 @@ import {
   type RareOp,
   type TraceHeader,
 } from "./ops.ts";
+import { countSkipped } from "./skipped.ts";
 import { TraceError } from "./trace-error.ts";
 import type { DecodedTrace, VmmuTrace } from "./vmmu.ts";
 import { opLine } from "./write.ts";
@@ -43,6 +44,8 @@ export interface ReplayOptions {
    * page at 0x10000. An `x` line for that page then stands for this fetch alone.
    */
   readonly fetchEachOp: boolean;
+  /** Whoever feeds the player counts what the recorder left out, and the player does not. */
+  readonly leavesSkipped?: boolean;
 }
 
 export interface Replay<Source> {
@@ -87,6 +90,7 @@ export class Player {
   private readonly header: TraceHeader;
   private readonly onPhase: (phase: Phase) => void;
   private readonly fetchEachOp: boolean;
+  private readonly leavesSkipped: boolean;
   private vcpu: Vcpu;
   /** The vCPU that ran last; entering another one is an event for the hypervisor. */
   private ran = 0;
@@ -105,6 +109,7 @@ export class Player {
     this.header = header;
     this.onPhase = onPhase;
     this.fetchEachOp = options.fetchEachOp;
+    this.leavesSkipped = options.leavesSkipped ?? false;
     this.vcpu = machine.vcpus[0]!;
   }
 
@@ -135,12 +140,13 @@ export class Player {
     this.vcpu = this.machine.vcpus[other.vcpu.id]!;
   }
 
-  run(chunk: OpChunk): void {
+  /** Ops [from, to) of the chunk. */
+  run(chunk: OpChunk, from = 0, to = chunk.length): void {
     // Ops before `settled` have reached the machine for certain: a late error comes from behind it.
-    let settled = 0;
-    let i = 0;
+    let settled = from;
+    let i = from;
     try {
-      for (; i < chunk.length; i++) {
+      for (; i < to; i++) {
         this.step(chunk, i);
         if (drains(chunk, i)) settled = i + 1;
       }
@@ -149,7 +155,7 @@ export class Player {
       if (error instanceof OutsideMemory) throw this.located(error, { chunk, settled });
       throw error instanceof GeneralProtection ? this.refused(error, chunk, i) : error;
     }
-    this.ops += chunk.length;
+    this.ops += to - from;
   }
 
   end(): ReplayTotals {
@@ -185,9 +191,11 @@ export class Player {
 
   private rare(op: RareOp): void {
     // These are the host's or the trace's own, not the guest's: no code is fetched for them.
-    if (op.op === "vcpu" || op.op === "phase" || op.op === "host") {
+    if (op.op === "vcpu" || op.op === "phase" || op.op === "host" || op.op === "skipped") {
       this.vcpu.drain();
-      if (op.op === "vcpu") this.vcpu = this.machine.vcpus[op.id]!;
+      if (op.op === "skipped") {
+        if (!this.leavesSkipped) countSkipped(this.vcpu, op);
+      } else if (op.op === "vcpu") this.vcpu = this.machine.vcpus[op.id]!;
       else if (op.op === "phase") this.phase(op.name);
       else this.host(op.event);
       return;
@@ -203,7 +211,9 @@ export class Player {
     this.hypervisor.host({ kind: "vcpu-run", vcpu: this.ran });
   }
 
-  private privileged(op: Exclude<RareOp, { readonly op: "vcpu" | "phase" | "host" }>): void {
+  private privileged(
+    op: Exclude<RareOp, { readonly op: "vcpu" | "phase" | "host" | "skipped" }>,
+  ): void {
     const { vcpu } = this;
     const { registers } = vcpu;
     switch (op.op) {
@@ -220,6 +230,8 @@ export class Player {
         return;
       case "cpuid":
         return vcpu.cpuid();
+      case "other-exit":
+        return vcpu.otherExit(op.cause);
       case "invpcid":
         return vcpu.invpcid(op.type, op.pcid, op.vpn);
       case "copy-page":

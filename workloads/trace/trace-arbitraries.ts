@@ -39,6 +39,7 @@ function headerOf(levels: PagingLevels): fc.Arbitrary<TraceHeader> {
     vcpus: fc.constant(4),
     backing: fc.constantFrom("4k", "2m", "1g"),
     shadowPagesMax: fc.option(fc.integer({ min: 64, max: 2 ** 20 })),
+    dirtyLogArmedBy: fc.constantFrom(null, "get", "clear", "clear-initially-set"),
     registers: fc.record({
       writeProtect: fc.boolean(),
       globalPages: fc.boolean(),

@@ -6,7 +6,7 @@
  */
 import { type Gfn, type HostPageSize, hostPageSizes } from "../../machine/address.ts";
 import type { Cr3, Registers } from "../../machine/registers.ts";
-import type { Fill, TraceHeader } from "./ops.ts";
+import type { DirtyLogArming, Fill, TraceHeader, TraceVersion } from "./ops.ts";
 import type { Tokens } from "./tokens.ts";
 
 /** 1 TiB: the largest memory that a machine is built with. */
@@ -23,6 +23,13 @@ export const cr4GlobalPages = 0x80;
 export const cr4Levels5 = 0x1000;
 export const cr4Pcid = 0x2_0000;
 
+/** How the line `dirty-log` names what arms a page. */
+export const dirtyLogWords: readonly (readonly [DirtyLogArming, string])[] = [
+  ["get", "automatic"],
+  ["clear", "manual"],
+  ["clear-initially-set", "manual initially-set"],
+];
+
 /** What decides which CR3 values are legal. */
 type Cr3Limits = Pick<TraceHeader, "version" | "memoryFrames">;
 
@@ -30,11 +37,12 @@ export class HeaderReader {
   /** Names of the lines so far: what the trace says itself and does not leave to whoever runs it. */
   readonly said = new Set<string>();
   private readonly tokens: Tokens;
-  private version: 1 | 2 | 3 = 1;
+  private version: TraceVersion = 1;
   private memoryFrames = 0;
   private vcpus = 1;
   private backing: HostPageSize = "4k";
   private shadowPagesMax: number | null = null;
+  private dirtyLogArmedBy: DirtyLogArming | null = null;
   private registers: Registers = { writeProtect: true, globalPages: true, pcid: false, levels: 4 };
   private readonly fills: Fill[] = [];
 
@@ -44,11 +52,18 @@ export class HeaderReader {
 
   /** The first line: `# vmmu-trace 1`. */
   title(text: string): void {
-    const version = /^# vmmu-trace ([123])\s*$/.exec(text)?.[1];
+    const version = /^# vmmu-trace ([1-4])\s*$/.exec(text)?.[1];
     if (version === undefined) {
-      this.tokens.fail("first line", text, "# vmmu-trace 1, # vmmu-trace 2 or # vmmu-trace 3");
+      this.tokens.fail("first line", text, "# vmmu-trace 1, 2, 3 or 4");
     }
-    this.version = version === "1" ? 1 : version === "2" ? 2 : 3;
+    this.version = Number(version) as TraceVersion;
+  }
+
+  /** A comment. How the log is armed was one before it was a line: `# dirty-log manual`. */
+  comment(text: string): void {
+    const said = /^# dirty-log manual( initially-set)?\s*$/.exec(text);
+    if (said !== null)
+      this.dirtyLogArmedBy = said[1] === undefined ? "clear" : "clear-initially-set";
   }
 
   /** One line with words on it; returns the header when that line was `boot`. */
@@ -62,16 +77,18 @@ export class HeaderReader {
     else if (name === "vcpus" && version >= 2) this.vcpus = this.readSmall(name, [1, vcpusMax]);
     else if (name === "nrmmu" && version >= 2) this.shadowPagesMax = this.readPagesMax();
     else if (name === "backing" && version >= 2) this.readBacking();
-    else if (name === "cr0" && version === 3) this.registers = readCr0(tokens, this.registers);
-    else if (name === "cr4" && version === 3) this.registers = readCr4(tokens, this.registers);
+    else if (name === "dirty-log" && version === 4) this.readDirtyLog();
+    else if (name === "cr0" && version >= 3) this.registers = readCr0(tokens, this.registers);
+    else if (name === "cr4" && version >= 3) this.registers = readCr4(tokens, this.registers);
     else tokens.fail("header line", name, this.lineNames());
     return null;
   }
 
   private lineNames(): string {
     const second = this.version >= 2 ? ", vcpus, backing, nrmmu" : "";
-    const third = this.version === 3 ? ", cr0, cr4" : "";
-    return `memory, fill${second}${third} or boot before the first op`;
+    const third = this.version >= 3 ? ", cr0, cr4" : "";
+    const fourth = this.version === 4 ? ", dirty-log" : "";
+    return `memory, fill${second}${third}${fourth} or boot before the first op`;
   }
 
   private readSmall(name: string, range: readonly [number, number]): number {
@@ -98,10 +115,21 @@ export class HeaderReader {
   private readBacking(): void {
     this.tokens.exactly(2);
     const word = this.tokens.word(1);
-    const allowed = this.version === 3 ? hostPageSizes : hostPageSizes.slice(0, 2);
+    const allowed = this.version >= 3 ? hostPageSizes : hostPageSizes.slice(0, 2);
     const size = allowed.find((one) => one === word);
     if (size === undefined) return this.tokens.fail("backing", word, allowed.join(" or "));
     this.backing = size;
+  }
+
+  private readDirtyLog(): void {
+    const { tokens } = this;
+    const words = [tokens.word(1), tokens.word(2)].join(" ").trim();
+    const arming = dirtyLogWords.find(([, text]) => text === words)?.[0];
+    if (arming === undefined || tokens.count > 3) {
+      const allowed = dirtyLogWords.map(([, text]) => text).join(", ");
+      return tokens.fail("dirty-log", words, allowed);
+    }
+    this.dirtyLogArmedBy = arming;
   }
 
   private readFill(): Fill {
@@ -126,10 +154,21 @@ export class HeaderReader {
   private readBoot(): TraceHeader {
     const { tokens, version, memoryFrames, vcpus, backing, shadowPagesMax, registers, fills } =
       this;
+    const { dirtyLogArmedBy } = this;
     tokens.exactly(2);
     if (memoryFrames === 0) tokens.fail("line", "boot", "memory before boot");
     const boot = readCr3(tokens, "boot", { version, memoryFrames });
-    return { version, memoryFrames, vcpus, backing, shadowPagesMax, registers, fills, boot };
+    return {
+      version,
+      memoryFrames,
+      vcpus,
+      backing,
+      shadowPagesMax,
+      dirtyLogArmedBy,
+      registers,
+      fills,
+      boot,
+    };
   }
 }
 

@@ -34,6 +34,7 @@ h dirty-log-get`,
   expect(header).toEqual({
     version: 1,
     memoryFrames: 0x4000,
+    dirtyLogArmedBy: null,
     vcpus: 1,
     backing: "4k",
     shadowPagesMax: null,

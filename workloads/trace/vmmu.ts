@@ -1,5 +1,5 @@
 /**
- * The vmmu trace format, versions 1 to 3: what a guest executed, one op a line, hexadecimal without 0x.
+ * The vmmu trace format, versions 1 to 4: what a guest executed, one op a line, hexadecimal without 0x.
  *
  *     # vmmu-trace 3                  1: memory fill boot / r w s x i z c p h    2: adds vcpus backing nrmmu / v
  *     memory 4000000                  3 adds, to the header: cr0 VALUE, cr4 VALUE (80 PGE, 1000 LA57, 20000 PCIDE);
@@ -29,6 +29,7 @@ import {
   type RareOp,
   type TraceHeader,
 } from "./ops.ts";
+import { readNewest, skippedIn } from "./skipped.ts";
 import { Tokens } from "./tokens.ts";
 import { TraceError } from "./trace-error.ts";
 import { HeaderReader, readCr0, readCr3, readCr4 } from "./vmmu-header.ts";
@@ -91,9 +92,13 @@ export class VmmuParser {
     const { tokens } = this;
     tokens.split(bytes, start, end, line);
     if (line === 1) {
-      this.headerReader.title(Buffer.from(bytes.subarray(start, end)).toString("latin1"));
+      this.headerReader.title(latin1(bytes, start, end));
     }
-    if (tokens.count === 0) return;
+    if (tokens.count === 0) {
+      if (this.header === null) this.headerReader.comment(latin1(bytes, start, end));
+      else this.comment(skippedIn(latin1(bytes, start, end)));
+      return;
+    }
     if (this.header === null) this.header = this.headerReader.line();
     else this.op(this.header);
   }
@@ -135,7 +140,7 @@ export class VmmuParser {
       tokens.exactly(2);
       return { op: "vcpu", id: tokens.small(1, "vCPU", [0, header.vcpus - 1]) };
     }
-    return header.version === 3 ? this.newOp(name, header) : this.unknown(name, header);
+    return header.version >= 3 ? this.newOp(name, header) : this.unknown(name, header);
   }
 
   /** The ops that version 3 adds. */
@@ -163,6 +168,8 @@ export class VmmuParser {
       this.address(1, 3);
       return { op: "copy-page", to: this.vpn, from };
     }
+    const newest = header.version === 4 ? readNewest(tokens, name) : null;
+    if (newest !== null) return newest;
     const isBare = name === "user" || name === "kernel" || name === "cr3" || name === "cpuid";
     if (!isBare) return this.unknown(name, header);
     tokens.exactly(1);
@@ -172,10 +179,15 @@ export class VmmuParser {
     return { op: "cpuid" };
   }
 
+  private comment(said: RareOp | null): void {
+    if (said !== null) this.rare(said);
+  }
+
   private unknown(name: string, { version }: TraceHeader): never {
     const second = version >= 2 ? " v" : "";
-    const third = version === 3 ? " y cr0 cr3 cr4 invpcid user kernel cpuid" : "";
-    return this.tokens.fail("op", name, `r w s z x i c p h${second}${third}`);
+    const third = version >= 3 ? " y cr0 cr3 cr4 invpcid user kernel cpuid" : "";
+    const fourth = version === 4 ? " e n" : "";
+    return this.tokens.fail("op", name, `r w s z x i c p h${second}${third}${fourth}`);
   }
 
   private access(code: number): void {
@@ -227,6 +239,10 @@ export class VmmuParser {
     this.done.push(chunk);
     this.chunk = new OpChunk(chunkOps);
   }
+}
+
+function latin1(bytes: Uint8Array, start: number, end: number): string {
+  return Buffer.from(bytes.subarray(start, end)).toString("latin1");
 }
 
 function canonicalText(levels: PagingLevels): string {

@@ -1,5 +1,5 @@
 /**
- * Writes a `vmmu-trace 3`: what the fuzzer leaves behind, and what `vmmu.ts` reads back value for value.
+ * Writes a `vmmu-trace 3`, or 4 where something of it needs that: what the fuzzer leaves behind, and what `vmmu.ts` reads back value for value.
  */
 import { hexAddress, hexGva, type PagingLevels, type Vpn } from "../../machine/address.ts";
 import type { Cr3, Registers } from "../../machine/registers.ts";
@@ -10,23 +10,36 @@ import {
   type TraceHostEvent,
   type TraceOp,
 } from "./ops.ts";
-import { cr0WriteProtect, cr4GlobalPages, cr4Levels5, cr4Pcid } from "./vmmu-header.ts";
+import {
+  cr0WriteProtect,
+  cr4GlobalPages,
+  cr4Levels5,
+  cr4Pcid,
+  dirtyLogWords,
+} from "./vmmu-header.ts";
 
 /** The text of a trace; `header.version` does not matter, since version 3 says everything. */
 export function writeTrace(header: TraceHeader, ops: Iterable<TraceOp>): string {
-  const { memoryFrames, vcpus, backing, shadowPagesMax, registers, fills, boot } = header;
+  const { memoryFrames, vcpus, backing, shadowPagesMax, dirtyLogArmedBy, registers, fills, boot } =
+    header;
   const lines = [
     "# vmmu-trace 3",
     `memory ${hexAddress(memoryFrames)}`,
     `vcpus ${vcpus.toString(16)}`,
     `backing ${backing}`,
     ...(shadowPagesMax === null ? [] : [`nrmmu ${shadowPagesMax}`]),
+    ...dirtyLogWords.filter(([arming]) => arming === dirtyLogArmedBy).map(dirtyLogLine),
     cr0Line(registers.writeProtect),
     cr4Line(registers),
     ...fills.map(fillLine),
     `boot ${cr3Value(boot)}`,
   ];
-  for (const op of ops) lines.push(opLine(op, registers.levels));
+  let isNew = dirtyLogArmedBy !== null;
+  for (const op of ops) {
+    lines.push(opLine(op, registers.levels));
+    if (op.op === "skipped" || op.op === "other-exit") isNew = true;
+  }
+  if (isNew) lines[0] = "# vmmu-trace 4";
   return `${lines.join("\n")}\n`;
 }
 
@@ -56,6 +69,10 @@ export function opLine(op: TraceOp, levels: PagingLevels): string {
       return "cr3";
     case "cpuid":
       return "cpuid";
+    case "other-exit":
+      return `e ${op.cause}`;
+    case "skipped":
+      return `n ${op.accesses.toString(16)} ${op.instructions.toString(16)}`;
     case "write-cr0":
       return cr0Line(op.writeProtect);
     case "write-cr4":
@@ -76,9 +93,16 @@ function hostLine(event: TraceHostEvent): string {
     return `h write ${hexAddress(event.gfn, event.index * 8)} ${hex64(event.low, event.high)}`;
   }
   const to = "to" in event ? ` ${hexAddress(event.to)}` : "";
+  if (event.kind === "dirty-log-off" && event.only !== undefined) {
+    return `h dirty-log-off ${hexAddress(event.only.start)} ${hexAddress(event.only.frames)}`;
+  }
   const start = "start" in event ? ` ${hexAddress(event.start)}` : "";
   const frames = "frames" in event ? ` ${hexAddress(event.frames)}` : "";
   return `h ${event.kind}${start}${frames}${to}`;
+}
+
+function dirtyLogLine([, words]: (typeof dirtyLogWords)[number]): string {
+  return `dirty-log ${words}`;
 }
 
 function fillLine({ gfn, index, count, low, high, stepLow, stepHigh }: Fill): string {

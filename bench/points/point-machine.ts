@@ -1,0 +1,39 @@
+/**
+ * The machine of a point, as its key and its runner's options decide it, and the oracle that watches it.
+ */
+import type { Engine } from "../../hypervisor/engine.ts";
+import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
+import type { Machine, MachineOptions, MmuFactory } from "../../machine/machine.ts";
+import type { Preset } from "../../machine/presets.ts";
+import { attachOracle, type Oracle } from "../../check/oracle/oracle.ts";
+import { baselineEngine, type PointKey, type PointResult } from "../results/result.ts";
+
+export interface RunOptions {
+  /** The machine that the key's preset names. */
+  readonly preset: Preset;
+  readonly mmu: MmuFactory;
+  /** As in `MachineOptions`. */
+  readonly memory?: MachineOptions["memory"];
+  /** Watch every access with the oracle; the first illegal one throws. */
+  readonly check: boolean;
+  /** Schemes beside the registry's, for experiments. */
+  readonly engineVariants?: Readonly<Record<string, Engine>>;
+}
+
+/** A point's result, and how many accesses the oracle saw (0 without it). */
+export interface CheckedResult {
+  readonly result: PointResult;
+  readonly checked: number;
+}
+
+/** The machine options that a key decides. */
+export function machineOf(key: PointKey, { preset, mmu, memory }: RunOptions) {
+  const { seed, backing, nestedLevels } = key;
+  const hardware = { preset, mmu, ...(memory === undefined ? {} : { memory }) };
+  return { ...hardware, vcpus: 1, seed, backing, nestedLevels, placement: "scatter" as const };
+}
+
+/** Attaches the oracle, which must see the boot as well. */
+export function watch(machine: Machine, hypervisor: Hypervisor, engine: string): Oracle {
+  return attachOracle(machine, hypervisor, { native: engine === baselineEngine, engine });
+}

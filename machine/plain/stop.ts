@@ -1,0 +1,28 @@
+/** How a translation ends that gives no frame. */
+export type Kind = "read" | "write" | "fetch";
+
+/** Why an access could not be done: the details of `Mmu.stop...`. */
+export interface Stop {
+  readonly reason: number;
+  readonly error: number;
+  readonly gfn: number;
+  readonly kind: Kind;
+  readonly duringWalk: boolean;
+  /** Of a violation: what the entry that refused says. */
+  readonly isPresent: boolean;
+  readonly isMalformed: boolean;
+}
+
+export function isStop(outcome: object | null): outcome is Stop {
+  return outcome !== null && "reason" in outcome;
+}
+
+/** Nothing is said of it. */
+export const noStop = {
+  error: 0,
+  gfn: 0,
+  kind: "read",
+  duringWalk: false,
+  isPresent: false,
+  isMalformed: false,
+} as const;
