@@ -3,7 +3,29 @@
  */
 import type { Engine } from "../../hypervisor/engine.ts";
 import { shadowPolicies } from "../../engines/kvm/policy.ts";
-import { createShadowLazy } from "../../engines/shadow-lazy.ts";
+import { createNest } from "../../engines/nested/nest.ts";
+import { shadowOnNested } from "../../engines/nested/shadow-on-nested.ts";
+import type { NestingFeatures } from "../../engines/nested/world-switch.ts";
+import { npt } from "../../engines/npt.ts";
+import { createShadowLazy, shadowLazy } from "../../engines/shadow-lazy.ts";
+
+/** The names of the last two, which are `shadow-lazy@npt` where silicon performs more of L1's instructions. */
+export const nestedVariants = {
+  virtualGif: "shadow-lazy@npt, virtual GIF",
+  virtualAll: "shadow-lazy@npt, virtual GIF, VMLOAD, VMSAVE",
+} as const;
+
+function shadowOnNpt(features: NestingFeatures): Engine {
+  return {
+    title: "lazy shadow in a guest of NPT's",
+    family: "shadow",
+    create: createNest({
+      level1: shadowLazy.create,
+      level0: (platform, options) => shadowOnNested(npt.create(platform, options)),
+      features,
+    }),
+  };
+}
 
 export const engineVariants = {
   /** As `shadow-lazy`, but a hidden fault fills one entry. */
@@ -16,4 +38,6 @@ export const engineVariants = {
       prefetch: { shape: "group", entries: 1 },
     }),
   },
+  [nestedVariants.virtualGif]: shadowOnNpt({ virtualGif: true, virtualVmload: false }),
+  [nestedVariants.virtualAll]: shadowOnNpt({ virtualGif: true, virtualVmload: true }),
 } as const satisfies Record<string, Engine>;

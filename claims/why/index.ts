@@ -4,11 +4,13 @@
 import type { MigrationTopic } from "./migration/experiment.ts";
 import type { Topic } from "./topic.ts";
 import { migration } from "./topics/migration.ts";
+import { nested } from "./topics/nested.ts";
 import { shadowOrEpt } from "./topics/shadow-or-ept.ts";
 
 export const topics: Readonly<Record<string, Topic | MigrationTopic>> = {
   "shadow-or-ept": shadowOrEpt,
   migration,
+  nested,
 };
 
 export const defaultTopic = "shadow-or-ept";

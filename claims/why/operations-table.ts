@@ -7,6 +7,7 @@
  */
 import { A, D, P, U, W } from "../../machine/entry.ts";
 import type { Vpn } from "../../machine/address.ts";
+import type { Engine } from "../../hypervisor/engine.ts";
 import { tableFlags, type Tables, TestGuest, userPage } from "../../engines/kvm/test-guest.ts";
 
 const operationCount = 512;
@@ -215,9 +216,15 @@ export const operations: readonly Operation[] = [
 ];
 
 /** Exits of one operation under an engine, on average. */
-export function exitsPerOperation(
+export function exitsPerOperation(operation: Operation, engine: Engine): number {
+  return countPerOperation(operation, engine, ({ machine }) => machine.vcpus[0]?.ledger.exits ?? 0);
+}
+
+/** What grows by one operation under an engine, on average. */
+export function countPerOperation(
   { flags, isCold, before, run }: Operation,
-  engine: ConstructorParameters<typeof TestGuest>[0],
+  engine: Engine,
+  count: (guest: TestGuest) => number,
 ): number {
   const guest = new TestGuest(engine);
   const tables = guest.space(0, flags === null ? 0 : operationCount, flags ?? userPage);
@@ -230,5 +237,11 @@ export function exitsPerOperation(
   }
   guest.load(tables.root);
   before?.(scene);
-  return guest.exits(() => run(scene)) / operationCount;
+  const settled = () => {
+    guest.machine.vcpus[0]?.drain();
+    return count(guest);
+  };
+  const counted = settled();
+  run(scene);
+  return (settled() - counted) / operationCount;
 }
