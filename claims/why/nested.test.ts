@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { findEngine } from "../../engines/index.ts";
-import { countPerOperation, operations } from "./operations-table.ts";
+import { exitsPerOperation, operations } from "./operations-table.ts";
 import { type NamedFinding, runWhy } from "./run-why.ts";
 import { nested } from "./topics/nested.ts";
 
@@ -34,11 +34,7 @@ it.each(measured)("%s under %s costs L0 %d exits, as measured", (name, pair, exi
   if (operation === undefined || engine === undefined || "problem" in engine) {
     throw new Error("no such operation or pair");
   }
-  const count = countPerOperation(
-    operation,
-    engine,
-    ({ machine }) => machine.vcpus[0]?.ledger.exits ?? Number.NaN,
-  );
+  const count = exitsPerOperation(operation, engine);
   // What happens once per table of 512 entries.
   expect(Math.abs(count - exits)).toBeLessThan(0.1);
 });

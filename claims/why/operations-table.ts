@@ -217,15 +217,18 @@ export const operations: readonly Operation[] = [
 
 /** Exits of one operation under an engine, on average. */
 export function exitsPerOperation(operation: Operation, engine: Engine): number {
-  return countPerOperation(operation, engine, ({ machine }) => machine.vcpus[0]?.ledger.exits ?? 0);
+  const [exits = 0] = countsPerOperation(operation, engine, ({ machine }) => [
+    machine.vcpus[0]?.ledger.exits ?? 0,
+  ]);
+  return exits;
 }
 
-/** What grows by one operation under an engine, on average. */
-export function countPerOperation(
+/** By what counts grow with one operation under an engine, on average. */
+export function countsPerOperation(
   { flags, isCold, before, run }: Operation,
   engine: Engine,
-  count: (guest: TestGuest) => number,
-): number {
+  count: (guest: TestGuest) => readonly number[],
+): number[] {
   const guest = new TestGuest(engine);
   const tables = guest.space(0, flags === null ? 0 : operationCount, flags ?? userPage);
   const scene: Scene = { guest, tables };
@@ -243,5 +246,5 @@ export function countPerOperation(
   };
   const counted = settled();
   run(scene);
-  return (settled() - counted) / operationCount;
+  return settled().map((now, i) => (now - (counted[i] ?? 0)) / operationCount);
 }

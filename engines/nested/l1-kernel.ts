@@ -4,8 +4,8 @@
  *     ffff888000000000 and up    L1's memory, page by page
  *
  * Model: L1's kernel has no other mapping, no code and no processes of its own, and its direct map is in pages of 4 KiB,
- * where Linux takes larger ones. Bias: for nesting, by what L1 beside its hypervisor would take of L0's shadow pages and
- * TLBs; against it, by 1 shadow page for each 2 MiB of L1's memory.
+ * where Linux takes larger ones. Bias: both, which are spared what L1 beside its hypervisor takes of L0's shadow pages and
+ * TLBs.
  */
 import { type Gfn, indexAt, pagesPerEntry, type Pfn, type Vpn } from "../../machine/address.ts";
 import { A, D, highHalf, lowHalf, P, W } from "../../machine/entry.ts";

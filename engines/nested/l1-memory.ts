@@ -4,8 +4,8 @@
  * A store goes through L1's direct map on L1's vCPU, so it exits where L0 write-protects the frame, as any guest's would.
  * Frames below `guestFrames` back L2, those above hold L1's tables; L1's own allocator gives them out.
  *
- * Model: L1's loads of its memory take no exit, as on a host that backs what L1 ever wrote. Bias: for nesting, by L0's
- * first-touch faults on loads.
+ * Model: L1's loads of its memory take no exit, as on a host that backs what L1 ever wrote. Bias: both, which
+ * are spared L0's faults on first loads.
  */
 import type { Gfn, Pfn, Vpn } from "../../machine/address.ts";
 import { highHalf, lowHalf } from "../../machine/entry.ts";

@@ -7,7 +7,7 @@
  * L2's frames lie in host memory where they would without L1, so that runs are comparable; in between, nothing lies at
  * its own number.
  *
- * Model: L1's pages of host memory are no larger than 2 MiB. Bias: both, in guests on 1 GiB pages.
+ * Model: L1's pages of host memory are no larger than 2 MiB. Bias: both.
  */
 import { type Gfn, orderOfSize, pagesPerEntry, type Pfn } from "../../machine/address.ts";
 import { assert } from "../../machine/assert.ts";

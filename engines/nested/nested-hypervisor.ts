@@ -8,7 +8,7 @@
  * Source: APM vol. 2 15.5 "VMRUN"; KVM arch/x86/kvm/svm/nested.c; rules 3 to 5 of results/groundtruth/nested.
  *
  * Model: what threads of L1's host do to L2 (dirty log, reclaim, other vCPUs' flushes) interrupts L2 without an exit that
- * is counted, as interrupts are elsewhere. Bias: for nesting, whose interrupts are round trips.
+ * is counted, as interrupts are elsewhere. Bias: both, whose interrupts would be round trips.
  */
 import type { Gfn, Pfn, Vpn } from "../../machine/address.ts";
 import type { Ledger } from "../../machine/counters.ts";

@@ -3,7 +3,7 @@
  *
  * Buys: L0 never sees what L1 stores. Pays: each exit of L1's is a round trip through L0.
  *
- * Model: L2 runs on the nested tables that L1 runs on, where KVM keeps a second tree for guest mode. Bias: for nesting, by
+ * Model: L2 runs on the nested tables that L1 runs on, where KVM keeps a second tree for guest mode. Bias: for shadow, by
  * one violation for each host page.
  *
  * Source: rule 9 of results/groundtruth/nested.

@@ -6,6 +6,12 @@ import { migrationSweepNames } from "../../host/migration/migration-sweep.ts";
 import { sweepNames } from "../../bench/sweeps/sweep-files.ts";
 import { charts } from "../../report/charts/index.ts";
 
+/** Engines that are made of two. */
+const nestedNames = [
+  "A@B",
+  "A as the hypervisor of a guest of B's: npt@npt, shadow-lazy@npt, shadow@shadow, ...",
+] as const;
+
 export const list = () =>
   new Command("list")
     .description(
@@ -20,7 +26,9 @@ export const list = () =>
       const width = Math.max(...engines.map(([name]) => name.length));
       section(
         "Engines",
-        engines.map(([name, title]) => `${name.padEnd(width)}  ${title}`.trimEnd()),
+        [...engines, nestedNames].map(([name, title]) =>
+          `${name.padEnd(width)}  ${title}`.trimEnd(),
+        ),
       );
       section("Workloads (parameters with defaults; pages are 4 KiB)", []);
       for (const [name, { title, summary, defaults, computeCycles }] of describeWorkloads()) {

@@ -35,6 +35,7 @@ Examples:
   npx shadewalk walk 0x400000 -e ept                        24 references
   npx shadewalk walk 0x400000 -e shadow                     4 references
   npx shadewalk walk 0x400000 -e npt --levels 5-on-5        35 references
+  npx shadewalk walk 0x400000 -e npt@npt                    24 references, nested tables that L0 composed
   npx shadewalk walk 0x400000 --backing 2m                  4 guest and 15 nested references
   npx shadewalk walk 0xffff888000001000 --pages 2m          the direct map: 3 guest and 16 nested references`,
     )

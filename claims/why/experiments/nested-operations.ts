@@ -3,12 +3,13 @@
  */
 import { findEngine } from "../../../engines/index.ts";
 import { levelsOf } from "../../../engines/nested/nested-hypervisor.ts";
+import type { TestGuest } from "../../../engines/kvm/test-guest.ts";
 import type { Engine } from "../../../hypervisor/engine.ts";
 import { assert } from "../../../machine/assert.ts";
 import { say } from "../../../bench/results/answer.ts";
 import { six } from "../../../bench/results/figures.ts";
 import type { Experiment } from "../experiment.ts";
-import { countPerOperation, operations } from "../operations-table.ts";
+import { countsPerOperation, operations } from "../operations-table.ts";
 
 /** L1 and L0 of KVM's, by what the pair is. */
 const pairs = {
@@ -32,21 +33,23 @@ export const nestedOperations: Experiment = {
 
   read() {
     const rows = operations.map((operation) => {
-      const count = (pair: Pair, of: "l1" | "l0") =>
-        six(
-          countPerOperation(operation, engineOf(pair), ({ hypervisor, machine }) => {
-            const level1 = levelsOf(hypervisor)?.ofVcpu(0).l1;
-            const ledger = of === "l1" ? level1 : machine.vcpus[0]?.ledger;
-            return ledger?.exits ?? Number.NaN;
-          }),
-        );
+      const exits = (pair: Pair) => {
+        const ledgers = ({ hypervisor, machine }: TestGuest) => [
+          levelsOf(hypervisor)?.ofVcpu(0).l1.exits ?? Number.NaN,
+          machine.vcpus[0]?.ledger.exits ?? Number.NaN,
+        ];
+        const [l1, l0] = countsPerOperation(operation, engineOf(pair), ledgers).map(six);
+        return { l1: l1 ?? Number.NaN, l0: l0 ?? Number.NaN };
+      };
+      const onNpt = exits("shadow on NPT");
+      const both = exits("NPT on NPT");
       return {
         operation: operation.name,
-        l1Shadow: count("shadow on NPT", "l1"),
-        l0ShadowOnNpt: count("shadow on NPT", "l0"),
-        l0ShadowOnShadow: count("shadow on shadow", "l0"),
-        l1Npt: count("NPT on NPT", "l1"),
-        l0NptOnNpt: count("NPT on NPT", "l0"),
+        l1Shadow: onNpt.l1,
+        l0ShadowOnNpt: onNpt.l0,
+        l0ShadowOnShadow: exits("shadow on shadow").l0,
+        l1Npt: both.l1,
+        l0NptOnNpt: both.l0,
       };
     });
     const named = (name: string) => {
