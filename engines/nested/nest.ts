@@ -41,8 +41,7 @@ export function createNest({ level1, level0, features }: Nest): CreateEngine {
     const cpus = outers.map((cpu): NestedCpu => {
       const inner = new InnerCpu(cpu.l2, {
         invalidatePage(vpn) {
-          transitions.execute(cpus[cpu.id]!, "invlpga");
-          outer.invalidatePage(vpn, cpus[cpu.id]!);
+          transitions.flushPage(cpus[cpu.id]!, vpn);
         },
         flush() {
           cpus[cpu.id]!.isStale = true;

@@ -10,7 +10,7 @@ import { createNest, type Nest } from "./nest.ts";
 import { nestedOnNested } from "./nested-on-nested.ts";
 import { shadowOnNested } from "./shadow-on-nested.ts";
 import { shadowOnShadow } from "./shadow-on-shadow.ts";
-import { plainSvm } from "./world-switch.ts";
+import { type NestingFeatures, plainSvm, shadowingVmx } from "./world-switch.ts";
 
 /** Why two engines make none. */
 export interface NestedProblem {
@@ -33,8 +33,13 @@ export function nestedEngine(level1: NamedEngine, level0: NamedEngine): Engine |
   return {
     title: `in a guest: ${level1.engine.title}; below it: ${level0.engine.title}`,
     family: level1.engine.family,
-    create: createNest({ level1: level1.engine.create, level0: way, features: plainSvm }),
+    create: createNest({ level1: level1.engine.create, level0: way, features: featuresOf(level0) }),
   };
+}
+
+/** Who has EPT is Intel's. */
+function featuresOf({ name, engine }: NamedEngine): NestingFeatures {
+  return engine.family === "nested" && !nptEngines.has(name) ? shadowingVmx : plainSvm;
 }
 
 /** How L0 runs L1's guest, or why it cannot. */

@@ -3,17 +3,17 @@
  *
  * Source: APM vol. 2 15.5 "VMRUN Instruction"; KVM arch/x86/kvm/svm/nested.c.
  */
+import type { Vpn } from "../../machine/address.ts";
 import type { CounterName } from "../../machine/counters.ts";
 import { exitCounter, type Resolution, type VmExit } from "../../machine/exits.ts";
 import type { Level0 } from "./level0.ts";
 import type { NestedCpu } from "./nested-cpu.ts";
 import {
-  afterExit,
-  beforeEntry,
   exits,
   type HypervisorInstruction,
   type NestingFeatures,
-  throughUserSpace,
+  type WorldSwitch,
+  worldSwitch,
 } from "./world-switch.ts";
 
 export class Transitions {
@@ -22,11 +22,13 @@ export class Transitions {
   /** The vCPU that L1's code runs on, when it runs. */
   running: NestedCpu;
   private readonly features: NestingFeatures;
+  private readonly instructions: WorldSwitch;
 
   constructor(level0: Level0, cpus: readonly NestedCpu[], features: NestingFeatures) {
     this.level0 = level0;
     this.cpus = cpus;
     this.features = features;
+    this.instructions = worldSwitch(features);
     this.running = cpus[0]!;
   }
 
@@ -40,11 +42,18 @@ export class Transitions {
   execute(cpu: NestedCpu, instruction: HypervisorInstruction): void {
     if (!exits(instruction, this.features)) return;
     cpu.instructions[instruction] += 1;
-    const counter = instruction === "vmrun" ? "exitsVmrun" : "exitsHypervisorInstruction";
+    const isEntry = instruction === this.instructions.entry;
+    const counter = isEntry ? "exitsVmrun" : "exitsHypervisorInstruction";
     const { ledger } = cpu.l1;
     ledger.exits += 1;
     ledger[counter] += 1;
     count(cpu, counter);
+  }
+
+  /** INVLPGA, or INVVPID of an address. */
+  flushPage(cpu: NestedCpu, vpn: Vpn): void {
+    this.execute(cpu, this.instructions.flushPage);
+    this.level0.invalidatePage(vpn, cpu);
   }
 
   /** From L2 into L1's hypervisor. */
@@ -52,22 +61,22 @@ export class Transitions {
     cpu.l2.ledger.reflectedExits += 1;
     this.running = cpu;
     this.level0.leave(cpu);
-    for (const name of afterExit) this.execute(cpu, name);
+    for (const name of this.instructions.afterExit) this.execute(cpu, name);
   }
 
   /** L1 lets user space do something, with its guest left. */
   visitUserSpace(cpu: NestedCpu): void {
-    for (const name of throughUserSpace) this.execute(cpu, name);
+    for (const name of this.instructions.throughUserSpace) this.execute(cpu, name);
   }
 
   /** What comes before VMRUN. */
   prepareEntry(cpu: NestedCpu): void {
-    for (const name of beforeEntry) this.execute(cpu, name);
+    for (const name of this.instructions.beforeEntry) this.execute(cpu, name);
   }
 
   /** VMRUN. */
   enter(cpu: NestedCpu): void {
-    this.execute(cpu, "vmrun");
+    this.execute(cpu, this.instructions.entry);
     this.load(cpu);
     for (const other of this.cpus) {
       const isOwed = other.isStale && other.outer.isInL2;
