@@ -6,7 +6,9 @@
  *
  * Source: KVM arch/x86/kvm/mmu/mmu.c with tdp_mmu=0. `kvm/tdp-legacy-tables.ts` has the tables.
  */
-import { nptStage, twoStages } from "../machine/stages.ts";
+import type { PagingLevels, Pfn } from "../machine/address.ts";
+import type { Controls } from "../machine/controls.ts";
+import { nptStage, type Stage, twoStages } from "../machine/stages.ts";
 import { nestedControls, unaskedExit } from "../hypervisor/controls.ts";
 import type { Engine, EngineOptions } from "../hypervisor/engine.ts";
 import type { Hypervisor } from "../hypervisor/hypervisor.ts";
@@ -18,18 +20,28 @@ function createKvmTdpLegacy(platform: Platform, options?: EngineOptions): Hyperv
   return directTables(createLegacyVm(platform, options));
 }
 
+/** What nested tables look like to silicon, and what exits beside their violations. */
+export interface NestedVendor {
+  readonly stage: (root: Pfn, levels: PagingLevels) => Stage;
+  readonly exits: Partial<Controls>;
+}
+
+/** CR0 and CR4 writes are always intercepted on SVM. */
+export const amdNested: NestedVendor = {
+  stage: nptStage,
+  exits: { exitOnCr0Write: true, exitOnCr4Write: true },
+};
+
 /** One tree of direct pages for all of the VM's memory, on whichever of its vCPUs. */
-export function directTables(vm: Vm): Hypervisor {
+export function directTables(vm: Vm, { stage, exits }: NestedVendor = amdNested): Hypervisor {
   const tables = new LegacyTables(vm);
   const { nestedLevels, hasVpid } = vm.platform;
   return {
     memory: tables.memory,
 
     boot(vcpu, cr3, registers) {
-      // CR4 writes are always intercepted on SVM.
-      const nested = nptStage(tables.boot(vcpu, registers), nestedLevels);
-      const controls = nestedControls(twoStages(nested), hasVpid);
-      vcpu.setControls({ ...controls, exitOnCr0Write: true, exitOnCr4Write: true });
+      const nested = stage(tables.boot(vcpu, registers), nestedLevels);
+      vcpu.setControls({ ...nestedControls(twoStages(nested), hasVpid), ...exits });
       vcpu.setHardwareRoot(cr3.root, cr3.pcid);
     },
 

@@ -66,12 +66,15 @@ const onShadow: Nest["level0"] = (platform, options) =>
 const onNested: Nest["level0"] = (platform, options) =>
   shadowOnNested(engines.npt.create(platform, options));
 const composed: Nest["level0"] = (platform, options) => nestedOnNested(platform, lazy, options);
+const composedEpt: Nest["level0"] = (platform, options) =>
+  nestedOnNested(platform, lazy, options, "ept");
 
 describe("without a plant the same guests pass:", () => {
   test.each([
     ["shadow on shadow", nest(createShadowLazy(lazy), onShadow)],
     ["shadow on nested", nest(createShadowLazy(lazy), onNested)],
     ["nested on nested", nest(engines.npt.create, composed)],
+    ["EPT on EPT", nest(engines.ept.create, composedEpt)],
   ])("%s", (_, factory) => {
     expect(firstProblem(factory, controlPrograms)).toBeNull();
   });
@@ -107,8 +110,12 @@ describe("a bug between the levels is found:", () => {
         },
       };
     };
-    const factory = nest(engines.npt.create, (...at) => lazyEntry(composed(...at)));
-    expect(firstProblem(factory)).toMatch(/reached pfn|found old data|mapped writable/);
+    for (const factory of [
+      nest(engines.npt.create, (...at) => lazyEntry(composed(...at))),
+      nest(engines.ept.create, (...at) => lazyEntry(composedEpt(...at))),
+    ]) {
+      expect(firstProblem(factory)).toMatch(/reached pfn|found old data|mapped writable/);
+    }
   });
 
   test("a flush that L1 asks for does not reach what silicon caches of the composed tables", () => {
@@ -200,7 +207,7 @@ function strayFrames(factory: CreateEngine, programs: number): Pfn[] {
 }
 
 describe("isolation", () => {
-  const names = ["shadow-lazy@npt", "shadow-lazy@shadow-lazy", "npt@npt", "shadow@shadow"] as const;
+  const names = ["shadow-lazy@npt", "shadow-lazy@shadow-lazy", "npt@npt", "ept@ept"] as const;
   test.each(names)("%s: no table of L1's is reachable from L2", (name) => {
     const engine = findEngine(name)!;
     if ("problem" in engine) throw new Error(engine.problem);

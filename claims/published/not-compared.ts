@@ -97,7 +97,7 @@ const reasons: readonly Reason[] = [
   },
   { rows: "TU10-005..006", reason: "a Java benchmark's score: no such workload" },
   {
-    rows: "TU10-016..022 PV23-006..011 EX-002 SJ21-011..016",
+    rows: "TU10-016..022 PV23-007..011 EX-002 SJ21-011..016",
     reason: "latencies of one machine: prices, which other rows set",
   },
   { rows: "PV23-014..015", reason: "no paravirtual shadow paging" },

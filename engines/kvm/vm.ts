@@ -94,23 +94,26 @@ export interface VmOptions {
   /** Absent: x86-64's. */
   readonly bits?: LeafBits;
   readonly options: EngineOptions | undefined;
+  /** Guest memory and the tables' bytes, where they are not the platform's as it has them. */
+  readonly views?: { readonly guest: HostMemory; readonly memory: FrameMemory };
 }
 
 /** A VM whose pages are shadows of guest tables, or a nested table. */
-export function createVm(platform: Platform, { policy, kind, bits, options }: VmOptions): Vm {
-  const guest = createHostMemory(platform);
+export function createVm(platform: Platform, { policy, kind, bits, options, views }: VmOptions): Vm {
+  const guest = views?.guest ?? createHostMemory(platform);
+  const memory = views?.memory ?? platform.memory;
   const { frames } = guest;
   const { ledger } = platform.vcpus[0]!;
   const dirtyLog = new DirtyLog(frames, options?.dirtyLog?.armedBy);
   return {
     platform,
-    memory: platform.memory,
+    memory,
     guest,
     policy,
     isNested: kind === "nested",
     bits: bits ?? x86Bits,
     pageLimit: options?.shadowPagesMax ?? pageLimitOf(policy, frames),
-    pages: new ShadowPages(platform.memory),
+    pages: new ShadowPages(memory),
     maps: {
       1: new ReverseMap(frames, 1),
       2: new ReverseMap(frames, 2),

@@ -7,7 +7,7 @@
 import type { CreateEngine, Engine } from "../../hypervisor/engine.ts";
 import { shadowPolicies } from "../kvm/policy.ts";
 import { createNest, type Nest } from "./nest.ts";
-import { nestedOnNested } from "./nested-on-nested.ts";
+import { type NestedFormat, nestedOnNested } from "./nested-on-nested.ts";
 import { shadowOnNested } from "./shadow-on-nested.ts";
 import { shadowOnShadow } from "./shadow-on-shadow.ts";
 import { type NestingFeatures, plainSvm, shadowingVmx } from "./world-switch.ts";
@@ -23,8 +23,17 @@ export interface NamedEngine {
   readonly engine: Engine;
 }
 
-/** Whose nested tables have AMD's format, which L0 can shadow. */
-const nptEngines: ReadonlySet<string> = new Set(["npt", "npt-wp", "kvm-tdp", "kvm-tdp-legacy"]);
+/** Whose nested tables have which format. */
+const formats: Readonly<Record<string, NestedFormat>> = {
+  npt: "npt",
+  "npt-wp": "npt",
+  "kvm-tdp": "npt",
+  "kvm-tdp-legacy": "npt",
+  ept: "ept",
+  "ept-wp": "ept",
+  "ept-wp-manual": "ept",
+  "ept-ad": "ept",
+};
 
 /** The engine, or why there is none. */
 export function nestedEngine(level1: NamedEngine, level0: NamedEngine): Engine | NestedProblem {
@@ -39,7 +48,7 @@ export function nestedEngine(level1: NamedEngine, level0: NamedEngine): Engine |
 
 /** Who has EPT is Intel's. */
 function featuresOf({ name, engine }: NamedEngine): NestingFeatures {
-  return engine.family === "nested" && !nptEngines.has(name) ? shadowingVmx : plainSvm;
+  return engine.family === "nested" && formats[name] !== "npt" ? shadowingVmx : plainSvm;
 }
 
 /** How L0 runs L1's guest, or why it cannot. */
@@ -60,8 +69,12 @@ function wayOf(level1: NamedEngine, level0: NamedEngine): Nest["level0"] | strin
   if (outer === "shadow") {
     return `${level1.name} needs nested paging, which ${level0.name} does not offer its guest`;
   }
-  for (const { name } of [level1, level0]) {
-    if (!nptEngines.has(name)) return `${name} has no tables of AMD's format, which L0 shadows`;
+  const [format, below] = [formats[level1.name], formats[level0.name]];
+  if (format === undefined || below === undefined) {
+    const { name } = format === undefined ? level1 : level0;
+    return `${name} logs modified pages by silicon, which is one level's alone`;
   }
-  return (platform, options) => nestedOnNested(platform, shadowPolicies["kvm-6.12"], options);
+  if (format !== below) return `${level1.name} has tables of another vendor than ${level0.name}`;
+  return (platform, options) =>
+    nestedOnNested(platform, shadowPolicies["kvm-6.12"], options, format);
 }

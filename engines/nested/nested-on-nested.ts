@@ -15,15 +15,17 @@ import { PF_FETCH, PF_USER, PF_WRITE } from "../../machine/entry.ts";
 import type { VmExit } from "../../machine/exits.ts";
 import type { CachedTranslations } from "../../machine/mmu.ts";
 import type { Registers } from "../../machine/registers.ts";
-import { nptStage, twoStages } from "../../machine/stages.ts";
+import { eptStage, twoStages } from "../../machine/stages.ts";
 import type { VirtualCpu } from "../../machine/virtual-cpu.ts";
 import type { EngineOptions } from "../../hypervisor/engine.ts";
+import { createHostMemory } from "../../hypervisor/memory/host-memory.ts";
 import type { Platform } from "../../hypervisor/platform.ts";
-import { directTables } from "../kvm-tdp-legacy.ts";
+import { amdNested, directTables, type NestedVendor } from "../kvm-tdp-legacy.ts";
 import { notifierOf } from "../kvm/host-events.ts";
 import type { ShadowPolicy } from "../kvm/policy.ts";
 import { createVm } from "../kvm/vm.ts";
 import { lazyShadow } from "../shadow-lazy.ts";
+import { eptGuest, eptTables } from "./ept-view.ts";
 import { isAskedBy, type Level0, mergedControls } from "./level0.ts";
 import type { NestedCpu } from "./nested-cpu.ts";
 
@@ -35,14 +37,28 @@ interface ComposedCpu extends VirtualCpu {
   root: Pfn | null;
 }
 
+/** Whose nested tables both levels have. */
+export type NestedFormat = "npt" | "ept";
+
+const vendors: Readonly<Record<NestedFormat, NestedVendor>> = {
+  npt: amdNested,
+  ept: { stage: (root, levels) => eptStage(root, levels, true), exits: {} },
+};
+
 export function nestedOnNested(
   platform: Platform,
   policy: ShadowPolicy,
   options: EngineOptions,
+  format: NestedFormat = "npt",
 ): Level0 {
-  const vm = createVm(platform, { policy, kind: "nested", options });
-  vm.guest.attach(notifierOf(vm));
-  const direct = directTables(vm);
+  const vendor = vendors[format];
+  const memory = createHostMemory(platform);
+  const guest = format === "ept" ? eptGuest(memory) : null;
+  const tables = format === "ept" ? eptTables(platform.memory) : platform.memory;
+  const views = { guest: guest ?? memory, memory: tables };
+  const vm = createVm(platform, { policy, kind: "nested", options, views });
+  memory.attach(notifierOf(vm));
+  const direct = { ...directTables(vm, vendor), memory };
   const composed = lazyShadow(vm);
   const cpus = platform.vcpus.map((cpu) => composedCpu(cpu, platform.vcpus.length));
 
@@ -54,12 +70,17 @@ export function nestedOnNested(
       const nested = controls.stages(l2.registers.levels).at(-1)!;
       assert(nested.root !== null, "nested: L1 has no nested tables");
       const { levels } = nested.shape;
+      if (guest !== null) guest.hasMarks = nested.marks;
       outer.isInL2 = true;
       cpu.cr3 = { root: nested.root as number as Gfn, pcid: 0, keep: false };
       cpu.registers = { ...cpu.registers, levels: levels as Registers["levels"] };
       if (cpu.root === null) composed.boot(cpu, cpu.cr3, cpu.registers);
       else composed.exit({ reason: "cr3-write", cr3: cpu.cr3 }, cpu);
-      const stages = twoStages(nptStage(cpu.root!, cpu.registers.levels));
+      const stages = twoStages({
+        ...vendor.stage(cpu.root!, cpu.registers.levels),
+        // As L1 asks for, which decides whether a walk of L2's tables counts as a write (KVM `construct_eptp`).
+        marks: nested.marks,
+      });
       l2.setControls(mergedControls(controls, outer.controls, { stages, walk: null }));
       if (isRootNew) l2.setHardwareRoot(root, pcid);
     },

@@ -1,0 +1,110 @@
+/**
+ * Tables in Intel's nested format, seen as x86-64 entries: so the shadow MMU serves both vendors.
+ *
+ * Two views. L0's own tables: what is written as x86-64 lies in memory as EPT. L1's: what lies there as EPT reads as x86-64,
+ * and of what is written only A and D reach it.
+ *
+ * Source: SDM vol. 3C 29.3.2 "EPT Translation Mechanism"; KVM paging_tmpl.h, which has the guest's format as a parameter.
+ */
+import type { Gfn, Pfn } from "../../machine/address.ts";
+import {
+  A,
+  D,
+  EPT_A,
+  EPT_D,
+  EPT_R,
+  EPT_W,
+  EPT_X,
+  highHalf,
+  lowHalf,
+  NX_HIGH,
+  P,
+  PS,
+  U,
+  W,
+} from "../../machine/entry.ts";
+import type { HostMemory } from "../../hypervisor/memory/host-memory.ts";
+import type { FrameMemory } from "../../hypervisor/platform.ts";
+
+const rights = EPT_R | EPT_W | EPT_X;
+/** Frame, PS, and the bits that silicon ignores in both formats. */
+const kept = 0xffff_f000 | PS | 0x400;
+const wordsPerFrame = 1024;
+
+function lowFromEpt(low: number): number {
+  if ((low & rights) === 0) return 0;
+  const marks = ((low & EPT_A) !== 0 ? A : 0) | ((low & EPT_D) !== 0 ? D : 0);
+  return (low & kept) | P | U | ((low & EPT_W) !== 0 ? W : 0) | marks;
+}
+
+function highFromEpt(low: number, high: number): number {
+  return (high & ~NX_HIGH) | ((low & rights) !== 0 && (low & EPT_X) === 0 ? NX_HIGH : 0);
+}
+
+function lowToEpt(low: number, high: number): number {
+  if ((low & P) === 0) return 0;
+  const marks = ((low & A) !== 0 ? EPT_A : 0) | ((low & D) !== 0 ? EPT_D : 0);
+  const write = (low & W) !== 0 ? EPT_W : 0;
+  return (low & kept) | EPT_R | write | (high < 0 ? 0 : EPT_X) | marks;
+}
+
+/** L0's tables, written as x86-64 entries. */
+export function eptTables(bytes: FrameMemory): FrameMemory {
+  const write = (pfn: Pfn, index: number, low: number, high: number): void =>
+    bytes.write(pfn, index, lowToEpt(low, high), high & ~NX_HIGH);
+  const view: Partial<FrameMemory> = {
+    readLow: (pfn, index) => lowFromEpt(bytes.readLow(pfn, index)),
+    readHigh: (pfn, index) => highFromEpt(bytes.readLow(pfn, index), bytes.readHigh(pfn, index)),
+    write,
+    writeEntry: (pfn, index, frame, flags, nx = 0) =>
+      write(pfn, index, lowHalf(frame, flags), highHalf(frame, nx)),
+    setLow: (pfn, index, low) =>
+      bytes.setLow(pfn, index, lowToEpt(low, highFromEpt(bytes.readLow(pfn, index), 0))),
+  };
+  // All else is the memory's own.
+  return new Proxy(bytes, {
+    get(target, name) {
+      const own: unknown = Reflect.get(view, name);
+      if (own !== undefined) return own;
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+/** L1's memory, with what L1's tables say as x86-64 entries. */
+export interface EptGuest extends HostMemory {
+  /** Does L1 have A and D set in its tables? If not, every entry counts as used and written. */
+  hasMarks: boolean;
+}
+
+export function eptGuest(memory: HostMemory): EptGuest {
+  const words = new Int32Array(wordsPerFrame);
+  const view: EptGuest = {
+    ...memory,
+    hasMarks: true,
+    words,
+    wordsOf(gfn) {
+      const first = memory.wordsOf(gfn);
+      for (let word = 0; word < wordsPerFrame; word += 2) {
+        const low = memory.words[first + word]!;
+        words[word] = seen(lowFromEpt(low));
+        words[word + 1] = highFromEpt(low, memory.words[first + word + 1]!);
+      }
+      return 0;
+    },
+    readLow: (gfn, index) => seen(lowFromEpt(memory.readLow(gfn, index))),
+    readHigh: (gfn, index) => highFromEpt(memory.readLow(gfn, index), memory.readHigh(gfn, index)),
+    write(gfn: Gfn, index, low) {
+      if (!view.hasMarks) return;
+      const marks = ((low & A) !== 0 ? EPT_A : 0) | ((low & D) !== 0 ? EPT_D : 0);
+      memory.write(gfn, index, memory.readLow(gfn, index) | marks, memory.readHigh(gfn, index));
+    },
+  };
+
+  function seen(low: number): number {
+    return view.hasMarks || low === 0 ? low : low | A | D;
+  }
+
+  return view;
+}
