@@ -3,6 +3,7 @@
  */
 import { buildComputer } from "../../engines/computer.ts";
 import { type EngineName, engines } from "../../engines/index.ts";
+import type { Engine } from "../../hypervisor/engine.ts";
 import { kernelLayout } from "../../guest/layout.ts";
 import { bootKernel } from "../../guest/kernel.ts";
 import { type KernelOptions, kernelDefaults } from "../../guest/options.ts";
@@ -62,7 +63,8 @@ function doubled(caches: Preset["pwc"]): Preset["pwc"] {
 }
 
 export interface BootRequest {
-  readonly engine: EngineName;
+  /** One of the registry, or made for the claim. */
+  readonly engine: EngineName | Engine;
   readonly host: HostName;
   readonly guestFrames: number;
   readonly backing?: "4k" | "2m";
@@ -87,7 +89,8 @@ export type Counts = Readonly<Ledger>;
 export function bootMachine(request: BootRequest): BootedMachine {
   const { engine, host, guestFrames, backing = "4k", kernel = {}, mmu = fastMmu, watch } = request;
   const { preset } = hosts[host];
-  const computer = buildComputer({ engine: engines[engine], preset, mmu, guestFrames, backing });
+  const scheme = typeof engine === "string" ? engines[engine] : engine;
+  const computer = buildComputer({ engine: scheme, preset, mmu, guestFrames, backing });
   const { machine, vcpu, hypervisor: bare } = computer;
   const hypervisor = watch === undefined ? bare : watched(bare, watch);
   const options = { ...kernelDefaults, ...kernel };

@@ -27,7 +27,7 @@ const reasons: readonly Reason[] = [
   },
   { rows: "EV10-001", reason: "sum of two rows that feed the p4-vtx prices" },
   { rows: "EV10-002..003", reason: "an order of magnitude and a list, not a measurement" },
-  { rows: "EV10-004", reason: "nested virtualization is not modelled" },
+  { rows: "EV10-004", reason: "a slowdown of single instructions: prices" },
   {
     rows: "SX11-007..010",
     reason: "I/O exits and the IPC after an exit: neither devices nor cycle-by-cycle execution",
@@ -92,8 +92,8 @@ const reasons: readonly Reason[] = [
   { rows: "FP22-003..004", reason: "no flattened tables" },
   { rows: "VX21-001..002", reason: "no NUMA" },
   {
-    rows: "TU10-003..004 TU10-007..015 TU10-023 PV23-001..005 PV23-016..017",
-    reason: "nested virtualization is not modelled",
+    rows: "TU10-003..004 TU10-007..009 TU10-011..012 TU10-015 TU10-023 PV23-005 PV23-016..017",
+    reason: "nested virtualization is modelled without devices, direct access to the VMCS and PVM",
   },
   { rows: "TU10-005..006", reason: "a Java benchmark's score: no such workload" },
   {

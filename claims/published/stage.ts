@@ -4,6 +4,7 @@
  * Seed and sizes are fixed by the scene, so the same build gives the same numbers.
  */
 import type { EngineName } from "../../engines/index.ts";
+import type { Engine } from "../../hypervisor/engine.ts";
 import { Prng } from "../../guest/prng.ts";
 import { assert } from "../../machine/assert.ts";
 import type { Workload, WorkloadParams } from "../../workloads/workload.ts";
@@ -18,7 +19,8 @@ export interface Scene<P extends WorkloadParams> {
   readonly program: Workload<P>;
   /** Where they differ from the program's defaults. */
   readonly params?: Partial<P>;
-  readonly engine: EngineName;
+  /** One of the registry, or made for the claim: known by its title then. */
+  readonly engine: EngineName | Engine;
   readonly host: HostName;
   readonly backing?: "4k" | "2m";
 }

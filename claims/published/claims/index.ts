@@ -8,6 +8,7 @@ import { effectiveReferences } from "./effective-references.ts";
 import { kernelBuild } from "./kernel-build.ts";
 import { linuxBoot } from "./linux-boot.ts";
 import { lmbench } from "./lmbench.ts";
+import { nested } from "./nested.ts";
 import { systemCalls } from "./system-calls.ts";
 import { walkReferences } from "./walk-references.ts";
 
@@ -22,4 +23,5 @@ export const claims: readonly Claim[] = [
   ...effectiveReferences,
   ...bigMemory,
   ...agileWinner,
+  ...nested,
 ];
