@@ -56,20 +56,13 @@ export function eptTables(bytes: FrameMemory): FrameMemory {
     readLow: (pfn, index) => lowFromEpt(bytes.readLow(pfn, index)),
     readHigh: (pfn, index) => highFromEpt(bytes.readLow(pfn, index), bytes.readHigh(pfn, index)),
     write,
-    writeEntry: (pfn, index, frame, flags, nx = 0) =>
+    writeEntry: (pfn, index, frame, flags, nx) =>
       write(pfn, index, lowHalf(frame, flags), highHalf(frame, nx)),
     setLow: (pfn, index, low) =>
       bytes.setLow(pfn, index, lowToEpt(low, highFromEpt(bytes.readLow(pfn, index), 0))),
   };
   // All else is the memory's own.
-  return new Proxy(bytes, {
-    get(target, name) {
-      const own: unknown = Reflect.get(view, name);
-      if (own !== undefined) return own;
-      const value: unknown = Reflect.get(target, name);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
+  return Object.assign(Object.create(bytes) as FrameMemory, view);
 }
 
 /** L1's memory, with what L1's tables say as x86-64 entries. */
