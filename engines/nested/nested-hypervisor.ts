@@ -35,6 +35,8 @@ export interface Levels {
   ofVcpu(id: number): LevelCounts;
   /** L1 writes to every frame of its memory, as one that ran other guests before has done. */
   useAllMemory(): void;
+  /** L0's host swaps frames of L1's memory out: what L1 has for L2 and what it has for itself alike. */
+  evict(start: Gfn, frames: number): void;
   /** L2 executes OUT and L1 goes to user space for it, up to the VMRUN that `resume` is: where a phase ends. */
   pause(id: number): void;
   resume(id: number): void;
@@ -100,6 +102,9 @@ export function nestedHypervisor(transitions: Transitions, level1: Level1): Nest
         const { l1 } = cpus[0]!;
         for (const page of directPages()) l1.write(page);
         l1.drain();
+      },
+      evict(start, frames) {
+        level0.hypervisor.host({ kind: "evict", start, frames });
       },
       pause(id) {
         const cpu = cpus[id]!;
