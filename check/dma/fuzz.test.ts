@@ -1,7 +1,7 @@
 /**
  * Fuzzed devices under every scheme, and planted bugs that this finds.
  */
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { TrackingTable } from "../../linux/iommu/coiommu.ts";
 import { Gather } from "../../linux/iommu/core.ts";
 import { IntelDomain } from "../../linux/iommu/intel.ts";
@@ -59,206 +59,183 @@ interface Planted {
   readonly plant: () => void;
 }
 
+type Method<T, K extends keyof T> = Extract<T[K], (...args: never[]) => unknown>;
+type Bound<T, K extends keyof T> = (...args: Parameters<Method<T, K>>) => ReturnType<Method<T, K>>;
+
+const undo: (() => void)[] = [];
+
+/** Runs `body` in place of a method, until the test is over; it is given the method as it was. */
+function around<T extends object, K extends keyof T>(
+  prototype: T,
+  name: K,
+  body: (
+    self: T,
+    original: Bound<T, K>,
+    ...args: Parameters<Method<T, K>>
+  ) => ReturnType<Method<T, K>> | void,
+): void {
+  const original = prototype[name] as Bound<T, K>;
+  const planted = function (this: T, ...args: Parameters<Method<T, K>>) {
+    const bound: Bound<T, K> = (...words) => Reflect.apply(original, this, words);
+    return body(this, bound, ...args);
+  };
+  const put = (value: unknown) =>
+    Object.defineProperty(prototype, name, { value, configurable: true, writable: true });
+  put(planted);
+  undo.push(() => put(original));
+}
+
+const nothing = () => undefined;
+
 const planted: readonly Planted[] = [
   {
     what: "no invalidation at map under caching mode",
     scheme: "shadow-cm",
-    plant: () => vi.spyOn(IntelDomain.prototype, "syncMap").mockReturnValue(),
+    plant: () => around(IntelDomain.prototype, "syncMap", nothing),
   },
   {
     what: "unmap returns before the IOTLB is invalidated",
     scheme: "bare",
-    plant: () => vi.spyOn(IntelDomain.prototype, "sync").mockReturnValue(),
+    plant: () => around(IntelDomain.prototype, "sync", nothing),
   },
   {
     what: "an invalidation does not wait for requests on their way",
     scheme: "bare",
-    plant() {
-      const { write } = Iommu.prototype;
-      vi.spyOn(Iommu.prototype, "write").mockImplementation(function (this: Iommu, ...words) {
-        const drain = this.onDrain;
-        this.onDrain = () => undefined;
-        write.apply(this, words);
-        this.onDrain = drain;
-      });
-    },
+    plant: () =>
+      around(Iommu.prototype, "write", (self, write, ...words) => {
+        const drain = self.onDrain;
+        self.onDrain = nothing;
+        write(...words);
+        self.onDrain = drain;
+      }),
   },
   {
     what: "the TLB in a device is emptied before the IOTLB, and the device asks again at once",
     scheme: "bare",
     plant() {
-      const { submit } = InvalidationSubmitter.prototype;
-      const { invalidate } = DeviceTlb.prototype;
       const held: Invalidation[] = [];
-      vi.spyOn(InvalidationSubmitter.prototype, "submit").mockImplementation(function (
-        this: InvalidationSubmitter,
-        ...what: readonly Invalidation[]
-      ) {
+      around(InvalidationSubmitter.prototype, "submit", (_self, submit, ...what) => {
         // The order that the driver means, the other way round.
         if (what[0]?.kind === "iotlb" && what[0].scope === "page") {
           held.push(...what);
           return;
         }
-        submit.call(this, ...what);
-        submit.call(this, ...held.splice(0));
+        submit(...what);
+        submit(...held.splice(0));
       });
-      vi.spyOn(DeviceTlb.prototype, "invalidate").mockImplementation(function (
-        this: DeviceTlb,
-        page,
-        mask,
-      ) {
-        invalidate.call(this, page, mask);
-        if (mask < 10) for (let i = 0; i < 2 ** mask; i++) this.access(page + i, "read");
+      around(DeviceTlb.prototype, "invalidate", (self, invalidate, page, mask) => {
+        invalidate(page, mask);
+        if (mask < 10) for (let i = 0; i < 2 ** mask; i++) self.access(page + i, "read");
       });
     },
   },
   {
     what: "the TLB in a device is forgotten",
     scheme: "shadow-cm",
-    plant: () => vi.spyOn(DeviceTlb.prototype, "invalidate").mockReturnValue(),
+    plant: () => around(DeviceTlb.prototype, "invalidate", nothing),
   },
   {
     what: "the flush queue gives ranges back without a flush",
     scheme: "bare",
     flush: "lazy",
-    plant: () => vi.spyOn(IntelDomain.prototype, "flushAll").mockReturnValue(),
+    plant: () => around(IntelDomain.prototype, "flushAll", nothing),
   },
   {
-    what: "a domain's flush does only half of the domain",
+    what: "a domain's flush does only a part of the domain",
     scheme: "bare",
     flush: "lazy",
-    plant() {
-      const { invalidate } = TranslationUnits.prototype;
-      vi.spyOn(TranslationUnits.prototype, "invalidate").mockImplementation(function (
-        this: TranslationUnits,
-        what,
-      ) {
+    plant: () =>
+      around(TranslationUnits.prototype, "invalidate", (_self, invalidate, what) => {
         const isWhole = what.kind === "iotlb" && what.scope === "domain";
-        // IO pages come from the top: what is above lies in the other half.
-        const half = { page: 0, mask: 9, scope: "page", leavesOnly: false } as const;
-        invalidate.call(this, isWhole ? { ...what, ...half } : what);
-      });
-    },
+        // IO pages come from the top: what is above lies in the other part.
+        const part = { page: 0, mask: 9, scope: "page", leavesOnly: false } as const;
+        invalidate(isWhole ? { ...what, ...part } : what);
+      }),
   },
   {
     what: "a table that a large leaf replaces is not told",
     scheme: "bare",
-    plant() {
-      const { map } = IoTable.prototype;
-      vi.spyOn(IoTable.prototype, "map").mockImplementation(function (this: IoTable, mapping) {
-        map.call(this, mapping, () => undefined);
-      });
-    },
+    plant: () => around(IoTable.prototype, "map", (_self, map, mapping) => map(mapping, nothing)),
   },
   {
     what: "a range is invalidated by half of its mask",
     scheme: "bare",
-    plant() {
-      const { submit } = InvalidationSubmitter.prototype;
-      vi.spyOn(InvalidationSubmitter.prototype, "submit").mockImplementation(function (
-        this: InvalidationSubmitter,
-        ...what: readonly Invalidation[]
-      ) {
+    plant: () =>
+      around(InvalidationSubmitter.prototype, "submit", (_self, submit, ...what) => {
         const shorter = what.map((one) =>
           one.kind === "iotlb" && one.mask > 0 ? { ...one, mask: one.mask - 1 } : one,
         );
-        submit.call(this, ...shorter);
-      });
-    },
+        submit(...shorter);
+      }),
   },
   {
     what: "the hint that only leaves changed is given when tables went",
     scheme: "bare",
-    plant() {
-      const { submit } = InvalidationSubmitter.prototype;
-      vi.spyOn(InvalidationSubmitter.prototype, "submit").mockImplementation(function (
-        this: InvalidationSubmitter,
-        ...what: readonly Invalidation[]
-      ) {
-        const hinted = what.map((one) =>
-          one.kind === "iotlb" ? { ...one, leavesOnly: true } : one,
-        );
-        submit.call(this, ...hinted);
-      });
-    },
+    plant: () =>
+      around(InvalidationSubmitter.prototype, "submit", (_self, submit, ...what) => {
+        submit(...what.map((one) => (one.kind === "iotlb" ? { ...one, leavesOnly: true } : one)));
+      }),
   },
   {
     what: "a pinned page is moved",
     scheme: "shadow-cm",
-    plant: () => vi.spyOn(HostPages.prototype, "isPinned").mockReturnValue(false),
+    plant: () => around(HostPages.prototype, "isPinned", () => false),
   },
   {
     what: "the hypervisor forgets that it has unmapped",
     scheme: "shadow-cm",
-    plant: () => vi.spyOn(MappedRanges.prototype, "remove").mockReturnValue(),
+    plant: () => around(MappedRanges.prototype, "remove", nothing),
   },
   {
     what: "of a range that is invalidated, the hypervisor leaves out the last page",
     scheme: "shadow-cm",
-    plant() {
-      const { rangeInvalidated } = ShadowedDevice.prototype;
-      vi.spyOn(ShadowedDevice.prototype, "rangeInvalidated").mockImplementation(function (
-        this: ShadowedDevice,
-        context,
-        page,
-        pages,
-      ) {
-        rangeInvalidated.call(this, context, page, Math.max(1, pages - 1));
-      });
-    },
+    plant: () =>
+      around(ShadowedDevice.prototype, "rangeInvalidated", (_self, walk, context, page, pages) =>
+        walk(context, page, Math.max(1, pages - 1)),
+      ),
   },
   {
     what: "one in 50 trapped stores is not mirrored",
     scheme: "shadow-wp",
     plant() {
-      const { write } = GuestFrames.prototype;
       let stores = 0;
-      vi.spyOn(GuestFrames.prototype, "write").mockImplementation(function (
-        this: GuestFrames,
-        ...words
-      ) {
+      around(GuestFrames.prototype, "write", (self, write, ...words) => {
         stores += 1;
-        const hear = this.onTrappedStore;
-        if (stores % 50 === 0) this.onTrappedStore = () => undefined;
-        write.apply(this, words);
-        this.onTrappedStore = hear;
+        const hear = self.onTrappedStore;
+        if (stores % 50 === 0) self.onTrappedStore = nothing;
+        write(...words);
+        self.onTrappedStore = hear;
       });
     },
   },
   {
-    what: "the guest's invalidations are not forwarded to nested hardware",
+    what: "the guest's invalidations do not come to nested hardware",
     scheme: "nested",
-    plant: () => vi.spyOn(FirstLevelDomain.prototype, "sync").mockReturnValue(),
+    plant: () => around(FirstLevelDomain.prototype, "sync", nothing),
   },
   {
     what: "an unmap request is dropped",
     scheme: "virtio",
-    plant: () =>
-      vi.spyOn(VirtioDomain.prototype, "unmap").mockImplementation((_page, pages) => pages),
+    plant: () => around(VirtioDomain.prototype, "unmap", (_self, _unmap, _page, pages) => pages),
   },
   {
     what: "coIOMMU unpins what is mapped",
     scheme: "coiommu",
-    plant() {
-      const { read } = TrackingTable.prototype;
-      vi.spyOn(TrackingTable.prototype, "read").mockImplementation(function (
-        this: TrackingTable,
-        gfn,
-      ) {
-        const entry = read.call(this, gfn);
+    plant: () =>
+      around(TrackingTable.prototype, "read", (_self, read, gfn) => {
+        const entry = read(gfn);
         return { ...entry, count: Math.min(entry.count, 1), isAccessed: false };
-      });
-    },
+      }),
   },
   {
     what: "VFIO unmaps and unpins, but leaves the IOTLB as it is",
     scheme: "shadow-pri",
-    plant: () => vi.spyOn(Gather.prototype, "sync").mockReturnValue(),
+    plant: () => around(Gather.prototype, "sync", nothing),
   },
   {
     what: "VFIO does not unmap",
     scheme: "shadow-pri",
-    plant: () => vi.spyOn(VfioContainer.prototype, "unmap").mockReturnValue(),
+    plant: () => around(VfioContainer.prototype, "unmap", nothing),
   },
 ];
 
@@ -277,7 +254,7 @@ function firstFound(scheme: DmaSchemeName, flush: Flush): string | null {
 }
 
 describe("planted bugs are found", () => {
-  afterEach(() => void vi.restoreAllMocks());
+  afterEach(() => undo.splice(0).forEach((one) => one()));
 
   test.each(planted)("$scheme: $what", ({ scheme, flush = "strict", plant }) => {
     plant();

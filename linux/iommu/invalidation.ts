@@ -28,7 +28,7 @@ export class InvalidationSubmitter {
   }
 
   /** These and a wait behind them: returns when all are done. */
-  submit(...what: readonly Invalidation[]): void {
+  submit(...what: Invalidation[]): void {
     const { port, memory, status } = this;
     for (const one of what) this.append(one);
     const index = this.next;

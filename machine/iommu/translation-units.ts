@@ -30,6 +30,8 @@ const pagesOneByOneMax = 512;
 const tagsMax = 4096;
 
 interface Way {
+  /** Whose tables are loaded. */
+  binding: Binding | null;
   readonly mmu: Mmu;
   readonly translation: Binding["translation"];
 }
@@ -52,6 +54,8 @@ export class TranslationUnits {
   private readonly counts: IommuCounts;
   private readonly ways = new Map<string, Way>();
   private readonly tags = new Map<string, number>();
+  /** A binding is the same object as long as it is cached: names are made once. */
+  private readonly loaded = new WeakMap<Binding, { readonly way: Way; readonly tag: number }>();
 
   constructor(
     memory: PhysicalMemory,
@@ -66,10 +70,18 @@ export class TranslationUnits {
 
   /** The unit that translates by `binding`, with its tables loaded. */
   unitFor(binding: Binding, pasid: number): Mmu {
-    const { translation, first, second } = binding;
-    const way = this.wayFor(binding);
-    const frame = translation === "second-level" ? second : first;
-    way.mmu.setRoot({ frame, pcid: this.tagOf(binding.domain, pasid) });
+    let known = this.loaded.get(binding);
+    if (known === undefined) {
+      known = { way: this.wayFor(binding), tag: this.tagOf(binding.domain, pasid) };
+      this.loaded.set(binding, known);
+    }
+    const { way, tag } = known;
+    if (way.binding !== binding) {
+      const { translation, first, second } = binding;
+      const frame = translation === "second-level" ? second : first;
+      way.mmu.setRoot({ frame, pcid: tag });
+      way.binding = binding;
+    }
     return way.mmu;
   }
 
@@ -82,7 +94,7 @@ export class TranslationUnits {
     const mmu = this.factory(this.memory, this.preset);
     const stages = stagesOf(binding);
     mmu.configure({ stages, writeProtect: true, globalPages: false }, 1);
-    const way = { mmu, translation };
+    const way: Way = { mmu, translation, binding: null };
     this.ways.set(key, way);
     return way;
   }
