@@ -6,10 +6,10 @@
  * stages that processors have, with an IOMMU's entry format. Silicon of one chip shares its arrays among them; here each way
  * has its own.
  *
- * Model: an IOTLB per way to translate. Bias: both.
+ * Model: an IOTLB per way to translate. Bias: none, no scheme uses several ways at once.
  *
- * Model: a page-selective invalidation of more than 512 pages drops all of its domain. Bias: both; silicon
- * may do the same.
+ * Model: a page-selective invalidation of more than 512 pages drops all of its domain. Bias: both, by the
+ * same misses after more than 2 MiB were unmapped at once; silicon may do the same.
  */
 import type { Pfn, Vpn } from "../address.ts";
 import { assert } from "../assert.ts";
