@@ -41,7 +41,7 @@ export class IntelIommu {
   readonly port: IommuPort;
   readonly memory: TableMemory;
   readonly submitter: InvalidationSubmitter;
-  private readonly root: number;
+  readonly root: number;
   /** 0 tags what is not present under caching mode. */
   private nextDomain = 1;
 
