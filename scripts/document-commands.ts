@@ -86,6 +86,7 @@ const substitutions: readonly (readonly [what: RegExp, small: string])[] = [
   [/--sweep migration/, "--sweep moves.yaml"],
   [/why --only frontier,ablation/, "why --only latency"],
   [/ why$/, " why --only latency --out ./why"],
+  [/why --topic devices/, "why --topic devices --only large-pages --out ./why-devices"],
   [/why --topic migration/, "why --topic migration --only idle-log --out ./why"],
 ];
 

@@ -27,6 +27,7 @@ const plausible: Readonly<Record<string, RegExp>> = {
   merge: /native|Usage/,
   submit: /native|points|Usage/,
   why: /latency|idle|log|nesting/i,
+  why: /latency|idle|log|device/i,
   report: /\.html: \d/,
   lab: /^(?:1\. |6 of 6 right$)/m,
   run: /exits|VM-EXIT|"counters"/,

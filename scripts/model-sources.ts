@@ -5,7 +5,8 @@ import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 const repository = join(import.meta.dirname, "..");
-const rooms = "{machine,hypervisor,guest,linux,viommu,engines,workloads,check,bench,host,claims,report}";
+const rooms =
+  "{machine,hypervisor,guest,linux,viommu,engines,workloads,check,bench,host,claims,report}";
 
 export const modelPagePath = join(repository, "docs/model.md");
 

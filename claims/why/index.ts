@@ -1,16 +1,19 @@
 /**
  * The registry of topics: a new one is its file in `topics/` and a line here. The first is the default.
  */
+import type { DmaTopic } from "./devices/experiment.ts";
 import type { MigrationTopic } from "./migration/experiment.ts";
 import type { Topic } from "./topic.ts";
+import { devices } from "./topics/devices.ts";
 import { migration } from "./topics/migration.ts";
 import { nested } from "./topics/nested.ts";
 import { shadowOrEpt } from "./topics/shadow-or-ept.ts";
 
-export const topics: Readonly<Record<string, Topic | MigrationTopic>> = {
+export const topics: Readonly<Record<string, Topic | MigrationTopic | DmaTopic>> = {
   "shadow-or-ept": shadowOrEpt,
   migration,
   nested,
+  devices,
 };
 
 export const defaultTopic = "shadow-or-ept";

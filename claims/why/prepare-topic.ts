@@ -1,8 +1,10 @@
 /**
- * A topic made ready to run, whatever its evidence is: points of a sweep, or migrations.
+ * A topic made ready to run, whatever its evidence is: points of a sweep, migrations, or device programs.
  */
 import { costOf, type PointCost } from "../../bench/sweeps/remaining-work.ts";
 import type { PointKey, ResultRows } from "../../bench/results/result.ts";
+import type { DmaTopic } from "./devices/experiment.ts";
+import { runDevicesTopic } from "./devices/run-devices-topic.ts";
 import type { MigrationTopic } from "./migration/experiment.ts";
 import { migrationPlanOf, runMigrationTopic } from "./migration/run-migration-topic.ts";
 import { type NamedFinding, planOf, runWhy } from "./run-why.ts";
@@ -30,18 +32,19 @@ export interface PreparedTopic {
   run(options: AnswerOptions): Promise<Answer>;
 }
 
+type AnyTopic = Topic | MigrationTopic | DmaTopic;
+
 /** The names that `--only` takes. */
-export function experimentNames(topic: Topic | MigrationTopic): readonly string[] {
-  return Object.keys("experiments" in topic ? topic.experiments : topic.migrations);
+export function experimentNames(topic: AnyTopic): readonly string[] {
+  if ("experiments" in topic) return Object.keys(topic.experiments);
+  return Object.keys("migrations" in topic ? topic.migrations : topic.devices);
 }
 
-export function prepareTopic(
-  topic: Topic | MigrationTopic,
-  names: readonly string[],
-): PreparedTopic {
-  return "experiments" in topic
-    ? preparePoints(chosenOf(topic.experiments, names))
-    : prepareMigrations(chosenOf(topic.migrations, names));
+export function prepareTopic(topic: AnyTopic, names: readonly string[]): PreparedTopic {
+  if ("experiments" in topic) return preparePoints(chosenOf(topic.experiments, names));
+  return "migrations" in topic
+    ? prepareMigrations(chosenOf(topic.migrations, names))
+    : prepareDevices(chosenOf(topic.devices, names));
 }
 
 function preparePoints(experiments: Topic["experiments"]): PreparedTopic {
@@ -68,6 +71,16 @@ function prepareMigrations(experiments: MigrationTopic["migrations"]): PreparedT
         onFinished: ({ key, accesses }) => onFinished(key, { accesses, milliseconds: null }),
       });
       return { ...why, rows: { points: [], walks: [] } };
+    },
+  };
+}
+
+/** Device programs take seconds: no threads, no progress. */
+function prepareDevices(experiments: DmaTopic["devices"]): PreparedTopic {
+  return {
+    points: [],
+    async run({ out }) {
+      return { ...(await runDevicesTopic(experiments, out)), rows: { points: [], walks: [] } };
     },
   };
 }

@@ -48,7 +48,8 @@ ${Object.entries(topics)
 Examples:
   npx shadewalk why
   npx shadewalk why --only frontier,ablation --out /tmp/why
-  npx shadewalk why --topic migration`,
+  npx shadewalk why --topic migration
+  npx shadewalk why --topic devices`,
     )
     .action(async ({ topic, workers, quiet, ...options }) => {
       const chosen = pick(topics, topic, "--topic");
@@ -57,7 +58,10 @@ Examples:
       const lock = await lockFolder({ folder: out, onWatch: waiting });
       const abort = new AbortController();
       process.once("SIGINT", () => abort.abort());
-      const progress = pointsProgress(prepared.points, { unit: "points", quiet });
+      const progress = pointsProgress(prepared.points, {
+        unit: "points",
+        quiet: quiet || prepared.points.length === 0,
+      });
       const { answer, texts, files, pictures } = await writingInto(out, advice, async () => {
         const {
           findings,

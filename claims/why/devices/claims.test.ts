@@ -1,0 +1,72 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { devices } from "../topics/devices.ts";
+import {
+  type DmaPoint,
+  dmaFindings,
+  dmaIdentity,
+  type DmaResult,
+  runDmaPoints,
+} from "./experiment.ts";
+import { runDevicesTopic } from "./run-devices-topic.ts";
+
+const experiments = devices.devices;
+const names = Object.keys(experiments) as (keyof typeof experiments)[];
+const out = mkdtempSync(join(tmpdir(), "why-devices-"));
+afterAll(() => rmSync(out, { recursive: true }));
+
+describe("the answer about devices", () => {
+  let results: readonly DmaResult[] = [];
+  beforeAll(() => {
+    results = runDmaPoints(Object.values(experiments));
+  });
+
+  it.each(names)("%s: every direction of its claim holds", (name) => {
+    const { checks } = experiments[name].read(dmaFindings(results));
+    expect(checks.length).toBeGreaterThan(1);
+    expect(checks.filter(({ holds }) => !holds)).toEqual([]);
+  });
+
+  // Planted: a world in which one scheme is what another was. Claims must follow from the data.
+  it.each([
+    ["shadow-or-nested", "shadow-cm", "nested"],
+    ["protection-or-caching-mode", "shadow-cm", "shadow-wp"],
+    ["price-of-strict", "nested", "optimistic"],
+  ] as const)("%s is given up when %s and %s change places", (name, one, other) => {
+    const places: Readonly<Record<string, DmaPoint["scheme"]>> = { [one]: other, [other]: one };
+    const { of } = dmaFindings(results);
+    const swapped = {
+      of: (point: DmaPoint) => of({ ...point, scheme: places[point.scheme] ?? point.scheme }),
+    };
+    expect(experiments[name].read(swapped).checks.some(({ holds }) => !holds)).toBe(true);
+  });
+
+  it("large-pages is given up when small and large pages change places", () => {
+    const { of } = dmaFindings(results);
+    const swapped = {
+      of: (point: DmaPoint) =>
+        of({ ...point, params: { pageSize: point.params?.["pageSize"] === "4k" ? "2m" : "4k" } }),
+    };
+    const { checks } = experiments["large-pages"].read(swapped);
+    expect(checks.every(({ holds }) => !holds)).toBe(true);
+  });
+
+  it("says nothing in numbers that its run did not count", () => {
+    for (const name of names) {
+      const { claim, number } = experiments[name].read(dmaFindings(results));
+      const words = [...claim, ...number].filter((part) => typeof part === "string").join(" ");
+      expect(words).not.toMatch(/\d/);
+    }
+  });
+
+  it("writes every run that it rests on, each once", async () => {
+    const only = { "price-of-strict": experiments["price-of-strict"] };
+    const { files } = await runDevicesTopic(only, out);
+    expect(files).toEqual(["devices.csv"]);
+    const lines = readFileSync(join(out, "devices.csv"), "utf8").trim().split("\n");
+    const wanted = new Set(only["price-of-strict"].points.map(dmaIdentity));
+    expect(lines.length).toBe(wanted.size + 1);
+  });
+});

@@ -1,0 +1,18 @@
+/**
+ * A guest's devices: what each way to translate their DMA costs. A new experiment is its file and a line here.
+ */
+import type { DmaTopic } from "../devices/experiment.ts";
+import { devicesLargePages } from "../devices/large-pages.ts";
+import { priceOfStrict } from "../devices/price-of-strict.ts";
+import { protectionOrCachingMode } from "../devices/protection-or-caching-mode.ts";
+import { shadowOrNested } from "../devices/shadow-or-nested.ts";
+
+export const devices = {
+  title: "What translating a device's DMA costs a guest",
+  devices: {
+    "shadow-or-nested": shadowOrNested,
+    "protection-or-caching-mode": protectionOrCachingMode,
+    "price-of-strict": priceOfStrict,
+    "large-pages": devicesLargePages,
+  },
+} as const satisfies DmaTopic;
