@@ -1,6 +1,7 @@
 /**
  * Rows of `shadewalk dma` for a terminal: schemes below each other, counts per mapping where that says more.
  */
+import type { FuzzedScheme } from "../host/dma/fuzz-schemes.ts";
 import type { DmaRow } from "../host/dma/run-dma.ts";
 import { gridLines } from "../report/text-grid.ts";
 
@@ -58,4 +59,25 @@ export function dmaText(title: string, summary: string, rows: readonly DmaRow[])
     lines.push("", `The oracle checked ${checked} accesses: ${wrong} went wrong.`);
   }
   return lines.join("\n");
+}
+
+/** One scheme's fuzz run, and its first mismatch if there is one. */
+export function fuzzLine({
+  scheme,
+  flush,
+  seeds,
+  maps,
+  checked,
+  refused,
+  staleReached,
+  wrong,
+}: FuzzedScheme): string {
+  const counts = `${maps} mappings, ${checked} accesses checked, ${refused} refused`;
+  const exposed = staleReached === 0 ? "" : `, ${staleReached} after unmap and before the flush`;
+  const [first] = wrong;
+  const verdict =
+    first === undefined
+      ? "ok"
+      : `${first.kind} ${first.access} of IO page ${first.page} by device ${first.source}, seed ${first.seed}`;
+  return `${scheme} ${flush}: ${seeds} seeds, ${counts}${exposed}: ${verdict}`;
 }

@@ -18,7 +18,21 @@ test("comma-separated values have a row per scheme", async () => {
   expect(status).toBe(0);
 });
 
+test("fuzzed devices are judged under both ways to flush", async () => {
+  const { status, stdout } = await runCommand(["dma", "nested,virtio", "--fuzz", "1", "-s", "5"]);
+  const lines = stdout.trimEnd().split("\n");
+  expect(lines.map((line) => line.split(":")[0])).toEqual([
+    "nested strict",
+    "nested lazy",
+    "virtio strict",
+    "virtio lazy",
+  ]);
+  for (const line of lines) expect(line).toMatch(/: 1 seeds, \d+ mappings, \d+ accesses .*: ok$/);
+  expect(status).toBe(0);
+});
+
 test.each([
+  ["what --fuzz does not use", ["dma", "--fuzz", "1", "--csv"], /--csv: is not used with --fuzz/],
   ["a scheme", ["dma", "shadow"], /schemes "shadow": unknown\. .*Allowed: bare, pinned/],
   ["a program", ["dma", "-w", "nic"], /--workload "nic": unknown/],
   ["a parameter", ["dma", "-p", "slots=0"], /--param slots: 0: must be a whole number from 1/],

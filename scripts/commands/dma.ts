@@ -11,8 +11,10 @@ import {
   readDeviceParams,
 } from "../../host/dma/catalogue.ts";
 import { runDma } from "../../host/dma/run-dma.ts";
-import { dmaText } from "../dma-text.ts";
-import { nameList, oneOf } from "./options.ts";
+import { fuzzSchemes } from "../../host/dma/fuzz-schemes.ts";
+import { dmaText, fuzzLine } from "../dma-text.ts";
+import { otherNames, refuseGiven } from "./given.ts";
+import { nameList, oneOf, wholeNumber } from "./options.ts";
 import { seedOption } from "./point-options.ts";
 
 const listed = Object.entries(dmaSchemes)
@@ -53,6 +55,11 @@ export const dma = () =>
     )
     .addOption(seedOption())
     .option("--check", "let the oracle judge every access of the device", false)
+    .option(
+      "--fuzz <seeds>",
+      "instead of a program: ill-behaved drivers and devices at random, strict and lazy, under the oracle",
+      wholeNumber("--fuzz", 1, 1_000_000),
+    )
     .option("--csv", "print comma-separated values", false)
     .addHelpText(
       "after",
@@ -69,11 +76,23 @@ are memory reads of walks, context structures included; pinned is the share of g
 Examples:
   npx shadewalk dma
   npx shadewalk dma shadow-cm,shadow-wp,nested -w nvme-queue --flush lazy --check
+  npx shadewalk dma --fuzz 4
   npx shadewalk dma -w stream-reader -p pageSize=2m --backing 2m --csv > stream.csv`,
     )
-    .action((chosen, options) => {
+    .action((chosen, { fuzz, ...options }, command) => {
       const read = nameList("schemes", dmaSchemeNames);
       const schemes = chosen === "all" ? dmaSchemeNames : (read(chosen) as DmaSchemeName[]);
+      if (fuzz !== undefined) {
+        const unused = otherNames(command, ["fuzz", "seed"]);
+        refuseGiven(command, unused, "is not used with --fuzz");
+        let wrong = 0;
+        for (const one of fuzzSchemes({ schemes, seed: options.seed, seeds: fuzz })) {
+          console.log(fuzzLine(one));
+          wrong += one.wrong.length;
+        }
+        if (wrong > 0) process.exitCode = 1;
+        return;
+      }
       const { workload: program, param, csv, ...rest } = options;
       const params = readDeviceParams(program, param ?? []);
       const rows = schemes.map((scheme) => runDma({ ...rest, scheme, program, params }));

@@ -42,7 +42,7 @@ const sizes: Readonly<Record<DeviceProgramName, DmaRunOptions["params"]>> = {
   "stream-reader": { pages: 4096, reads: 40_000 },
 };
 
-export function dmaOptions({ scheme, program, flush = "strict", params }: DmaPoint): DmaRunOptions {
+function dmaOptions({ scheme, program, flush = "strict", params }: DmaPoint): DmaRunOptions {
   return {
     scheme,
     program,
