@@ -2,7 +2,7 @@
  * The DMA API of a guest that sees no IOMMU: IO pages are its own frames, mapping is nothing.
  */
 import type { FrameRun } from "../linux/iommu/core.ts";
-import type { DmaRights } from "../linux/iommu/io-table.ts";
+import type { DmaRights } from "../linux/iommu/entry-formats.ts";
 import { type DmaApi, type DmaObserver, type DmaSegment, nobody } from "../linux/iommu/dma.ts";
 
 export class DirectDma implements DmaApi {

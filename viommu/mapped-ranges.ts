@@ -4,7 +4,7 @@
  *
  * Source: QEMU 7.2 util/iova-tree.c, as hw/i386/intel_iommu.c uses it.
  */
-import type { DmaRights } from "../linux/iommu/io-table.ts";
+import type { DmaRights } from "../linux/iommu/entry-formats.ts";
 
 export interface MappedRange {
   readonly page: number;

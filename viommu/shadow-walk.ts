@@ -10,7 +10,7 @@
 import { indexAt, pagesPerEntry } from "../machine/address.ts";
 import { secondLevel, SL_R, SL_W } from "../machine/formats/second-level.ts";
 import type { QueueMemory } from "../machine/iommu/queue.ts";
-import type { DmaRights } from "../linux/iommu/io-table.ts";
+import type { DmaRights } from "../linux/iommu/entry-formats.ts";
 import type { MappedRange, MappedRanges } from "./mapped-ranges.ts";
 
 /** What a hypervisor's walks did. Sizes are by level of the guest's leaf: index 1, 2 or 3. */

@@ -8,7 +8,7 @@
 import { Prng } from "../../guest/prng.ts";
 import type { FrameRun } from "../../linux/iommu/core.ts";
 import type { DmaApi, DmaSegment } from "../../linux/iommu/dma.ts";
-import type { DmaRights } from "../../linux/iommu/io-table.ts";
+import type { DmaRights } from "../../linux/iommu/entry-formats.ts";
 import { fastMmu } from "../../machine/fast.ts";
 import type { DmaDevice, DmaKind } from "../../machine/iommu/iommu.ts";
 import { DmaMachine } from "../../viommu/dma-machine.ts";

@@ -9,7 +9,7 @@
  */
 import type { FrameRun } from "../../linux/iommu/core.ts";
 import type { DmaObserver } from "../../linux/iommu/dma.ts";
-import type { DmaRights } from "../../linux/iommu/io-table.ts";
+import type { DmaRights } from "../../linux/iommu/entry-formats.ts";
 import type { DmaKind } from "../../machine/iommu/iommu.ts";
 
 /**

@@ -5,7 +5,7 @@ import type { DmaOracle } from "../../check/dma/oracle.ts";
 import type { Prng } from "../../guest/prng.ts";
 import type { FrameRun } from "../../linux/iommu/core.ts";
 import type { DmaApi, DmaSegment } from "../../linux/iommu/dma.ts";
-import type { DmaRights } from "../../linux/iommu/io-table.ts";
+import type { DmaRights } from "../../linux/iommu/entry-formats.ts";
 import type { DmaDevice, DmaKind } from "../../machine/iommu/iommu.ts";
 import type { DmaMachine } from "../../viommu/dma-machine.ts";
 import type {

@@ -14,7 +14,7 @@
 import { assert } from "../../machine/assert.ts";
 import type { FrameRun } from "./core.ts";
 import { type DmaApi, type DmaObserver, type DmaSegment, nobody } from "./dma.ts";
-import type { DmaRights } from "./io-table.ts";
+import type { DmaRights } from "./entry-formats.ts";
 import type { TableMemory } from "./table-memory.ts";
 
 const PINNED = 0x8000_0000 | 0;

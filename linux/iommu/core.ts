@@ -4,7 +4,8 @@
  * Source: Linux 6.1 drivers/iommu/iommu.c `iommu_pgsize`, `__iommu_map`, `__iommu_map_sg`, `__iommu_unmap`,
  * include/linux/iommu.h `iommu_iotlb_gather_add_page`.
  */
-import type { DmaMapping, DmaRights } from "./io-table.ts";
+import type { DmaRights } from "./entry-formats.ts";
+import type { DmaMapping } from "./io-table.ts";
 
 /** What a driver offers for one domain. Page numbers and counts are of 4 KiB. */
 export interface IommuDomain {

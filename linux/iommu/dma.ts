@@ -22,7 +22,7 @@ import {
   iommuUnmapFast,
 } from "./core.ts";
 import type { IovaAllocator } from "./iova.ts";
-import type { DmaRights } from "./io-table.ts";
+import type { DmaRights } from "./entry-formats.ts";
 
 /** Ranges that wait for one flush, and how long the first may wait, in microseconds. */
 const queueMax = 255;

@@ -1,5 +1,5 @@
 /**
- * A domain's tables as Linux's Intel driver keeps them, second-level ones or first-level ones: how it finds an entry, maps,
+ * A domain's tables as Linux's Intel driver keeps them, second-level ones or first-level or AMD ones: how it finds an entry, maps,
  * clears, and when it frees a table.
  *
  * Clearing single pages leaves empty tables behind; a table goes only with a range that covers all of it, or when a large
@@ -9,33 +9,15 @@
  * `dma_pte_clear_level`, `dma_pte_free_level`, `hardware_largepage_caps`.
  */
 import { entriesPerTable, indexAt, pagesPerEntry } from "../../machine/address.ts";
-import { A, D, frameOf, P, U, W } from "../../machine/entry.ts";
+import { frameOf } from "../../machine/entry.ts";
 import { SL_PS, SL_R, SL_W } from "../../machine/formats/second-level.ts";
+import { type DmaRights, type EntryFlags, ioFormats, type IoFormat } from "./entry-formats.ts";
 import type { TableMemory } from "./table-memory.ts";
 
 const present = SL_R | SL_W;
+const none = { low: 0, high: 0 };
 /** Entries in a cache line: what one flush of a walker that does not snoop reaches. */
 const entriesPerLine = 8;
-
-export type DmaRights = "read" | "write" | "read-write";
-
-/** Flags of leaves by right and of entries that link tables. */
-interface EntryFlags {
-  readonly leaf: Readonly<Record<DmaRights, number>>;
-  readonly link: number;
-}
-
-/**
- * First-level entries are a processor's: P, W, U, and A and D set by software, so that silicon need not. In both formats an
- * entry without its two lowest bits is not present.
- */
-const formats: Readonly<Record<"first-level" | "second-level", EntryFlags>> = {
-  "second-level": { leaf: { read: SL_R, write: SL_W, "read-write": SL_R | SL_W }, link: present },
-  "first-level": {
-    leaf: { read: P | U | A, write: P | W | U | A | D, "read-write": P | W | U | A | D },
-    link: P | W | U | A,
-  },
-};
 
 export interface DmaMapping {
   /** First IO virtual page, first frame, and how many of both. */
@@ -75,11 +57,11 @@ export class IoTable {
       readonly levels: number;
       readonly largeLevels: readonly number[];
       readonly coherent: boolean;
-      readonly format: "first-level" | "second-level";
+      readonly format: IoFormat;
     },
   ) {
     this.memory = memory;
-    this.flags = formats[shape.format];
+    this.flags = ioFormats[shape.format];
     this.levels = shape.levels;
     this.largeLevels = shape.largeLevels;
     this.coherent = shape.coherent;
@@ -106,7 +88,7 @@ export class IoTable {
         continue;
       }
       table = this.memory.allocateFrame();
-      this.store(entry, table, this.flags.link);
+      this.store(entry, table, this.flags.link(at));
       this.flushLines(1);
     }
   }
@@ -134,7 +116,8 @@ export class IoTable {
       const inTable = entriesPerTable - first.index;
       const leaves = Math.min(inTable, Math.floor((pages - done) / span));
       if (level > 1) this.switchToLarge(first, page + done, leaves, onSwitch);
-      const flags = this.flags.leaf[rights] | (level > 1 ? SL_PS : 0);
+      const leaf = this.flags.leaf[rights];
+      const flags = { low: leaf.low | (level > 1 ? SL_PS : 0), high: leaf.high };
       for (let i = 0; i < leaves; i++) {
         this.store({ ...first, index: first.index + i }, frame + done + i * span, flags);
       }
@@ -165,7 +148,7 @@ export class IoTable {
     for (let i = 0; i < leaves; i++) {
       const entry = this.entryIn(first.table, first.index + i, first.level);
       if ((entry.low & present) === 0) continue;
-      this.store(entry, 0, 0);
+      this.store(entry, 0, none);
       this.flushLines(1);
       if ((entry.low & SL_PS) === 0) this.freeTree(this.childOf(entry), first.level - 1);
       onSwitch(page + i * span, span);
@@ -214,7 +197,7 @@ export class IoTable {
           if (level > 1 && (entry.low & SL_PS) === 0) {
             this.collectTree(this.childOf(entry), level - 1, detached);
           }
-          this.store(entry, 0, 0);
+          this.store(entry, 0, none);
           if (first < 0) first = index;
           end = index + 1;
         } else if (level > 1 && (entry.low & SL_PS) === 0) {
@@ -271,9 +254,13 @@ export class IoTable {
     return frameOf(low, this.memory.readHigh(table, index));
   }
 
-  private store({ table, index }: Entry, frame: number, flags: number): void {
+  private store(
+    { table, index }: Entry,
+    frame: number,
+    { low, high }: { readonly low: number; readonly high: number },
+  ): void {
     this.counts.stores += 1;
-    this.memory.write(table, index, (frame << 12) | flags, Math.floor(frame / 0x10_0000));
+    this.memory.write(table, index, (frame << 12) | low, Math.floor(frame / 0x10_0000) | high);
   }
 
   private flushRun(index: number, entries: number): void {

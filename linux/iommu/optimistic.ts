@@ -10,7 +10,7 @@
 import type { DmaClock } from "./clock.ts";
 import type { FrameRun } from "./core.ts";
 import { type DmaApi, type DmaObserver, type DmaSegment, nobody } from "./dma.ts";
-import type { DmaRights } from "./io-table.ts";
+import type { DmaRights } from "./entry-formats.ts";
 
 /** Microseconds that an unmapped range stays, and how many may. */
 const staysFor = 10_000;

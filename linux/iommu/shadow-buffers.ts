@@ -9,7 +9,7 @@
 import { assert } from "../../machine/assert.ts";
 import type { FrameRun } from "./core.ts";
 import type { DmaApi, DmaObserver, DmaSegment } from "./dma.ts";
-import type { DmaRights } from "./io-table.ts";
+import type { DmaRights } from "./entry-formats.ts";
 
 /** Frames of the pool, in runs of these sizes. */
 export interface BufferPool {

@@ -9,7 +9,7 @@
  */
 import { assert } from "../../machine/assert.ts";
 import { Gather, type IommuDomain, iommuMap, iommuUnmapFast } from "./core.ts";
-import type { DmaRights } from "./io-table.ts";
+import type { DmaRights } from "./entry-formats.ts";
 
 /** Runs that may be unmapped before one invalidation. */
 const runsPerSync = 512;

@@ -13,7 +13,8 @@
  */
 import { assert } from "../../machine/assert.ts";
 import type { Gather, IommuDomain } from "./core.ts";
-import type { DmaMapping, DmaRights } from "./io-table.ts";
+import type { DmaRights } from "./entry-formats.ts";
+import type { DmaMapping } from "./io-table.ts";
 import type { TableMemory } from "./table-memory.ts";
 
 const MAP = 1;
