@@ -68,6 +68,13 @@ test("a folder of streams under any names is ground truth", async () => {
   expect(differences).toEqual([{ ...place, counter: "psi_mask_0", expected: 1, got: 0 }]);
 });
 
+test("a mode that nothing models is said, not hidden", async () => {
+  const line = JSON.stringify(one({ lazy: { psi_mask_0: 1 }, strict: {} }));
+  const { notes, differences } = await validate(folderWith("x.jsonl.gz", gzipSync(line)), options);
+  expect(notes).toEqual(["kernel 6.1, mode lazy: no engine models it"]);
+  expect(differences).toEqual([]);
+});
+
 test.each([
   ["no JSON", gzipSync("{"), /x\.jsonl\.gz, line 1: /],
   [
@@ -77,9 +84,9 @@ test.each([
   ],
   ["a page that is none", gzipSync('{"w":"a","p":"b","ops":[["unmap",-1,1]]}'), /line 1: ops\.0/],
   [
-    "a mode that nobody measured",
-    gzipSync('{"w":"a","p":"b","ops":[],"expect":{"lazy":{}}}'),
-    /expect/,
+    "a value that is no number",
+    gzipSync('{"w":"a","p":"b","ops":[],"expect":{"cm":{"t_map":"1"}}}'),
+    /line 1: expect\.cm\.t_map/,
   ],
   ["a file that is not compressed", Buffer.from("{}"), /x\.jsonl\.gz: /],
 ])("a stream with %s is refused with one line", async (_name, bytes, message) => {

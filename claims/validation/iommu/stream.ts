@@ -29,7 +29,7 @@ const line = z.object({
       z.tuple([z.literal("unmap"), page, pages]),
     ]),
   ),
-  expect: z.partialRecord(z.enum(streamModes), z.record(z.string(), z.int())).optional(),
+  expect: z.record(z.string(), z.record(z.string(), z.int())).optional(),
 });
 
 export type StreamPhase = z.infer<typeof line>;
@@ -66,7 +66,12 @@ function readLine(words: string, place: string): StreamPhase {
   );
 }
 
-/** Modes that some phase of the stream has numbers of. */
-export function modesOf(phases: readonly StreamPhase[]): StreamMode[] {
-  return streamModes.filter((mode) => phases.some(({ expect }) => expect?.[mode] !== undefined));
+/** Modes that some phase of the stream has numbers of, in the order of their first. */
+export function modesOf(phases: readonly StreamPhase[]): string[] {
+  return [...new Set(phases.flatMap(({ expect }) => Object.keys(expect ?? {})))];
+}
+
+/** Is there a machine for the mode? */
+export function isModelled(mode: string): mode is StreamMode {
+  return streamModes.some((one) => one === mode);
 }
