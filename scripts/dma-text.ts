@@ -32,8 +32,8 @@ const columns: readonly Column[] = [
   { header: ["pages", "copied"], text: ({ pagesCopied }) => String(pagesCopied) },
   {
     header: ["pinned", "at most"],
-    text: ({ scheme, pinnedPeak, guestPages }) =>
-      scheme === "bare" ? "–" : `${((100 * pinnedPeak) / guestPages).toFixed(1)} %`,
+    text: ({ family, pinnedPeak, guestPages }) =>
+      family === "bare" ? "–" : `${((100 * pinnedPeak) / guestPages).toFixed(1)} %`,
   },
   { header: ["", "faults"], text: ({ faults }) => String(faults) },
 ];

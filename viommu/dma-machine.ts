@@ -69,6 +69,8 @@ export class DmaMachine {
   private readonly deviceTlbs: ReadonlyMap<DmaDevice, DeviceTlb>;
   /** A device asks for a page (PRI). Without a taker the request is refused. */
   onPageRequest: (fault: DmaFault) => "again" | "done" = () => "done";
+  /** What translates in place of the IOMMU; null: it does. */
+  translator: ((device: DmaDevice, page: number, kind: DmaKind) => Pfn | null) | null = null;
   /** Told of each posted request when its data arrives. */
   onLanded: (posted: PostedRequest) => void = () => undefined;
   private posted: PostedRequest[] = [];
@@ -104,8 +106,16 @@ export class DmaMachine {
 
   /** One request of a device, by way of its own TLB if it has one. */
   access(device: DmaDevice, page: number, kind: DmaKind): Pfn | null {
+    if (this.translator !== null) return this.translator(device, page, kind);
     const tlb = this.deviceTlbs.get(device);
     return tlb === undefined ? this.iommu.access(device, page, kind) : tlb.access(page, kind);
+  }
+
+  /** Requests of one kind, in order. */
+  burst(device: DmaDevice, kind: DmaKind, pages: readonly number[]): void {
+    const isPlain = this.translator === null && !this.ats;
+    if (isPlain) this.iommu.burst(device, kind, pages);
+    else for (const page of pages) this.access(device, page, kind);
   }
 
   /** A request that is translated now and arrives later; false when it is refused. */

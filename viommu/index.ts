@@ -5,6 +5,7 @@ import { coiommu } from "./schemes/coiommu.ts";
 import { nested } from "./schemes/nested.ts";
 import { optimistic } from "./schemes/optimistic.ts";
 import { pinned } from "./schemes/pinned.ts";
+import { riommu } from "./schemes/riommu.ts";
 import { shadowBuffers } from "./schemes/shadow-buffers.ts";
 import { shadowCm } from "./schemes/shadow-cm.ts";
 import { shadowPri } from "./schemes/shadow-pri.ts";
@@ -14,6 +15,7 @@ import { virtio } from "./schemes/virtio.ts";
 
 export const dmaSchemes = {
   bare,
+  riommu,
   pinned,
   "shadow-cm": shadowCm,
   "shadow-wp": shadowWp,

@@ -13,6 +13,7 @@ import { VfioContainer } from "../../linux/iommu/vfio-type1.ts";
 import type { Invalidation } from "../../machine/iommu/descriptors.ts";
 import { DeviceTlb } from "../../machine/iommu/device-tlb.ts";
 import { Iommu } from "../../machine/iommu/iommu.ts";
+import { Riommu } from "../../machine/iommu/riommu.ts";
 import { TranslationUnits } from "../../machine/iommu/translation-units.ts";
 import { GuestFrames } from "../../viommu/guest-frames.ts";
 import { HostPages } from "../../viommu/host-pages.ts";
@@ -175,6 +176,11 @@ const planted: readonly Planted[] = [
       around(InvalidationSubmitter.prototype, "submit", (_self, submit, ...what) => {
         submit(...what.map((one) => (one.kind === "iotlb" ? { ...one, leavesOnly: true } : one)));
       }),
+  },
+  {
+    what: "a ring's burst ends without an invalidation",
+    scheme: "riommu",
+    plant: () => around(Riommu.prototype, "invalidate", nothing),
   },
   {
     what: "a pinned page is moved",

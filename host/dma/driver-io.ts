@@ -118,11 +118,11 @@ export class DriverIo implements DeviceIo {
     const { machine, device, oracle } = this.options;
     const list = ioPages(this.segmentsOf(handle), from, pages);
     if (oracle === null) {
-      machine.iommu.burst(device, kind, list);
+      machine.burst(device, kind, list);
       return;
     }
     for (const page of list) {
-      const pfn = machine.iommu.access(device, page, kind);
+      const pfn = machine.access(device, page, kind);
       oracle.accessed(device.requestor.source, page, kind, pfn);
     }
   }

@@ -6,7 +6,7 @@ import { Prng } from "../../guest/prng.ts";
 import { fastMmu } from "../../machine/fast.ts";
 import { type IommuLedger, iommuDifference } from "../../machine/iommu/counters.ts";
 import { DmaMachine } from "../../viommu/dma-machine.ts";
-import type { SchemeCounts } from "../../viommu/scheme.ts";
+import type { DmaScheme, SchemeCounts } from "../../viommu/scheme.ts";
 import {
   devicePrograms,
   type DeviceProgramName,
@@ -32,6 +32,7 @@ export interface DmaRow extends SchemeCounts {
   readonly scheme: DmaSchemeName;
   readonly program: DeviceProgramName;
   readonly flush: "strict" | "lazy";
+  readonly family: DmaScheme["family"];
   readonly maps: number;
   readonly unmaps: number;
   readonly pagesMapped: number;
@@ -109,6 +110,7 @@ export function runDma(options: DmaRunOptions): DmaRow {
     scheme: options.scheme,
     program: options.program,
     flush: options.flush,
+    family: scheme.family,
     ...differences(after.counts, before.counts),
     ...differences(after.io, before.io),
     ...siliconColumns(silicon),
