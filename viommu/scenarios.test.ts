@@ -3,7 +3,6 @@
  * the tests of its parts (docs/devices.md says where).
  */
 import { describe, expect, test } from "vitest";
-import type { Pfn } from "../machine/address.ts";
 import { A, D } from "../machine/entry.ts";
 import { iommuMap } from "../linux/iommu/core.ts";
 import { IntelIommu } from "../linux/iommu/intel.ts";
@@ -25,7 +24,7 @@ function shadowed() {
   // Between the two calls of a replacement the device asks.
   const during: (number | null)[] = [];
   const asking = {
-    map: user.map,
+    map: (range: Parameters<typeof user.map>[0]) => user.map(range),
     unmap(page: number, pages: number) {
       user.unmap(page, pages);
       if (watched !== null) during.push(machine.access(device, watched, "read"));
@@ -146,7 +145,7 @@ test("a table made for hardware with small pages only has 512 leaves where the g
   const counts = ([[], [2, 3]] as const).map((largeLevels) => {
     const shape = { levels: 4, largeLevels, coherent: true, format: "second-level" } as const;
     const table = new IoTable(machine.hostTables, shape);
-    table.map({ page: 512, frame: 4096 as Pfn, pages: 512, rights: "read-write" }, () => undefined);
+    table.map({ page: 512, frame: 4096, pages: 512, rights: "read-write" }, () => undefined);
     return table.counts.stores;
   });
   // Two links more to reach the leaf table.
