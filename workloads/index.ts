@@ -16,6 +16,7 @@ import { mmapChurn } from "./mmap-churn.ts";
 import { mprotectGc } from "./mprotect-gc.ts";
 import { pointerChase } from "./pointer-chase.ts";
 import { sequential } from "./sequential.ts";
+import { steadyWriter } from "./steady-writer.ts";
 import { strided } from "./strided.ts";
 import { syscalls } from "./syscalls.ts";
 import { uniform } from "./uniform.ts";
@@ -43,6 +44,7 @@ export const workloads = {
   boot,
   "key-value": keyValue,
   "hot-write": hotWrite,
+  "steady-writer": steadyWriter,
   frontier,
   ...traceWorkloads,
   ...linuxWorkloads,

@@ -45,6 +45,17 @@ export const hosts = {
     },
     cost: "skylake-sp",
   },
+  "EMT's caches": {
+    preset: {
+      ...skylakeCaches,
+      dataCache: {
+        ...skylakeCaches.dataCache,
+        l2: { sets: 1024, ways: 8, lineBytes: 64 },
+        llc: { sets: 16_384, ways: 16, lineBytes: 64 },
+      },
+    },
+    cost: "skylake-sp",
+  },
   zen2: { preset: zen2, cost: "zen2" },
   "zen2, no nested TLB": { preset: { ...zen2, nestedTlb: null }, cost: "zen2" },
   "zen2, guest walk cache only": {

@@ -20,7 +20,7 @@ const ranges: readonly ParamRange[] = [
   { name: /PerMillion$/, min: 0, max: 1e6 },
   // A program that does only what is counted by another parameter: no reads, calls, or writes beside it.
   {
-    name: /^(?:readsPerPage|callsPerPage|accessesPerCall|accessesPerOp|childWrites)$/,
+    name: /^(?:readsPerPage|readsPerWrite|callsPerPage|accessesPerCall|accessesPerOp|childWrites)$/,
     min: 0,
     max: manyMax,
   },

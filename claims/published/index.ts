@@ -158,7 +158,8 @@ function formulaText({ published, compare }: Claim): string {
 }
 
 const otherNotes: Readonly<Partial<Record<Role, string>>> = {
-  calibration: "feeds a cost file or a processor preset, so it is never compared",
+  calibration:
+    "feeds a cost file, a processor preset or what a paper leaves open of a program, so it is never compared",
   hint: "recalled, not read in its source: never compared",
 };
 

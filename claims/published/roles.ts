@@ -6,6 +6,7 @@
 import { citedIds, readPublishedRows } from "../../bench/costs/cost-formula.ts";
 import { presets } from "../../machine/presets.ts";
 import { type Claim, idsOf } from "./claim.ts";
+import { fits } from "./fitted.ts";
 import { notCompared } from "./not-compared.ts";
 import type { PublishedFact } from "./published-rows.ts";
 
@@ -26,7 +27,7 @@ export function rolesOf(
   facts: Iterable<PublishedFact>,
   claims: readonly Claim[],
 ): ReadonlyMap<string, readonly Role[]> {
-  const fed = new Set([...pricedIds(), ...presetIds()]);
+  const fed = new Set([...pricedIds(), ...presetIds(), ...fits.flatMap(({ rows }) => rows)]);
   const predicted = new Set(claims.flatMap(idsOf));
   const excluded = notCompared();
   const roles = new Map<string, readonly Role[]>();

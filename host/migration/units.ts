@@ -20,6 +20,27 @@ export function bitsPerSecond(text: string): number {
   return quantity(text, bandwidthUnits, "10Gbit, 800Mbit or 64kbit");
 }
 
+const byteUnits: Readonly<Record<string, number>> = {
+  b: 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  k: 2 ** 10,
+  m: 2 ** 20,
+  g: 2 ** 30,
+  t: 2 ** 40,
+};
+
+/** Bytes: `64G` is binary, `64GB` decimal, as people mean them. */
+export function bytes(text: string): number {
+  return quantity(text, byteUnits, "64G, 512M or 4GB");
+}
+
+/** Bytes per second: `800MB/s`. */
+export function bytesPerSecond(text: string): number {
+  return quantity(text.trim().replace(/\/s$/i, ""), byteUnits, "800MB/s or 1G/s");
+}
+
 export function milliseconds(text: string): number {
   return quantity(text, timeUnits, "300ms, 50us or 1.5s");
 }

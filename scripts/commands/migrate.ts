@@ -13,11 +13,15 @@ import { migrationSweepNames, readMigrationSweep } from "../../host/migration/mi
 import { migrationModes } from "../../bench/results/migration-record.ts";
 import { runMigrations } from "../../host/migration/run-migrations.ts";
 import { fullSettings } from "../../host/migration/settings-schema.ts";
-import { bitsPerSecond, milliseconds } from "../../host/migration/units.ts";
-import { readParams } from "../../bench/points/params.ts";
-import type { MigrationKey } from "../../bench/results/result.ts";
+import { scaledLoad } from "../../host/migration/asked-load.ts";
+import { clockOf } from "../../host/migration/clocks.ts";
+import { presetCosts } from "../../bench/costs/cost-file.ts";
+import { bitsPerSecond, bytes, bytesPerSecond, milliseconds } from "../../host/migration/units.ts";
+import { fullParams, readParams } from "../../bench/points/params.ts";
+import type { MigrationKey, MigrationResult } from "../../bench/results/result.ts";
 import type { SweepMachine } from "../../bench/sweeps/sweep.ts";
 import { migrationCharts } from "../../report/charts/migration-charts.ts";
+import { verdictLines } from "../../report/migration-verdict.ts";
 import { migrationText } from "../../report/migration-table.ts";
 import { drawCharts } from "../../report/render.ts";
 import { pointsProgress } from "../points-progress.ts";
@@ -36,6 +40,17 @@ const createCommand = () =>
     .addOption(engineFlag())
     .option("-w, --workload <name>", "guest program", "hot-write")
     .option("-p, --param <name=value...>", "parameters of the workload, defaults for the rest")
+    .option(
+      "--dirty-rate <rate>",
+      "instead of a workload: a guest that writes so much a second",
+      quantity("--dirty-rate", bytesPerSecond),
+    )
+    .option("--memory <size>", "of that guest (default: 16G)", quantity("--memory", bytes))
+    .option(
+      "--working-set <size>",
+      "part of it that is written (default: a quarter)",
+      quantity("--working-set", bytes),
+    )
     .option("--preset <name>", "processor", "skylake-sp")
     .addOption(backingOption())
     .addOption(levelsOption())
@@ -90,7 +105,10 @@ first, 10 % more, 99 % at most, a look every 1s.
 Engines with a dirty log, which pre-copy needs: ${loggingEngines.join(", ")}
 Sweeps: ${migrationSweepNames().join(", ")}
 
+With --dirty-rate memory and times are run smaller by one factor and shown in full; rates are what was asked for.
+
 Examples:
+  npx shadewalk migrate -e ept-pml,ept-wp --dirty-rate 800MB/s --memory 64G --working-set 4G --backing 2m
   npx shadewalk migrate -e ept-pml -w key-value --bandwidth 10Gbit --downtime 300ms
   npx shadewalk migrate -e ept-pml,ept-wp -w hot-write --bandwidth 40Gbit --downtime 1ms --bandwidth-window 0ms
   npx shadewalk migrate -w hot-write --auto-converge --throttle-period 1ms --out /tmp/migration
@@ -99,6 +117,8 @@ Examples:
 type MigrateOptions = ReturnType<ReturnType<typeof createCommand>["opts"]>;
 
 interface Asked {
+  /** What memory and times were divided by. */
+  readonly shrink: number;
   readonly points: readonly MigrationKey[];
   readonly machines: Readonly<Record<string, SweepMachine>>;
   readonly config: unknown;
@@ -110,7 +130,7 @@ export const migrate = () =>
   createCommand().action(async (options, command) => {
     const { workers, check, quiet, out, sweep } = options;
     refuseUnused(command, options);
-    const { points, machines, config, files } =
+    const { points, machines, config, files, shrink } =
       sweep === undefined ? askedOf(options) : sweepOf(sweep);
     const lock = out === undefined ? null : await lockFolder({ folder: out, onWatch: waiting });
     const abort = new AbortController();
@@ -126,7 +146,7 @@ export const migrate = () =>
     });
     progress.finish();
     if (results.length < points.length) throw new Interrupted("migrate: interrupted");
-    console.log(migrationText(results, process.stdout.columns || 160));
+    console.log(migrationOutput(results, { shrink, columns: process.stdout.columns || 160 }));
     if (out === undefined) return;
     const inputs = await Promise.all(files.map(([name, path]) => hashFile(name, path)));
     const pictures = await writingInto(out, "the table above is all that is left", async () => {
@@ -137,6 +157,15 @@ export const migrate = () =>
     console.log(`\n${out}/: ${migrationTables.join(", ")}, ${pictures.length} chart files`);
   });
 
+/** A table for what was run, words for what was asked in rates and sizes. */
+function migrationOutput(
+  results: readonly MigrationResult[],
+  { shrink, columns }: { readonly shrink: number; readonly columns: number },
+): string {
+  if (shrink === 0) return migrationText(results, columns);
+  return verdictLines(results, { shrink, columns });
+}
+
 /** A sweep says everything itself, each mode has options of its own, and only auto-converge slows anybody down. */
 function refuseUnused(command: Words, options: MigrateOptions): void {
   const { sweep, mode, autoConverge, postcopyAfter } = options;
@@ -144,6 +173,11 @@ function refuseUnused(command: Words, options: MigrateOptions): void {
   if (sweep !== undefined) {
     refuseGiven(command, otherNames(command, runOptions), "is not used with --sweep");
     return;
+  }
+  if (options.dirtyRate === undefined) {
+    refuseGiven(command, ["memory", "workingSet"], "is not used without --dirty-rate");
+  } else {
+    refuseGiven(command, ["workload", "param", "start"], "is not used with --dirty-rate");
   }
   if (!autoConverge) {
     const throttle = ["throttleInitial", "throttleIncrement", "throttleMax", "throttlePeriod"];
@@ -159,15 +193,19 @@ function refuseUnused(command: Words, options: MigrateOptions): void {
 
 function sweepOf(nameOrPath: string): Asked {
   const { name, path, points, machines, declared } = readMigrationSweep(nameOrPath, catalogue);
-  return { points, machines, config: declared, files: [[`sweep ${name}`, path]] };
+  return {
+    shrink: 0,
+    points,
+    machines,
+    config: declared,
+    files: [[`sweep ${name}`, path]],
+  };
 }
 
 function askedOf(options: MigrateOptions): Asked {
   const engines = enginesGiven(options, "ept-pml");
-  const { workload, param = [], preset, backing, levels, seed } = options;
-  const source = pick(catalogue.workloads, workload, "workload");
-  const params = readParams(source, param);
-  const migration = fullSettings(options);
+  const { preset, backing, levels, seed } = options;
+  const { workload, params, migration, shrink } = programOf(options);
   const points = engines.map((engine, id): MigrationKey => {
     const problem = engineProblem(engine, migration);
     if (problem !== undefined) throw new ConfigError(`--engines ${problem}`);
@@ -175,5 +213,37 @@ function askedOf(options: MigrateOptions): Asked {
     return { id, engine, workload, params, ...host, migration };
   });
   const like = { preset: pick(catalogue.presets, preset, "preset"), like: preset };
-  return { points, machines: { [preset]: like }, config: { engines, migration }, files: [] };
+  return {
+    shrink,
+    points,
+    machines: { [preset]: like },
+    config: { engines, migration },
+    files: [],
+  };
+}
+
+const memoryUsual = 16 * 2 ** 30;
+
+interface Program extends Pick<MigrationKey, "workload" | "params" | "migration"> {
+  /** 0: the program is run as it is. */
+  readonly shrink: number;
+}
+
+/** A workload by name, or the steady writer that a rate asks for. */
+function programOf(options: MigrateOptions): Program {
+  const { workload, param = [], preset, dirtyRate, memory = memoryUsual, workingSet } = options;
+  const migration = fullSettings(options);
+  if (dirtyRate === undefined) {
+    const params = readParams(pick(catalogue.workloads, workload, "workload"), param);
+    return { workload, params, migration, shrink: 0 };
+  }
+  const load = {
+    dirtyBytesPerSecond: dirtyRate,
+    memoryBytes: memory,
+    workingSetBytes: workingSet ?? memory / 4,
+  };
+  const scaled = scaledLoad(load, migration, clockOf(presetCosts()(preset).name));
+  const name = "steady-writer";
+  const params = fullParams(pick(catalogue.workloads, name, "workload"), scaled.params);
+  return { workload: name, params, migration: scaled.settings, shrink: scaled.shrink };
 }

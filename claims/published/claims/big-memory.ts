@@ -4,20 +4,32 @@
 import { btree } from "../../../workloads/btree.ts";
 import { gups } from "../../../workloads/gups.ts";
 import type { EngineName } from "../../../engines/index.ts";
+import type { HostName } from "../../../bench/points/boot-machine.ts";
+import type { Workload } from "../../../workloads/workload.ts";
 import type { Claim } from "../claim.ts";
-import type { Stage } from "../stage.ts";
+import type { Outcome, Stage } from "../stage.ts";
 
 type Code = "GUPS" | "BTree";
 
-const pages = 65_536;
+/** 4 GiB, the most that is set up within seconds: walks cost a quarter less than at their 155 GB. */
+export const bigPages = 1_048_576;
 
-function total(stage: Stage, code: Code, engine: EngineName): number {
+/** A code of the kind on 4 GiB. */
+export function bigScene(
+  program: typeof gups | typeof btree,
+  engine: EngineName,
+  host: HostName = "skylake-sp-caches",
+) {
+  const params =
+    program === gups
+      ? { pages: bigPages, updateOps: 200_000 }
+      : { leaves: bigPages, lookups: 60_000 };
+  return { program: program as Workload, params, engine, host };
+}
+
+function outcome(stage: Stage, code: Code, engine: EngineName): Outcome {
   const host = engine === "shadow-lazy" ? "skylake-sp-caches, VPID off" : "skylake-sp-caches";
-  const scene = { engine, host } as const;
-  if (code === "GUPS") {
-    return stage.run({ ...scene, program: gups, params: { pages, updateOps: 60_000 } }).total;
-  }
-  return stage.run({ ...scene, program: btree, params: { leaves: pages, lookups: 30_000 } }).total;
+  return stage.run(bigScene(code === "GUPS" ? gups : btree, engine, host));
 }
 
 type Notes = Pick<Claim, "note" | "missedBecause">;
@@ -30,20 +42,19 @@ function claim(id: string, code: Code, engine: "ept" | "shadow-lazy", notes: Not
     ...(engine === "ept" ? {} : { rows: ["DM24-074"] }),
     compare: { kind: "measured" },
     unit: "x",
-    how: `${code === "GUPS" ? "gups" : "btree"} on 256 MiB, skylake-sp-caches: cycles under ${engine === "ept" ? "ept" : "shadow-lazy with VPID off"} / native`,
-    simulate: (stage) => total(stage, code, engine) / total(stage, code, "native"),
+    how: `${code === "GUPS" ? "gups" : "btree"} on 4 GiB, skylake-sp-caches: cycles under ${engine === "ept" ? "ept" : "shadow-lazy with VPID off"} / native`,
+    simulate: (stage) => outcome(stage, code, engine).total / outcome(stage, code, "native").total,
     ...notes,
   };
 }
 
-const steady =
-  "measured after set-up, where nothing exits: their runs contain first touches, and what else exits is not said";
-const inOrder =
-  "walk cycles are summed, where an out-of-order core overlaps independent updates with each other";
+const large = "4 GiB here, 155 GB there";
+const unexplained =
+  "unexplained. Refuted: first touches (their artifact sums what follows the set-up), a limit on shadow pages (65,000 are 2 % of KVM's), VPID off (it is off here); left are NUMA balancing or the shrinker of a host with two sockets, which nobody logged";
 
 export const bigMemory: readonly Claim[] = [
-  claim("DM24-050", "GUPS", "ept", { missedBecause: inOrder }),
-  claim("DM24-051", "GUPS", "shadow-lazy", { missedBecause: steady }),
-  claim("DM24-053", "BTree", "ept", { note: "256 MiB here, 155 GB there" }),
-  claim("DM24-054", "BTree", "shadow-lazy", { missedBecause: steady }),
+  claim("DM24-050", "GUPS", "ept", { note: large }),
+  claim("DM24-051", "GUPS", "shadow-lazy", { missedBecause: unexplained }),
+  claim("DM24-053", "BTree", "ept", { note: large }),
+  claim("DM24-054", "BTree", "shadow-lazy", { missedBecause: unexplained }),
 ];

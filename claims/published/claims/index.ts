@@ -6,10 +6,10 @@ import { bigMemory } from "./big-memory.ts";
 import { dirtyAndSync } from "./dirty-and-sync.ts";
 import { effectiveReferences } from "./effective-references.ts";
 import { kernelBuild } from "./kernel-build.ts";
-import { linuxBoot } from "./linux-boot.ts";
 import { lmbench } from "./lmbench.ts";
 import { nested } from "./nested.ts";
 import { systemCalls } from "./system-calls.ts";
+import { walkPlaces } from "./walk-places.ts";
 import { walkReferences } from "./walk-references.ts";
 
 export const claims: readonly Claim[] = [
@@ -18,10 +18,10 @@ export const claims: readonly Claim[] = [
   ...lmbench,
   ...adamsAgesen,
   ...kernelBuild,
-  ...linuxBoot,
   ...dirtyAndSync,
   ...effectiveReferences,
   ...bigMemory,
+  ...walkPlaces,
   ...agileWinner,
   ...nested,
 ];

@@ -1,5 +1,5 @@
 /**
- * Kernel builds: EPT over bare metal, lazy shadow over EPT, and Xen's out-of-sync tables over emulation of
+ * Kernel builds: EPT over bare metal, and Xen's out-of-sync tables over emulation of
  * every write.
  */
 import { compile } from "../../../workloads/compile.ts";
@@ -67,26 +67,7 @@ function change(id: string): string {
 /** Of the six builds measured, PAE on one vCPU gained the most and 64-bit on two the least. */
 const sixBuilds = { kind: "between", low: change("XN08-002"), high: change("XN08-006") } as const;
 
-/** Our program is the compiler alone: denser faults of short shells, and the lock of several vCPUs, are not in it. */
-const compilerOnly =
-  "a build is also make and many short shells, whose faults are denser than a compiler's, on several processors under one MMU lock; our program is the compiler alone";
-
 export const kernelBuild: readonly Claim[] = [
-  {
-    name: "kernbench, shadow / EPT",
-    class: "c",
-    published: "XG11-007",
-    rows: ["XG11-001", "XG11-002", "XG11-003", "XG11-004", "XG11-005", "XG11-006"],
-    compare: { kind: "measured" },
-    unit: "x",
-    how: "compile on nehalem: cycles under shadow-lazy / ept",
-    simulate: (stage) =>
-      stage.ratio(
-        { ...build, engine: "shadow-lazy", host: "nehalem" },
-        { ...build, engine: "ept", host: "nehalem" },
-      ),
-    missedBecause: compilerOnly,
-  },
   {
     name: "kernbench, EPT / host",
     class: "c",

@@ -85,4 +85,13 @@ export const systemCalls: readonly Claim[] = [
     simulate: (stage) =>
       getpid(stage, "shadow-lazy", 1).total / getpid(stage, "shadow-lazy", 0).total,
   },
+  ...(["ept", "shadow-lazy"] as const).map((engine): Claim => ({
+    name: `KPTI syscall, ${engine === "ept" ? "EPT" : "shadow"}`,
+    class: "c",
+    published: `${engine === "ept" ? "PV23-012" : "PV23-013"}[1] * 2500`,
+    compare: { kind: "measured" },
+    unit: "cycles",
+    how: `getpid loop with KPTI, ${engine}: cycles per call at their 2.5 GHz`,
+    simulate: (stage) => getpid(stage, engine, 1).total / calls,
+  })),
 ];

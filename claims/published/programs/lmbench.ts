@@ -73,51 +73,47 @@ export const filePageFaults: Workload<{ readonly rounds: number; readonly pages:
   },
 };
 
-/** lat_mmap touches one page in four of the first tenth. */
-const stride = 4;
-const tenth = 10;
-
-export const mapAndTouch: Workload<{ readonly rounds: number; readonly pages: number }> = {
-  title: "lmbench mmap",
-  summary: "lat_mmap: map a file, touch one page in four of its first tenth, unmap.",
-  defaults: { rounds: 8, pages: 8192 },
-  computeCycles,
-  guestFrames: ({ pages }) => footprintFrames({ pages: 2 * pages, processes: 1 }),
-  guestOptions: () => kpti,
-  run(guest, { rounds, pages }) {
-    for (let round = 0; round <= rounds; round++) {
-      if (round === 1) guest.measure();
-      const base = guest.map(pages, { fill: "demand", pages: "4k", writable: false, file: 1 });
-      for (let page = 0; page < pages / tenth; page += stride) guest.read((base + page) as Vpn);
-      guest.unmap(base, pages);
-      guest.compute(1);
-    }
-  },
-};
-
-export const protectionFaults: Workload<{ readonly faults: number }> = {
-  title: "lmbench prot fault",
-  summary: "lat_sig prot: a store to a read-only page, the signal handler, and back.",
-  defaults: { faults: 400 },
-  computeCycles,
-  guestFrames: () => footprintFrames({ pages: 64, processes: 1 }),
-  guestOptions: () => kpti,
-  run(guest, { faults }) {
-    const page = guest.map(1, {
-      fill: "populate",
-      pages: "4k",
-      writable: true,
-      onForbidden: "unprotect",
-    });
-    guest.write(page);
-    guest.measure();
-    for (let i = 0; i < faults; i++) {
-      guest.protect(page, 1, "read");
+/** A page that is made read-only and writable again: by the handler of a store's fault, or by the program itself. */
+function protection(
+  title: string,
+  change: (guest: Guest, page: Vpn) => void,
+): Workload<{ readonly faults: number }> {
+  return {
+    title,
+    summary:
+      "lat_sig prot: a store to a read-only page, the signal handler, and back; or the same without the fault.",
+    defaults: { faults: 400 },
+    computeCycles,
+    guestFrames: () => footprintFrames({ pages: 64, processes: 1 }),
+    guestOptions: () => kpti,
+    run(guest, { faults }) {
+      const page = guest.map(1, {
+        fill: "populate",
+        pages: "4k",
+        writable: true,
+        onForbidden: "unprotect",
+      });
       guest.write(page);
-    }
-    guest.compute(faults);
-  },
-};
+      guest.measure();
+      for (let i = 0; i < faults; i++) {
+        guest.protect(page, 1, "read");
+        change(guest, page);
+      }
+      guest.compute(faults);
+    },
+  };
+}
+
+export const protectionFaults = protection("lmbench prot fault", (guest, page) => {
+  guest.write(page);
+});
+
+/** What stands around the fault: the handler's own mprotect and its return. */
+export const protectionChanges = protection("lmbench prot, without the fault", (guest, page) => {
+  guest.protect(page, 1, "read-write");
+  guest.syscall();
+  guest.write(page);
+});
 
 /** Pages of one megabyte. */
 const megabyte = 256;
