@@ -32,7 +32,7 @@ const pagesMax = 16_384;
 /** Fewer would be a working set of a few rounds' luck. */
 const writtenPagesMin = 256;
 /** The program goes on for so many times the time that all memory takes on the wire; what has not converged by then does not. */
-export const copiesMax = 6;
+const copiesMax = 6;
 /** Accesses of the program in a second at least: migration acts between a few hundred of them. */
 const accessesPerSecondMin = 4e6;
 

@@ -37,7 +37,8 @@ export function makeMigrationPlan(wanted: readonly Wish[]): MigrationPlan {
   return { points: [...points.values()], machines };
 }
 
+/** Small host pages unless an experiment says otherwise: a log of 4 KiB pages is what most of them are about. */
 function migrationKey(wish: Wish): Omit<MigrationKey, "id"> {
   const { migration, ...point } = wish;
-  return { ...keyOf(point), migration: fullSettings(migration) };
+  return { ...keyOf({ backing: "4k", ...point }), migration: fullSettings(migration) };
 }

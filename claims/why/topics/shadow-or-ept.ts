@@ -10,6 +10,7 @@ import { latency } from "../experiments/latency.ts";
 import { lazy } from "../experiments/lazy.ts";
 import { memory } from "../experiments/memory.ts";
 import { operations } from "../experiments/operations.ts";
+import { published } from "../experiments/published.ts";
 import { sensitivity } from "../experiments/sensitivity.ts";
 import { shadowWins } from "../experiments/shadow-wins.ts";
 import { walkReferences } from "../experiments/walk-references.ts";
@@ -30,5 +31,6 @@ export const shadowOrEpt = {
     frontier,
     "break-even": breakEven,
     sensitivity,
+    published,
   },
 } as const satisfies Topic;
