@@ -85,8 +85,8 @@ const substitutions: readonly (readonly [what: RegExp, small: string])[] = [
   [/^(npx shadewalk dma .*-w nvme-queue)/, "$1 -p requests=100"],
   [/(dma -w stream-reader -p pageSize=2m)/, "$1 pages=1024 reads=1000"],
   [/--sweep migration/, "--sweep moves.yaml"],
-  [/why --only frontier,ablation/, "why --only latency"],
-  [/ why$/, " why --only latency --out ./why"],
+  [/why --only frontier,ablation/, "why --only walks"],
+  [/ why$/, " why --only walks --out ./why"],
   [/why --topic devices/, "why --topic devices --only large-pages --out ./why-devices"],
   [/why --topic migration/, "why --topic migration --only idle-log --out ./why"],
 ];

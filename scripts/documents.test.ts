@@ -26,7 +26,7 @@ const plausible: Readonly<Record<string, RegExp>> = {
   shard: /points|Usage/,
   merge: /native|Usage/,
   submit: /native|points|Usage/,
-    why: /latency|idle|log|nesting|device/i,
+    why: /walk|idle|log|nesting|device/i,
   report: /\.html: \d/,
   lab: /^(?:1\. |6 of 6 right$)/m,
   run: /exits|VM-EXIT|"counters"/,

@@ -106,11 +106,7 @@ export function mapOf(map: MapToRead, { row }: Findings): FrontierMap {
 }
 
 /** The closed form at these prices: extra cycles of a miss under EPT over those of an update under shadow paging. */
-function slopeOf(
-  { grid, generation }: MapToRead,
-  row: Findings["row"],
-  cost: CostModel,
-): number {
+function slopeOf({ grid, generation }: MapToRead, row: Findings["row"], cost: CostModel): number {
   const { missesPermille, updatesPerMillion } = grid;
   const [fewMisses = 1, manyMisses = 1] = [missesPermille[0], missesPermille.at(-1)];
   const [fewUpdates = 1, manyUpdates = 1] = [updatesPerMillion[0], updatesPerMillion.at(-1)];

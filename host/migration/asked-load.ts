@@ -5,8 +5,8 @@
  * second, bytes of the link a second, and so exits a second and the guest's slowdown. Rounds are the same, times are the
  * factor smaller, and are multiplied again where they are shown.
  *
- * Model: writes go to random pages of the working set at an even rate. Bias: against pre-copy, a real program writes
- * some pages often.
+ * Model: writes go to random pages of the working set at an even rate, where a real program writes some pages often.
+ * Bias: none between schemes; all of pre-copy looks worse.
  */
 import type { MigrationSettings } from "../../bench/results/migration-record.ts";
 import { ConfigError } from "../../bench/input/config-error.ts";

@@ -6,14 +6,13 @@ import { breakEven } from "../experiments/break-even.ts";
 import { cr3 } from "../experiments/cr3.ts";
 import { cycles } from "../experiments/cycles.ts";
 import { frontier } from "../experiments/frontier.ts";
-import { latency } from "../experiments/latency.ts";
 import { lazy } from "../experiments/lazy.ts";
 import { memory } from "../experiments/memory.ts";
 import { operations } from "../experiments/operations.ts";
 import { published } from "../experiments/published.ts";
 import { sensitivity } from "../experiments/sensitivity.ts";
 import { shadowWins } from "../experiments/shadow-wins.ts";
-import { walkReferences } from "../experiments/walk-references.ts";
+import { walks } from "../experiments/walks.ts";
 import type { Topic } from "../topic.ts";
 
 export const shadowOrEpt = {
@@ -23,8 +22,7 @@ export const shadowOrEpt = {
     operations,
     cr3,
     lazy,
-    "walk-references": walkReferences,
-    latency,
+    walks,
     "shadow-wins": shadowWins,
     memory,
     ablation,
