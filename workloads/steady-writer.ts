@@ -34,7 +34,7 @@ export const steadyWriter: Workload<SteadyWriterParams> = {
     cyclesPerWrite: 10_000,
     pageSize: "4k",
   },
-  computeCycles: { perOp: 1, source: "by definition: a parameter says how many cycles pass" },
+  computeCycles: { perOp: 1, source: "assumed: none, a parameter says how many cycles pass" },
   guestFrames: ({ pages, pageSize }) =>
     footprintFrames({ pages: mappedPages(pages, pageSize), processes: 1 }),
   guestOptions: () => ({}),

@@ -22,6 +22,9 @@ export interface ScenarioSettings {
   readonly limitPercent: number;
 }
 
+/** What a guest has not used is not the host's to share or to swap. */
+export const freshMemory: Partial<KernelOptions> = { usedMemory: false };
+
 export interface Scenario {
   readonly title: string;
   readonly summary: string;

@@ -1,5 +1,5 @@
 /** Clones of a guest whose set-up is done: they start at once and pay for pages as they write them. */
-import type { Scenario } from "../scenario.ts";
+import { freshMemory, type Scenario } from "../scenario.ts";
 
 export const clone: Scenario = {
   title: "Clones of a booted guest",
@@ -7,7 +7,7 @@ export const clone: Scenario = {
   guests: 3,
   clones: true,
   uses: [],
-  kernel: {},
+  kernel: freshMemory,
   started: () => undefined,
   act: () => undefined,
 };

@@ -1,6 +1,6 @@
 /** Same-page merging over guests that booted by themselves, as KSM does. */
 import { createMerger, type PageMerger } from "../../../hypervisor/memory/merger.ts";
-import type { HostedGuest, Scenario } from "../scenario.ts";
+import { freshMemory, type HostedGuest, type Scenario } from "../scenario.ts";
 
 /** The merger remembers from pass to pass what it saw, one per host. */
 const mergers = new WeakMap<readonly HostedGuest[], PageMerger>();
@@ -16,7 +16,7 @@ export const merge: Scenario = {
   guests: 2,
   clones: false,
   uses: ["every"],
-  kernel: {},
+  kernel: freshMemory,
   started(guests) {
     const [first] = guests;
     if (first === undefined) return;

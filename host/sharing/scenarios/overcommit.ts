@@ -1,5 +1,5 @@
 /** A guest that may keep only part of its pages in memory; the host swaps the rest. */
-import type { Scenario } from "../scenario.ts";
+import { freshMemory, type Scenario } from "../scenario.ts";
 
 export const overcommit: Scenario = {
   title: "Overcommitted memory",
@@ -7,7 +7,7 @@ export const overcommit: Scenario = {
   guests: 1,
   clones: false,
   uses: ["limitPercent"],
-  kernel: {},
+  kernel: freshMemory,
   started(guests, { limitPercent }) {
     for (const { hypervisor, memory } of guests) {
       let backed = 0;

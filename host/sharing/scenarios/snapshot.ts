@@ -1,6 +1,6 @@
 /** A snapshot every so often, as for backup or debugging: the one before is dropped. */
 import type { Gfn } from "../../../machine/address.ts";
-import type { HostedGuest, Scenario } from "../scenario.ts";
+import { freshMemory, type HostedGuest, type Scenario } from "../scenario.ts";
 
 function snapshotAll(guests: readonly HostedGuest[]): void {
   for (const { hypervisor, memory } of guests) {
@@ -14,7 +14,7 @@ export const snapshot: Scenario = {
   guests: 1,
   clones: false,
   uses: ["every"],
-  kernel: {},
+  kernel: freshMemory,
   started: snapshotAll,
   act: snapshotAll,
 };
