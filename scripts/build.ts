@@ -21,8 +21,13 @@ const { status } = spawnSync("tsc", ["--project", "tsconfig.build.json"], {
   // On Windows `tsc` is a script of the shell's.
   shell: process.platform === "win32",
 });
+// Types of the library alone, for whoever imports it.
+const types = spawnSync("tsc", ["--project", "tsconfig.types.json"], {
+  stdio: "inherit",
+  shell: process.platform === "win32",
+});
 if (status === 0) {
   const paths = globSync(data, { exclude: ["**/*.ts", "**/__snapshots__/**"] });
   for (const path of paths) cpSync(path, join("dist", path));
 }
-process.exitCode = status ?? 1;
+process.exitCode = status === 0 ? (types.status ?? 1) : (status ?? 1);

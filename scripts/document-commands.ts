@@ -47,6 +47,7 @@ export const elsewhere: readonly (readonly [command: RegExp, where: string])[] =
   [/^npm run validate/, ".ci/run"],
   [/^npm run mutation/, "scripts/mutation/mutation.test.ts"],
   [/^npm run docs:model/, "scripts/model-choices.test.ts"],
+  [/^npm run docs:data/, "scripts/data-dictionary.test.ts"],
   [/^npm run speed|^npx shadewalk speed/, "bench/speed/speed.test.ts"],
   [/submit .*--engine slurm/, "scripts/test-slurm.sh"],
   [/submit .*--engine parallel/, "scripts/test-parallel.sh"],
@@ -58,10 +59,14 @@ export const elsewhere: readonly (readonly [command: RegExp, where: string])[] =
 const substitutions: readonly (readonly [what: RegExp, small: string])[] = [
   [/^npm run (why|report|bench|lab)(?: --)?/, "npx shadewalk $1"],
   [/^npx shadewalk (shard|merge|submit)$/, "npx shadewalk $1 --help"],
+  [/^npx shadewalk bench reference --out new/, "npx shadewalk bench small.yaml --out new"],
   [/\[SWEEP\]|\bSWEEP\b|\bdefault\b(?=.*--out)|my-sweep\.yaml|\bquick\b(?! --out a)/, "small.yaml"],
   [/^npx shadewalk bench(?= --|$)/, "npx shadewalk bench small.yaml"],
   [/ \[RESULTS\]/, ""],
-  [/compare baseline new/, "compare results/latest results/latest"],
+  [
+    /compare (?:baseline|results\/reference|OLD) (?:new|NEW)/,
+    "compare results/latest results/latest",
+  ],
   [/\/shared\/run|\bDIR$/, "shared"],
   [/--index I --of N/, "--index 0 --of 1"],
   [/--of 2/, "--of 1"],

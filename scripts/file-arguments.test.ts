@@ -39,6 +39,7 @@ const readers: Readonly<Record<string, readonly string[]>> = {
   "merge --cost": ["merge", "quick", "--out", missing, "--cost", "FILE"],
   "submit [sweep]": ["submit", "FILE", "--engine", "local", "--out", missing],
   "submit --cost": ["submit", "quick", "--engine", "local", "--out", missing, "--cost", "FILE"],
+  "compare <before>": ["compare", "FILE", missing],
   "report [results]": ["report", "FILE"],
   "lab --grade": ["lab", "--grade", "FILE"],
   "run --trace": ["run", "--trace", "FILE"],

@@ -22,6 +22,16 @@ grep --quiet "^  quick$" list.txt || { echo "test:pack: list names no sweeps"; e
 printf 'PT_WRITE 0x1000->0x5000\nACCESS 0x1000\n' | npx shadewalk trace - >trace.txt
 grep --quiet "SHADOW_UPDATE 0x1000->0x8A000" trace.txt || { echo "test:pack: trace failed"; exit 1; }
 
+cat >library.mts <<'END'
+import { engines, runPoint, type Point } from "shadewalk";
+const point: Point = runPoint({ engine: "ept", workload: "uniform", params: { pages: 64, accesses: 100 } });
+console.log(Object.keys(engines).includes("shadow-lazy"), point.counters.accesses);
+END
+"$repository/node_modules/.bin/tsc" --noEmit --strict --module nodenext --target es2024 --lib es2024,dom --types "" \
+  --skipLibCheck library.mts || { echo "test:pack: the library has no types"; exit 1; }
+[ "$("$repository/node_modules/.bin/node" library.mts)" = "true 100" ] ||
+  { echo "test:pack: the library does not run"; exit 1; }
+
 compare() {
   for file in points.csv walks.csv manifest.json charts/slowdown.vl.json; do
     cmp "$repository/results/reference/$file" "$1/$file"

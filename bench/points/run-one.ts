@@ -48,13 +48,28 @@ export interface OneOutcome {
 
 /** Throws a `ConfigError` for names that do not exist, and for what a trace contradicts. */
 export async function runOne(request: RunRequest): Promise<OneOutcome> {
-  const { program, check, engine } = request;
+  const { program } = request;
+  if (!("trace" in program)) return runWorkload({ ...request, program });
+  return priced(request, await runTrace(program.trace, request, optionsOf(request)));
+}
+
+/** The same of a workload, at once. */
+export function runWorkload(request: RunRequest & { readonly program: NamedWorkload }): OneOutcome {
+  return priced(request, ofWorkload(request.program, request, optionsOf(request)));
+}
+
+type NamedWorkload = Extract<Program, { readonly workload: string }>;
+
+function optionsOf({ engine, check, ...request }: RunRequest): Parameters<typeof runPoint>[1] {
   const preset = pick(presets, request.preset, "preset");
   engineNamed(engine);
-  const options = { preset, check, ...hardwareFor(preset) };
-  const { host, ...counted } = await ("trace" in program
-    ? runTrace(program.trace, request, options)
-    : ofWorkload(program, request, options));
+  return { preset, check, ...hardwareFor(preset) };
+}
+
+type Counted = Awaited<ReturnType<typeof runTrace>> | ReturnType<typeof ofWorkload>;
+
+function priced(request: RunRequest, { host, ...counted }: Counted): OneOutcome {
+  const { program, check, engine } = request;
   const cost = presetCosts()(request.preset);
   const { checksum, checked, label, computeCyclesPerOp } = counted;
   const sections = counted.sections.map((section) => {
