@@ -75,6 +75,7 @@ const substitutions: readonly (readonly [what: RegExp, small: string])[] = [
   [/results\/(?=why|migration)/, "./"],
   [/\bpoints\.csv --cost FILE/, "results/latest/points.csv --cost zen2"],
   [/--from-perf FILE/, "--from-perf perf.txt --mhz 2500"],
+  [/convert pinatrace\.out -o program\.trace/, "convert pinatrace.out -o converted.trace"],
   [/trace FILE/, "trace dialect.txt"],
   [/-b (?:1G|256M|64M)/, "-b 1M"],
   [/(fuzz --seed 7).*/, "$1 --ops 1500"],

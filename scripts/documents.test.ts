@@ -39,6 +39,7 @@ const plausible: Readonly<Record<string, RegExp>> = {
   fuzz: /[1-9]\d* accesses checked/,
   price: /rows priced by /,
   completion: /complete -F _shadewalk shadewalk/,
+  convert: /^$/,
   compare: /^no difference$/m,
   cost: /cycles:|VM-EXIT/,
   list: /shadow-lazy/,
@@ -58,6 +59,7 @@ const moving =
 const files: Readonly<Record<string, string | Uint8Array>> = {
   "small.yaml": `${sweepHead}engines: [native, ept, shadow]\n${workload}`,
   "moves.yaml": `${sweepHead}engines: [ept-wp, ept-pml]\n${moving}`,
+  "pinatrace.out": "0x401136: R 0x7ffe1230\n#eof\n",
   "dialect.txt": "PT_WRITE 0x1000->0x5000\nACCESS 0x1000\n",
   "program.trace.gz": gzipSync(trace),
   // Content decides, not the name, so this test needs no xz.

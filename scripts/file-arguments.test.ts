@@ -44,6 +44,7 @@ const readers: Readonly<Record<string, readonly string[]>> = {
   "lab --grade": ["lab", "--grade", "FILE"],
   "run --trace": ["run", "--trace", "FILE"],
   "trace <file>": ["trace", "FILE"],
+  "convert <file>": ["convert", "FILE"],
   "migrate --sweep": ["migrate", "--sweep", "FILE"],
   "price <points>": ["price", "FILE", "--cost", "zen2"],
   "price --cost": ["price", missing, "--cost", "FILE"],
@@ -56,7 +57,19 @@ const readers: Readonly<Record<string, readonly string[]>> = {
 
 /** Options that name what is written. */
 const writers = new Set(
-  ["bench", "shard", "merge", "submit", "report", "migrate", "price", "cost", "fuzz", "why"]
+  [
+    "bench",
+    "shard",
+    "merge",
+    "submit",
+    "report",
+    "migrate",
+    "price",
+    "cost",
+    "fuzz",
+    "why",
+    "convert",
+  ]
     .map((name) => `${name} --out`)
     .concat("dirty-log --csv", "speed --json"),
 );

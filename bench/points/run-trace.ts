@@ -153,7 +153,8 @@ async function runLackey(
   const key = keyOf(request, host);
   const machine = new Machine({ ...machineOf(key, options), guestFrames: lackeyFrames });
   const { guest, oracle, finish } = bootGuest(key, { ...options, machine, kernel: {} });
-  const { label } = await replayLackey({ guest, source: trace, pageSize: "4k" });
+  const { label: about } = await replayLackey({ guest, source: trace, pageSize: "4k" });
+  const label = trace.imported === null ? about : `${trace.imported}: ${about}`;
   const result = finish({ computeCyclesPerOp: cyclesPerInstruction, label });
   return {
     ...result,

@@ -3,6 +3,7 @@ import { attack } from "./attack.ts";
 import { bench } from "./bench.ts";
 import { compare } from "./compare.ts";
 import { completion } from "./completion.ts";
+import { convert } from "./convert.ts";
 import { cost } from "./cost.ts";
 import { dma } from "./dma.ts";
 import { dirtyLog } from "./dirty-log.ts";
@@ -24,7 +25,7 @@ import { why } from "./why.ts";
 
 /** In the order of the help. */
 const commandGroups = {
-  "Start here:": [walk, run, attack, trace, lab, list],
+  "Start here:": [walk, run, attack, trace, convert, lab, list],
   "Measure:": [bench, compare, price, cost, report, why],
   "A hypervisor's user space:": [migrate, dirtyLog, share, dma],
   "Many machines:": [shard, merge, submit],

@@ -39,8 +39,8 @@ Counts are events, never times. Cycles come from the cost file of the preset (be
 A trace is the program: it takes no workload and no parameters. What its header says of host pages and guest levels
 holds; an option that says otherwise is refused. On bare metal (native) there is no host: --backing and the second
 number of --levels only say what the run is to be compared with. Shadow tables are as deep as the guest's.
-A trace may be vmmu-trace 1 to 4, the teaching dialect or valgrind lackey output, plain, .gz, .zst or .xz; its
-content decides.
+A trace may be vmmu-trace 1 to 4, the teaching dialect, valgrind lackey output, or text of Pin, DynamoRIO, gem5,
+QEMU, perf, Dinero, or R and W lines; plain, .gz, .zst or .xz; its content decides (workloads/trace/FORMAT.md).
 
 Examples:
   npx shadewalk run -e shadow --workload forkwait --param forks=50 pages=128

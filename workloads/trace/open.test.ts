@@ -110,24 +110,6 @@ test.each([
   ["a.zip", Buffer.from("PK\u0003\u0004"), 'compression "zip"'],
   ["empty", "", 'line 1: trace format "", allowed: # vmmu-trace 1 to 3, PT_WRITE or ACCESS, or'],
   [
-    "pin",
-    "0x7f3a12: R 0x7ffe1230\n",
-    "; this looks like Pin's pinatrace, see workloads/trace/FORMAT.md",
-  ],
-  ["rw", "W 7ffe1230\n", "; this looks like plain R and W lines, see"],
-  ["din", "0 7ffe1230\n", "; this looks like Dinero's din, see"],
-  [
-    "dr",
-    "Output format:\n<--record#-> <--instr#->\n",
-    "; this looks like DynamoRIO's drmemtrace, see",
-  ],
-  [
-    "memtrace",
-    "Format: <data address>: <data size>, <(r)ead/(w)rite/opcode>\n",
-    "DynamoRIO's memtrace, see",
-  ],
-  ["gem5", "5000: system.cpu: A0 T0 : 0x400 : mov\n", "; this looks like gem5, see"],
-  [
     "mem",
     "# To display the perf.data header info\n#\n 0.1% L1 hit\n",
     "; this looks like perf mem, see",

@@ -8,6 +8,9 @@ import { createReadStream } from "node:fs";
 import { type Duplex, pipeline, Readable } from "node:stream";
 import { constants, createGunzip, createZstdDecompress } from "node:zlib";
 import { foreignTrace } from "./foreign.ts";
+import { asLackey } from "./importers/as-lackey.ts";
+import type { Importer } from "./importers/importer.ts";
+import { importers } from "./importers/index.ts";
 import { isLackeyLine } from "./lackey-lines.ts";
 import { refusalText } from "./refusal.ts";
 import { TraceError } from "./trace-error.ts";
@@ -19,6 +22,8 @@ export interface OpenTrace {
   /** As the user named it. */
   readonly file: string;
   readonly format: TraceFormat;
+  /** The tool whose text became the lackey lines of `bytes`; null where the file is itself in the format. */
+  readonly imported: string | null;
   /** The decoded bytes from the first one on; to be consumed once. A piece is valid until the next. */
   readonly bytes: AsyncIterable<Uint8Array>;
 }
@@ -49,7 +54,12 @@ const foreignMagics: readonly (readonly [string, readonly number[]])[] = [
 export async function openTrace(file: string): Promise<OpenTrace> {
   const bytes = decoded(file);
   const { head, whole } = await peek(bytes, headBytes);
-  return { file, format: formatOf(head, file), bytes: whole };
+  const importer = importerOf(head);
+  if (importer !== undefined) {
+    const imported = asLackey(whole, file, importer);
+    return { file, format: "lackey", imported: importer.title, bytes: imported };
+  }
+  return { file, format: formatOf(head, file), imported: null, bytes: whole };
 }
 
 /** The decoded bytes of `file`, whatever they say. */
@@ -143,16 +153,29 @@ function damaged(file: string, compression: Compression, error: unknown): TraceE
   });
 }
 
+/** The tool that wrote the text, unless it is in one of the three formats. */
+function importerOf(head: Uint8Array): Importer | undefined {
+  const lines = linesOf(head);
+  if (lines.some((line) => isVmmu(line) || isTeaching(line) || isLackeyLine(line)))
+    return undefined;
+  const first = lines.find((line) => !/^\s*(?:#.*)?$/.test(line)) ?? "";
+  return importers.find(({ isLine }) => isLine(first));
+}
+
+function linesOf(head: Uint8Array): string[] {
+  return Buffer.from(head).toString("utf8").split(/\r?\n/);
+}
+
 /**
  * Which format the first line that says anything belongs to. What a program printed may stand before a
  * lackey log's first line, so for lackey any line does.
  */
 function formatOf(head: Uint8Array, file: string): TraceFormat {
-  const lines = Buffer.from(head).toString("utf8").split(/\r?\n/);
+  const lines = linesOf(head);
   const said = lines.findIndex((line) => !/^\s*(?:#.*)?$/.test(line) || isVmmu(line));
   const first = lines[said] ?? "";
   if (isVmmu(first)) return "vmmu";
-  if (/^\s*(?:PT_WRITE|ACCESS)\b/.test(first)) return "teaching";
+  if (isTeaching(first)) return "teaching";
   if (lines.some(isLackeyLine)) return "lackey";
   const foreign = lines.map(foreignTrace).find((name) => name !== null) ?? null;
   const hint =
@@ -160,6 +183,10 @@ function formatOf(head: Uint8Array, file: string): TraceFormat {
   const allowed = `# vmmu-trace 1 to 4, PT_WRITE or ACCESS, or valgrind lackey output${hint}`;
   const line = said < 0 ? lines.length : said + 1;
   throw new TraceError({ file, line, field: "trace format", value: first, allowed });
+}
+
+function isTeaching(line: string): boolean {
+  return /^\s*(?:PT_WRITE|ACCESS)\b/.test(line);
 }
 
 function isVmmu(line: string): boolean {
