@@ -157,7 +157,7 @@ function scaleEnd(rows: readonly BarRow[]): number {
     .toSorted((a, b) => a - b);
   const longest = totals.at(-1) ?? 1;
   const usual = totals[Math.floor(shareWhole * (totals.length - 1))] ?? longest;
-  return rounded(longest > 3 * usual && usual > 0 ? 2 * usual : longest);
+  return rounded(longest > 2 * usual && usual > 0 ? 1.25 * usual : longest);
 }
 
 function cutRow(row: BarRow, end: number): BarRow {

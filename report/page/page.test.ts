@@ -77,3 +77,12 @@ test("a tooltip has the facts of a row and no helper fields, sanitized", () => {
       "<tr><th>value</th><td>0.50</td></tr></table>",
   );
 });
+
+test("a square of a phase map says its rates in words", () => {
+  const markup = tooltipMarkup({ x: 168, x2: 514, y: 0.52, y2: 1.62, ratio: 0.69 }, String);
+  expect(markup).toBe(
+    "<table><tr><th>shadow over EPT, cycles</th><td>0.69</td></tr>" +
+      "<tr><th>TLB misses per 1000</th><td>168 to 514</td></tr>" +
+      "<tr><th>table updates per 1000</th><td>0.52 to 1.62</td></tr></table>",
+  );
+});

@@ -21,6 +21,12 @@ const hidden: ReadonlySet<string> = new Set([
   "from",
   "to",
   "lead",
+  "x",
+  "x2",
+  "y",
+  "y2",
+  "colour",
+  "number",
 ]);
 
 /** Vega-Lite's own, for the order of panels. */
@@ -35,12 +41,17 @@ const names: Readonly<Record<string, string>> = {
   max: "most",
   share: "share of walks",
   mean: "mean references",
+  ratio: "shadow over EPT, cycles",
+  misses: "TLB misses per 1000",
+  updates: "table updates per 1000",
+  exits: "exits per 1000",
+  references: "walk references",
 };
 
 /** For vega-tooltip: `sanitize` turns anything into harmless markup. */
 export function tooltipMarkup(value: unknown, sanitize: (text: unknown) => string): string {
   if (typeof value !== "object" || value === null) return sanitize(value);
-  const cells: [string, unknown][] = Object.entries(withValue(value));
+  const cells: [string, unknown][] = Object.entries({ ...withValue(value), ...spanOf(value) });
   const rows = cells
     .filter(([name, cell]) => !hidden.has(name) && !sortIndex.test(name) && isShown(cell))
     .map(([name, cell]) => {
@@ -55,6 +66,14 @@ function withValue(datum: object): object {
   const { start, end } = datum as { readonly start?: unknown; readonly end?: unknown };
   const isPart = typeof start === "number" && typeof end === "number" && !("value" in datum);
   return isPart ? { ...datum, value: end - start } : datum;
+}
+
+/** A square of a phase map, in words. */
+function spanOf(datum: object): Readonly<Record<string, string>> {
+  const { x, x2, y, y2 } = datum as Readonly<Record<string, unknown>>;
+  if (![x, x2, y, y2].every((one) => typeof one === "number")) return {};
+  const span = (from: unknown, to: unknown) => `${figure(Number(from))} to ${figure(Number(to))}`;
+  return { misses: span(x, x2), updates: span(y, y2) };
 }
 
 /** Vega adds fields of its own, whose values are objects or whose names are symbols. */
