@@ -29,7 +29,7 @@ test("run sets engines beside bare metal and says how much slower each is", asyn
   expect(shadow).toBeGreaterThan(ept);
 });
 
-// Seen failing: with the runs sharing one machine that was not reset.
+// Seen failing: with a seed of its own for each column.
 test("each column is the run that the engine has by itself", async () => {
   const beside = await runCommand(["run", "-e", "ept,shadow", ...small, "--json"]);
   const outcomes = JSON.parse(beside.stdout) as OneOutcome[];
