@@ -54,13 +54,6 @@ export function switchRoot(vm: Vm, state: VcpuState): void {
     if (hit < 0 && picked) release(vm, picked);
     state.root = hit < 0 ? null : (picked ?? null);
     state.previous.splice(0, state.previous.length, ...all);
-  } else if (state.root === null) {
-    const hit = state.previous.findIndex((root) => isUsable(root, state));
-    if (hit >= 0) {
-      const [picked] = state.previous.splice(hit, 1);
-      state.root = picked ?? null;
-      state.previous.push(null);
-    }
   }
   if (state.root !== null) state.root.page.floods = 0;
 }
