@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { hostMemoryOf } from "../../hypervisor/memory/host-memory.ts";
 import type { Gfn, Vpn } from "../../machine/address.ts";
-import { PS } from "../../machine/entry.ts";
+import { lowHalf, NX_HIGH, PS } from "../../machine/entry.ts";
 import { presets } from "../../machine/presets.ts";
 import { TestGuest, userPage } from "../kvm/test-guest.ts";
 import { shadowVtlb } from "../shadow-vtlb.ts";
@@ -24,6 +24,13 @@ function gigabyteGuest(engine: typeof shadow, backing: "4k" | "2m" | "1g") {
   return { guest, pdpt, pd, root };
 }
 
+/** How far the frame that page `page` leads to is from the one that it should be. */
+function frameError(guest: TestGuest, page: number): number {
+  touch(guest, page);
+  const expected = hostMemoryOf(guest.hypervisor)!.pfnOf((gigabyte + page) as Gfn);
+  return guest.machine.vcpus[0]!.mmu.lastPfn() - expected;
+}
+
 describe("under shadow a guest page of 1 GiB", () => {
   // Planted: a table of pieces without a leaf below it, an index of another level.
   test("is a leaf for each host page of 2 MiB, filled by its first touch", () => {
@@ -33,6 +40,8 @@ describe("under shadow a guest page of 1 GiB", () => {
     const far = touch(guest, 512, 300 * 512 + 17, gigabyte - 1);
     expect(far).toMatchObject({ exits: 3, entriesFilled: 3, shadowPagesAllocated: 0 });
     expect(touch(guest, 0, 513, 300 * 512, gigabyte - 512)).toMatchObject({ exits: 0 });
+    for (const page of [5, 513, 300 * 512 + 1, gigabyte - 1])
+      expect(frameError(guest, page)).toBe(0);
   });
 
   test("on small host pages is two levels of pieces, one leaf each", () => {
@@ -50,6 +59,7 @@ describe("under shadow a guest page of 1 GiB", () => {
     });
     expect(touch(guest, 512 + 8)).toMatchObject({ shadowPagesAllocated: 1, entriesFilled: 2 });
     expect(touch(guest, 7, 8, 512 + 8)).toMatchObject({ exits: 0 });
+    for (const page of [7, 8, 512 + 8]) expect(frameError(guest, page)).toBe(0);
   });
 
   test("on a host page as large is one leaf, there as soon as the root is", () => {
@@ -79,6 +89,8 @@ describe("under shadow a guest page of 1 GiB", () => {
 test("logging takes W from each small entry at its own place, and a store gives it back there", () => {
   const guest = new TestGuest(shadowWp);
   const tables = guest.space(0, 500);
+  // Page 100 holds no code, before and after.
+  guest.hypervisor.memory.write(tables.pt, 100, lowHalf(guest.data(100), userPage), NX_HIGH);
   guest.load(tables.root);
   const pages = [1, 100, 499];
   touch(guest, ...pages);
@@ -89,6 +101,9 @@ test("logging takes W from each small entry at its own place, and a store gives 
   expect(touch(guest, ...pages)).toMatchObject({ exits: 3 });
   expect(touch(guest, ...pages)).toMatchObject({ exits: 0 });
   expect(guest.host({ kind: "dirty-log-get" })).toEqual(pages.map((page) => guest.data(page)));
+  const [vcpu] = guest.machine.vcpus;
+  const fetched = (page: number) => guest.cost(() => vcpu!.fetch((512 ** 3 + page) as Vpn));
+  expect([99, 100, 101].map((page) => fetched(page).guestPageFaults)).toEqual([0, 1, 0]);
 });
 
 describe("under the virtual TLB", () => {
