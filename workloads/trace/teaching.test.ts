@@ -64,6 +64,18 @@ test("verbose output says what guest and hypervisor did", async () => {
   ]);
 });
 
+// Planted: leaf tables in falling order.
+test("each of the 2048 leaf tables is found by the walk where the store put its entry", async () => {
+  const pages = [0, 511, 512, 513, 0x4_0000, 0x4_0201, 0x7_fe00, 0xf_fdff, 0xf_ffff];
+  const hex = (page: number) => `0x${(page * 4096).toString(16).toUpperCase()}`;
+  const gpa = (i: number) => `0x${((5 + i) * 4096).toString(16).toUpperCase()}`;
+  const text = pages.map((page, i) => `PT_WRITE ${hex(page)}->${gpa(i)}\nACCESS ${hex(page)}\n`);
+  const printed = await lines(text.join(""), { verbose: true });
+  expect(printed.filter((line) => line.includes("read"))).toEqual(
+    pages.map((page, i) => `[GUEST] read: GVA ${hex(page)} -> HPA ${gpa(i)}`),
+  );
+});
+
 test("two mappings of one GVA are announced and flushed", async () => {
   const text = `PT_WRITE 0x1000->0x5000
 PT_WRITE 0x1000->0x6000   # another frame
