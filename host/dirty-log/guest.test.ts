@@ -1,7 +1,11 @@
 /** The guest of the dirty-log test by itself: where its memory lies, who goes over which pages, and what is written down. */
 import { describe, expect, test } from "vitest";
 import { counterNames } from "../../bench/results/result.ts";
+import { buildComputer } from "../../engines/computer.ts";
+import { engines } from "../../engines/index.ts";
+import type { HostEvent } from "../../hypervisor/host-events.ts";
 import { phasesCsv } from "./dirty-log-table.ts";
+import { bootMemstress } from "./memstress.ts";
 import { layoutOf, pagesOf } from "./settings.ts";
 import { phasesOf, testSettings } from "./test-settings.ts";
 
@@ -59,6 +63,54 @@ describe("a pass", () => {
     expect(Math.abs(reported / 600 - (1 - 1 / Math.E))).toBeLessThan(0.06);
     const other = phasesOf("ept-wp", { ...small, order: "random", seed: 2 });
     expect(other("dirty", 1).ledger.exits).not.toBe(ledger.exits);
+  });
+
+  // Planted: an entry that names no vCPU, one too few at the end of a turn, entries of a machine with one vCPU.
+  test("enters each vCPU for each turn of 64 pages, unless there is only one", () => {
+    const entered = (vcpus: number, pagesPerVcpu: number) => {
+      const settings = testSettings("ept-wp", { vcpus, pagesPerVcpu });
+      const layout = layoutOf(settings);
+      const { preset } = settings;
+      const { guestFrames } = layout;
+      const { machine, hypervisor } = buildComputer({
+        engine: engines["ept-wp"],
+        preset,
+        guestFrames,
+        vcpus,
+      });
+      const events: HostEvent[] = [];
+      const host = (event: HostEvent) => {
+        // All that ran before has reached the machine.
+        const accesses = machine.vcpus.map((vcpu) => vcpu.snapshot().ledger.accesses);
+        events.push(event);
+        runs.push(accesses);
+        return hypervisor.host(event);
+      };
+      const runs: number[][] = [];
+      const guest = bootMemstress({
+        machine,
+        hypervisor: { ...hypervisor, host },
+        settings,
+        layout,
+      });
+      guest.run({ order: "sequential", writePercent: 0 });
+      runs.push(machine.vcpus.map((vcpu) => vcpu.snapshot().ledger.accesses));
+      return { events, runs };
+    };
+    expect(entered(1, 200)).toEqual({ events: [], runs: [[200]] });
+    const enter = (vcpu: number) => ({ kind: "vcpu-run", vcpu });
+    expect(entered(3, 65)).toEqual({
+      events: [enter(0), enter(1), enter(2), enter(0), enter(1), enter(2)],
+      runs: [
+        [0, 0, 0],
+        [64, 0, 0],
+        [64, 64, 0],
+        [64, 64, 64],
+        [65, 64, 64],
+        [65, 65, 64],
+        [65, 65, 65],
+      ],
+    });
   });
 
   test("writes the share of accesses that was asked for, and reads the rest", () => {

@@ -2,6 +2,7 @@
  * Sharing between guests, counted by hand: what is measured begins after the set-up, and each guest counts for itself.
  */
 import { describe, expect, test } from "vitest";
+import { createMerger } from "../../hypervisor/memory/merger.ts";
 import type { Guest } from "../../guest/guest.ts";
 import type { Vpn } from "../../machine/address.ts";
 import { fastMmu } from "../../machine/fast.ts";
@@ -11,7 +12,8 @@ import type { Workload } from "../../workloads/workload.ts";
 import { scenarios } from "./index.ts";
 import { paced } from "./paced.ts";
 import { runSharing, type SharingRun } from "./run-sharing.ts";
-import type { Scenario } from "./scenario.ts";
+import type { HostedGuest, Scenario } from "./scenario.ts";
+import { unusedSettings } from "./share.ts";
 
 const pages = 64;
 
@@ -121,6 +123,68 @@ describe("what is measured", () => {
     const two = run(scenarios.balloon, { kernel, guests: 2 });
     expect(two.savedPeak).toBe(2 * full.savedPeak);
   });
+});
+
+describe("guests beside each other", () => {
+  test("are at least one", () => {
+    expect(() => run(null, { guests: 0 })).toThrow("sharing: no guest at all");
+  });
+
+  // Planted: a guest that starts before the other's set-up is done, the first that runs first.
+  test("set up in order, and then run from the last to the first", () => {
+    const order: string[] = [];
+    let guests = 0;
+    const workload = {
+      ...program(0),
+      run(guest: Guest) {
+        const me = (guests += 1);
+        order.push(`set-up ${me}`);
+        guest.measure();
+        order.push(`run ${me}`);
+      },
+    } as Workload;
+    const scenario: Scenario = {
+      ...scenarios.clone,
+      clones: false,
+      started: (hosted) => order.push(`${hosted.length} started`),
+    };
+    run(scenario, { guests: 3, workload });
+    expect(order.join(", ")).toBe("set-up 1, set-up 2, set-up 3, 3 started, run 3, run 2, run 1");
+  });
+
+  // Planted: versions of a guest that run into those of the other, or of its own set-up.
+  test.each([
+    [1, false],
+    [3, false],
+    [2, true],
+  ])("%i of them, checked %s, share no page that they wrote after the start", (guests, check) => {
+    /** Pages that a merger joins after the guests have made so many stores each, in eight pages. */
+    const merged = (stores: number) => {
+      let hosts: readonly HostedGuest[] = [];
+      const scenario: Scenario = {
+        ...scenarios.clone,
+        clones: false,
+        started: (hosted) => (hosts = hosted),
+      };
+      const options = { preset: presets.textbook, mmu: fastMmu, check };
+      // Every free frame was stored to once before boot, so each has a version of its own.
+      run(scenario, { guests, options, kernel: { usedMemory: true } }, stores);
+      const merger = createMerger(hosts[0]!.machine.memory);
+      const pass = () => merger.pass(hosts.map(({ memory }) => memory));
+      expect(pass()).toBe(0);
+      return pass();
+    };
+    // What all wrote alike is there once. What they wrote later is each one's own.
+    expect(merged(0) - merged(1200)).toBe((guests - 1) * 8);
+  });
+});
+
+test("options that none of the chosen scenarios looks at are named", () => {
+  expect(unusedSettings(["snapshot"])).toEqual(["limit"]);
+  expect(unusedSettings(["overcommit"])).toEqual(["every"]);
+  expect(unusedSettings(["clone"])).toEqual(["every", "limit"]);
+  expect(unusedSettings(["clone", "merge"])).toEqual(["limit"]);
+  expect(unusedSettings(["overcommit", "balloon"])).toEqual([]);
 });
 
 // Planted: an act one access late, a count that is not set back, calls that count as accesses.
