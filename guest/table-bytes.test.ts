@@ -225,6 +225,35 @@ describe("munmap", () => {
     });
   });
 
+  // Planted: a kernel that may run user code by accident.
+  test("under KPTI links a top-level table in both roots, without execution in the kernel's", () => {
+    const { guest, vcpu, memory } = booted({ kpti: true });
+    guest.syscall();
+    vcpu.drain();
+    const roots: number[] = [];
+    const writeCr3 = vcpu.writeCr3.bind(vcpu);
+    vcpu.writeCr3 = (root, ...how) => {
+      roots.push(root);
+      return writeCr3(root, ...how);
+    };
+    guest.mapAt(corner as Vpn, 1, populated);
+    vcpu.drain();
+    const links = roots.map((root) => [
+      memory.readLow(root as Pfn, 7),
+      memory.readHigh(root as Pfn, 7),
+    ]);
+    const [kernel, user] = links;
+    expect(roots.length).toBe(2);
+    expect(user?.[0]).toBe(kernel?.[0]);
+    expect(user![0]! & 0xfff).toBe(P | W | U | A | D);
+    expect([kernel?.[1], user?.[1]]).toEqual([NX_HIGH, 0]);
+    guest.unmap(corner as Vpn, 1);
+    vcpu.drain();
+    for (const root of roots) {
+      expect([memory.readLow(root as Pfn, 7), memory.readHigh(root as Pfn, 7)]).toEqual([0, 0]);
+    }
+  });
+
   test("under KPTI clears a top-level link in both roots", () => {
     const { guest, cost } = booted({ kpti: true });
     guest.mapAt(corner as Vpn, 1, populated);

@@ -5,6 +5,7 @@ import { price, totalCycles } from "../../bench/costs/cost.ts";
 import { fullParams } from "../../bench/points/params.ts";
 import type { HostEvent } from "../../hypervisor/host-events.ts";
 import type { Gfn, Vpn } from "../../machine/address.ts";
+import { lowHalf } from "../../machine/entry.ts";
 import { presets } from "../../machine/presets.ts";
 import { workloads } from "../../workloads/index.ts";
 import { bareMetal, testMachine } from "../../workloads/trace/test-machine.ts";
@@ -19,13 +20,15 @@ import { migrateSmall } from "./test-migration.ts";
 const cost = presetCosts()("skylake-sp");
 
 describe("the guest's clock", () => {
-  /** Two vCPUs whose tables map nothing are enough: what is counted are CR3 loads and faults. */
+  /** Two vCPUs that run by themselves. */
   function clockOf(computeCyclesPerAccess = 0) {
     const machine = testMachine(2);
     const hypervisor = bareMetal(machine);
-    for (let i = 0; i < 512; i++) hypervisor.memory.write(3 as Gfn, i, (i << 12) | 0x67, 0);
-    for (const table of [0, 1, 2])
-      hypervisor.memory.write(table as Gfn, 0, ((table + 1) << 12) | 0x67, 0);
+    // Four levels of tables from frame 0 on, over the first 2 MiB at their own addresses.
+    const link = (table: number, index: number, frame: number) =>
+      hypervisor.memory.write(table as Gfn, index, lowHalf(frame, 0x67), 0);
+    for (const table of [0, 1, 2]) link(table, 0, table + 1);
+    for (let i = 0; i < 512; i++) link(3, i, i);
     const registers = { writeProtect: true, globalPages: true, pcid: false, levels: 4 } as const;
     for (const vcpu of machine.vcpus) {
       vcpu.software = { pageFault: () => "abandon" };
@@ -33,9 +36,8 @@ describe("the guest's clock", () => {
     }
     const clock = new GuestClock({ machine, cost, gigahertz: 2.5, computeCyclesPerAccess });
     const run = (cpu: number, pages: number) => {
-      const vcpu = machine.vcpus[cpu]!;
-      for (let i = 0; i < pages; i++) vcpu.read((100 + i) as Vpn);
-      vcpu.drain();
+      for (let i = 0; i < pages; i++) machine.vcpus[cpu]?.read((100 + i) as Vpn);
+      machine.vcpus[cpu]?.drain();
     };
     const priced = () => totalCycles(price(machine.snapshot().ledger, 0, cost));
     return { machine, clock, run, priced };
@@ -78,8 +80,7 @@ describe("the guest's clock", () => {
     expect(clock.work().cycles).toBe(own);
     expect(clock.ledger().accesses).toBe(4);
     clock.aside(() => {
-      machine.vcpus[0]!.ledger.hostFaults += 3;
-      machine.vcpus[1]!.ledger.hostFaults += 2;
+      for (const vcpu of machine.vcpus) vcpu.ledger.hostFaults += 3 + vcpu.id;
     });
     expect(clock.work().cycles).toBe(own);
     expect(clock.ledger()).toMatchObject({ accesses: 4, hostFaults: 0 });

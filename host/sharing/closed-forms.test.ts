@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { createMerger } from "../../hypervisor/memory/merger.ts";
 import type { Guest } from "../../guest/guest.ts";
 import type { Vpn } from "../../machine/address.ts";
+import { assert } from "../../machine/assert.ts";
 import { fastMmu } from "../../machine/fast.ts";
 import { presets } from "../../machine/presets.ts";
 import { engines } from "../../engines/index.ts";
@@ -169,7 +170,9 @@ describe("guests beside each other", () => {
       const options = { preset: presets.textbook, mmu: fastMmu, check };
       // Every free frame was stored to once before boot, so each has a version of its own.
       run(scenario, { guests, options, kernel: { usedMemory: true } }, stores);
-      const merger = createMerger(hosts[0]!.machine.memory);
+      const [first] = hosts;
+      assert(first !== undefined, "test: nothing started");
+      const merger = createMerger(first.machine.memory);
       const pass = () => merger.pass(hosts.map(({ memory }) => memory));
       expect(pass()).toBe(0);
       return pass();
