@@ -94,6 +94,7 @@ const substitutions: readonly (readonly [what: RegExp, small: string])[] = [
   [/why --only frontier,ablation/, "why --only walks"],
   [/ why$/, " why --only walks --out ./why"],
   [/why --topic devices/, "why --topic devices --only large-pages --out ./why-devices"],
+  [/why --topic policy(?: --only remap)?/, "why --topic policy --only remap --out ./why-policy"],
   [/why --topic migration/, "why --topic migration --only idle-log --out ./why"],
 ];
 

@@ -1,8 +1,9 @@
 /**
- * Schemes with one mechanism taken out: what experiments compare the real ones with.
+ * Schemes with one mechanism taken out or put in: what experiments compare the real ones with.
  */
 import type { Engine } from "../../hypervisor/engine.ts";
 import { shadowPolicies } from "../../engines/kvm/policy.ts";
+import { policyEngines } from "./policy-engines.ts";
 import { createNest } from "../../engines/nested/nest.ts";
 import { shadowOnNested } from "../../engines/nested/shadow-on-nested.ts";
 import type { NestingFeatures } from "../../engines/nested/world-switch.ts";
@@ -27,7 +28,7 @@ function shadowOnNpt(features: NestingFeatures): Engine {
   };
 }
 
-export const engineVariants = {
+export const engineVariants: Readonly<Record<string, Engine>> = {
   /** As `shadow-lazy`, but a hidden fault fills one entry. */
   "shadow-lazy, no prefetch": {
     title: "lazy shadow without prefetch",
@@ -40,4 +41,5 @@ export const engineVariants = {
   },
   [nestedVariants.virtualGif]: shadowOnNpt({ virtualGif: true, virtualVmload: false }),
   [nestedVariants.virtualAll]: shadowOnNpt({ virtualGif: true, virtualVmload: true }),
-} as const satisfies Record<string, Engine>;
+  ...policyEngines,
+};

@@ -7,6 +7,7 @@ import type { Topic } from "./topic.ts";
 import { devices } from "./topics/devices.ts";
 import { migration } from "./topics/migration.ts";
 import { nested } from "./topics/nested.ts";
+import { policy } from "./topics/policy.ts";
 import { shadowOrEpt } from "./topics/shadow-or-ept.ts";
 
 export const topics: Readonly<Record<string, Topic | MigrationTopic | DmaTopic>> = {
@@ -14,6 +15,7 @@ export const topics: Readonly<Record<string, Topic | MigrationTopic | DmaTopic>>
   migration,
   nested,
   devices,
+  policy,
 };
 
 export const defaultTopic = "shadow-or-ept";

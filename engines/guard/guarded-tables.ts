@@ -21,8 +21,11 @@ export interface GuardedTable {
   readonly children: Map<number, GuardedTable>;
 }
 
-/** Which tables are guarded: those on the way to a locked page, or all that a root leads to. */
-export type GuardScope = "path" | "all";
+/**
+ * Which tables are guarded: those on the way to a locked page, all that a root leads to, or of those that have leaves of
+ * 4 KiB a share only, in percent.
+ */
+export type GuardScope = "path" | "all" | { readonly leafPercent: number };
 
 export class GuardedTables {
   /** A frame lost the right to be written: cached translations must go before the guest runs on. */
@@ -30,6 +33,8 @@ export class GuardedTables {
   private readonly parts: GuardParts;
   private readonly scope: GuardScope;
   private readonly roots = new Map<Gfn, GuardedTable>();
+  /** Leaf tables seen while a share of them is guarded, each with its lot. */
+  private readonly lots = new Map<Gfn, boolean>();
   private readonly byFrame = new Map<Gfn, readonly GuardedTable[]>();
 
   constructor(parts: GuardParts, scope: GuardScope) {
@@ -99,7 +104,21 @@ export class GuardedTables {
     const low = memory.readLow(gfn, index);
     const child = frameOf(low, memory.readHigh(gfn, index)) as Gfn;
     if ((low & P) === 0 || (low & PS) !== 0 || child >= memory.frames) return undefined;
-    return this.find(child, level - 1, below);
+    return level > 2 || below !== 0 || this.isChosen(child)
+      ? this.find(child, level - 1, below)
+      : undefined;
+  }
+
+  /** Has this leaf table the lot to be guarded? Lots fall evenly, in the order in which tables are met. */
+  private isChosen(gfn: Gfn): boolean {
+    if (typeof this.scope === "string") return true;
+    const lot = this.lots.get(gfn);
+    if (lot !== undefined) return lot;
+    const { leafPercent } = this.scope;
+    const shareOf = (tables: number) => Math.floor((tables * leafPercent) / 100);
+    const drawn = shareOf(this.lots.size + 1) > shareOf(this.lots.size);
+    this.lots.set(gfn, drawn);
+    return drawn;
   }
 
   private find(gfn: Gfn, level: number, role: number): GuardedTable {

@@ -49,7 +49,8 @@ Examples:
   npx shadewalk why
   npx shadewalk why --only frontier,ablation --out /tmp/why
   npx shadewalk why --topic migration
-  npx shadewalk why --topic devices`,
+  npx shadewalk why --topic devices
+  npx shadewalk why --topic policy --only remap`,
     )
     .action(async ({ topic, workers, quiet, ...options }) => {
       const chosen = pick(topics, topic, "--topic");
