@@ -82,7 +82,7 @@ test("nested entries read as Intel's or AMD's where there is a nested dimension"
     return [name, nestedFormatOf(guest.machine.vcpus[0]!.controls)];
   });
   const expected = names.map((name) => {
-    if (name.startsWith("ept")) return [name, "ept"];
+    if (/^(?:ept|kvm-ept)/.test(name)) return [name, "ept"];
     const isAmd = name.startsWith("npt") || name.startsWith("kvm-tdp");
     return [name, isAmd ? "x86-64" : null];
   });
@@ -91,7 +91,7 @@ test("nested entries read as Intel's or AMD's where there is a nested dimension"
 
 // Planted: holes that are listed as their opposite, an end that is none.
 test("memslots know their holes, and where a slot begins or ends within a range", () => {
-  const slots = new MemorySlots(32);
+  const slots = new MemorySlots(32, false);
   const gfn = (at: number) => at as Gfn;
   expect([slots.list(), slots.endsIn(gfn(0), 32), slots.isHole(gfn(3))]).toEqual([[], [], false]);
   // Nothing was ever deleted: there is nothing to create.

@@ -26,7 +26,7 @@ const plausible: Readonly<Record<string, RegExp>> = {
   shard: /points|Usage/,
   merge: /native|Usage/,
   submit: /native|points|Usage/,
-    why: /walk|idle|log|nesting|device|remap/i,
+  why: /walk|idle|log|nesting|device|remap|lock/i,
   report: /\.html: \d/,
   lab: /^(?:1\. |6 of 6 right$)/m,
   run: /exits|VM-EXIT|"counters"/,

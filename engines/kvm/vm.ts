@@ -99,7 +99,10 @@ export interface VmOptions {
 }
 
 /** A VM whose pages are shadows of guest tables, or a nested table. */
-export function createVm(platform: Platform, { policy, kind, bits, options, views }: VmOptions): Vm {
+export function createVm(
+  platform: Platform,
+  { policy, kind, bits, options, views }: VmOptions,
+): Vm {
   const guest = views?.guest ?? createHostMemory(platform);
   const memory = views?.memory ?? platform.memory;
   const { frames } = guest;
