@@ -1,9 +1,10 @@
 /** Shadow pages that go: the oldest to make room, those of a deleted slot, and what a table in a large page takes along. */
 import { describe, expect, test } from "vitest";
+import { hostMemoryOf } from "../../hypervisor/memory/host-memory.ts";
 import type { Gfn, Vpn } from "../../machine/address.ts";
 import { PS } from "../../machine/entry.ts";
 import { presets } from "../../machine/presets.ts";
-import { shadowLazyKvm612 } from "../shadow-lazy.ts";
+import { shadowLazyKvm612, shadowLazyXen } from "../shadow-lazy.ts";
 import { tableFlags, TestGuest, userPage } from "./test-guest.ts";
 
 const limit = 64;
@@ -114,9 +115,38 @@ test("a deleted slot takes every shadow page once, those that are only somebody'
   });
   // The other vCPU has not been entered since, so its root is invalid but there.
   expect(flood).toMatchObject({ shadowPagesFlooded: 1, shadowPagesZapped: 1 });
+  // A table out of sync goes with the one above it, and not again in its own turn.
+  guest.store(one.pt, 9, guest.data(9), userPage);
   const gone = guest.cost(() =>
     guest.host({ kind: "slot-delete", start: 0xc00 as Gfn, frames: 1 }),
   );
   // Kernel: 4. The first space: 4. The second: PDPT, PD and leaf table.
   expect(gone).toMatchObject({ shadowPagesZapped: 4 + 4 + 3 });
+});
+
+// Planted: a flush whether or not anything was protected.
+test("reading a log in which nothing is flushes nobody", () => {
+  const guest = new TestGuest(shadowLazyKvm612, { vcpus: 2 });
+  guest.load(guest.space(0, 4).root);
+  guest.write(0);
+  guest.host({ kind: "dirty-log-on", start: guest.data(0), frames: 4 });
+  const get = () => guest.cost(() => guest.host({ kind: "dirty-log-get" })).remoteInterrupts;
+  expect(get()).toBe(0);
+  guest.write(0);
+  expect([get(), get()]).toEqual([2, 0]);
+});
+
+// Planted: a table out of sync linked as it is.
+test("Xen links a table that is out of sync as the guest has it now", () => {
+  const guest = new TestGuest(shadowLazyXen);
+  const { root, pd, pt } = guest.space(0, 4);
+  guest.load(root);
+  for (let page = 0; page < 4; page++) guest.write(page);
+  guest.store(pt, 1, guest.data(30), userPage);
+  // The guest owes no flush for an entry that becomes present.
+  guest.store(pd, 3, pt, tableFlags);
+  guest.write(3 * 512 + 1);
+  guest.cost(() => undefined);
+  const memory = hostMemoryOf(guest.hypervisor);
+  expect(guest.machine.vcpus[0]!.mmu.lastPfn()).toBe(memory?.pfnOf(guest.data(30)));
 });
