@@ -1,7 +1,7 @@
 /** Traces by the count: which vCPUs boot, which ops fetch, which words a line has, what each version's header may say. */
 import { describe, expect, test } from "vitest";
 import { lackeyLabel } from "./lackey-replay.ts";
-import { replayDecoded } from "./replay.ts";
+import { Player, replayDecoded } from "./replay.ts";
 import { bareMetal, testMachine } from "./test-machine.ts";
 import { accessesOf } from "./test-recorder.ts";
 import { Tokens } from "./tokens.ts";
@@ -40,6 +40,27 @@ describe("a replay", () => {
     expect(replayed(header(1), { vcpus: 3 }).booted).toEqual([0]);
     expect(replayed(header(2, "vcpus 2\n"), { vcpus: 3 }).booted).toEqual([0, 1]);
     expect(replayed(header(3, "vcpus 3\n"), { vcpus: 3 }).booted).toEqual([0, 1, 2]);
+  });
+
+  // Planted: a clone that boots every vCPU of its machine.
+  test("as a clone boots the vCPUs that the trace has, too", () => {
+    const source = decodeVmmu(Buffer.from(header(2, "vcpus 2\n")), "t.trace");
+    const booted: number[] = [];
+    const playerOf = () => {
+      const machine = testMachine(3);
+      const bare = bareMetal(machine);
+      const boot: typeof bare.boot = (vcpu, ...rest) => {
+        booted.push(vcpu.id);
+        bare.boot(vcpu, ...rest);
+      };
+      const hypervisor = { ...bare, boot };
+      const onPhase = () => undefined;
+      return new Player({ machine, hypervisor, source, onPhase, options: { fetchEachOp: false } });
+    };
+    const [template, clone] = [playerOf(), playerOf()];
+    template.boot();
+    clone.resume(template);
+    expect(booted).toEqual([0, 1, 0, 1]);
   });
 
   test("on several vCPUs counts each op where it ran", () => {
