@@ -63,7 +63,7 @@ describe("a recorded Linux", () => {
     );
   });
 
-  // Seen failing with a prefetch that maps a page whose guest entry has no A bit.
+  // Seen failing under shadow with an emulated store that its tables do not mirror.
   test.each(engineNames)("is right at every access under %s", (engine) => {
     const params = { warmOps: 20_000, ops: 40_000 };
     const { checked } = run({ engine, workload: "linux:syscall-kpti", params, check: true });

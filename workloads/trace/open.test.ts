@@ -108,7 +108,7 @@ test.each([
     'compression "bzip2", allowed: plain text, gzip (.gz), zstd',
   ],
   ["a.zip", Buffer.from("PK\u0003\u0004"), 'compression "zip"'],
-  ["empty", "", 'line 1: trace format "", allowed: # vmmu-trace 1 to 3, PT_WRITE or ACCESS, or'],
+  ["empty", "", 'line 1: trace format "", allowed: # vmmu-trace 1 to 4, PT_WRITE or ACCESS, or'],
   [
     "mem",
     "# To display the perf.data header info\n#\n 0.1% L1 hit\n",

@@ -68,6 +68,21 @@ function opOf(levels: PagingLevels): fc.Arbitrary<TraceOp> {
     }),
     fc.record({ op: fc.constant("write-cr3"), cr3 }),
     fc.record({ op: fc.constantFrom("read-cr3", "cpuid") }),
+    fc.record({
+      op: fc.constant("other-exit"),
+      cause: fc.constantFrom("interrupt", "io", "msr", "halt"),
+    }),
+    fc.record({
+      op: fc.constant("skipped"),
+      accesses: fc.integer({ min: 0, max: 2 ** 48 }),
+      instructions: fc.integer({ min: 0, max: 2 ** 48 }),
+    }),
+    range.map(([start, frames]): TraceOp => {
+      return {
+        op: "host",
+        event: { kind: "dirty-log-off", only: { start: start as Gfn, frames } },
+      };
+    }),
     fc.record({ op: fc.constant("write-cr0"), writeProtect: fc.boolean() }),
     fc.record({ op: fc.constant("write-cr4"), globalPages: fc.boolean(), pcid: fc.boolean() }),
     fc.record({ op: fc.constant("privilege"), mode: fc.constantFrom("user", "supervisor") }),
@@ -110,4 +125,11 @@ export const anyTrace: fc.Arbitrary<{ header: TraceHeader; ops: TraceOp[] }> = f
       header: headerOf(levels),
       ops: fc.array(opOf(levels), { maxLength: 60, size: "max" }),
     }),
-  );
+  )
+  .map(({ header, ops }) => {
+    const isNew = ops.some(({ op }) => op === "skipped" || op === "other-exit");
+    return {
+      header: { ...header, version: isNew || header.dirtyLogArmedBy !== null ? 4 : 3 },
+      ops,
+    };
+  });

@@ -8,6 +8,7 @@ import { writeTrace } from "./write.ts";
 const header1 = "# vmmu-trace 1\nmemory 4000000\nboot 200000\n";
 const header2 = "# vmmu-trace 2\nmemory 4000000\nvcpus 2\nbacking 2m\nnrmmu 64\nboot 200000\n";
 const header3 = "# vmmu-trace 3\nmemory 4000000\ncr4 20080\nboot 200001\n";
+const header4 = header3.replace("vmmu-trace 3", "vmmu-trace 4");
 
 function decode(text: string) {
   return decodeVmmu(Buffer.from(text, "latin1"), "t.trace");
@@ -199,8 +200,39 @@ test.each([
   [`${header1}h reclaim 3fff000 2000\n`, 'bytes "2000", allowed: 0 to 1000'],
   [`${header3}invpcid 4 0 0\n`, 'INVPCID type "4", allowed: 0 to 3'],
   [`${header3}cr4 1000\n`, 'cr4 "1000", allowed: the LA57 bit (1000) as the header has it'],
+  [
+    `${header3}e io\n`,
+    'op "e", allowed: r w s z x i c p h v y cr0 cr3 cr4 invpcid user kernel cpuid',
+  ],
+  [`${header4}e timer\n`, 'exit "timer", allowed: interrupt io msr halt'],
+  [`${header4}n 10\n`, 'words "2", allowed: 3 on a line of "n"'],
+  ["# vmmu-trace 3\ndirty-log manual\n", 'line 2: header line "dirty-log", allowed: memory'],
+  [
+    "# vmmu-trace 4\ndirty-log never\n",
+    'dirty-log "never", allowed: automatic, manual, manual initially-set',
+  ],
+  ["# vmmu-trace 5\n", 'first line "# vmmu-trace 5", allowed: # vmmu-trace 1, 2, 3 or 4'],
+  [`${header3}h dirty-log-off 0\n`, 'words "3", allowed: 4 on a line of "h"'],
 ])("%j is refused with line, field, value and what is allowed", (text, message) => {
   expect(() => decode(text)).toThrow(message);
+});
+
+test("what older recorders said in comments is read as the lines of today", () => {
+  const text = [
+    "# vmmu-trace 3",
+    "# dirty-log manual initially-set",
+    "memory 4000000",
+    "boot 200000",
+    "# loads and stores not listed: 333856, instructions: 785528",
+    "# size 4",
+    "p warm",
+  ].join("\n");
+  const { header, chunks } = decode(text);
+  expect(header.dirtyLogArmedBy).toBe("clear-initially-set");
+  expect(opsOf(chunks)).toEqual([
+    { op: "skipped", accesses: 333_856, instructions: 785_528 },
+    { op: "phase", name: "warm" },
+  ]);
 });
 
 test("a file without line ends is refused before it fills memory", () => {
