@@ -142,7 +142,7 @@ test("a stream gives its header first and chunks of ops afterwards", async () =>
 });
 
 test.each([
-  ["memory 1000\n", 't.trace: line 1: first line "memory 1000", allowed: # vmmu-trace 1, # vmmu'],
+  ["memory 1000\n", 't.trace: line 1: first line "memory 1000", allowed: # vmmu-trace 1, 2'],
   ["# vmmu-trace 9\n", 'line 1: first line "# vmmu-trace 9"'],
   [
     "# vmmu-trace 1\nmemory 4000000\n",
