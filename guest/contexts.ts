@@ -49,7 +49,11 @@ export class Contexts {
     this.writeCr3(space.root, 0, keep);
   }
 
-  /** On the way in: from the user tables to the kernel's. */
+  /**
+   * On the way in: from the user tables to the kernel's.
+   * Model: the entry code reads no CR3, which Linux's does before each of its two writes (`SWITCH_TO_KERNEL_CR3`). Bias: for
+   * shadow, by two exits a system call under KPTI; the recorded Linux guests have them.
+   */
   enterKernel(): void {
     if (this.kpti) this.writeCr3(this.loaded().root, 0, this.pcid);
   }

@@ -13,6 +13,7 @@ import { zstdDecompressSync } from "node:zlib";
 import type { OtherExit } from "../../machine/exits.ts";
 import type { KernelSwitches } from "../options.ts";
 import type { Workload } from "../workload.ts";
+import { TraceError } from "./trace-error.ts";
 import { type DecodedTrace, decodeVmmu } from "./vmmu.ts";
 
 type SystemParams = Pick<KernelSwitches, "usedMemory"> & {
@@ -70,7 +71,9 @@ export function systemWorkload(recording: SystemRecording): SystemWorkload {
     guestFrames: () => guestFrames,
     guestOptions: () => ({}),
     run() {
-      throw new Error(`bug: ${path}: a recorded system boots no guest of ours`);
+      // A migration, clones: what drives a guest of ours has none here.
+      const allowed = "a program; a recorded system runs in a point or a sweep";
+      throw new TraceError({ file, line: 0, field: "workload", value: title, allowed });
     },
   };
 }
