@@ -11,6 +11,7 @@ import { memory } from "../experiments/memory.ts";
 import { operations } from "../experiments/operations.ts";
 import { published } from "../experiments/published.ts";
 import { sensitivity } from "../experiments/sensitivity.ts";
+import { realLinux } from "../experiments/real-linux.ts";
 import { shadowWins } from "../experiments/shadow-wins.ts";
 import { walks } from "../experiments/walks.ts";
 import type { Topic } from "../topic.ts";
@@ -30,5 +31,6 @@ export const shadowOrEpt = {
     "break-even": breakEven,
     sensitivity,
     published,
+    "real-linux": realLinux,
   },
 } as const satisfies Topic;
