@@ -44,17 +44,13 @@ type PageFaultExit = Extract<VmExit, { reason: "page-fault" }>;
 
 export type Shadow = Hypervisor & ShadowInspect;
 
-/** One walk is enough for all: its result is used up before the next begins. */
-const walk = createWalk();
+type Policy = MemoryPolicy | null;
 
-export function createShadow(
-  platform: Platform,
-  unpoliced: DirtyTracker,
-  policy: MemoryPolicy | null = null,
-): Shadow {
+export function createShadow(platform: Platform, log: DirtyTracker, policy: Policy = null): Shadow {
   const { memory: bytes, vcpus } = platform;
-  const tracker = policedTracker(unpoliced, policy);
+  const tracker = policedTracker(log, policy);
   const memory = createHostMemory(platform);
+  const walk = createWalk();
   const walkHosts = vcpus.map((vcpu): WalkHost => {
     return { guest: memory, memoryPolicy: policy, marked: (gfn) => tracker.wrote(gfn, vcpu) };
   });

@@ -80,7 +80,10 @@ export const fakeWorkload: Workload<Params> = {
     file: "report/charts/fake-chart.ts",
     source: `import type { Chart } from "../chart.ts";
 import { slowdown } from "./slowdown.ts";
-export const fakeChart: Chart = { spec: (setting) => slowdown.spec(setting) };
+export const fakeChart: Chart = {
+  question: "Is it there?",
+  spec: (setting) => slowdown.spec(setting),
+};
 `,
     importLine: 'import { fakeChart } from "./fake-chart.ts";',
     entryLine: '  "fake-chart": fakeChart,',

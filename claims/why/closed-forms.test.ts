@@ -108,7 +108,14 @@ describe("a mechanism taken away", () => {
     const { account } = players.dimension;
     const cost = presetCosts()("skylake-sp");
     expect(account({ counters, cost })).toEqual({
-      counters: { ...counters, walkReferencesNested: 0 },
+      counters: {
+        ...counters,
+        walkReferencesNested: 0,
+        nestedReferenceL1Hits: 0,
+        nestedReferenceL2Hits: 0,
+        nestedReferenceLlcHits: 0,
+        nestedReferenceDram: 0,
+      },
       cost,
     });
   });
