@@ -92,7 +92,7 @@ test.each([
   ["programs", programHardware],
 ] as const)("so do programs whose host reclaims and shares, on hardware of %s", (_, kept) => {
   const preset = presets.zen2;
-  const prng = new Prng(3);
+  const prng = new Prng(7);
   const drawn = Array.from({ length: 12 }, () => drawProgram(prng, 1200)).filter(
     ({ isOrderly }) => isOrderly,
   );

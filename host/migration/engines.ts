@@ -12,6 +12,8 @@ const withoutLog: ReadonlySet<string> = new Set([
   "shadow-vtlb",
   "ept",
   "npt",
+  "ept-flat",
+  "ept-folded",
 ]);
 
 /** Engines whose hypervisor knows which pages were written. */
@@ -25,6 +27,7 @@ export function engineProblem(
   { mode, postcopyAfterRounds }: Pick<MigrationSettings, "mode" | "postcopyAfterRounds">,
 ): string | undefined {
   if (engine === baselineEngine) return `${engine}: bare metal has no host that could migrate it`;
+  if (engine.includes("@")) return `${engine}: guests of guests do not migrate here`;
   const movesAtOnce = mode === "postcopy" && postcopyAfterRounds === 0;
   if (movesAtOnce || !withoutLog.has(engine)) return undefined;
   const allowed = loggingEngines.join(", ");

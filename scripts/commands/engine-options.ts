@@ -1,10 +1,17 @@
 /** `-e, --engines`: translation schemes by name, the same words in every command that takes them. */
 import { Option } from "@commander-js/extra-typings";
-import { catalogue } from "../../bench/points/catalogue.ts";
-import { ConfigError } from "../../bench/input/config-error.ts";
-import { nameList } from "./options.ts";
+import { engineProblem } from "../../bench/points/catalogue.ts";
+import { ConfigError, quote } from "../../bench/input/config-error.ts";
 
-const readNames = nameList("engine", Object.keys(catalogue.engines));
+/** Names separated by commas, `A@B` for A in a guest of B's among them. */
+function readNames(text: string): string[] {
+  const names = text.split(",").map((name) => name.trim());
+  for (const name of names) {
+    const problem = engineProblem(name);
+    if (problem !== undefined) throw new ConfigError(`engine ${quote(name)}: ${problem}`);
+  }
+  return names;
+}
 
 /** `about` says what becomes of several; `otherwise` is the default that the help shows. */
 export const enginesFlag = (about: string, otherwise?: string) =>
