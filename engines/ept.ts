@@ -7,7 +7,7 @@
  * Source: SDM vol. 3C 29.3 "The Extended Page Table Mechanism (EPT)"; KVM `kvm_tdp_page_fault`.
  */
 import { type Gfn, levelOfOrder, pagesPerEntry } from "../machine/address.ts";
-import { A, D, EPT_A, EPT_D, PS, W } from "../machine/entry.ts";
+import { EPT_X, PS, W } from "../machine/entry.ts";
 import type { Ledger } from "../machine/counters.ts";
 import type { HostEvent } from "../hypervisor/host-events.ts";
 import type { Controls } from "../machine/controls.ts";
@@ -39,12 +39,8 @@ import {
   splitLeaves,
   takeAccessed,
 } from "../hypervisor/tables/radix.ts";
-import { type NestedFormat, radixTables, type TableLayout } from "./nested/layouts.ts";
-
-/** Read, write, execute in EPT; present, write, user in NPT: the same three bits. */
-const allRights = 7;
-/** EPT memory type write-back, bits 5:3; in NPT these bits would disable caching. */
-const writeBack = 6 << 3;
+import { radixTables, type TableLayout } from "./nested/layouts.ts";
+import { allRights, flagsOf, type NestedFormat } from "./nested/nested-format.ts";
 
 export interface NestedScheme extends NestedFormat {
   readonly tracker: DirtyTracker;
@@ -66,9 +62,7 @@ export function createNested(platform: Platform, scheme: NestedScheme): Hypervis
   const memory = createHostMemory(platform);
   const { tree, stages } = layout(platform, { format, accessedDirty });
   const controls = nestedControls(stages, platform.hasVpid);
-  const leafFlags = format === "ept" ? allRights | writeBack : allRights;
-  const accessedBit = format === "ept" ? EPT_A : A;
-  const dirtyBit = format === "ept" ? EPT_D : D;
+  const { leafFlags, accessedBit, dirtyBit } = flagsOf[format];
   /** D in a leaf whose write the log knows: silicon need not tell it again (KVM `make_spte` sets it too). */
   const known = accessedDirty ? dirtyBit : 0;
 
@@ -87,7 +81,8 @@ export function createNested(platform: Platform, scheme: NestedScheme): Hypervis
     const pfn = memory.touch(gfn);
     const isLogged = tracker.isLogged(gfn);
     const isWritable = isWrite || tracker.mayMapWritable(gfn);
-    const flags = isWritable && memory.isWritable(gfn) ? leafFlags : leafFlags & ~W;
+    const asked = policy === undefined || policy.mayExecute(gfn) ? leafFlags : leafFlags & ~EPT_X;
+    const flags = isWritable && memory.isWritable(gfn) ? asked : asked & ~W;
     vcpu.ledger.entriesFilled += 1;
     for (let level = levelOfOrder(memory.orderOf(gfn)) as number; level > 1; level--) {
       if (level > tree.levels || tracker.needsSmall(gfn, level)) continue;
@@ -114,6 +109,10 @@ export function createNested(platform: Platform, scheme: NestedScheme): Hypervis
     const place = findPlace(tree, gfn);
     const isMapped = (bytes.readLow(place.table, place.index) & allRights) !== 0;
     if (isWrite) tracker.wrote(gfn, vcpu);
+    // Mapped, and may not be run: the page is the supervisor's.
+    if (isMapped && policy !== undefined && exit.access === "fetch" && !policy.mayExecute(gfn)) {
+      return policy.deny({ cpu: vcpu.id, vpn: exit.vpn, gfn, by: "fetcher" });
+    }
     if (!isMapped) map(gfn, isWrite, vcpu);
     else if (isWrite) {
       // The log protects a large leaf as a whole: its first write makes small ones of it.
@@ -246,7 +245,8 @@ export function createNested(platform: Platform, scheme: NestedScheme): Hypervis
 
   memory.attach({ unmap, age, flush, slotDeleted: () => undefined });
   const guard = policy && createGuard?.({ tree, memory, vcpus, policy, controls, flush });
-  policy?.attach({ name: format, locksPages: guard !== undefined, enforce });
+  const approvesCode = format === "ept-mbec";
+  policy?.attach({ name: format, locksPages: guard !== undefined, approvesCode, enforce });
   return {
     memory,
     boot(vcpu, cr3) {

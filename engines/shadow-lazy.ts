@@ -31,6 +31,7 @@ export function createShadowLazy(policy: ShadowPolicy): CreateEngine {
     vm.memoryPolicy?.attach({
       name: "shadow-lazy",
       locksPages: true,
+      approvesCode: false,
       enforce() {
         // Shadows made by the rules before go, for silicon must not find anything wider in them.
         zapAll(vm);

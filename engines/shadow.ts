@@ -248,7 +248,7 @@ export function createShadow(platform: Platform, log: DirtyTracker, policy: Poli
   }
 
   memory.attach({ unmap, age, flush: flushAlways, slotDeleted: mirrorRange });
-  policy?.attach({ name: "shadow", locksPages: true, enforce });
+  policy?.attach({ name: "shadow", locksPages: true, approvesCode: false, enforce });
   const answerHost = shadowHost({ memory, tracker, logged, policy, ledger, reclaim, mirrorRange });
   return {
     memory,

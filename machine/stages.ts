@@ -8,7 +8,7 @@
  * Source: SDM vol. 3A chapter 4, vol. 3C 29.3; APM vol. 2 15.25.
  */
 import type { PagingLevels, Pfn } from "./address.ts";
-import { ept } from "./formats/ept.ts";
+import { ept, eptByMode } from "./formats/ept.ts";
 import type { EntryFormat } from "./formats/format.ts";
 import { npt, x86 } from "./formats/x86.ts";
 
@@ -117,6 +117,11 @@ export function eptStage(root: Pfn, levels: number, accessedDirty: boolean): Sta
     marks: accessedDirty,
     root,
   };
+}
+
+/** Nested tables of Intel's whose execute right is one per mode of the page: mode-based execute control. */
+export function eptByModeStage(root: Pfn, levels: number, accessedDirty: boolean): Stage {
+  return { ...eptStage(root, levels, accessedDirty), format: eptByMode };
 }
 
 /** Nested tables of AMD's, whose A and D bits are always set. */

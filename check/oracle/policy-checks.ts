@@ -37,6 +37,7 @@ export class PolicyChecks {
   private readonly engine: string;
   private readonly locked = new Set<number>();
   private readonly hidden = new Set<number>();
+  private readonly approved = new Set<number>();
   private readonly pages = new Map<number, Page>();
   /** What frames under a rule held when they were first looked at: after boot, or when the rule came. */
   private readonly digests = new Map<number, number | null>();
@@ -100,6 +101,9 @@ export class PolicyChecks {
 
   /** What an access that has completed did against the rules. */
   breach(vpn: number, high: number, gfn: number): string | undefined {
+    if (this.approved.size > 0 && (high & (FETCH | USER)) === FETCH && !this.approved.has(gfn)) {
+      return `ran code in gfn ${hex(gfn)}, which is not approved`;
+    }
     if (this.hidden.has(gfn)) return `reached gfn ${hex(gfn)}, which is hidden`;
     if (high < 0 && this.locked.has(gfn)) return `stored to gfn ${hex(gfn)}, which is locked`;
     const page = this.pages.get(vpn);
@@ -122,6 +126,10 @@ export class PolicyChecks {
       return;
     }
     for (let gfn = rule.start as number; gfn < rule.start + rule.frames; gfn++) {
+      if (rule.kind === "approve-frames") {
+        this.approved.add(gfn);
+        continue;
+      }
       if (rule.kind === "hide-frames") this.hidden.add(gfn);
       else this.locked.add(gfn);
       if (!this.digests.has(gfn)) this.digests.set(gfn, null);

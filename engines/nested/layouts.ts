@@ -7,15 +7,10 @@ import { type HostPageSize, pagesPerEntry } from "../../machine/address.ts";
 import { assert } from "../../machine/assert.ts";
 import type { Controls } from "../../machine/controls.ts";
 import { eptFolded } from "../../machine/formats/ept.ts";
-import { eptStage, nptStage, twoStages, twoStagesRootKept } from "../../machine/stages.ts";
+import { eptStage, twoStages, twoStagesRootKept } from "../../machine/stages.ts";
 import type { Platform } from "../../hypervisor/platform.ts";
 import type { RadixTree } from "../../hypervisor/tables/radix.ts";
-
-export interface NestedFormat {
-  readonly format: "ept" | "npt";
-  /** Does silicon set A and D in nested entries? Always, with `npt`. */
-  readonly accessedDirty: boolean;
-}
+import { flagsOf, type NestedFormat, stageOf } from "./nested-format.ts";
 
 /** Tables with nothing in them, and how silicon translates through them. */
 export interface NestedTables {
@@ -26,11 +21,11 @@ export interface NestedTables {
 export type TableLayout = (platform: Platform, format: NestedFormat) => NestedTables;
 
 /** As many levels as the platform has, 512 entries each. */
-export const radixTables: TableLayout = (platform, { format, accessedDirty }) => {
+export const radixTables: TableLayout = (platform, format) => {
   const { memory, nestedLevels: levels } = platform;
-  const root = memory.allocateTable();
-  const nested = format === "ept" ? eptStage(root, levels, accessedDirty) : nptStage(root, levels);
-  return { tree: { memory, root, levels }, stages: twoStages(nested) };
+  const { moreLinkFlags } = flagsOf[format.format];
+  const tree = { memory, root: memory.allocateTable(), levels, moreLinkFlags };
+  return { tree, stages: twoStages(stageOf(format, tree)) };
 };
 
 /** Entries for every guest frame, one after another; the guest's root table is translated once for each load of it. */

@@ -23,6 +23,8 @@ export interface PolicyEnforcer {
   readonly name: string;
   /** Does it stand between the guest's entries and what silicon uses? Otherwise it knows frames, not pages. */
   readonly locksPages: boolean;
+  /** Has it a right to execute for supervisor pages alone? */
+  readonly approvesCode: boolean;
   /**
    * The rule holds from now on: every translation that is wider goes, cached ones too. Returns when that is done, so
    * that a lock is complete before the guest runs on.
@@ -33,6 +35,8 @@ export interface PolicyEnforcer {
 const noStore = 1;
 const hidden = 2;
 const guarded = 4;
+const approved = 8;
+const forbidding = noStore | hidden | guarded;
 
 export class MemoryPolicy {
   /** Told of each denial as it is answered; a checker's record. */
@@ -44,6 +48,8 @@ export class MemoryPolicy {
   /** By frame, what is forbidden. Grows when a rule comes. */
   private flags = new Uint8Array(0);
   private enforcer: PolicyEnforcer | null = null;
+  /** Has some code been approved, and all other so refused? */
+  private restrictsCode = false;
 
   /** `rules` hold from the start. */
   constructor(rules: readonly PolicyRule[] = []) {
@@ -73,7 +79,12 @@ export class MemoryPolicy {
   /** May somebody store to the frame, by the name of a locked page if it is one? */
   mayStore(gfn: Gfn, _by: Storer, page: LockedPage | null = null): boolean {
     if (page !== null && (page.access & ACC_WRITE) === 0) return false;
-    return this.flagsOf(gfn) === 0;
+    return (this.flagsOf(gfn) & forbidding) === 0;
+  }
+
+  /** May the supervisor run code in the frame? */
+  mayExecute(gfn: Gfn): boolean {
+    return !this.restrictsCode || (this.flagsOf(gfn) & approved) !== 0;
   }
 
   /** A table that locked pages depend on: whoever guards it decides about each store, and nobody else stores. */
@@ -132,7 +143,10 @@ export class MemoryPolicy {
     }
     const end = rule.start + rule.frames;
     this.growTo(end);
-    const flag = rule.kind === "lock-frames" ? noStore : hidden;
+    const flag = { "lock-frames": noStore, "hide-frames": hidden, "approve-frames": approved }[
+      rule.kind
+    ];
+    if (rule.kind === "approve-frames") this.restrictsCode = true;
     for (let gfn = rule.start as number; gfn < end; gfn++) this.flags[gfn]! |= flag;
   }
 
@@ -145,7 +159,11 @@ export class MemoryPolicy {
   }
 }
 
-function check(rule: PolicyRule, { name, locksPages }: PolicyEnforcer): void {
-  if (rule.kind !== "lock-pages" || locksPages) return;
-  throw new Error(`${name}: cannot lock a page: the guest's own tables say what it means`);
+function check(rule: PolicyRule, { name, locksPages, approvesCode }: PolicyEnforcer): void {
+  if (rule.kind === "lock-pages" && !locksPages) {
+    throw new Error(`${name}: cannot lock a page: the guest's own tables say what it means`);
+  }
+  if (rule.kind === "approve-frames" && !approvesCode) {
+    throw new Error(`${name}: cannot approve code: it has one right to execute for both modes`);
+  }
 }

@@ -5,9 +5,17 @@ import { W } from "../../machine/entry.ts";
 import { forEachLeaf, type RadixTree, splitLeaves } from "../tables/radix.ts";
 import type { PolicyRule } from "./rules.ts";
 
+/** More than any guest has. */
+const allFrames = 2 ** 32;
+
 export function narrowLeaves(tree: RadixTree, rule: PolicyRule): void {
   if (rule.kind === "lock-pages") return;
   const { memory } = tree;
+  if (rule.kind === "approve-frames") {
+    // What may be run has changed everywhere: all is mapped anew.
+    forEachLeaf(tree, 0, allFrames, ({ table, index }) => memory.write(table, index, 0, 0));
+    return;
+  }
   const { start, frames } = rule;
   // Neighbours in a large page keep what they may.
   splitLeaves(tree, { start, pages: frames }, () => undefined);

@@ -25,6 +25,11 @@ export type PolicyRule =
       readonly first: Gfn | null;
       readonly access: number;
     }
+  /**
+   * The supervisor may run code in these frames. Once there is such a rule, it may in no others; what pages of the user's
+   * hold is the user's affair.
+   */
+  | { readonly kind: "approve-frames"; readonly start: Gfn; readonly frames: number }
   /** The guest sees nothing of these frames. */
   | { readonly kind: "hide-frames"; readonly start: Gfn; readonly frames: number };
 

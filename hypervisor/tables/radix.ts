@@ -28,6 +28,8 @@ export interface RadixTree {
    * cut or emptied, and has no large leaf below a folded link.
    */
   readonly folds?: readonly number[];
+  /** What a link carries beside what all formats' do, where a format has more rights. */
+  readonly moreLinkFlags?: number;
   /** Told of each table that is made. */
   readonly onTable?: () => void;
 }
@@ -39,11 +41,12 @@ function rootFor({ root, levels }: RadixTree, page: number): Pfn {
 }
 
 /** Links a new table to an entry that is empty. */
-function link({ memory, folds, onTable }: RadixTree, { table, index, level }: EntryPlace): void {
+function link(tree: RadixTree, { table, index, level }: EntryPlace): void {
+  const { memory, folds, onTable, moreLinkFlags = 0 } = tree;
   const large = folds?.includes(level) === true ? memory.allocateTables(512) : null;
   const child = large ?? memory.allocateTable();
   onTable?.();
-  memory.writeEntry(table, index, child, linkFlags, large === null ? 0 : FOLD_HIGH);
+  memory.writeEntry(table, index, child, linkFlags | moreLinkFlags, large === null ? 0 : FOLD_HIGH);
 }
 
 /** The entry for `page` at `level`, with the tables above it made where they were missing. */
@@ -148,7 +151,7 @@ function visitFolded(leaves: LeafVisit, table: Pfn, level: number, first: number
 }
 
 /** Replaces a large leaf by a table of 512 leaves, one size smaller, with the same rights. */
-export function splitLeaf({ memory }: RadixTree, place: EntryPlace): void {
+export function splitLeaf({ memory, moreLinkFlags = 0 }: RadixTree, place: EntryPlace): void {
   const low = memory.readLow(place.table, place.index);
   const frame = frameOf(low, memory.readHigh(place.table, place.index));
   const span = pagesPerEntry(place.level - 1);
@@ -157,7 +160,7 @@ export function splitLeaf({ memory }: RadixTree, place: EntryPlace): void {
   for (let index = 0; index < 512; index++) {
     memory.writeEntry(child, index, frame + index * span, flags);
   }
-  memory.writeEntry(place.table, place.index, child, linkFlags);
+  memory.writeEntry(place.table, place.index, child, linkFlags | moreLinkFlags);
 }
 
 /** Splits the large leaves that map pages in [start, start + pages) down to 4 KiB there; their rest stays large. */

@@ -25,6 +25,7 @@ const masks = {
   leafBits: 2,
   linksArePlain: true,
   frameShift: 12,
+  executesByMode: false,
   reservedHigh: 0,
   accessed: 0,
   dirty: 0,
@@ -51,6 +52,8 @@ export const armGuest = (granule: Granule) =>
     rights: {
       lowShift: 6,
       lowMask: MAY_WRITE,
+      downShift: 0,
+      downMask: 0,
       upShift: 0,
       upMask: 0,
       highShift: 20,
@@ -69,6 +72,8 @@ export const armStage2 = (granule: Granule) =>
     rights: {
       lowShift: 6,
       lowMask: MAY_READ | MAY_WRITE,
+      downShift: 0,
+      downMask: 0,
       upShift: 0,
       upMask: 0,
       highShift: 20,

@@ -12,6 +12,18 @@
  */
 import { entryFormat, FOLD_HIGH, MAY_EXECUTE, MAY_READ, USER_MAY, MAY_WRITE } from "./format.ts";
 
+const rights = {
+  lowShift: 0,
+  lowMask: MAY_READ | MAY_WRITE | MAY_EXECUTE,
+  downShift: 0,
+  downMask: 0,
+  upShift: 0,
+  upMask: 0,
+  highShift: 0,
+  highMask: 0,
+  always: USER_MAY,
+} as const;
+
 const masks = {
   name: "ept",
   indexBits: 9,
@@ -26,15 +38,8 @@ const masks = {
   leafLevelMax: 3,
   linksArePlain: false,
   frameShift: 12,
-  rights: {
-    lowShift: 0,
-    lowMask: MAY_READ | MAY_WRITE | MAY_EXECUTE,
-    upShift: 0,
-    upMask: 0,
-    highShift: 0,
-    highMask: 0,
-    always: USER_MAY,
-  },
+  rights,
+  executesByMode: false,
   reservedHigh: 0,
   checksLeaves: false,
   accessed: 0x100,
@@ -46,3 +51,21 @@ export const ept = entryFormat(masks);
 
 /** The same with flattened tables: see `x86Folded`. */
 export const eptFolded = entryFormat({ ...masks, name: "ept flattened", foldHigh: FOLD_HIGH });
+
+/** Bit 10 of an entry under mode-based execute control: user pages may be executed. */
+export const EPT_XU = 0x400;
+
+/**
+ * The same under mode-based execute control (MBEC): bit 2 is for fetches from supervisor pages, bit 10 from the user's.
+ * The guest's tables say which page is which, whatever mode the guest is in.
+ *
+ * Source: SDM vol. 3C 25.6.2 "Secondary Processor-Based VM-Execution Controls", 29.3.3.1.
+ */
+export const eptByMode = entryFormat({
+  ...masks,
+  name: "ept-mbec",
+  presentAny: masks.presentAny | EPT_XU,
+  malformedMask: masks.malformedMask | EPT_XU,
+  rights: { ...rights, downShift: 7, downMask: USER_MAY, always: 0 },
+  executesByMode: true,
+});

@@ -42,18 +42,25 @@ export interface EntryMasks {
   /** Bits below the frame number. */
   readonly frameShift: number;
   /**
-   * Rights: `((low >>> lowShift) & lowMask) | ((low << upShift) & upMask) | ((~high >>> highShift) & highMask)`, and
-   * those that everybody has; `low` with its `flipped` bits the other way round.
+   * Rights: `((low >>> lowShift) & lowMask) | ((low >>> downShift) & downMask) | ((low << upShift) & upMask) |
+   * ((~high >>> highShift) & highMask)`, and those that everybody has; `low` with its `flipped` bits the other way round.
    */
   readonly rights: {
     readonly lowShift: number;
     readonly lowMask: number;
+    readonly downShift: number;
+    readonly downMask: number;
     readonly upShift: number;
     readonly upMask: number;
     readonly highShift: number;
     readonly highMask: number;
     readonly always: number;
   };
+  /**
+   * Of a nested format: is `MAY_EXECUTE` for pages that the guest's tables give to the supervisor alone, and `USER_MAY`
+   * the same right for the user's?
+   */
+  readonly executesByMode: boolean;
   /** Bits of the high half that no entry may have. */
   readonly reservedHigh: number;
   /** May a leaf name a frame that its size does not divide, or be where no page is? Then nothing checks it. */
@@ -96,6 +103,7 @@ export function entryFormat(masks: EntryMasks): EntryFormat {
     },
     rightsOf: (low, high) =>
       (((low ^ flipped) >>> rights.lowShift) & rights.lowMask) |
+      (((low ^ flipped) >>> rights.downShift) & rights.downMask) |
       (((low ^ flipped) << rights.upShift) & rights.upMask) |
       ((~high >>> rights.highShift) & rights.highMask) |
       rights.always,

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Gfn, Pfn, Vpn } from "../address.ts";
 import { counterNames } from "../counters.ts";
+import { EPT_XU } from "../formats/ept.ts";
 import * as bits from "../entry.ts";
 import type { MmuFactory } from "../machine.ts";
 import {
@@ -70,7 +71,8 @@ const pagingLevels = fc.constantFrom(4 as const, 4 as const, 5 as const);
 const mostly = fc.constantFrom(true, true, true, false);
 
 /** XORed into P|W|U or RWX. */
-const rightFlags = [bits.W, bits.U, bits.G, bits.G, bits.W | bits.A | bits.D, bits.A | bits.D];
+const alone = [bits.W, bits.U, EPT_XU, bits.G, bits.G];
+const rightFlags = [...alone, bits.W | bits.A | bits.D, bits.A | bits.D];
 const wildFlags = [
   ...rightFlags,
   bits.W | bits.U,
@@ -78,8 +80,7 @@ const wildFlags = [
   bits.EPT_D | bits.EPT_W,
   bits.EPT_D,
   bits.EPT_A,
-  // An address bit inside large pages; a page where none may be.
-  0x2000,
+  // An address bit in large pages; a page where none may be.
   0x2000,
   bits.PS,
 ];
@@ -96,7 +97,7 @@ const soundValue = fc.record({
 const highFlags = fc.constantFrom(0, 0, 0, 0, 0, 0, bits.NX_HIGH, 0x0008_0000);
 
 const configuration: fc.Arbitrary<Configuration> = fc.record({
-  nested: fc.constantFrom("none", "ept", "ept-ad", "npt"),
+  nested: fc.constantFrom("none", "ept", "ept-ad", "ept-mbec", "npt"),
   nestedLevels: pagingLevels,
   levels: pagingLevels,
   writeProtect: mostly,

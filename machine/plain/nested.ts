@@ -14,6 +14,8 @@ export type NestedEntry = Key & {
   readonly frame: number;
   readonly write: boolean;
   readonly execute: boolean;
+  /** The same of pages that the guest's tables give to the user, where the format tells modes apart. */
+  readonly userExecute: boolean;
   /** A write needs no walk. */
   readonly dirty: boolean;
 };
@@ -30,13 +32,17 @@ export function nestedEntry(
     frame,
     write: rights.write,
     execute: rights.execute,
+    userExecute: format.executesByMode ? rights.user : rights.execute,
     // A leaf can be read-only with D set: the hypervisor write-protected a modified page.
     dirty: rights.write && modified,
   };
 }
 
-export function suffices(entry: NestedEntry, kind: Kind): boolean {
-  return kind === "read" || (kind === "write" ? entry.dirty : entry.execute);
+/** `isUser`: for a page that the guest's tables give to the user. */
+export function suffices(entry: NestedEntry, kind: Kind, isUser: boolean): boolean {
+  if (kind === "read") return true;
+  if (kind === "write") return entry.dirty;
+  return isUser ? entry.userExecute : entry.execute;
 }
 
 export function pfnIn(entry: NestedEntry, gfn: number): Pfn {

@@ -86,7 +86,7 @@ export interface EntryValue {
 export type TreeNumber = 0 | 1 | 2 | 3;
 
 export interface Configuration {
-  readonly nested: "none" | "ept" | "ept-ad" | "npt";
+  readonly nested: "none" | "ept" | "ept-ad" | "ept-mbec" | "npt";
   readonly nestedLevels: PagingLevels;
   readonly levels: PagingLevels;
   readonly writeProtect: boolean;

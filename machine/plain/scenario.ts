@@ -11,7 +11,8 @@ import { EPT_D, PS } from "../entry.ts";
 import type { MmuFactory } from "../machine.ts";
 import { PhysicalMemory } from "../memory.ts";
 import { type Mmu, STORE } from "../mmu.ts";
-import { eptStage, nptStage, oneStage, type Stage, twoStages } from "../stages.ts";
+import { EPT_XU } from "../formats/ept.ts";
+import { eptByModeStage, eptStage, nptStage, oneStage, type Stage, twoStages } from "../stages.ts";
 import { rwx, userWritable } from "./fixture.ts";
 import {
   type Configuration,
@@ -103,7 +104,8 @@ export class Scenario {
 
   setEntry(tree: TreeNumber, page: number, level: number, value: EntryValue): void {
     const { pfn, index } = this.entryAt(tree, page, level);
-    const leafFlags = tree === 2 ? rwx : userWritable;
+    // Bit 10 means nothing but under mode-based execute control.
+    const leafFlags = tree === 2 ? rwx | EPT_XU : userWritable;
     const flags = (leafFlags ^ value.flags) | (level === 1 || value.kind !== "leaf" ? 0 : PS);
     if (value.kind === "absent") this.memory.write(pfn, index, 0, 0);
     else
@@ -147,8 +149,9 @@ export class Scenario {
     this.loadRoot(root);
   }
 
-  private nestedStage(kind: "ept" | "ept-ad" | "npt", levels: PagingLevels): Stage {
+  private nestedStage(kind: Exclude<Configuration["nested"], "none">, levels: PagingLevels): Stage {
     const root = this.tableFrame(kind === "npt" ? 3 : 2, 0, levels) as Pfn;
+    if (kind === "ept-mbec") return eptByModeStage(root, levels, true);
     return kind === "npt" ? nptStage(root, levels) : eptStage(root, levels, kind !== "ept");
   }
 

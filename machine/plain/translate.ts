@@ -92,7 +92,8 @@ export class PlainTranslator {
     const leaf = walk(this.memory, tree, request, this);
     if (isStop(leaf)) return leaf;
     const { stage } = leaf.isSwitched ? tree.switched! : tree;
-    const page = this.pageOf(leaf.frame + (vpn % 2 ** leaf.order), stage, kind);
+    const access4k = { kind, isUser: leaf.rights.user };
+    const page = this.pageOf(leaf.frame + (vpn % 2 ** leaf.order), stage, access4k);
     if (isStop(page)) return page;
     const order = cachedOrder(Math.min(leaf.order, page.order));
     return {
@@ -102,7 +103,7 @@ export class PlainTranslator {
       write: leaf.rights.write,
       user: leaf.rights.user,
       execute: leaf.rights.execute,
-      nestedExecute: page.execute,
+      nestedExecute: leaf.rights.user ? page.userExecute : page.execute,
       dirty: (!stage.marks || (leaf.low & stage.format.dirty) !== 0) && page.dirty,
       global: this.paging.globalPages && (leaf.low & stage.format.global) !== 0,
     };
@@ -112,16 +113,16 @@ export class PlainTranslator {
   private pageOf(
     frame: number,
     stage: Stage,
-    kind: Kind,
-  ): { pfn: number; order: number; execute: boolean; dirty: boolean } | Stop {
+    { kind, isUser }: { readonly kind: Kind; readonly isUser: boolean },
+  ): (Pick<NestedEntry, "order" | "execute" | "userExecute" | "dirty"> & { pfn: number }) | Stop {
     if (stage.through !== null) {
-      const entry = this.nestedTranslate(frame, kind, false);
+      const entry = this.nestedTranslate(frame, { kind, isUser, duringWalk: false });
       if (isStop(entry)) return entry;
       const place = this.existing(frame, pfnIn(entry, frame), entry.write);
       return isStop(place) ? place : { ...entry, pfn: place.pfn };
     }
     if (frame >= this.memory.frames) return outside(frame);
-    return { pfn: frame, order: 18, execute: true, dirty: true };
+    return { pfn: frame, order: 18, execute: true, userExecute: true, dirty: true };
   }
 
   private firstTree(context: Context): Tree {
@@ -192,7 +193,10 @@ export class PlainTranslator {
       locateRoot: atHost,
       locate: atHost,
       atHost,
-      permits: (rights, { kind }) => rights[kind === "fetch" ? "execute" : kind],
+      permits: (rights, { kind, user }) => {
+        if (kind !== "fetch") return rights[kind];
+        return user && stage.format.executesByMode ? rights.user : rights.execute;
+      },
       beforeMark: (_table, setsDirty, { page }) => (setsDirty ? this.logModification(page) : null),
       refuse: (_cause, { page: gfn, kind, duringWalk }, low) => {
         const isPresent = stage.format.isPresent(low);
@@ -205,7 +209,7 @@ export class PlainTranslator {
 
   private tableAt(frame: number, stage: Stage, kind: Kind): Table | Stop {
     if (stage.through === null) return this.existing(frame, frame, true);
-    const entry = this.nestedTranslate(frame, kind, true);
+    const entry = this.nestedTranslate(frame, { kind, isUser: false, duringWalk: true });
     return isStop(entry) ? entry : this.existing(frame, pfnIn(entry, frame), entry.write);
   }
 
@@ -216,16 +220,19 @@ export class PlainTranslator {
   }
 
   /** The nested dimension: from `gfn` to the page around it, by nested TLB or nested walk. */
-  private nestedTranslate(gfn: number, kind: Kind, duringWalk: boolean): NestedEntry | Stop {
+  private nestedTranslate(
+    gfn: number,
+    { kind, isUser, duringWalk }: Pick<Request, "kind" | "duringWalk"> & { isUser: boolean },
+  ): NestedEntry | Stop {
     const cached = this.findNested(gfn);
-    if (cached !== null && suffices(cached, kind)) {
+    if (cached !== null && suffices(cached, kind, isUser)) {
       this.counts.nestedTlbHits += 1;
       this.nestedTlb.touch(cached);
       return cached;
     }
     this.counts.nestedTlbMisses += 1;
     const tree = this.nestedTree(this.paging.stages.at(-1)!);
-    const leaf = walk(this.memory, tree, { page: gfn, kind, user: false, duringWalk }, this);
+    const leaf = walk(this.memory, tree, { page: gfn, kind, user: isUser, duringWalk }, this);
     if (isStop(leaf)) return leaf;
     const entry = nestedEntry(gfn, leaf, tree);
     if (cached !== null) this.nestedTlb.remove(cached);

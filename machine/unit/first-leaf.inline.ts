@@ -6,6 +6,8 @@ import { cachedOrder } from "./levels.ts";
 import { nested } from "./nested.ts";
 import {
   FETCHING,
+  FETCHING_USER,
+  LOADING,
   RAW_GLOBAL,
   RAW_NESTED_X,
   RAW_STORE,
@@ -21,6 +23,7 @@ import {
   firstMarks,
   firstMayRefuseLoads,
   hasOddPages,
+  secondByMode,
 } from "./shape.ts";
 import {
   FRAMES,
@@ -79,12 +82,13 @@ export function leaveFirst(
     return 1;
   }
   s[STOP_DURING] = 0;
-  const pfn = nested(gfn, isStore !== 0 ? STORING : kind & 2) | 0;
+  const fetching: number = secondByMode && (rights & USER_MAY) !== 0 ? FETCHING_USER : FETCHING;
+  const pfn = nested(gfn, isStore !== 0 ? STORING : (kind & 2) !== 0 ? fetching : LOADING) | 0;
   if (pfn === -1) return 0;
   if (pfn >>> 0 >= s[FRAMES]!) return outside(pfn);
   const flags = s[N_FLAGS]!;
   if ((flags & STORING) === 0) raw &= ~RAW_STORE;
-  if ((flags & FETCHING) === 0) raw &= ~RAW_NESTED_X;
+  if ((flags & fetching) === 0) raw &= ~RAW_NESTED_X;
   let own = s[N_ORDER]! < shift ? s[N_ORDER]! : shift;
   if (hasOddPages) own = cachedOrder(own);
   s[W_FRAME] = (pfn >>> own) << own;

@@ -1,8 +1,16 @@
+import { USER_MAY } from "../formats/format.ts";
 import { next, words } from "./given.ts";
 import { leafHash, nestedLeaves } from "./look-ahead.ts";
 import { nestedRights, setNestedBits } from "./nested-marks.ts";
-import { STORING } from "./rights.ts";
-import { SECOND_A, SECOND_D, SECOND_FRAME, SECOND_INDEX, SECOND_LOW } from "./shape.ts";
+import { FETCHING, FETCHING_USER, STORING } from "./rights.ts";
+import {
+  SECOND_A,
+  SECOND_D,
+  SECOND_FRAME,
+  SECOND_INDEX,
+  SECOND_LOW,
+  secondByMode,
+} from "./shape.ts";
 import { FRAMES, NESTED_AD, N_FLAGS, N_ORDER, N_TABLE, STOP_DURING, s } from "./state.ts";
 import { violation } from "./stops.ts";
 import { link } from "./tables.ts";
@@ -19,7 +27,8 @@ export function leaveNested(
   const h = words[i + 1]!;
   if (shift === SECOND_LOW) nestedLeaves[leafHash(gfn)] = i & ~(SECOND_INDEX << 1);
   const own: number = rights & nestedRights(e, h);
-  if ((own & (1 << kind)) === 0) return violation(gfn, kind, e);
+  const needed = secondByMode && kind === FETCHING_USER ? USER_MAY : 1 << kind;
+  if ((own & needed) === 0) return violation(gfn, kind, e);
   let storable = (own >>> 1) & 1;
   if (s[NESTED_AD] !== 0) {
     const wanted = SECOND_A | (kind === STORING ? SECOND_D : 0);
@@ -38,7 +47,7 @@ export function leaveNested(
     if (table === 0 && start >>> 0 < s[FRAMES]!) table = link(i, SECOND_FRAME) | 0;
   }
   s[N_ORDER] = shift;
-  s[N_FLAGS] = storable | ((own >>> 1) & 2);
+  s[N_FLAGS] = storable | ((own >>> 1) & (secondByMode ? FETCHING | FETCHING_USER : FETCHING));
   s[N_TABLE] = table;
   return start;
 }

@@ -5,9 +5,11 @@ export function createRights(
   masks: EntryMasks["rights"],
   flipped: number,
 ): (e: number, h: number) => number {
-  const { lowShift, lowMask, upShift, upMask, highShift, highMask, always } = masks;
+  const { lowShift, lowMask, downShift, downMask, upShift, upMask, highShift, highMask, always } =
+    masks;
   return (e, h) =>
     (((e ^ flipped) >>> lowShift) & lowMask) |
+    (((e ^ flipped) >>> downShift) & downMask) |
     (((e ^ flipped) << upShift) & upMask) |
     ((~h >>> highShift) & highMask) |
     always;

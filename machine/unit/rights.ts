@@ -28,6 +28,8 @@ export const TABLE_FOLDED = 64;
 export const LOADING = 0;
 export const STORING = 1;
 export const FETCHING = 2;
+/** From a page that the guest's tables give to the user, where nested entries tell modes apart. */
+export const FETCHING_USER = 4;
 
 /**
  * Which kinds of access an entry with these raw rights allows: bit (store << 2 | fetch << 1 | user), and under

@@ -82,6 +82,8 @@ export const SECOND_PLAIN =
 /** Are those bits enough to know it by? */
 export const secondIsPlain =
   secondLinksPlain || (second.format.rightsOf(SECOND_PLAIN, 0) & anyRight) === anyRight;
+/** Has the right to execute two bits, one for pages of the user's? */
+export const secondByMode = second.format.executesByMode;
 export const secondLeafShift = SECOND_LOW + SECOND_BITS * (second.format.leafLevelMax - 1);
 /** Are there pages of other sizes than TLBs have? */
 export const hasOddPages =

@@ -24,7 +24,7 @@ import {
 } from "./invalidate.ts";
 import { isNestedPresent } from "./nested-marks.ts";
 import { lastWalk } from "./references.ts";
-import { FETCHING, STORING } from "./rights.ts";
+import { LOADING, STORING } from "./rights.ts";
 import { run } from "./run.ts";
 import { secondMalformed } from "./shape.ts";
 import {
@@ -59,7 +59,7 @@ export const mmu: Unit = {
   stopError: () => s[STOP_ERROR]!,
   stopGfn: () => (s[STOP_GFN]! >>> 0) as Gfn,
   stopKind: () =>
-    s[STOP_KIND] === STORING ? "write" : s[STOP_KIND] === FETCHING ? "fetch" : "read",
+    s[STOP_KIND] === STORING ? "write" : s[STOP_KIND] === LOADING ? "read" : "fetch",
   stopDuringWalk: () => s[STOP_DURING] !== 0,
   stopIsPresent: () => isNestedPresent(s[STOP_ENTRY]!),
   stopIsMalformed: () => secondMalformed(s[STOP_ENTRY]!),

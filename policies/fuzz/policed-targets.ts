@@ -1,5 +1,6 @@
 /** The schemes that fuzzed guests run under with rules: a new one is a line here. */
 import { guardedEpt } from "../../engines/ept-guarded.ts";
+import { eptMbec } from "../../engines/ept-mbec.ts";
 import { engines } from "../../engines/index.ts";
 import type { Engine } from "../../hypervisor/engine.ts";
 
@@ -16,6 +17,7 @@ export const policedTargets = {
   "kvm-6.12": { engine: engines["kvm-6.12"], rules: "all" },
   xen: { engine: engines.xen, rules: "all" },
   ept: { engine: engines.ept, rules: "frames" },
+  "ept-mbec": { engine: eptMbec, rules: "frames" },
   "ept-path4": {
     engine: guardedEpt("EPT, path guarded", { scope: "path", cr3Exits: true, cr3Targets: 4 }),
     rules: "boot-pages",
