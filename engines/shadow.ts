@@ -131,8 +131,9 @@ export function createShadow(platform: Platform, log: DirtyTracker, policy: Poli
       vcpu.ledger.guestFaultsReflected += 1;
       return { inject: walk.error };
     }
-    const gfn = reachedFrame(policy, exit.vpn, walk.gfn);
+    let { gfn } = walk;
     if (policy !== null) {
+      gfn = reachedFrame(policy, exit.vpn, gfn);
       // What silicon may not do for the guest, the hypervisor does: then it is the one to ask about.
       const isForGuest = tables.isTable(gfn) || (walk.access & ACC_WRITE) === 0;
       const denial = judge(policy, vcpu, exit, { walk, by: isForGuest ? "emulator" : "guest" });

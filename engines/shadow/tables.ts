@@ -216,9 +216,13 @@ export class ShadowTables {
 
   private setLeaf(table: ShadowTable, index: number, walked: Gfn, asked: number): void {
     const { memory, tracker, ledger, policy } = this.parts;
-    const page = policy === null ? -1 : policy.pages.pageAt(table.role, index);
-    const gfn = reachedFrame(policy, page, walked);
-    const rights = policy === null ? asked : this.allowed(page, gfn, asked);
+    let gfn = walked;
+    let rights = asked;
+    if (policy !== null) {
+      const page = policy.pages.pageAt(table.role, index);
+      gfn = reachedFrame(policy, page, walked);
+      rights = this.allowed(page, gfn, asked);
+    }
     if (rights === 0 || memory.isHole(gfn)) return this.drop(table, index);
     const pfn = memory.touch(gfn);
     const isReadOnly = this.isTable(gfn) || !tracker.mayMapWritable(gfn) || !memory.isWritable(gfn);
