@@ -66,7 +66,7 @@ export const ROOT_SWITCHED = 5;
 export const AHEAD = 45;
 export const WALKS_BEFORE = 46;
 /** Where the root's table starts that silicon keeps, or 0; and whether the second stage lets it be written. */
-export const KEPT_TABLE = 3;
+export const KEPT_TABLE = 47;
 export const KEPT_FLAGS = 33;
 const stateLength = 48;
 
