@@ -47,7 +47,7 @@ export interface Setting {
 const groupsMax = 3;
 const groupCasesMin = 2;
 
-/** Compares the measured region; the setting with most points comes first. */
+/** Compares the measured region; the setting with most runs of programs comes first, however many engines it has. */
 export function arrange({ points, walks }: ResultRows): Setting[] {
   const measured = points.filter(({ region }) => region === "measured");
   const measuredWalks = Map.groupBy(
@@ -56,7 +56,7 @@ export function arrange({ points, walks }: ResultRows): Setting[] {
   );
   const engines = [...new Set(measured.map(({ key }) => key.engine))];
   return [...Map.groupBy(measured, ({ key }) => machineOf(key).title)]
-    .toSorted(([, a], [, b]) => b.length - a.length)
+    .toSorted(([, a], [, b]) => runsOf(b) - runsOf(a) || b.length - a.length)
     .flatMap(([title, rows], index) => {
       const [first] = rows;
       const isComparable = first === undefined || machineOf(first.key).isComparable;
@@ -64,6 +64,12 @@ export function arrange({ points, walks }: ResultRows): Setting[] {
       const name = { title, slug, isComparable };
       return settingsOf(name, casesOf(rows, engines, measuredWalks), engines);
     });
+}
+
+/** Programs of a sweep, each seed for itself. */
+function runsOf(rows: readonly PointRow[]): number {
+  const runs = rows.map(({ key }) => JSON.stringify([key.workload, key.params, key.seed]));
+  return new Set(runs).size;
 }
 
 /** The most seeds that any engine ran in any case. */
@@ -107,9 +113,21 @@ function settingsOf(machine: Name, cases: readonly Case[], engines: readonly str
     const common = { engines: names, cases: labelled(group) };
     if (index === 0) return { ...machine, ...common };
     const others = names.filter((engine) => engine !== baselineEngine);
-    const slug = [machine.slug, "only", ...others].filter((part) => part !== "").join("-");
-    return { ...machine, title: `${machine.title}, only ${others.join(", ")}`, slug, ...common };
+    const { words, slug } = groupName(others, index);
+    const parts = [machine.slug, slug].filter((part) => part !== "");
+    return { ...machine, title: `${machine.title}, ${words}`, slug: parts.join("-"), ...common };
   });
+}
+
+/** Engines that a title names one by one; a file's name has an end, and so has patience. */
+const namedMax = 8;
+
+function groupName(engines: readonly string[], index: number) {
+  if (engines.length <= namedMax) {
+    return { words: `only ${engines.join(", ")}`, slug: ["only", ...engines].join("-") };
+  }
+  const count = `${engines.length} engines`;
+  return { words: `programs of ${count} (group ${index + 1})`, slug: `group-${index + 1}` };
 }
 
 function casesOf(
