@@ -7,6 +7,8 @@
 import { availableParallelism } from "node:os";
 import { Command } from "@commander-js/extra-typings";
 import { type PlacedDifference, validate } from "../claims/validation/validate.ts";
+import { ConfigError, quote } from "../bench/input/config-error.ts";
+import { printKvmBeside } from "../claims/validation/kvm-beside.ts";
 import { listExits } from "../claims/validation/list-exits.ts";
 import { refuseGiven } from "./commands/given.ts";
 import { errorReport } from "./error-report.ts";
@@ -31,27 +33,46 @@ const program = new Command("validate")
     "--exits [list]",
     "with --trace: the exits in order, beside those of a list (ours, or kvm_exit of perf) up to the first difference",
   )
-  .option("--engine <name>", "with --trace: whose exits", "kvm-6.1")
+  .option(
+    "--kvm <folder>",
+    "with --trace: a real machine's exits, recorded by scripts/kvm-compare, beside those of the trace",
+  )
+  .option("--port <hex>", "with --kvm: where the guest tells its phases", hexPort, 0x511)
+  .option("--engine <name>", "with --trace: whose exits (kvm-6.1; with --kvm: the host's KVM)")
   .option("--published", "run the published claims instead, into results/published", false)
   .exitOverride()
   .configureOutput({ outputError: () => undefined });
 
 try {
-  const { dir, published, trace, exits, engine } = program.parse().opts();
+  const { dir, published, trace, exits, engine, kvm, port } = program.parse().opts();
   if (published) refuseGiven(program, ["dir"], "is not used with --published");
   if (published) process.exitCode = await runPublished(publishedFolder);
-  else if (trace !== undefined) {
+  else if (trace !== undefined && kvm !== undefined) {
+    refuseGiven(program, ["exits"], "is not used with --kvm");
+    const agrees = await printKvmBeside({ trace, folder: kvm, engine, port, print });
+    process.exitCode = agrees ? 0 : 1;
+  } else if (trace !== undefined) {
+    refuseGiven(program, ["port"], "is used with --kvm only");
     const list = typeof exits === "string" ? exits : null;
-    const agrees = await listExits({ trace, engine, list, print: (text) => console.log(text) });
+    const agrees = await listExits({ trace, engine: engine ?? "kvm-6.1", list, print });
     process.exitCode = agrees ? 0 : 1;
   } else {
-    refuseGiven(program, ["exits", "engine"], "is used with --trace only");
+    refuseGiven(program, ["exits", "engine", "kvm", "port"], "is used with --trace only");
     await validateTraces(dir);
   }
 } catch (error) {
   const { text, exitCode } = errorReport(error);
   if (text !== "") console.error(text);
   process.exitCode = exitCode;
+}
+
+function print(text: string): void {
+  console.log(text);
+}
+
+function hexPort(text: string): number {
+  if (/^(?:0x)?[\da-f]{1,4}$/i.test(text)) return Number.parseInt(text, 16);
+  throw new ConfigError(`--port ${quote(text)}: allowed: 0 to ffff, hexadecimal`);
 }
 
 async function validateTraces(dir: string): Promise<void> {

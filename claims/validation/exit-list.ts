@@ -4,13 +4,11 @@
  * A list has an exit a line: what this program prints, or KVM's own tracepoint as `perf trace`, `perf script` and
  * `trace-cmd` print it (`kvm_exit: ... reason EPT_VIOLATION rip 0x...`). A tracepoint's line is compared by its reason,
  * a line of ours by its page too.
- *
- * Source: Linux arch/x86/include/uapi/asm/vmx.h and svm.h, VMX_EXIT_REASONS and SVM_EXIT_REASONS.
  */
 import { hexAddress, hexGva } from "../../machine/address.ts";
 import { exitCounter, type ExitReason, type VmExit } from "../../machine/exits.ts";
-import { exitNames } from "../../bench/results/exit-names.ts";
 import { ConfigError, quote } from "../../bench/input/config-error.ts";
+import { kvmExitLine } from "./kvm-exit-line.ts";
 
 /** One exit: why, and where if it is about a place. */
 export interface ListedExit {
@@ -70,20 +68,13 @@ function ours(line: string): ListedExit | null {
   return { reasons: new Set([reason]), text, hasPlace: text !== reason };
 }
 
-/** `kvm_exit: vcpu 0 reason npf rip 0x...`: the name is all between `reason` and what follows. */
+/** What memory has no part in (a port, an MSR, HLT) is passed over, as the replay does not list it either. */
 function traced(line: string): ListedExit | null {
-  const name = /\bkvm_exit:.*?\breason:?\s+(.+?)(?=\s+(?:rip|info|guest_rip)\b|$)/.exec(line)?.[1];
-  if (name === undefined) return null;
-  const causes = [...exitNames.intel, ...exitNames.amd]
-    .filter((known) => known.name === name)
-    .flatMap((known) => known.causes.map((cause): string => `exits${cause}`));
-  const named = reasons.filter((reason) => causes.includes(exitCounter[reason]));
-  // What no scheme of ours tells apart: a port, an MSR, HLT.
-  return {
-    reasons: new Set(named.length === 0 ? ["other"] : named),
-    text: name,
-    hasPlace: false,
-  };
+  const exit = kvmExitLine(line);
+  if (exit === null || exit.causes.length === 0) return null;
+  const counters = exit.causes.map((cause): string => `exits${cause}`);
+  const named = reasons.filter((reason) => counters.includes(exitCounter[reason]));
+  return { reasons: new Set(named), text: exit.name, hasPlace: false };
 }
 
 /** Does the exit agree with the one listed? */
