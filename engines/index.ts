@@ -2,6 +2,7 @@
  * The registry of engines: one line each. The key is the name in commands, results and charts.
  */
 import type { Engine } from "../hypervisor/engine.ts";
+import { agile } from "./agile.ts";
 import { eptAd } from "./ept-ad.ts";
 import { eptFlat } from "./ept-flat.ts";
 import { eptFolded } from "./ept-folded.ts";
@@ -37,6 +38,7 @@ export const engines = {
   "ept-wp-manual": eptWpManual,
   "ept-ad": eptAd,
   "npt-wp": nptWp,
+  agile,
   "ept-flat": eptFlat,
   "ept-folded": eptFolded,
   "shadow-wp": shadowWp,

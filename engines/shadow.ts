@@ -8,9 +8,8 @@
  * Source: Adams & Agesen 2006, section 2.3; Xen "Shadow-2" (xen-devel 2008).
  */
 import type { Gfn, Pfn, Vpn } from "../machine/address.ts";
-import { indexAt } from "../machine/address.ts";
 import type { Ledger } from "../machine/counters.ts";
-import { A, frameOf, P } from "../machine/entry.ts";
+import { A, frameOf, P, U, W } from "../machine/entry.ts";
 import type { Resolution, VmExit } from "../machine/exits.ts";
 import type { Registers } from "../machine/registers.ts";
 import type { Hypervisor } from "../hypervisor/hypervisor.ts";
@@ -34,6 +33,7 @@ import type { MemoryPolicy } from "../hypervisor/policy/memory-policy.ts";
 import { policedTracker } from "../hypervisor/policy/policed-tracker.ts";
 import { PcidRoots } from "../hypervisor/pcid-roots.ts";
 import { findPlace, takeAccessed } from "../hypervisor/tables/radix.ts";
+import { fillPath } from "./shadow/fill.ts";
 import { shadowHost } from "./shadow/host-events.ts";
 import { loggedShadow } from "./shadow/logged-shadow.ts";
 import { isReachable } from "./shadow/reachable.ts";
@@ -58,7 +58,8 @@ export function createShadow(platform: Platform, log: DirtyTracker, policy: Poli
   const pcidRoots = vcpus.map(() => new PcidRoots());
   /** The vCPU whose exit is being answered; null while the host acts. */
   let serving: VirtualCpu | null = null;
-  const tables = new ShadowTables({ bytes, memory, policy, tracker, ledger });
+  const kept = { keptFlags: W | U, beside: null };
+  const tables = new ShadowTables({ bytes, memory, policy, tracker, ledger, ...kept });
 
   function ledger(): Ledger {
     return payer(vcpus, serving);
@@ -108,23 +109,6 @@ export function createShadow(platform: Platform, log: DirtyTracker, policy: Poli
     }
   }
 
-  /** Brings the path of the last software walk into the shadow, down to its leaf. */
-  function fill({ id, registers }: VirtualCpu, vpn: Vpn): void {
-    let table = roots.get(id)!;
-    for (let level: number = registers.levels; level >= walk.level; level--) {
-      const index = indexAt(vpn, level);
-      // A new A or D bit may widen what an entry allows, and a store of the host's is seen only now.
-      tables.mirror(table, index);
-      const child = tables.set.childAt(table, index);
-      if (child === null) return;
-      if (child.isDirect) {
-        tables.fillDirect(child, walk.gfn);
-        return;
-      }
-      table = child;
-    }
-  }
-
   function pageFault(exit: PageFaultExit, vcpu: VirtualCpu): Resolution {
     if (!walkGuest(walkHosts[vcpu.id]!, vcpu, exit, walk)) {
       if (walk.error === walkDenied) return denyMark(policy!, vcpu, exit, walk);
@@ -157,7 +141,7 @@ export function createShadow(platform: Platform, log: DirtyTracker, policy: Poli
       }
     }
     vcpu.ledger.hiddenFaults += 1;
-    fill(vcpu, exit.vpn);
+    fillPath(tables, roots.get(vcpu.id)!, { vpn: exit.vpn, walk });
     return "resume";
   }
 
@@ -172,7 +156,7 @@ export function createShadow(platform: Platform, log: DirtyTracker, policy: Poli
     return false;
   }
 
-  const logged = loggedShadow(vcpus, tables, flushAlways);
+  const logged = loggedShadow({ vcpus, tables, flush: flushAlways, ledger });
 
   function answer(exit: VmExit, vcpu: VirtualCpu): Resolution {
     switch (exit.reason) {

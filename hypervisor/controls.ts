@@ -22,6 +22,7 @@ export function shadowControls(walk: Registers, vpid: boolean): Controls {
     stages: oneStage,
     walk,
     exitOnPageFault: true,
+    deliversSwitchedFaults: false,
     exitOnCr3Write: true,
     // Its roots are not the guest's, so no value of the guest's may be loaded as it is.
     cr3Targets: [],

@@ -43,9 +43,17 @@ export interface Requester {
   stopped(vpn: Vpn, offset: number, high: number, store: PendingStore | null): "again" | "done";
 }
 
+/** Fires between two accesses whenever some `period` of them are done. */
+interface AccessTimer {
+  readonly period: number;
+  left: number;
+  readonly fire: () => void;
+}
+
 export class AccessUnit {
   readonly mmu: Mmu;
   observer: Observer | null = null;
+  timer: AccessTimer | null = null;
   private readonly memory: PhysicalMemory;
   private readonly requester: Requester;
   private userBit = 0;
@@ -91,7 +99,12 @@ export class AccessUnit {
         index = done;
       }
     }
+    const { timer } = this;
+    if (timer !== null) timer.left -= this.length - this.base;
     this.length = this.base;
+    if (timer === null || timer.left > 0) return;
+    timer.left = timer.period;
+    timer.fire();
   }
 
   /** One access by itself; false when the guest abandoned it. */

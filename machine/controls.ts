@@ -18,6 +18,8 @@ export interface Controls {
   /** Paging mode of the tables that silicon walks, when it is not the guest's own (shadow tables). */
   readonly walk: Registers | null;
   readonly exitOnPageFault: boolean;
+  /** Does a #PF of a walk that had switched to the guest's own tables reach the guest without an exit all the same? */
+  readonly deliversSwitchedFaults: boolean;
   readonly exitOnCr3Write: boolean;
   /** Values that MOV to CR3 may load without an exit although others exit; at most four on real parts. */
   readonly cr3Targets: readonly Cr3[];
@@ -38,6 +40,7 @@ export const bareMetalControls: Controls = {
   stages: oneStage,
   walk: null,
   exitOnPageFault: false,
+  deliversSwitchedFaults: false,
   exitOnCr3Write: false,
   cr3Targets: [],
   exitOnCr3Read: false,

@@ -30,6 +30,9 @@ export const EPT_PS = 0x80;
 export const EPT_A = 0x100;
 export const EPT_D = 0x200;
 
+/** Bit of a shadow entry that leads to the guest's own table, at its host frame: agile paging's switch bit. */
+export const SWITCH = 0x800;
+
 /** Bits 52..44 of an address must be zero: our machine has 44 physical address bits. */
 export const RESERVED_HIGH = 0x000f_f000;
 

@@ -81,7 +81,7 @@ export class ExitUnit implements Requester {
       case STOP_PAGE_FAULT: {
         const error = mmu.stopError();
         mmu.invalidateFault(vpn);
-        if (!this.controls.exitOnPageFault) return this.deliver({ vpn, offset, error });
+        if (!this.faultExits()) return this.deliver({ vpn, offset, error });
         const exit = { reason: "page-fault", vpn, offset, error, store } as const;
         return this.resolve(this.vmExit(exit), exit);
       }
@@ -104,6 +104,11 @@ export class ExitUnit implements Requester {
       default:
         throw new OutsideMemory(vpn, mmu.stopGfn(), this.memory.guestFrames);
     }
+  }
+
+  private faultExits(): boolean {
+    const { exitOnPageFault, deliversSwitchedFaults } = this.controls;
+    return exitOnPageFault && !(deliversSwitchedFaults && this.mmu.stopSwitched());
   }
 
   private resolve(resolution: Resolution, fault: PageFault): "again" | "done" {

@@ -102,6 +102,7 @@ function createMmu(
     stopDuringWalk: () => unit.stopDuringWalk(),
     stopIsPresent: () => unit.stopIsPresent(),
     stopIsMalformed: () => unit.stopIsMalformed(),
+    stopSwitched: () => unit.stopSwitched(),
 
     configure(to, vpid) {
       const next = unitFor(to.stages);

@@ -64,6 +64,8 @@ export interface Mmu {
   stopIsPresent(): boolean;
   /** Of a violation: is that entry one that silicon calls misconfigured? */
   stopIsMalformed(): boolean;
+  /** A page fault: had the walk switched to the tables of the guest? */
+  stopSwitched(): boolean;
 
   /** Paging configuration; drops what it makes meaningless. */
   configure(to: Paging, vpid: number): void;

@@ -2,7 +2,7 @@
  * Who is called while a guest runs: its kernel on a fault, a checker after every event.
  */
 import type { Gfn, Pfn, Vpn } from "./address.ts";
-import type { InvpcidType, PendingStore } from "./exits.ts";
+import type { PendingStore } from "./exits.ts";
 
 export interface PageFault {
   readonly vpn: Vpn;
@@ -67,11 +67,4 @@ export interface HostObserver {
   /** These frames keep the contents that they have now, until the snapshot is dropped. */
   snapshotTaken(kept: ReadonlyMap<Gfn, Pfn>): void;
   snapshotDropped(): void;
-}
-
-/** What INVPCID of this type invalidates. */
-export function invpcidScope(type: InvpcidType, pcid: number, vpn: Vpn): Invalidation {
-  if (type === "address") return { kind: "page", vpn, pcid, globals: false };
-  if (type === "context") return { kind: "context", pcid };
-  return { kind: "all", globals: type === "all-with-globals" };
 }

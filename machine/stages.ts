@@ -8,6 +8,7 @@
  * Source: SDM vol. 3A chapter 4, vol. 3C 29.3; APM vol. 2 15.25.
  */
 import type { PagingLevels, Pfn } from "./address.ts";
+import { SWITCH } from "./entry.ts";
 import { ept, eptByMode } from "./formats/ept.ts";
 import type { EntryFormat } from "./formats/format.ts";
 import { npt, x86 } from "./formats/x86.ts";
@@ -94,6 +95,15 @@ export function x86Stage(levels: number): Stage {
 
 /** Bare metal and shadow tables: what is loaded as root is walked, and that is all. */
 export const oneStage = (levels: PagingLevels): readonly Stage[] => [x86Stage(levels)];
+
+/** Shadow tables, entries of which may switch to the guest's own below, in a guest whose memory `nested` maps. */
+export const switchingStages =
+  (nested: Stage) =>
+  (levels: PagingLevels): readonly Stage[] => [
+    { ...x86Stage(levels), switchBit: SWITCH },
+    { ...x86Stage(levels), through: 2 },
+    nested,
+  ];
 
 /** The same, where silicon keeps the guest's root table in mind. */
 export const twoStagesRootKept =

@@ -19,12 +19,13 @@ import { addHypervisorWork, type Ledger, walkLengthMax } from "./counters.ts";
 import { type Controls, exitsOnCr3 } from "./controls.ts";
 import type { InvpcidType, OtherExit, PendingStore, VmExit } from "./exits.ts";
 import type { Cr3, Registers } from "./registers.ts";
-import { GeneralProtection } from "./general-protection.ts";
+import { checkPcide } from "./general-protection.ts";
+import { checkInvpcid, invalidateBy, invpcidScope } from "./invpcid.ts";
 import { ExitUnit } from "./exit-unit.ts";
 import type { ExitHandler, MmioAccess, VcpuParts, VirtualCpu } from "./virtual-cpu.ts";
 import type { PhysicalMemory } from "./memory.ts";
 import { FETCH, type Mmu, STORE } from "./mmu.ts";
-import { type GuestSoftware, invpcidScope, type Observer } from "./observer.ts";
+import type { GuestSoftware, Observer } from "./observer.ts";
 
 const pageStore: PendingStore = { kind: "page" };
 
@@ -40,6 +41,7 @@ export class Vcpu implements VirtualCpu {
   registers: Registers = { writeProtect: true, globalPages: true, pcid: false, levels: 4 };
   /** CR3[11:0] as last loaded: the PCID, and with CR4.PCIDE clear bits that mean nothing until it is set. */
   cr3LowBits = 0;
+  knownRoots: VirtualCpu["knownRoots"] = [];
   /** High half of what `load` returned. */
   loadedHigh = 0;
   /** What hypervisors beside its own did for it: those of a hypervisor that is a guest. */
@@ -97,8 +99,6 @@ export class Vcpu implements VirtualCpu {
     this.unit.observer = observer;
   }
 
-  // --- For the hypervisor -----------------------------------------------------------------------------
-
   setControls(controls: Controls): void {
     this.exits.controls = controls;
     this.configure();
@@ -109,6 +109,14 @@ export class Vcpu implements VirtualCpu {
     this.mmu.setRoot({ frame, pcid });
   }
 
+  setSwitchedRoot(frame: Pfn, pcid: number): void {
+    this.mmu.setRoot({ frame, pcid, isSwitched: true });
+  }
+
+  setTimer(period: number, fire: () => void): void {
+    this.unit.timer = { period, left: period, fire };
+  }
+
   emulateStore(exit: { readonly vpn: Vpn; readonly store: PendingStore | null }, gfn: Gfn): void {
     this.exits.emulateStore(exit, gfn);
   }
@@ -116,8 +124,6 @@ export class Vcpu implements VirtualCpu {
   emulateMmio(exit: MmioAccess): void {
     this.exits.emulateMmio(exit);
   }
-
-  // --- Guest instructions: accesses of unknown value, batched -----------------------------------------
 
   /** 8-byte load at byte `offset` of page `vpn`. */
   read(vpn: Vpn, offset = 0): void {
@@ -138,8 +144,6 @@ export class Vcpu implements VirtualCpu {
   drain(): void {
     this.unit.drain();
   }
-
-  // --- Guest instructions: known values ---------------------------------------------------------------
 
   /** Loads entry `index` (8 bytes) of the page: returns its low half, `loadedHigh` has the other. */
   load(vpn: Vpn, index: number): number {
@@ -164,8 +168,6 @@ export class Vcpu implements VirtualCpu {
     this.unit.copy(to, from);
   }
 
-  // --- Guest instructions: privileged -----------------------------------------------------------------
-
   /** User or supervisor mode for what follows. No exit under any scheme. */
   setPrivilege(mode: "user" | "supervisor"): void {
     this.unit.setPrivilege(mode);
@@ -181,7 +183,11 @@ export class Vcpu implements VirtualCpu {
     const { cr3: cr3Before, cr3LowBits: lowBitsBefore } = this;
     this.cr3LowBits = lowBits;
     this.cr3 = cr3;
-    if (exitsOnCr3(this.exits.controls, cr3)) {
+    const exits = exitsOnCr3(this.exits.controls, cr3);
+    const known = exits
+      ? this.knownRoots.find((one) => one.root === root && one.pcid === pcid)
+      : undefined;
+    if (exits && known === undefined) {
       if (this.exits.vmExit({ reason: "cr3-write", cr3 }) === "skip") {
         // Refused: the register keeps its value, and nothing is flushed.
         this.cr3 = cr3Before;
@@ -189,7 +195,7 @@ export class Vcpu implements VirtualCpu {
         return;
       }
     } else {
-      this.mmu.setRoot({ frame: root, pcid });
+      this.mmu.setRoot(known ?? { frame: root, pcid });
       if (!cr3.keep) this.mmu.flushContext(pcid);
     }
     if (!cr3.keep) this.observer?.invalidated(this.id, { kind: "context", pcid });
@@ -213,23 +219,17 @@ export class Vcpu implements VirtualCpu {
   /** INVPCID. `vpn` matters for type `address` only. Throws `GeneralProtection`. */
   invpcid(type: InvpcidType, pcid: number, vpn = 0 as Vpn): void {
     this.drain();
-    const isScoped = type === "address" || type === "context";
-    if (isScoped && pcid !== 0 && !this.registers.pcid) {
-      throw new GeneralProtection("INVPCID", "PCID 0 while CR4.PCIDE is clear (#GP on silicon)");
-    }
+    checkInvpcid(type, pcid, this.registers);
     this.ledger.invpcids += 1;
     const { exitOnInvpcid } = this.exits.controls;
     if (exitOnInvpcid) this.exits.vmExit({ reason: "invpcid", type, pcid, vpn });
     else this.invalidatePcid(type, pcid, vpn);
-    this.observer?.invalidated(this.id, invpcidScope(type, pcid, vpn));
+    this.observer?.invalidated(this.id, invpcidScope(type, { pcid, vpn }));
   }
 
   /** What INVPCID does to this vCPU's caches; engines that intercept it call this for their own tables. */
   invalidatePcid(type: InvpcidType, pcid: number, vpn: Vpn): void {
-    if (type === "address") this.mmu.invalidatePageOf(vpn, pcid);
-    else if (type === "context") this.mmu.flushContext(pcid);
-    else if (type === "all") this.mmu.flushNonGlobal();
-    else this.mmu.flushLinear();
+    invalidateBy(this.mmu, type, { pcid, vpn });
   }
 
   /**
@@ -238,11 +238,7 @@ export class Vcpu implements VirtualCpu {
    */
   writeRegisters(register: "cr0" | "cr4", registers: Registers): void {
     this.drain();
-    if (registers.pcid && !this.registers.pcid && this.cr3LowBits !== 0) {
-      const bits = this.cr3LowBits.toString(16);
-      const allowed = `PCIDE set only while CR3[11:0] is 0, and it is ${bits} (#GP on silicon)`;
-      throw new GeneralProtection("MOV to CR4", allowed);
-    }
+    if (registers.pcid && !this.registers.pcid) checkPcide(this.cr3LowBits);
     this.ledger.controlRegisterWrites += 1;
     const before = this.registers;
     this.registers = registers;

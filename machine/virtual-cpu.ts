@@ -17,6 +17,15 @@ export interface MmioAccess {
   readonly gfn: Gfn;
 }
 
+/** What silicon loads in place of what the guest writes to CR3. */
+export interface KnownRoot {
+  readonly root: Gfn;
+  readonly pcid: number;
+  readonly frame: Pfn;
+  /** As by `setSwitchedRoot`. */
+  readonly isSwitched: boolean;
+}
+
 /** A vCPU as its hypervisor sees it: the VMCS, the cached translations, the guest's registers. */
 export interface VirtualCpu {
   readonly id: number;
@@ -31,6 +40,16 @@ export interface VirtualCpu {
   setControls(controls: Controls): void;
   /** The root that silicon walks from: the guest's under nested paging and bare metal, else a shadow root. */
   setHardwareRoot(frame: Gfn | Pfn, pcid: number): void;
+  /** The guest's own root, at its host frame: a stage with a switch bit has switched to it before a walk begins. */
+  setSwitchedRoot(frame: Pfn, pcid: number): void;
+  /** Roots that the guest may load without an exit, whatever `exitOnCr3Write` says: a small cache that software fills. */
+  knownRoots: readonly KnownRoot[];
+  /**
+   * Calls `fire` between two instructions whenever about `period` accesses are done: the host's timer.
+   *
+   * Model: its interrupt is an exit under every scheme, and priced under none. Bias: none.
+   */
+  setTimer(period: number, fire: () => void): void;
   /**
    * Performs the store that exited, at `gfn`, for the guest: what instruction emulation does.
    * Call it before answering `emulated`.

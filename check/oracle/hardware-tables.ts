@@ -18,19 +18,27 @@ export class HardwareTables {
   private readonly memory: PhysicalMemory;
   private controls: Controls | null = null;
   private root = 0;
+  private isSwitched = false;
+  private switchBit = 0;
 
   /** Notes from now on what the hypervisor loads into `vcpu`. */
   constructor(vcpu: Vcpu) {
     this.memory = vcpu.memory;
     const setControls = vcpu.setControls.bind(vcpu);
     const setHardwareRoot = vcpu.setHardwareRoot.bind(vcpu);
+    const setSwitchedRoot = vcpu.setSwitchedRoot.bind(vcpu);
     vcpu.setControls = (controls) => {
       this.controls = controls;
       setControls(controls);
     };
     vcpu.setHardwareRoot = (frame, pcid) => {
       this.root = frame;
+      this.isSwitched = false;
       setHardwareRoot(frame, pcid);
+    };
+    vcpu.setSwitchedRoot = (frame, pcid) => {
+      this.isSwitched = true;
+      setSwitchedRoot(frame, pcid);
     };
   }
 
@@ -46,11 +54,18 @@ export class HardwareTables {
     const { controls } = this;
     if (controls === null || !controls.virtualized) return;
     const { stages, walk } = controls;
-    const last = stages(walk?.levels ?? 4).at(-1)!;
-    // Neither: bare metal.
-    if (last.root === null && walk === null) return;
-    if (last.root !== null && walk !== null) this.scanThrough(last, walk.levels, visit);
-    else this.scan(last.root ?? (this.root as Pfn), last.shape, visit);
+    const list = stages(walk?.levels ?? 4);
+    this.switchBit = list[0]!.switchBit;
+    const last = list.at(-1)!;
+    if (list[0]!.through !== null && walk !== null && last.root !== null) {
+      this.scanThrough(last, walk.levels, visit);
+      return;
+    }
+    for (const { through, root, shape } of list) {
+      // The guest's own tables lead on through others; a root that is the guest's own is one of them.
+      const isShadow = through === null && root === null && walk !== null && !this.isSwitched;
+      if (root !== null || isShadow) this.scan(root ?? (this.root as Pfn), shape, visit);
+    }
   }
 
   /** The leaf of a shadow for a page: its frame, and the flags that all levels share; null where none is, or no shadow. */
@@ -110,7 +125,9 @@ export class HardwareTables {
         const page = firstPage + index * pages;
         if (level === 1 || (low & PS) !== 0) {
           for (let i = 0; i < pages; i++) visit((frame + i) as Pfn, low, page + i);
-        } else if ((high & foldHigh) === 0) below(frame as Pfn, level - 1, page);
+          // What is behind the switch bit are guest frames, which the nested tables know.
+        } else if ((low & this.switchBit) !== 0) continue;
+        else if ((high & foldHigh) === 0) below(frame as Pfn, level - 1, page);
         else {
           const piece = pagesPerEntry(level - 1);
           for (let i = 0; i < 512; i++) below((frame + i) as Pfn, level - 2, page + i * piece);

@@ -19,6 +19,7 @@ import { drawProgram } from "../fuzz/draw-program.ts";
 import { runProgram, type Target } from "../fuzz/run-program.ts";
 import { smallPresets } from "../fuzz/small-presets.ts";
 import { checkedGuest } from "./checked-guest.ts";
+import { patch } from "./patch-method.ts";
 import { type Context, type Key, PlainCache } from "../../machine/plain/cache.ts";
 import { plainMmu } from "../../machine/plain/mmu.ts";
 import { PlainTlb, type TlbEntry, type Translation } from "../../machine/plain/tlb.ts";
@@ -175,19 +176,6 @@ function patchFill(change: (translation: Translation, vpn: number) => Translatio
     "fill",
     (fill, _, vpn, context, translation) => fill(vpn, context, change(translation, vpn)),
   );
-}
-
-/** Wraps a method for the length of a test: `around` gets the real one, its object and the arguments. */
-function patch<Args extends unknown[], Result>(
-  prototype: object,
-  name: string,
-  around: (original: (...args: Args) => Result, self: never, ...args: Args) => Result,
-): void {
-  const original = Reflect.get(prototype, name) as (...args: Args) => Result;
-  const methods = prototype as Record<string, (...args: Args) => Result>;
-  vi.spyOn(methods, name).mockImplementation(function (this: never, ...args: Args) {
-    return around((...passed) => original.apply(this, passed), this, ...args);
-  });
 }
 
 describe("a hypervisor that forgets is found:", () => {

@@ -65,6 +65,8 @@ export function mergedControls(l1: Controls, l0: Controls, other: Partial<Contro
     stages: l0.stages,
     walk: l1.walk,
     exitOnPageFault: l1.exitOnPageFault || l0.exitOnPageFault,
+    // No engine that asks for it runs at two levels.
+    deliversSwitchedFaults: false,
     exitOnCr3Write: l1.exitOnCr3Write || l0.exitOnCr3Write,
     exitOnCr3Read: l1.exitOnCr3Read || l0.exitOnCr3Read,
     exitOnInvlpg: l1.exitOnInvlpg || l0.exitOnInvlpg,

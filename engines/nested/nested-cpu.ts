@@ -16,6 +16,7 @@ import type { CachedTranslations } from "../../machine/mmu.ts";
 import type { Cr3, Registers } from "../../machine/registers.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";
 import type { MmioAccess, VirtualCpu } from "../../machine/virtual-cpu.ts";
+import { OneLevelOnly } from "./one-level-only.ts";
 import type { InstructionExits } from "./world-switch.ts";
 
 /** What VMRUN loads. */
@@ -28,7 +29,7 @@ export interface ControlBlock {
 }
 
 /** The vCPU as L0 sees it: L1's registers while L1 runs, what the control block says while L2 does. */
-export class OuterCpu implements VirtualCpu {
+export class OuterCpu extends OneLevelOnly implements VirtualCpu {
   readonly id: number;
   readonly ledger: Ledger;
   readonly mmu: CachedTranslations;
@@ -41,6 +42,7 @@ export class OuterCpu implements VirtualCpu {
   readonly l1: Vcpu;
 
   constructor(l2: VirtualCpu, l1: Vcpu) {
+    super();
     this.id = l2.id;
     this.ledger = l2.ledger;
     this.l2 = l2;
@@ -109,7 +111,7 @@ function noPml(): never {
 }
 
 /** L2's vCPU as L1's hypervisor sees it. */
-export class InnerCpu implements VirtualCpu {
+export class InnerCpu extends OneLevelOnly implements VirtualCpu {
   readonly id: number;
   /** What L1 counts. */
   readonly ledger: Ledger = createLedger();
@@ -124,6 +126,7 @@ export class InnerCpu implements VirtualCpu {
   private readonly l2: VirtualCpu;
 
   constructor(l2: VirtualCpu, actions: InnerActions) {
+    super();
     this.id = l2.id;
     this.l2 = l2;
     l2.otherLevels.push(this.ledger);

@@ -35,6 +35,9 @@ const formats: Readonly<Record<string, NestedFormat>> = {
   "ept-ad": "ept",
 };
 
+/** Engines that change between shadow and nested paging. */
+const hybrids: ReadonlySet<string> = new Set(["agile"]);
+
 /** The engine, or why there is none. */
 export function nestedEngine(level1: NamedEngine, level0: NamedEngine): Engine | NestedProblem {
   const way = wayOf(level1, level0);
@@ -56,6 +59,9 @@ function wayOf(level1: NamedEngine, level0: NamedEngine): Nest["level0"] | strin
   const inner = level1.engine.family;
   const outer = level0.engine.family;
   const { create }: { readonly create: CreateEngine } = level0.engine;
+  const hybrid = [level1, level0].find(({ name }) => hybrids.has(name));
+  if (hybrid !== undefined)
+    return `${hybrid.name} changes tables by silicon that is one level's alone`;
   if (inner === "bare") return `${level1.name} runs no guest`;
   if (outer === "bare") return `${level0.name} has no guest that a hypervisor could run in`;
   if (level0.name === "shadow-vtlb") {

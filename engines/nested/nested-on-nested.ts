@@ -28,6 +28,7 @@ import { lazyShadow } from "../shadow-lazy.ts";
 import { eptGuest, eptTables } from "./ept-view.ts";
 import { isAskedBy, type Level0, mergedControls } from "./level0.ts";
 import type { NestedCpu } from "./nested-cpu.ts";
+import { refuse } from "./one-level-only.ts";
 
 /** L2's accesses as those of a guest whose page tables are L1's nested ones. */
 interface ComposedCpu extends VirtualCpu {
@@ -128,6 +129,9 @@ function composedCpu(outer: VirtualCpu, firstId: number): ComposedCpu {
     cr3: { root: 0 as Gfn, pcid: 0, keep: false },
     registers: { writeProtect: true, globalPages: false, pcid: false, levels: 4 },
     root: null,
+    knownRoots: [],
+    setSwitchedRoot: refuse,
+    setTimer: refuse,
     setControls: () => undefined,
     setHardwareRoot(frame) {
       this.root = frame as number as Pfn;

@@ -2,17 +2,22 @@
  * Shadow tables as a dirty tracker sees them: several leaves may map a frame, found by the reverse map.
  */
 import type { Gfn } from "../../machine/address.ts";
+import type { Ledger } from "../../machine/counters.ts";
 import type { VirtualCpu } from "../../machine/virtual-cpu.ts";
 import type { FrameRange } from "../../hypervisor/dirty/frame-ranges.ts";
 import type { LoggedTables } from "../../hypervisor/dirty/tracker.ts";
+import { dropPieces } from "./direct-pieces.ts";
 import type { ShadowTables } from "./tables.ts";
 
-/** `flush` drops what every vCPU has cached, now. */
-export function loggedShadow(
-  vcpus: readonly VirtualCpu[],
-  tables: ShadowTables,
-  flush: () => void,
-): LoggedTables {
+interface LoggedParts {
+  readonly vcpus: readonly VirtualCpu[];
+  readonly tables: ShadowTables;
+  /** Drops what every vCPU has cached, now. */
+  readonly flush: () => void;
+  readonly ledger: () => Ledger;
+}
+
+export function loggedShadow({ vcpus, tables, flush, ledger }: LoggedParts): LoggedTables {
   return {
     vcpus,
     forEachSmall: (range, visit) => tables.leaves.forEachSmall(range, visit),
@@ -26,7 +31,7 @@ export function loggedShadow(
     protectHuge: (range) => eachHuge(range, (first) => tables.protectHuge(first)),
     collapse(range, how) {
       // A shadow leaf is made by a fault and never before, so "at once" is the next fault too.
-      if (how !== "never") eachHuge(range, (first) => tables.dropDirect(first));
+      if (how !== "never") eachHuge(range, (first) => dropPieces(tables, first, ledger()));
     },
     flush,
     setPml() {},

@@ -13,7 +13,7 @@ export function isReachable(tables: ShadowTables, gfn: Gfn, roots: ReadonlySet<P
     if (roots.has(table.pfn)) return true;
     if (seen.has(table)) continue;
     seen.add(table);
-    for (const { above } of tables.set.parentsOf(table)) pending.push(above);
+    for (const { above } of tables.set.entriesAt(table.parents)) pending.push(above);
   }
   return false;
 }

@@ -35,7 +35,21 @@ export interface ShadowParts {
   readonly policy: MemoryPolicy | null;
   /** Whose log decides which leaves are read-only, and which small. */
   readonly tracker: Pick<DirtyTracker, "mayMapWritable" | "needsSmall">;
+  /** Flags of a guest's entry that its shadow has too, beside NX: W and U, and G where the guest's flushes drop G. */
+  readonly keptFlags: number;
+  /** Nested tables that stand beside the shadow; null: there are none. */
+  readonly beside: Beside | null;
   readonly ledger: () => Ledger;
+}
+
+/** What a hypervisor with shadow and nested tables hears and says of the guest's own. */
+export interface Beside {
+  /** Does silicon walk the guest's table at `gfn` itself? Then it has no shadow. */
+  readonly isSwitched: (gfn: Gfn) => boolean;
+  /** The frame is a shadowed table now: no nested leaf may let stores through. */
+  readonly shadowed: (gfn: Gfn) => void;
+  /** It is none any more. */
+  readonly unshadowed: (gfn: Gfn) => void;
 }
 
 /** Frames have 32 bits and roles are few, so the key is exact; without a role it is a small one, which a map finds faster. */

@@ -2,7 +2,7 @@
  * All shadow tables there are, found by what they mirror, by number, by what links to them.
  */
 import type { Gfn, Pfn } from "../../machine/address.ts";
-import { P, PS, frameOf } from "../../machine/entry.ts";
+import { P, PS, SWITCH, frameOf } from "../../machine/entry.ts";
 import type { FrameMemory } from "../../hypervisor/platform.ts";
 import { createTable, keyOf, type ShadowTable, type TableName } from "./shadow-table.ts";
 
@@ -67,16 +67,16 @@ export class TableSet {
   childAt(table: ShadowTable, index: number): ShadowTable | null {
     const { bytes } = this;
     const low = bytes.readLow(table.pfn, index);
-    if ((low & P) === 0 || table.level === 1 || (low & PS) !== 0) return null;
+    if ((low & P) === 0 || table.level === 1 || (low & (PS | SWITCH)) !== 0) return null;
     const pfn = frameOf(low, bytes.readHigh(table.pfn, index)) as Pfn;
     return this.byId[pfn - bytes.guestFrames] ?? null;
   }
 
-  /** The entries that link to the table. */
-  parentsOf({ parents }: ShadowTable): { readonly above: ShadowTable; readonly index: number }[] {
-    return [...parents].flatMap((parent) => {
-      const above = this.byId[Math.floor(parent / 512)];
-      return above === undefined ? [] : [{ above, index: parent % 512 }];
+  /** The entries at these places, such as a table's parents. */
+  entriesAt(places: Iterable<number>): { readonly above: ShadowTable; readonly index: number }[] {
+    return [...places].flatMap((place) => {
+      const above = this.byId[Math.floor(place / 512)];
+      return above === undefined ? [] : [{ above, index: place % 512 }];
     });
   }
 }

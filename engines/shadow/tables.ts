@@ -13,13 +13,14 @@ import * as entry from "../../machine/entry.ts";
 import type { FrameRange } from "../../hypervisor/dirty/frame-ranges.ts";
 import { ACC_EXEC, hasReserved } from "../../hypervisor/guest-walk.ts";
 import { neighboursIn } from "../../hypervisor/memory/notifier.ts";
+import { FrameMap } from "./frame-map.ts";
 import { LeafMaps } from "./leaf-maps.ts";
 import { leafAccess, reachedFrame } from "../../hypervisor/policy/judge.ts";
 import { presentIn, type ShadowParts, type ShadowTable, type TableName } from "./shadow-table.ts";
 import { TableSet } from "./table-set.ts";
 import { firstIn, largeLevels, TableRegions } from "./table-regions.ts";
 
-const { A, D, frameOf, highHalf, lowHalf, NX_HIGH, P, PS, U, W } = entry; // see guest-walk.ts
+const { A, D, frameOf, highHalf, lowHalf, NX_HIGH, P, PS, SWITCH, U, W } = entry; // see guest-walk.ts
 
 export class ShadowTables {
   /** A writable mapping or a table went away: cached translations must go before the guest runs on. */
@@ -27,7 +28,9 @@ export class ShadowTables {
   private readonly parts: ShadowParts;
   readonly set: TableSet;
   readonly leaves = new LeafMaps();
-  private readonly regions: TableRegions;
+  /** Entries that lead to the guest's own table, by its frame. */
+  readonly switches = new FrameMap();
+  readonly regions: TableRegions;
 
   constructor(parts: ShadowParts) {
     this.parts = parts;
@@ -47,6 +50,7 @@ export class ShadowTables {
     const table = this.create(name);
     if (!this.isTable(gfn)) this.regions.add(gfn);
     this.writeProtect(gfn);
+    this.parts.beside?.shadowed(gfn);
     this.mirrorAll(table);
     return table;
   }
@@ -65,7 +69,7 @@ export class ShadowTables {
     const gfn = frameOf(low, high) as Gfn;
     const isUsable = (low & P) !== 0 && (low & A) !== 0 && !hasReserved(low, high, table.level);
     if (!isUsable || gfn >= memory.frames) return this.drop(table, index);
-    const rights = P | A | D | (low & (W | U)) | (high & NX_HIGH);
+    const rights = P | A | D | (low & this.parts.keptFlags) | (high & NX_HIGH);
     const leafRights = (low & D) !== 0 ? rights : rights & ~W;
     if (table.level === 1) {
       this.setLeaf(table, index, gfn, leafRights);
@@ -73,24 +77,11 @@ export class ShadowTables {
       this.setLarge(table, index, (gfn - (gfn % pagesPerEntry(table.level))) as Gfn, leafRights);
     } else if (policy?.isHidden(gfn)) {
       this.drop(table, index);
+    } else if (this.parts.beside?.isSwitched(gfn) === true) {
+      this.switchTo(table, index, gfn, rights);
     } else {
       this.link(table, index, this.shadow(gfn, table.level - 1, this.below(table, index)), rights);
     }
-  }
-
-  /** Fills the entry of a direct table that maps `gfn`, going down to its leaf. */
-  fillDirect(table: ShadowTable, gfn: Gfn): void {
-    const span = 512 ** (table.level - 1);
-    const index = Math.floor((gfn - table.gfn) / span);
-    const first = (table.gfn + index * span) as Gfn;
-    const rights = P | W | U | A | D;
-    if (table.level === 1) {
-      this.setLeaf(table, index, first, rights);
-      return;
-    }
-    if (this.set.childAt(table, index) === null) this.setLarge(table, index, first, rights);
-    const child = this.set.childAt(table, index);
-    if (child !== null) this.fillDirect(child, gfn);
   }
 
   /** The role of the table below entry `index`. */
@@ -102,10 +93,14 @@ export class ShadowTables {
   unshadow(gfn: Gfn): void {
     const { bytes } = this.parts;
     for (const table of this.set.of(gfn)) {
-      for (const { above, index } of this.set.parentsOf(table)) bytes.write(above.pfn, index, 0, 0);
+      for (const { above, index } of this.set.entriesAt(table.parents))
+        bytes.write(above.pfn, index, 0, 0);
       this.forget(table);
     }
-    if (this.set.forgetFrame(gfn)) this.regions.remove(gfn);
+    if (this.set.forgetFrame(gfn)) {
+      this.regions.remove(gfn);
+      this.parts.beside?.unshadowed(gfn);
+    }
     this.flushNeeded = true;
   }
 
@@ -127,25 +122,10 @@ export class ShadowTables {
       for (const place of this.leaves.at(gfn, level)) this.protect(place);
   }
 
-  /** The pieces of a large guest page go where a larger leaf may come back: all that one around `gfn` would map. */
-  dropDirect(gfn: Gfn): void {
-    for (const level of [3, 2]) {
-      const first = firstIn(gfn, level);
-      const name = { gfn: first, level: level - 1, isDirect: true, role: 0 };
-      const table = this.set.named(name);
-      if (table === undefined || !this.mayBeLarge(first, level)) continue;
-      this.forgetPieces(table);
-      this.parts.ledger().hugePagesCollapsed += 1;
-      this.flushNeeded = true;
-    }
-  }
-
-  private forgetPieces(table: ShadowTable): void {
-    const children = Array.from({ length: 512 }, (_, index) => this.set.childAt(table, index));
-    for (const { above, index } of this.set.parentsOf(table)) this.drop(above, index);
-    this.forget(table);
-    // Others may map the same 2 MiB by themselves.
-    for (const child of children) if (child?.parents.size === 0) this.forgetPieces(child);
+  /** The table of the pieces of a large page of `level`, if there is one and a leaf as large could stand in its place. */
+  piecesOf(first: Gfn, level: number): ShadowTable | null {
+    const table = this.set.named({ gfn: first, level: level - 1, isDirect: true, role: 0 });
+    return table !== undefined && this.mayBeLarge(first, level) ? table : null;
   }
 
   /** The host took a frame of `range`: every leaf that maps it goes. Returns how many frames outside went with it. */
@@ -158,6 +138,7 @@ export class ShadowTables {
       this.dropAll(leaves);
     }
     this.dropAll(this.leaves.at(gfn, 1));
+    this.dropAll(this.switches.of(gfn));
     return neighbours;
   }
 
@@ -196,7 +177,8 @@ export class ShadowTables {
     return this.set.create(name);
   }
 
-  private forget(table: ShadowTable): void {
+  /** The table goes, and what its entries say. */
+  forget(table: ShadowTable): void {
     for (let index = 0; index < 512; index++) this.drop(table, index);
     this.set.delete(table);
     this.parts.ledger().shadowPagesZapped += 1;
@@ -214,7 +196,20 @@ export class ShadowTables {
     ledger().entriesFilled += 1;
   }
 
-  private setLeaf(table: ShadowTable, index: number, walked: Gfn, asked: number): void {
+  /** Silicon walks on in the guest's own table, and sets A and D there. */
+  private switchTo(table: ShadowTable, index: number, gfn: Gfn, rights: number): void {
+    const { bytes, memory, ledger } = this.parts;
+    if (memory.isHole(gfn)) return this.drop(table, index);
+    const pfn = memory.touchForWrite(gfn);
+    const low = lowHalf(pfn, (rights & ~NX_HIGH) | SWITCH);
+    this.drop(table, index);
+    bytes.write(table.pfn, index, low, highHalf(pfn, rights & NX_HIGH));
+    this.switches.add(gfn, table.id * 512 + index);
+    table.frames[index] = gfn;
+    ledger().entriesFilled += 1;
+  }
+
+  setLeaf(table: ShadowTable, index: number, walked: Gfn, asked: number): void {
     const { memory, tracker, ledger, policy } = this.parts;
     let gfn = walked;
     let rights = asked;
@@ -253,7 +248,7 @@ export class ShadowTables {
   }
 
   /** A large guest page: one leaf if the host's page is as large and holds no table, else a direct table. */
-  private setLarge(table: ShadowTable, index: number, gfn: Gfn, rights: number): void {
+  setLarge(table: ShadowTable, index: number, gfn: Gfn, rights: number): void {
     const { memory, tracker, ledger } = this.parts;
     const pfn = memory.touch(gfn);
     const { level } = table;
@@ -278,7 +273,7 @@ export class ShadowTables {
   }
 
   /** Clears entry `index` and everything that remembers it. */
-  private drop(table: ShadowTable, index: number): void {
+  drop(table: ShadowTable, index: number): void {
     const { bytes, ledger } = this.parts;
     const low = bytes.readLow(table.pfn, index);
     if ((low & P) === 0) return;
@@ -289,7 +284,9 @@ export class ShadowTables {
       // Silicon holds the pieces of a large guest page one by one; the guest's INVLPG names only one of them.
       if (child.isDirect) this.flushNeeded = true;
     } else {
-      this.leaves.remove(table.frames[index]! as Gfn, table.level, place);
+      const gfn = table.frames[index]! as Gfn;
+      if ((low & SWITCH) !== 0) this.switches.remove(gfn, place);
+      else this.leaves.remove(gfn, table.level, place);
       table.frames[index] = -1;
     }
     bytes.write(table.pfn, index, 0, 0);

@@ -14,6 +14,7 @@ const withoutLog: ReadonlySet<string> = new Set([
   "npt",
   "ept-flat",
   "ept-folded",
+  "agile",
 ]);
 
 /** Engines whose hypervisor knows which pages were written. */

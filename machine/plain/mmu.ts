@@ -168,6 +168,10 @@ class PlainMmu implements Mmu {
     return this.stop.isMalformed;
   }
 
+  stopSwitched(): boolean {
+    return this.stop.isSwitched;
+  }
+
   configure(to: Paging, vpid: number): void {
     const { translator } = this;
     const changed = haveOtherTables(to.stages, translator.paging.stages);

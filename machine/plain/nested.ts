@@ -3,8 +3,8 @@
  */
 import type { Pfn } from "../address.ts";
 import { type Context, type Key, keyOf } from "./cache.ts";
-import type { Leaf, Tree } from "./walk.ts";
 import type { Kind } from "./stop.ts";
+import type { Leaf, Tree } from "./walk.ts";
 
 /** Guest-physical mappings belong to the EPTP alone, and all of them go when it changes. */
 export const noContext: Context = { vpid: 0, pcid: 0, eptp: null };

@@ -1,4 +1,4 @@
-/** How a translation ends that gives no frame. */
+/** How an access ends that a walk could not finish. */
 export type Kind = "read" | "write" | "fetch";
 
 /** Why an access could not be done: the details of `Mmu.stop...`. */
@@ -11,13 +11,11 @@ export interface Stop {
   /** Of a violation: what the entry that refused says. */
   readonly isPresent: boolean;
   readonly isMalformed: boolean;
+  /** Had the walk switched to another tree? */
+  readonly isSwitched: boolean;
 }
 
-export function isStop(outcome: object | null): outcome is Stop {
-  return outcome !== null && "reason" in outcome;
-}
-
-/** Nothing is said of it. */
+/** A stop with nothing more to say than its reason. */
 export const noStop = {
   error: 0,
   gfn: 0,
@@ -25,4 +23,9 @@ export const noStop = {
   duringWalk: false,
   isPresent: false,
   isMalformed: false,
+  isSwitched: false,
 } as const;
+
+export function isStop(outcome: object | null): outcome is Stop {
+  return outcome !== null && "reason" in outcome;
+}

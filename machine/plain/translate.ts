@@ -176,7 +176,7 @@ export class PlainTranslator {
         const write = kind === "write" ? bits.PF_WRITE : 0;
         const fetch = kind === "fetch" ? bits.PF_FETCH : 0;
         const error = present | reserved | write | fetch | (user ? bits.PF_USER : 0);
-        return { ...noStop, reason: stops.STOP_PAGE_FAULT, error };
+        return { ...noStop, reason: stops.STOP_PAGE_FAULT, error, isSwitched };
       },
     };
   }
@@ -202,7 +202,7 @@ export class PlainTranslator {
         const isPresent = stage.format.isPresent(low);
         const isMalformed = stage.format.isMalformed(low);
         const reason = stops.STOP_EPT_VIOLATION;
-        return { reason, error: 0, gfn, kind, duringWalk, isPresent, isMalformed };
+        return { ...noStop, reason, gfn, kind, duringWalk, isPresent, isMalformed };
       },
     };
   }

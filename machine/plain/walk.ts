@@ -12,8 +12,8 @@ import { MAY_EXECUTE, MAY_READ, orderAt, USER_MAY, MAY_WRITE } from "../formats/
 import type { PhysicalMemory } from "../memory.ts";
 import type { WalkReference } from "../mmu.ts";
 import type { Stage } from "../stages.ts";
-import { type Context, type Key, keyOf, type PlainCache } from "./cache.ts";
 import { isStop, type Kind, type Stop } from "./stop.ts";
+import { type Context, type Key, keyOf, type PlainCache } from "./cache.ts";
 
 /** Rights of an entry, or of a path of entries: the AND of theirs. */
 export interface Rights {

@@ -30,6 +30,7 @@ import {
   ROOT_SWITCHED,
   SHIFT,
   STOP_DURING,
+  STOP_SWITCHED,
   TICK_PWC,
   W_TABLE,
   s,
@@ -111,6 +112,7 @@ function descend(vLow: number, vHigh: number, kind: number): number {
     }
   }
   const i = descendFirst(vLow, vHigh, kind, tag2, tag2High, context);
+  if (SWITCH !== 0) s[STOP_SWITCHED] = isThrough ? 1 : 0;
   if (i === -1) return 0;
   if (shift === FIRST_LOW) leaves[leafHash(vLow)] = i & ~(FIRST_INDEX << 1);
   const outcome = leaveFirst(vLow, kind, i, shift, rights, frame, isThrough);

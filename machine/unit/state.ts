@@ -68,6 +68,8 @@ export const WALKS_BEFORE = 46;
 /** Where the root's table starts that silicon keeps, or 0; and whether the second stage lets it be written. */
 export const KEPT_TABLE = 47;
 export const KEPT_FLAGS = 33;
+/** Had the walk that stopped switched? */
+export const STOP_SWITCHED = 47;
 const stateLength = 48;
 
 export const s = room.int32(stateLength);

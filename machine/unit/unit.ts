@@ -42,6 +42,7 @@ import {
   STOP_ERROR,
   STOP_GFN,
   STOP_KIND,
+  STOP_SWITCHED,
   SUM,
   s,
 } from "./state.ts";
@@ -63,6 +64,7 @@ export const mmu: Unit = {
   stopDuringWalk: () => s[STOP_DURING] !== 0,
   stopIsPresent: () => isNestedPresent(s[STOP_ENTRY]!),
   stopIsMalformed: () => secondMalformed(s[STOP_ENTRY]!),
+  stopSwitched: () => s[STOP_SWITCHED] !== 0,
 
   configure,
   setPml(buffer) {

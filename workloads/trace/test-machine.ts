@@ -4,10 +4,9 @@
 import { directMemory } from "../../hypervisor/direct-memory.ts";
 import type { Gfn } from "../../machine/address.ts";
 import type { HostEvent } from "../../hypervisor/host-events.ts";
-import type { Controls } from "../../machine/controls.ts";
+import { bareMetalControls, type Controls } from "../../machine/controls.ts";
 import type { VmExit } from "../../machine/exits.ts";
 import { fastMmu } from "../../machine/fast.ts";
-import { oneStage } from "../../machine/stages.ts";
 import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import { Machine } from "../../machine/machine.ts";
 import { presets } from "../../machine/presets.ts";
@@ -30,22 +29,6 @@ export function testMachine(vcpus = 1): Machine {
   });
 }
 
-const quiet: Controls = {
-  virtualized: false,
-  stages: oneStage,
-  walk: null,
-  exitOnPageFault: false,
-  exitOnCr3Write: false,
-  cr3Targets: [],
-  exitOnCr3Read: false,
-  exitOnInvlpg: false,
-  exitOnInvpcid: false,
-  exitOnCr0Write: false,
-  exitOnCr4Write: false,
-  vpid: true,
-  pml: null,
-};
-
 /** GPA is HPA. `controls` may make some instructions exit; they are then done as if nothing had happened. */
 export function bareMetal(machine: Machine, controls: Partial<Controls> = {}): BareMetal {
   const { memory } = machine;
@@ -56,7 +39,7 @@ export function bareMetal(machine: Machine, controls: Partial<Controls> = {}): B
     exits,
     memory: directMemory(memory, machine.guestFrames),
     boot(vcpu, cr3) {
-      vcpu.setControls({ ...quiet, ...controls });
+      vcpu.setControls({ ...bareMetalControls, ...controls });
       vcpu.setHardwareRoot(cr3.root, cr3.pcid);
     },
     exit(exit, vcpu) {
