@@ -23,7 +23,7 @@ const accesses = 150_000;
 /** Linux 3.12 has neither KPTI nor PCID. */
 const old = { kpti: 0, pcid: 0 } as const;
 
-interface Stand {
+export interface Stand {
   /** Their program. */
   readonly name: string;
   /** Ours, in words. */

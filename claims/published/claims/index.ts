@@ -1,6 +1,7 @@
 /** The registry of claims: a group is its file and a line here. */
 import type { Claim } from "../claim.ts";
 import { adamsAgesen } from "./adams-agesen.ts";
+import { agileClaims } from "./agile.ts";
 import { agileWinner } from "./agile-winner.ts";
 import { bigMemory } from "./big-memory.ts";
 import { dirtyAndSync } from "./dirty-and-sync.ts";
@@ -24,4 +25,5 @@ export const claims: readonly Claim[] = [
   ...walkPlaces,
   ...agileWinner,
   ...nested,
+  ...agileClaims,
 ];

@@ -56,6 +56,13 @@ const simple: readonly Claim[] = [
     simulate: () => walk({ engine: "npt" }).length,
   }),
   exact({
+    name: "walk, flat nested, root kept",
+    published: "AG16-170",
+    how: "ept-flat 4-level: steps of one cold walk, less the root's translation, which is kept",
+    note: "the walk that is shown has just lost it to INVEPT: 9 steps",
+    simulate: () => walk({ engine: "ept-flat" }).length - 1,
+  }),
+  exact({
     name: "walk, nested / native",
     published: "EM14-001[1] / EM14-001[2]",
     how: "steps of one cold walk, ept over native",
