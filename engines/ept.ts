@@ -16,21 +16,22 @@ import type { Hypervisor } from "../hypervisor/hypervisor.ts";
 import type { VirtualCpu } from "../machine/virtual-cpu.ts";
 import type { Platform } from "../hypervisor/platform.ts";
 import { nestedControls, unaskedExit } from "../hypervisor/controls.ts";
-import type { DirtyTracker, LoggedTables } from "../hypervisor/dirty/tracker.ts";
 import { nestedTables } from "../hypervisor/dirty/nested-tables.ts";
-import { noTracker } from "../hypervisor/dirty/tracker.ts";
+import { type LoggedTables, noTracker } from "../hypervisor/dirty/tracker.ts";
 import type { Engine } from "../hypervisor/engine.ts";
 import { flushVcpus, payer } from "../hypervisor/flush.ts";
-import { createHostMemory, isMemoryEvent } from "../hypervisor/memory/host-memory.ts";
-import { neighboursIn } from "../hypervisor/memory/notifier.ts";
+import {
+  createHostMemory,
+  type HostMemory,
+  isMemoryEvent,
+} from "../hypervisor/memory/host-memory.ts";
+import { type MmuNotifier, neighboursIn } from "../hypervisor/memory/notifier.ts";
 import { answerMmio } from "../hypervisor/memory/slots.ts";
 import { judgeFrame } from "../hypervisor/policy/judge.ts";
-import type { MemoryPolicy } from "../hypervisor/policy/memory-policy.ts";
 import { allowedRanges, mayWrite } from "../hypervisor/policy/police-host.ts";
 import type { PolicyRule } from "../hypervisor/policy/rules.ts";
 import { policedTracker } from "../hypervisor/policy/policed-tracker.ts";
 import { narrowLeaves } from "../hypervisor/policy/narrow-leaves.ts";
-import type { CreateGuard } from "./guard/guard.ts";
 import {
   type EntryPlace,
   findPlace,
@@ -39,27 +40,25 @@ import {
   splitLeaves,
   takeAccessed,
 } from "../hypervisor/tables/radix.ts";
-import { radixTables, type TableLayout } from "./nested/layouts.ts";
-import { allRights, flagsOf, type NestedFormat } from "./nested/nested-format.ts";
-
-export interface NestedScheme extends NestedFormat {
-  readonly tracker: DirtyTracker;
-  /** How the tables lie; absent: level by level. */
-  readonly layout?: TableLayout;
-  /** Rules on frames; pages are none of its business. */
-  readonly policy?: MemoryPolicy | undefined;
-  /** Who watches the guest's own tables, so that rules on pages hold too; needs a policy. */
-  readonly createGuard?: CreateGuard;
-}
+import { radixTables } from "./nested/layouts.ts";
+import { allRights, flagsOf } from "./nested/nested-format.ts";
+import type { NestedOn, NestedScheme } from "./nested/scheme.ts";
 
 type EptViolation = Extract<VmExit, { readonly reason: "ept-violation" }>;
 
 /** Every nested-paging engine: EPT or NPT entries, with a dirty tracker. */
 export function createNested(platform: Platform, scheme: NestedScheme): Hypervisor {
+  const memory = createHostMemory(platform);
+  const nested = nestedOn(platform, memory, scheme);
+  memory.attach(nested.notifier);
+  return nested.hypervisor;
+}
+
+/** The same on a memory that others map too: who makes it tells `notifier`. */
+export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedScheme): NestedOn {
   const { format, accessedDirty, policy, createGuard, layout = radixTables } = scheme;
   const { memory: bytes, vcpus } = platform;
   const tracker = policedTracker(scheme.tracker, policy ?? null);
-  const memory = createHostMemory(platform);
   const { tree, stages } = layout(platform, { format, accessedDirty });
   const controls = nestedControls(stages, platform.hasVpid);
   const { leafFlags, accessedBit, dirtyBit } = flagsOf[format];
@@ -243,11 +242,11 @@ export function createNested(platform: Platform, scheme: NestedScheme): Hypervis
     flush();
   }
 
-  memory.attach({ unmap, age, flush, slotDeleted: () => undefined });
   const guard = policy && createGuard?.({ tree, memory, vcpus, policy, controls, flush });
   const approvesCode = format === "ept-mbec";
   policy?.attach({ name: format, locksPages: guard !== undefined, approvesCode, enforce });
-  return {
+  const notifier: MmuNotifier = { unmap, age, flush, slotDeleted: () => undefined };
+  const hypervisor: Hypervisor = {
     memory,
     boot(vcpu, cr3) {
       vcpu.setControls(controls);
@@ -265,6 +264,7 @@ export function createNested(platform: Platform, scheme: NestedScheme): Hypervis
     },
     host,
   };
+  return { hypervisor, notifier, controls };
 }
 
 function withPml(controls: Controls, buffer: Controls["pml"] | undefined): Controls {

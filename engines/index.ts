@@ -23,6 +23,7 @@ import { npt } from "./npt.ts";
 import { shadowVtlb } from "./shadow-vtlb.ts";
 import { shadowWp } from "./shadow-wp.ts";
 import { shadow } from "./shadow.ts";
+import { shsp } from "./shsp.ts";
 import { shadowLazy, shadowLazyKvm61, shadowLazyKvm612, shadowLazyXen } from "./shadow-lazy.ts";
 
 export const engines = {
@@ -39,6 +40,7 @@ export const engines = {
   "ept-ad": eptAd,
   "npt-wp": nptWp,
   agile,
+  shsp,
   "ept-flat": eptFlat,
   "ept-folded": eptFolded,
   "shadow-wp": shadowWp,

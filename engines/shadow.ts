@@ -9,15 +9,14 @@
  */
 import type { Gfn, Pfn, Vpn } from "../machine/address.ts";
 import type { Ledger } from "../machine/counters.ts";
-import { A, frameOf, P, U, W } from "../machine/entry.ts";
+import { A, U, W } from "../machine/entry.ts";
 import type { Resolution, VmExit } from "../machine/exits.ts";
 import type { Registers } from "../machine/registers.ts";
-import type { Hypervisor } from "../hypervisor/hypervisor.ts";
 import type { VirtualCpu } from "../machine/virtual-cpu.ts";
 import type { Platform } from "../hypervisor/platform.ts";
 import { shadowControls, unaskedExit } from "../hypervisor/controls.ts";
 import { type DirtyTracker, noTracker } from "../hypervisor/dirty/tracker.ts";
-import type { Engine, ShadowInspect } from "../hypervisor/engine.ts";
+import type { Engine } from "../hypervisor/engine.ts";
 import { flushVcpus, payer } from "../hypervisor/flush.ts";
 import {
   ACC_WRITE,
@@ -26,30 +25,42 @@ import {
   walkGuest,
   type WalkHost,
 } from "../hypervisor/guest-walk.ts";
-import { createHostMemory } from "../hypervisor/memory/host-memory.ts";
+import { createHostMemory, type HostMemory } from "../hypervisor/memory/host-memory.ts";
+import type { MmuNotifier } from "../hypervisor/memory/notifier.ts";
 import { answerMmio } from "../hypervisor/memory/slots.ts";
 import { denyMark, denyRoot, judge, reachedFrame } from "../hypervisor/policy/judge.ts";
 import type { MemoryPolicy } from "../hypervisor/policy/memory-policy.ts";
 import { policedTracker } from "../hypervisor/policy/policed-tracker.ts";
 import { PcidRoots } from "../hypervisor/pcid-roots.ts";
-import { findPlace, takeAccessed } from "../hypervisor/tables/radix.ts";
+import { takeAccessed } from "../hypervisor/tables/radix.ts";
 import { fillPath } from "./shadow/fill.ts";
+import { frameIn } from "./shadow/frame-in.ts";
 import { shadowHost } from "./shadow/host-events.ts";
 import { loggedShadow } from "./shadow/logged-shadow.ts";
 import { isReachable } from "./shadow/reachable.ts";
+import type { Shadow, ShadowOn } from "./shadow/shadow-on.ts";
 import type { ShadowTable } from "./shadow/shadow-table.ts";
 import { ShadowTables } from "./shadow/tables.ts";
 
 type PageFaultExit = Extract<VmExit, { reason: "page-fault" }>;
 
-export type Shadow = Hypervisor & ShadowInspect;
-
 type Policy = MemoryPolicy | null;
 
 export function createShadow(platform: Platform, log: DirtyTracker, policy: Policy = null): Shadow {
+  const memory = createHostMemory(platform);
+  const shadow = shadowOn(platform, memory, { log, policy });
+  memory.attach(shadow.notifier);
+  return shadow.hypervisor;
+}
+
+/** The same on a memory that others map too: who makes it tells `notifier`. */
+export function shadowOn(
+  platform: Platform,
+  memory: HostMemory,
+  { log, policy }: { readonly log: DirtyTracker; readonly policy: Policy },
+): ShadowOn {
   const { memory: bytes, vcpus } = platform;
   const tracker = policedTracker(log, policy);
-  const memory = createHostMemory(platform);
   const walk = createWalk();
   const walkHosts = vcpus.map((vcpu): WalkHost => {
     return { guest: memory, memoryPolicy: policy, marked: (gfn) => tracker.wrote(gfn, vcpu) };
@@ -85,11 +96,6 @@ export function createShadow(platform: Platform, log: DirtyTracker, policy: Poli
     const root = tables.shadow(cr3.root, registers.levels, role);
     roots.set(vcpu.id, root);
     vcpu.setHardwareRoot(root.pfn, cr3.pcid);
-  }
-
-  function setControls(vcpu: VirtualCpu, { pcid, levels }: Registers): void {
-    const walkMode: Registers = { writeProtect: true, globalPages: false, pcid, levels };
-    vcpu.setControls(shadowControls(walkMode, platform.hasVpid));
   }
 
   function rootFrames(): ReadonlySet<Pfn> {
@@ -177,7 +183,7 @@ export function createShadow(platform: Platform, log: DirtyTracker, policy: Poli
       }
       case "cr0-write":
       case "cr4-write":
-        setControls(vcpu, exit.registers);
+        setControls(platform, vcpu, exit.registers);
         loadRoot(vcpu);
         vcpu.mmu.flushLinear();
         return "resume";
@@ -232,13 +238,13 @@ export function createShadow(platform: Platform, log: DirtyTracker, policy: Poli
     flushAlways();
   }
 
-  memory.attach({ unmap, age, flush: flushAlways, slotDeleted: mirrorRange });
   policy?.attach({ name: "shadow", locksPages: true, approvesCode: false, enforce });
   const answerHost = shadowHost({ memory, tracker, logged, policy, ledger, reclaim, mirrorRange });
-  return {
+  const notifier: MmuNotifier = { unmap, age, flush: flushAlways, slotDeleted: mirrorRange };
+  const hypervisor: Shadow = {
     memory,
     boot(vcpu, cr3, registers) {
-      setControls(vcpu, registers);
+      setControls(platform, vcpu, registers);
       loadRoot(vcpu);
       pcidRoots[vcpu.id]!.load(cr3);
     },
@@ -260,14 +266,23 @@ export function createShadow(platform: Platform, log: DirtyTracker, policy: Poli
     },
     shadowEntry(vpn) {
       const root = roots.get(0);
-      if (root === undefined) return null;
-      const tree = { memory: bytes, root: root.pfn, levels: vcpus[0]!.registers.levels };
-      const { table, index, level } = findPlace(tree, vpn);
-      const low = bytes.readLow(table, index);
-      if ((low & P) === 0) return null;
-      return (frameOf(low, bytes.readHigh(table, index)) + (vpn % 512 ** (level - 1))) as Pfn;
+      return root === undefined ? null : frameIn(bytes, root, vpn);
     },
   };
+  return {
+    hypervisor,
+    notifier,
+    drop() {
+      for (const gfn of [...tables.set.frames()]) tables.unshadow(gfn);
+      roots.clear();
+      flushIfNeeded();
+    },
+  };
+}
+
+function setControls({ hasVpid }: Platform, vcpu: VirtualCpu, { pcid, levels }: Registers): void {
+  const walkMode: Registers = { writeProtect: true, globalPages: false, pcid, levels };
+  vcpu.setControls(shadowControls(walkMode, hasVpid));
 }
 
 export const shadow: Engine = {

@@ -113,6 +113,11 @@ export class Vcpu implements VirtualCpu {
     this.mmu.setRoot({ frame, pcid, isSwitched: true });
   }
 
+  counted(): Readonly<Ledger> {
+    this.mmu.collect(this.ledger, this.walkLengths);
+    return this.ledger;
+  }
+
   setTimer(period: number, fire: () => void): void {
     this.unit.timer = { period, left: period, fire };
   }
@@ -281,8 +286,7 @@ export class Vcpu implements VirtualCpu {
   /** Counts so far, everything drained. A copy. */
   snapshot(): { readonly ledger: Ledger; readonly walkLengths: Float64Array } {
     this.drain();
-    this.mmu.collect(this.ledger, this.walkLengths);
-    const ledger = { ...this.ledger };
+    const ledger = { ...this.counted() };
     for (const other of this.otherLevels) addHypervisorWork(ledger, other);
     return { ledger, walkLengths: this.walkLengths.slice() };
   }

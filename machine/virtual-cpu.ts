@@ -44,6 +44,8 @@ export interface VirtualCpu {
   setSwitchedRoot(frame: Pfn, pcid: number): void;
   /** Roots that the guest may load without an exit, whatever `exitOnCr3Write` says: a small cache that software fills. */
   knownRoots: readonly KnownRoot[];
+  /** What counters of silicon say by now: nothing is drained for it. */
+  counted(): Readonly<Ledger>;
   /**
    * Calls `fire` between two instructions whenever about `period` accesses are done: the host's timer.
    *

@@ -11,6 +11,8 @@ import { AgileTables } from "../../engines/agile/tables.ts";
 import { agilePolicy, createAgile } from "../../engines/agile.ts";
 import { eptFlat } from "../../engines/ept-flat.ts";
 import { eptFolded } from "../../engines/ept-folded.ts";
+import { Choice, type ShspPolicy } from "../../engines/shsp/choice.ts";
+import { createShsp } from "../../engines/shsp.ts";
 import { FrameMap } from "../../engines/shadow/frame-map.ts";
 import { ShadowTables } from "../../engines/shadow/tables.ts";
 import { Prng } from "../../guest/prng.ts";
@@ -37,6 +39,15 @@ const programsOfControl = 12;
 
 /** An interval that ends many times in a short program. */
 const hasty = { ...agilePolicy, intervalAccesses: 20 };
+/** Finds the other mode cheaper more often than not. */
+const fickle: ShspPolicy = {
+  intervalAccesses: 10,
+  exitCycles: 100,
+  nestedReferenceCycles: 20,
+  exitsPerFault: 1,
+  gain: 0.1,
+  sampleEvery: 1,
+};
 const agileWith =
   (policy: Partial<AgilePolicy>): CreateEngine =>
   (platform) =>
@@ -48,6 +59,7 @@ const schemes: Readonly<Record<string, CreateEngine>> = {
   "agile, spaces begin shadowed": agileWith({ begins: "shadowed" }),
   "agile, no table returns": agileWith({ begins: "shadowed", intervalAccesses: 1e9 }),
   "agile, CR3 writes exit": agileWith({ knownRoots: 0 }),
+  "SHSP, changing to and fro": (platform) => createShsp(platform, fickle),
   "ept-flat": eptFlat.create,
   "ept-folded": eptFolded.create,
 };
@@ -132,6 +144,32 @@ describe("agile paging: a planted bug is found:", () => {
       return { ...made, atHost: (frame) => ({ ...made.atHost(frame), isSwitched: false }) };
     });
     expect(firstProblem(schemes["agile, spaces begin shadowed"]!, plainMmu)).toMatch(stale);
+  });
+});
+
+describe("SHSP: a planted bug is found:", () => {
+  test("the shadow is kept while nested tables are on, and does not hear of stores", () => {
+    patch<[Gfn], void>(ShadowTables.prototype, "unshadow", () => undefined);
+    expect(firstProblem(schemes["SHSP, changing to and fro"]!)).toMatch(stale);
+  });
+
+  test("neither kind of tables hears that the host takes a frame", () => {
+    const factory: CreateEngine = (platform) => {
+      const memory = createShsp(platform, fickle);
+      return { ...memory, host: (event) => (event.kind === "reclaim" ? [] : memory.host(event)) };
+    };
+    expect(firstProblem(factory)).toMatch(/found old data|does not hold its contents/);
+  });
+
+  test("it does change", () => {
+    const modes: string[] = [];
+    patch<unknown[], void>(Choice.prototype, "endInterval", (end, self, ...counts) => {
+      end(...counts);
+      const { mode }: Choice = self;
+      if (modes.at(-1) !== mode) modes.push(mode);
+    });
+    expect(firstProblem(schemes["SHSP, changing to and fro"]!, fastMmu, 5)).toBeNull();
+    expect(modes.length).toBeGreaterThan(20);
   });
 });
 

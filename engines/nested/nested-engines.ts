@@ -36,7 +36,7 @@ const formats: Readonly<Record<string, NestedFormat>> = {
 };
 
 /** Engines that change between shadow and nested paging. */
-const hybrids: ReadonlySet<string> = new Set(["agile"]);
+const hybrids: ReadonlySet<string> = new Set(["agile", "shsp"]);
 
 /** The engine, or why there is none. */
 export function nestedEngine(level1: NamedEngine, level0: NamedEngine): Engine | NestedProblem {

@@ -132,6 +132,7 @@ function composedCpu(outer: VirtualCpu, firstId: number): ComposedCpu {
     knownRoots: [],
     setSwitchedRoot: refuse,
     setTimer: refuse,
+    counted: refuse,
     setControls: () => undefined,
     setHardwareRoot(frame) {
       this.root = frame as number as Pfn;

@@ -6,6 +6,7 @@ export abstract class OneLevelOnly {
   readonly knownRoots: readonly KnownRoot[] = [];
   readonly setSwitchedRoot = refuse;
   readonly setTimer = refuse;
+  readonly counted = refuse;
 }
 
 /** `nestedEngine` makes none that would ask. */

@@ -267,7 +267,7 @@ export class ShadowTables {
     this.link(table, index, child, rights);
   }
 
-  /** Here and above, rights are flags of an entry's low half, and `NX_HIGH`, which is none of them. */
+  /** Rights are flags of an entry's low half, and `NX_HIGH`, which is none of them. */
   private write({ pfn: table }: ShadowTable, index: number, pfn: Pfn, rights: number): void {
     this.parts.bytes.writeEntry(table, index, pfn, rights & ~NX_HIGH, rights & NX_HIGH);
   }

@@ -15,6 +15,7 @@ const withoutLog: ReadonlySet<string> = new Set([
   "ept-flat",
   "ept-folded",
   "agile",
+  "shsp",
 ]);
 
 /** Engines whose hypervisor knows which pages were written. */

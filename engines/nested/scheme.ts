@@ -1,0 +1,26 @@
+/** What nested paging is made of, and what it hands back where others map the same memory. */
+import type { Controls } from "../../machine/controls.ts";
+import type { DirtyTracker } from "../../hypervisor/dirty/tracker.ts";
+import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
+import type { MmuNotifier } from "../../hypervisor/memory/notifier.ts";
+import type { MemoryPolicy } from "../../hypervisor/policy/memory-policy.ts";
+import type { CreateGuard } from "../guard/guard.ts";
+import type { TableLayout } from "./layouts.ts";
+import type { NestedFormat } from "./nested-format.ts";
+
+export interface NestedScheme extends NestedFormat {
+  readonly tracker: DirtyTracker;
+  /** How the tables lie; absent: level by level. */
+  readonly layout?: TableLayout;
+  /** Rules on frames; pages are none of its business. */
+  readonly policy?: MemoryPolicy | undefined;
+  /** Who watches the guest's own tables, so that rules on pages hold too; needs a policy. */
+  readonly createGuard?: CreateGuard;
+}
+
+export interface NestedOn {
+  readonly hypervisor: Hypervisor;
+  readonly notifier: MmuNotifier;
+  /** What it loads where no log wants more. */
+  readonly controls: Controls;
+}

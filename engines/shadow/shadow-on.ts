@@ -1,0 +1,13 @@
+/** Trap-on-write shadow paging of a memory that others may map too. */
+import type { ShadowInspect } from "../../hypervisor/engine.ts";
+import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
+import type { MmuNotifier } from "../../hypervisor/memory/notifier.ts";
+
+export type Shadow = Hypervisor & ShadowInspect;
+
+export interface ShadowOn {
+  readonly hypervisor: Shadow;
+  readonly notifier: MmuNotifier;
+  /** Every shadow table goes: the guest's stores will not be seen from here on. */
+  readonly drop: () => void;
+}
