@@ -273,7 +273,7 @@ export function shadowOn(
     hypervisor,
     notifier,
     drop() {
-      for (const gfn of [...tables.set.frames()]) tables.unshadow(gfn);
+      for (const gfn of tables.set.frames()) tables.unshadow(gfn);
       roots.clear();
       flushIfNeeded();
     },

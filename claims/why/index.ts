@@ -8,6 +8,7 @@ import { devices } from "./topics/devices.ts";
 import { migration } from "./topics/migration.ts";
 import { nested } from "./topics/nested.ts";
 import { policy } from "./topics/policy.ts";
+import { schemes } from "./topics/schemes.ts";
 import { shadowOrEpt } from "./topics/shadow-or-ept.ts";
 
 export const topics: Readonly<Record<string, Topic | MigrationTopic | DmaTopic>> = {
@@ -16,6 +17,7 @@ export const topics: Readonly<Record<string, Topic | MigrationTopic | DmaTopic>>
   nested,
   devices,
   policy,
+  schemes,
 };
 
 export const defaultTopic = "shadow-or-ept";
