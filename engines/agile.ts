@@ -31,6 +31,7 @@ import { takeAccessed } from "../hypervisor/tables/radix.ts";
 import type { AgilePolicy } from "./agile/modes.ts";
 import { AgileTables } from "./agile/tables.ts";
 import { fillPath } from "./shadow/fill.ts";
+import { mirrorRange } from "./shadow/mirror-range.ts";
 import { isReachable } from "./shadow/reachable.ts";
 
 type PageFaultExit = Extract<VmExit, { reason: "page-fault" }>;
@@ -166,13 +167,13 @@ export function createAgile(platform: Platform, policy: AgilePolicy): Hypervisor
   function reclaim(start: Gfn, frames: number): void {
     both.unmap(start, frames);
     for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) memory.reclaim(gfn);
-    both.mirrorRange(start, frames);
+    mirrorRange(shadow, start, frames);
   }
 
   function answerHost(event: HostEvent): readonly Gfn[] {
     if (isMemoryEvent(event)) {
       memory.answer(event);
-      if (event.kind === "slot-create") both.mirrorRange(event.start, event.frames);
+      if (event.kind === "slot-create") mirrorRange(shadow, event.start, event.frames);
       return [];
     }
     switch (event.kind) {

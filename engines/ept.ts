@@ -171,8 +171,13 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
     flushVcpus(vcpus, serving, "nested");
   }
 
-  /** The host's page may be split by what it does next, so a large leaf goes as a whole, as in KVM. */
   function unmap(start: Gfn, frames: number): void {
+    dropFrames(start, frames);
+    flush();
+  }
+
+  /** The host's page may be split by what it does next, so a large leaf goes as a whole, as in KVM. */
+  function dropFrames(start: Gfn, frames: number): void {
     forEachLeaf(tree, start, frames, ({ table, index, level }, page) => {
       const large = { first: page, frames: pagesPerEntry(level) };
       if (level > 1) ledger().neighboursUnmapped += neighboursIn(large, { start, frames });
@@ -181,7 +186,6 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
       bytes.write(table, index, 0, 0);
       ledger().entriesDropped += 1;
     });
-    flush();
   }
 
   /** Without A bits the leaf goes, and its next use exits: what KVM's access tracking does. */
@@ -264,7 +268,7 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
     },
     host,
   };
-  return { hypervisor, notifier, controls };
+  return { hypervisor, notifier, controls, dropFrames };
 }
 
 function withPml(controls: Controls, buffer: Controls["pml"] | undefined): Controls {

@@ -37,6 +37,7 @@ import { fillPath } from "./shadow/fill.ts";
 import { frameIn } from "./shadow/frame-in.ts";
 import { shadowHost } from "./shadow/host-events.ts";
 import { loggedShadow } from "./shadow/logged-shadow.ts";
+import { mirrorRange } from "./shadow/mirror-range.ts";
 import { isReachable } from "./shadow/reachable.ts";
 import type { Shadow, ShadowOn } from "./shadow/shadow-on.ts";
 import type { ShadowTable } from "./shadow/shadow-table.ts";
@@ -203,11 +204,16 @@ export function shadowOn(
   }
 
   function unmap(start: Gfn, frames: number): void {
+    dropFrames(start, frames);
+    flushAlways();
+  }
+
+  function dropFrames(start: Gfn, frames: number): void {
     for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) {
       tracker.unmapping(gfn);
       ledger().neighboursUnmapped += tables.dropFrame(gfn, { start, frames });
     }
-    flushAlways();
+    tables.flushNeeded = false;
   }
 
   function reclaim(start: Gfn, frames: number): void {
@@ -217,18 +223,15 @@ export function shadowOn(
       tables.dropFrame(gfn, { start, frames });
       memory.reclaim(gfn);
       // What was a table reads as zeros now.
-      mirrorRange(gfn, 1);
+      mirrorRange(tables, gfn, 1);
     }
   }
 
-  /** The host has changed all of what may be tables, without a store. */
-  function mirrorRange(start: Gfn, frames: number): void {
-    for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) {
-      for (const table of tables.set.of(gfn)) {
-        tables.mirrorAll(table);
-        tables.flushNeeded = true;
-      }
-    }
+  /** No store to a table is seen from here on. */
+  function drop(): void {
+    for (const gfn of tables.set.frames()) tables.unshadow(gfn);
+    roots.clear();
+    flushIfNeeded();
   }
 
   /** A rule, from now on: tables made by the rules before go, for silicon must not find anything wider in them. */
@@ -239,8 +242,9 @@ export function shadowOn(
   }
 
   policy?.attach({ name: "shadow", locksPages: true, approvesCode: false, enforce });
-  const answerHost = shadowHost({ memory, tracker, logged, policy, ledger, reclaim, mirrorRange });
-  const notifier: MmuNotifier = { unmap, age, flush: flushAlways, slotDeleted: mirrorRange };
+  const answerHost = shadowHost({ memory, tracker, logged, policy, ledger, reclaim, tables });
+  const slotDeleted = (start: Gfn, frames: number) => mirrorRange(tables, start, frames);
+  const notifier: MmuNotifier = { unmap, age, flush: flushAlways, slotDeleted };
   const hypervisor: Shadow = {
     memory,
     boot(vcpu, cr3, registers) {
@@ -269,15 +273,7 @@ export function shadowOn(
       return root === undefined ? null : frameIn(bytes, root, vpn);
     },
   };
-  return {
-    hypervisor,
-    notifier,
-    drop() {
-      for (const gfn of tables.set.frames()) tables.unshadow(gfn);
-      roots.clear();
-      flushIfNeeded();
-    },
-  };
+  return { hypervisor, notifier, dropFrames, drop };
 }
 
 function setControls({ hasVpid }: Platform, vcpu: VirtualCpu, { pcid, levels }: Registers): void {

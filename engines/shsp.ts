@@ -26,19 +26,20 @@ export function createShsp(platform: Platform, policy: ShspPolicy): Hypervisor {
   const nested = nestedOn(platform, memory, { format: "ept", accessedDirty: true, tracker });
   const shadow = shadowOn(platform, memory, { log: tracker, policy: null });
   const choice = new Choice(policy);
-  const both = [nested.notifier, shadow.notifier] as const;
+  const current = () => (choice.mode === "nested" ? nested : shadow);
+  const other = () => (choice.mode === "nested" ? shadow : nested);
   memory.attach({
-    unmap: (start, frames) => both.forEach((one) => one.unmap(start, frames)),
-    slotDeleted: (start, frames) => both.forEach((one) => one.slotDeleted(start, frames)),
-    age: (gfn) => both.map((one) => one.age(gfn)).includes(true),
-    flush: () => both.forEach((one) => one.flush()),
+    unmap(start, frames) {
+      other().dropFrames(start, frames);
+      current().notifier.unmap(start, frames);
+    },
+    slotDeleted: (start, frames) => current().notifier.slotDeleted(start, frames),
+    age: (gfn) => [current(), other()].map(({ notifier }) => notifier.age(gfn)).includes(true),
+    flush: () => current().notifier.flush(),
   });
 
-  const current = (): Hypervisor =>
-    choice.mode === "nested" ? nested.hypervisor : shadow.hypervisor;
-
   function enter(vcpu: VirtualCpu): void {
-    current().boot(vcpu, vcpu.cr3, vcpu.registers);
+    current().hypervisor.boot(vcpu, vcpu.cr3, vcpu.registers);
   }
 
   /** The guest's faults in this interval exit too, to be counted. */
@@ -62,9 +63,8 @@ export function createShsp(platform: Platform, policy: ShspPolicy): Hypervisor {
   }
 
   function host(event: HostEvent): readonly Gfn[] {
-    // The memory is told once; what is not its affair, both tables hear of.
-    if (event.kind === "reclaim") nested.notifier.unmap(event.start, event.frames);
-    return shadow.hypervisor.host(event);
+    if (event.kind === "reclaim") other().dropFrames(event.start, event.frames);
+    return current().hypervisor.host(event);
   }
 
   return {
@@ -80,7 +80,7 @@ export function createShsp(platform: Platform, policy: ShspPolicy): Hypervisor {
         vcpu.ledger.guestFaultsReflected += 1;
         return { inject: exit.error };
       }
-      return current().exit(exit, vcpu);
+      return current().hypervisor.exit(exit, vcpu);
     },
     host,
   };

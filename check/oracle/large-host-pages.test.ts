@@ -9,8 +9,8 @@ import type { HostEvent } from "../../hypervisor/host-events.ts";
 import { presets } from "../../machine/presets.ts";
 import { checkedGuest } from "./checked-guest.ts";
 
-/** Counted in their own tests: tables of other shapes. */
-const reshaped: ReadonlySet<string> = new Set(["ept-flat", "ept-folded"]);
+/** Counted in their own tests: tables of other shapes, and of both kinds. */
+const reshaped: ReadonlySet<string> = new Set(["ept-flat", "ept-folded", "agile", "shsp"]);
 const names = (Object.keys(engines) as EngineName[]).filter((name) => !reshaped.has(name));
 const nested = names.filter((name) => engines[name].family === "nested");
 const shadows = names.filter((name) => engines[name].family === "shadow");

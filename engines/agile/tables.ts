@@ -8,6 +8,7 @@ import type { KnownRoot, VirtualCpu } from "../../machine/virtual-cpu.ts";
 import { flushVcpus, payer } from "../../hypervisor/flush.ts";
 import { createHostMemory, type HostMemory } from "../../hypervisor/memory/host-memory.ts";
 import type { Platform } from "../../hypervisor/platform.ts";
+import { mirrorRange } from "../shadow/mirror-range.ts";
 import type { ShadowTable } from "../shadow/shadow-table.ts";
 import { ShadowTables } from "../shadow/tables.ts";
 import { HostSide } from "./host-side.ts";
@@ -253,18 +254,7 @@ export class AgileTables {
     for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) {
       if (this.modes.isNested(gfn)) this.toShadow(gfn);
     }
-    this.mirrorRange(start, frames);
-  }
-
-  /** The host has changed all of what may be tables, without a store. */
-  mirrorRange(start: Gfn, frames: number): void {
-    const { shadow } = this;
-    for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) {
-      for (const table of shadow.set.of(gfn)) {
-        shadow.mirrorAll(table);
-        shadow.flushNeeded = true;
-      }
-    }
+    mirrorRange(this.shadow, start, frames);
   }
 
   /** Every vCPU forgets what it has cached, now. */

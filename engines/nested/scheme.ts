@@ -1,4 +1,5 @@
 /** What nested paging is made of, and what it hands back where others map the same memory. */
+import type { Gfn } from "../../machine/address.ts";
 import type { Controls } from "../../machine/controls.ts";
 import type { DirtyTracker } from "../../hypervisor/dirty/tracker.ts";
 import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
@@ -21,6 +22,8 @@ export interface NestedScheme extends NestedFormat {
 export interface NestedOn {
   readonly hypervisor: Hypervisor;
   readonly notifier: MmuNotifier;
+  /** Unmaps the frames; whoever calls flushes. */
+  readonly dropFrames: (start: Gfn, frames: number) => void;
   /** What it loads where no log wants more. */
   readonly controls: Controls;
 }

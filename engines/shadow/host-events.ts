@@ -8,6 +8,8 @@ import type { HostEvent } from "../../hypervisor/host-events.ts";
 import { type HostMemory, isMemoryEvent } from "../../hypervisor/memory/host-memory.ts";
 import type { MemoryPolicy } from "../../hypervisor/policy/memory-policy.ts";
 import { allowedRanges, mayWrite } from "../../hypervisor/policy/police-host.ts";
+import { mirrorRange } from "./mirror-range.ts";
+import type { ShadowTables } from "./tables.ts";
 
 export interface ShadowHostParts {
   readonly memory: HostMemory;
@@ -16,8 +18,7 @@ export interface ShadowHostParts {
   readonly policy: MemoryPolicy | null;
   readonly ledger: () => Ledger;
   readonly reclaim: (start: Gfn, frames: number) => void;
-  /** What may be tables there has changed without a store. */
-  readonly mirrorRange: (start: Gfn, frames: number) => void;
+  readonly tables: ShadowTables;
 }
 
 export function shadowHost(parts: ShadowHostParts): (event: HostEvent) => readonly Gfn[] {
@@ -26,7 +27,7 @@ export function shadowHost(parts: ShadowHostParts): (event: HostEvent) => readon
     if (isMemoryEvent(event)) {
       if (!mayWrite(policy, event)) return [];
       memory.answer(event);
-      if (event.kind === "slot-create") parts.mirrorRange(event.start, event.frames);
+      if (event.kind === "slot-create") mirrorRange(parts.tables, event.start, event.frames);
       return [];
     }
     switch (event.kind) {
