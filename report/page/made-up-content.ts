@@ -22,6 +22,25 @@ const figures = {
     parts: [{ name: "guest", colour: "#0072b2" }],
     panels: [{ name: "all", bars: [{ name: "ept", values: [24] }] }],
   }),
+  programs: bars({
+    title: "Many programs",
+    remarks: ["made up", "as many panels and bars as a figure has"],
+    axisTitle: "run time over native",
+    legendTitle: "cause",
+    parts: [
+      { name: "guest", colour: "#0072b2" },
+      { name: "hypervisor software", colour: "#882255" },
+    ],
+    panels: ["gups", "zipf", "btree", "key-value", "compile", "forkwait", "syscalls"].map(
+      (name) => ({
+        name,
+        bars: ["native", "shadow", "shadow-lazy", "ept"].map((engine, index) => ({
+          name: engine,
+          values: [1, index / 2],
+        })),
+      }),
+    ),
+  }),
   gap: waterfall({
     title: "Gap",
     remarks: [],
@@ -44,7 +63,13 @@ export function madeUpContent(): PageContent {
     engines.has(key.engine) && programs.has(key.workload);
   const points = all.points.filter(isShown);
   const walks = all.walks.filter(isShown);
-  const answers = [madeUpAnswer("Why", [{ figures: ["walks"] }, { figures: ["gap"] }])];
+  const answers = [
+    madeUpAnswer("Why", [
+      { figures: ["walks"] },
+      { figures: ["gap"] },
+      { figures: ["programs", "walks"] },
+    ]),
+  ];
   return {
     rows: { points: reprice(points, presetCosts()), walks },
     titles: { uniform: "Uniform random access" },

@@ -10,7 +10,7 @@ type Range = readonly [from: number, to: number];
 /** Decades of rates per 1000 accesses; a program beyond them stands on the edge. */
 const missRange: Range = [0.1, 1000];
 const updateRange: Range = [0.01, 1000];
-const margin = { left: 62, right: 14, top: 14, bottom: 48 };
+const margin = { left: 62, right: 26, top: 14, bottom: 48 };
 const disc = 11;
 
 export interface PictureOptions {
@@ -33,6 +33,7 @@ export function frontierPicture({ programs, slope, width }: PictureOptions): SVG
       class: "frontier-picture",
       width,
       height,
+      viewBox: `0 0 ${width} ${height}`,
       role: "img",
       "aria-label":
         "Programs by TLB misses and table updates per 1000 accesses, coloured by winner",

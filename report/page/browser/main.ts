@@ -7,11 +7,11 @@ import { type PageData, unpackRows } from "../page-data.ts";
 import { followAddress, sectionState } from "./address.ts";
 import { chartSection } from "./chart-section.ts";
 import { byId, element } from "./dom.ts";
-import { drawFigures } from "./figures.ts";
+import { drawFigure, drawFigures } from "./figures.ts";
 import { pointsTable } from "./points-table.ts";
 import { priceSection } from "./price-section.ts";
 import { livePrices } from "./prices.ts";
-import { slides } from "./slides.ts";
+import { isSlideshow, slides } from "./slides.ts";
 import { themeSwitch } from "./theme-switch.ts";
 
 const data = JSON.parse(byId("data").textContent) as PageData;
@@ -35,8 +35,11 @@ walkExplorer(byId("walk"), { costs: data.costs, state: sectionState("walk") });
 operationsExplorer(byId("operations"), data.costs);
 
 async function drawEverything(): Promise<void> {
-  await drawFigures(data.figures);
-  await drawCharts();
+  if (isSlideshow()) await showSlide();
+  else {
+    await drawFigures(data.figures);
+    await drawCharts();
+  }
   document.documentElement.dataset["ready"] = "yes";
 }
 
@@ -54,7 +57,7 @@ prices?.onChange(() => {
 /** Turning a telephone changes the width; a scroll bar that comes or goes is no reason to draw anew. */
 let width = window.innerWidth;
 window.addEventListener("resize", () => {
-  if (Math.abs(window.innerWidth - width) < 40) return;
+  if (Math.abs(window.innerWidth - width) < 40 && !isSlideshow()) return;
   width = window.innerWidth;
   void drawEverything();
 });
@@ -63,6 +66,6 @@ window.addEventListener("beforeprint", () => {
 });
 
 themeSwitch(byId("theme"), () => void drawEverything());
-slides(byId("theme"), () => undefined);
+const showSlide = slides(byId("theme"), (figure) => drawFigure(figure, data.figures));
 followAddress();
 void drawEverything();

@@ -56,17 +56,40 @@ function exitWork({ cycles }: PointRow): number {
 }
 
 /**
- * The closed form: updates per 1000 accesses = slope x misses per 1000 accesses is where both cost the same.
- * Medians over programs, because one odd program must not turn the line. Null where nothing misses or changes.
+ * The closed form: updates per 1000 accesses = slope x misses per 1000 accesses is where both cost the same. What the median
+ * miss and the median update cost: not of programs, for most of them hardly miss, and a miss of theirs that costs nothing
+ * says nothing of those that do. Null where nothing misses or changes.
  */
 export function slopeOf(programs: readonly RacedProgram[]): number | null {
-  const perMiss = median(programs.flatMap((one) => one.perMiss ?? []));
-  const perUpdate = median(programs.flatMap((one) => one.perUpdate ?? []));
-  if (perMiss === undefined || perUpdate === undefined) return null;
+  const perMiss = median(programs, ({ perMiss: price, misses }) => ({ price, count: misses }));
+  const perUpdate = median(programs, ({ perUpdate: price, updates }) => ({
+    price,
+    count: updates,
+  }));
+  if (perMiss === null || perUpdate === null) return null;
   // Free updates: shadow paging wins everywhere.
   return perUpdate <= 0 ? Infinity : Math.max(0, perMiss) / perUpdate;
 }
 
-function median(values: readonly number[]): number | undefined {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+interface Priced {
+  readonly price: number | null;
+  readonly count: number;
+}
+
+/** The price that half of all events are below. */
+function median(
+  programs: readonly RacedProgram[],
+  pricedOf: (program: RacedProgram) => Priced,
+): number | null {
+  const priced = programs.flatMap((one) => {
+    const { price, count } = pricedOf(one);
+    return price === null ? [] : [{ price, count }];
+  });
+  const all = priced.reduce((sum, { count }) => sum + count, 0);
+  let below = 0;
+  for (const { price, count } of priced.toSorted((a, b) => a.price - b.price)) {
+    below += count;
+    if (below >= all / 2) return price;
+  }
+  return null;
 }

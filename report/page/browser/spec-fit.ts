@@ -13,8 +13,8 @@ export interface FittedSpec {
   readonly spec: TopLevelSpec;
 }
 
-/** Figures that were drawn for paper, or by an earlier version, may have smaller ones. */
-const letterMin = 12;
+/** The smallest letters of a page, and those of a screen at the end of a hall, before the picture as a whole is enlarged. */
+const letterMin = { designed: 12, filled: 15 } as const;
 const letterSizes: ReadonlySet<string> = new Set([
   "fontSize",
   "labelFontSize",
@@ -24,9 +24,9 @@ const letterSizes: ReadonlySet<string> = new Set([
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** Average width of a letter of an axis label, and of a legend entry's without its symbol, in pixels. */
-const labelLetter = 6.4;
-const legendLetter = 7;
+/** Average width of a letter of an axis label, and of a legend entry's without its symbol, in heights of a letter. */
+const labelLetter = 0.53;
+const legendLetter = 0.58;
 const panelWidthMin = 130;
 /** Wider than this, a panel says no more. */
 const growthMax = 3;
@@ -35,14 +35,27 @@ const stepMax = 220;
 const panelMargin = 44;
 const panelGap = 26;
 
-export function fitSpec(whole: TopLevelSpec, width: number): FittedSpec {
+/** Panels in a row: no more than the figure was designed with, or as many as there is room for. */
+export type PanelRow = "designed" | "filled";
+
+interface Sheet {
+  /** In pixels. */
+  readonly width: number;
+  readonly row: PanelRow;
+}
+
+export function fitSpec(
+  whole: TopLevelSpec,
+  width: number,
+  row: PanelRow = "designed",
+): FittedSpec {
   const { title, ...spec }: Json = { ...whole };
   const { text, subtitle } = isJson(title) ? title : { text: title, subtitle: [] };
   return {
     title: lines(text).join(" "),
     remarks: lines(subtitle),
     spec: {
-      ...(fitted(spec, width) as TopLevelSpec),
+      ...(fitted(spec, { width, row }) as TopLevelSpec),
       autosize: { type: "pad", contains: "padding" },
     },
   };
@@ -61,45 +74,48 @@ function isJson(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function fitted(node: unknown, width: number): unknown {
-  if (Array.isArray(node)) return node.map((one) => fitted(one, width));
+function fitted(node: unknown, sheet: Sheet): unknown {
+  if (Array.isArray(node)) return node.map((one) => fitted(one, sheet));
   if (!isJson(node)) return node;
   const legendFitted = Object.fromEntries(
     Object.entries(node).map(([name, value]) => {
       // Rows of data are many and have nothing to fit.
       if (name === "data") return [name, value];
       if (letterSizes.has(name) && typeof value === "number") {
-        return [name, Math.max(letterMin, value)];
+        return [name, Math.max(letterMin[sheet.row], value)];
       }
-      if (name === "legend" && isJson(value)) return [name, fitLegend(value, node, width)];
-      return [name, fitted(value, width)];
+      const inside = fitted(value, sheet);
+      const isLegend = name === "legend" && isJson(inside);
+      return [name, isLegend ? fitLegend(inside, node, sheet) : inside];
     }),
   );
-  return fitPanels(fitStep(legendFitted, width), width);
+  return fitPanels(fitStep(legendFitted, sheet), sheet);
 }
 
 /** Cells of a table: as wide as fills the row. */
-function fitStep(node: Json, width: number): Json {
+function fitStep(node: Json, sheet: Sheet): Json {
   const step = isJson(node["width"]) ? node["width"]["step"] : undefined;
   const encoding = isJson(node["encoding"]) ? node["encoding"] : {};
   const cells = isJson(encoding["x"]) ? listOf(encoding["x"]["sort"]).length : 0;
   if (typeof step !== "number" || cells === 0) return node;
-  const fit = Math.floor((width - labelWidth(node) - panelMargin) / cells);
+  const fit = Math.floor((sheet.width - labelWidth(node, sheet) - panelMargin) / cells);
   return { ...node, width: { step: Math.max(step, Math.min(stepMax, fit)) } };
 }
 
 /** A facet or a concatenation with a number of columns: as many as fit. */
-function fitPanels(node: Json, width: number): Json {
+function fitPanels(node: Json, sheet: Sheet): Json {
+  const { width, row } = sheet;
   const panels = [node["spec"], ...listOf(node["concat"])];
   const panel = panels.find((one) => isJson(one) && typeof one["width"] === "number");
   if (typeof node["columns"] !== "number" || !isJson(panel)) return node;
-  const labels = labelWidth(node);
+  const labels = labelWidth(node, sheet);
   const wide = Number(panel["width"]);
   const shown = Math.min(wide, Math.max(panelWidthMin, width - labels - panelMargin));
   // Panels of a facet share the labels of the first; those of a concatenation have their own.
   const each = shown + panelGap + (node["spec"] === undefined ? labels + panelMargin : 0);
   const all = width - panelMargin - (node["spec"] === undefined ? 0 : labels);
-  const columns = Math.max(1, Math.min(node["columns"], Math.floor((all + panelGap) / each)));
+  const fitting = Math.max(1, Math.floor((all + panelGap) / each));
+  const columns = row === "filled" ? evenly(fitting, node) : Math.min(node["columns"], fitting);
   const room = Math.floor((all + panelGap) / columns) - (each - shown);
   const filled = Math.max(shown, Math.min(room, growthMax * wide));
   const fit = (one: unknown) => {
@@ -115,12 +131,19 @@ function fitPanels(node: Json, width: number): Json {
   };
 }
 
+/** So many columns, or fewer, that the last row is not much shorter than the others. */
+function evenly(columns: number, node: Json): number {
+  const facet = isJson(node["facet"]) ? listOf(node["facet"]["sort"]) : [];
+  const panels = Math.max(1, facet.length, listOf(node["concat"]).length);
+  return Math.ceil(panels / Math.ceil(panels / columns));
+}
+
 /** Room that the longest label beside a panel takes: the longest value of a field on a y axis. */
-function labelWidth(node: Json): number {
+function labelWidth(node: Json, { row }: Sheet): number {
   const fields = new Set<string>();
   collectLabelFields(node, fields);
   const longest = longestValue(node, fields);
-  return Math.min(320, longest * labelLetter) + 24;
+  return Math.min(320, longest * labelLetter * letterMin[row]) + 24;
 }
 
 function collectLabelFields(node: unknown, fields: Set<string>): void {
@@ -145,12 +168,13 @@ function longestValue(node: unknown, fields: ReadonlySet<string>): number {
   return Math.max(0, ...own);
 }
 
-function fitLegend(legend: Json, { scale }: Json, width: number): Json {
+function fitLegend(legend: Json, { scale }: Json, { width, row }: Sheet): Json {
   const gradient = legend["gradientLength"];
   const length =
     typeof gradient === "number" ? { gradientLength: Math.min(gradient, width - 60) } : {};
   const domain = isJson(scale) ? lines(scale["domain"]) : [];
-  const entry = Math.max(0, ...domain.map((name) => name.length)) * legendLetter + 26;
+  const entry =
+    Math.max(0, ...domain.map((name) => name.length)) * legendLetter * letterMin[row] + 26;
   const fit = Math.max(1, Math.floor(width / entry));
   const columns = typeof legend["columns"] === "number" ? legend["columns"] : domain.length;
   return {
