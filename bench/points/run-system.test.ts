@@ -15,7 +15,7 @@ interface Run {
 }
 
 function run({ engine, workload, params = {}, check = false, guestLevels = 4 }: Run) {
-  const whole = { warmOps: 51_328, ops: 133_193, usedMemory: 1, ...params };
+  const whole = { warmOps: 51_328, ops: 133_193, kpti: 0, usedMemory: 1, ...params };
   const host = { backing: "4k", guestLevels, nestedLevels: 4, seed: 1 } as const;
   const key = { id: 0, engine, workload, preset: "skylake-sp", params: whole, ...host };
   return runPoint(key, { preset, mmu: fastMmu, check });
@@ -63,9 +63,16 @@ describe("a recorded Linux", () => {
     );
   });
 
+  test("isolates its tables where its recording does", () => {
+    const isolated = { engine: "ept", workload: "linux:true", params: { kpti: 1 } };
+    expect(() => run(isolated)).toThrow(
+      "workload linux:true: kpti=1, allowed: 0, as it was recorded",
+    );
+  });
+
   // Seen failing under shadow with an emulated store that its tables do not mirror.
   test.each(engineNames)("is right at every access under %s", (engine) => {
-    const params = { warmOps: 20_000, ops: 40_000 };
+    const params = { warmOps: 20_000, ops: 40_000, kpti: 1 };
     const { checked } = run({ engine, workload: "linux:syscall-kpti", params, check: true });
     expect(checked).toBeGreaterThan(39_000);
   });

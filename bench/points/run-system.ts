@@ -42,6 +42,12 @@ export function runSystem(
       `workload ${key.workload}: ${key.guestLevels} guest levels, allowed: ${allowed}`,
     );
   }
+  const isolated = key.params["kpti"];
+  const { kpti } = workload.defaults;
+  if (isolated !== kpti) {
+    const why = `kpti=${isolated}, allowed: ${kpti}, as it was recorded`;
+    throw new ConfigError(`workload ${key.workload}: ${why}`);
+  }
   const machine = new Machine({ ...machineOf(key, options), guestFrames: header.memoryFrames });
   const known: Readonly<Record<string, Engine>> = { ...engines, ...options.engineVariants };
   const hypervisor = pick(known, key.engine, "engine").create(machine);

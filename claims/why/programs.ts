@@ -35,6 +35,13 @@ export const recordings: readonly Program[] = describeWorkloads().flatMap(([name
   isRecorded(workload) && !isSystem(workload) ? [{ workload: name, params: {} }] : [],
 );
 
+/** Recorded systems, those that isolate their tables apart: they stand for a program that is there already. */
+export const systems = describeWorkloads().flatMap(([name, workload]) =>
+  isSystem(workload)
+    ? [{ workload: name, params: {}, isIsolated: workload.defaults["kpti"] === 1 }]
+    : [],
+);
+
 /** `compile`, `compile KPTI`: what a reader knows it by. */
 export function programName({ workload, params }: Pick<Program, "workload" | "params">): string {
   const name = workload.replace(/^trace:/, "");

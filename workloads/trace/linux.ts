@@ -13,6 +13,7 @@ export const linuxWorkloads = {
     title: "Linux: fork, exit and wait",
     summary: "A loop of forks, then with a heap of which the child writes a quarter.",
     path: `${traces}/nopti-fork.trace.zst`,
+    kpti: 0,
     warmOps: 235_193,
     ops: 913_495,
     others: [
@@ -25,6 +26,7 @@ export const linuxWorkloads = {
     summary:
       "The kernel isolates its tables, without PCID: two CR3 writes and two reads a system call.",
     path: `${traces}/pti_icount-fork.trace.zst`,
+    kpti: 1,
     warmOps: 250_405,
     ops: 972_619,
     others: [
@@ -36,6 +38,7 @@ export const linuxWorkloads = {
     title: "Linux: a shell at work",
     summary: "Loops of short programs, pipelines, find, xargs, sed and grep: exec after exec.",
     path: `${traces}/nopti-shell.trace.zst`,
+    kpti: 0,
     warmOps: 1_643_626,
     ops: 4_418_088,
     others: [
@@ -48,6 +51,7 @@ export const linuxWorkloads = {
     title: "Linux: the C compiler",
     summary: "Debian's gcc 12 on a small file at -O1, then at -O2.",
     path: `${traces}/nopti-cc1.trace.zst`,
+    kpti: 0,
     warmOps: 1_397_941,
     ops: 2_793_756,
     others: [
@@ -59,6 +63,7 @@ export const linuxWorkloads = {
     title: "Linux: perl",
     summary: "A script with hashes, sorting and regular expressions, then a one-liner.",
     path: `${traces}/nopti-perl.trace.zst`,
+    kpti: 0,
     warmOps: 750_542,
     ops: 980_510,
     others: [
@@ -70,6 +75,7 @@ export const linuxWorkloads = {
     title: "Linux: mmap, munmap and mprotect",
     summary: "Regions mapped, touched and unmapped; then made read-only and back.",
     path: `${traces}/nopti-mmap.trace.zst`,
+    kpti: 0,
     warmOps: 870_800,
     ops: 1_056_589,
     others: [
@@ -81,6 +87,7 @@ export const linuxWorkloads = {
     title: "Linux: exec of /bin/true",
     summary: "The smallest program, alone and through a shell.",
     path: `${traces}/nopti-true.trace.zst`,
+    kpti: 0,
     warmOps: 51_328,
     ops: 133_193,
     others: [
@@ -92,6 +99,7 @@ export const linuxWorkloads = {
     title: "Linux: two processes and two pipes",
     summary: "Round trips of a byte: a context switch each way.",
     path: `${traces}/nopti-pingpong.trace.zst`,
+    kpti: 0,
     warmOps: 105_000,
     ops: 315_564,
     others: [{ interrupt: 7, io: 73 }],
@@ -100,6 +108,7 @@ export const linuxWorkloads = {
     title: "Linux: the same pipes with KPTI",
     summary: "A context switch and two system calls each way, isolated tables, no PCID.",
     path: `${traces}/pti_icount-pingpong.trace.zst`,
+    kpti: 1,
     warmOps: 122_000,
     ops: 366_279,
     others: [{ interrupt: 9, io: 225 }],
@@ -108,6 +117,7 @@ export const linuxWorkloads = {
     title: "Linux: a thousand getppid",
     summary: "System calls that do nothing.",
     path: `${traces}/nopti-syscall.trace.zst`,
+    kpti: 0,
     warmOps: 21_000,
     ops: 63_759,
     others: [{ io: 33 }],
@@ -116,6 +126,7 @@ export const linuxWorkloads = {
     title: "Linux: the same system calls with KPTI",
     summary: "Two CR3 writes and two reads each, all exits under shadow paging.",
     path: `${traces}/pti_icount-syscall.trace.zst`,
+    kpti: 1,
     warmOps: 31_000,
     ops: 94_780,
     others: [{ interrupt: 2, io: 129 }],

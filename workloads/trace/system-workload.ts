@@ -16,7 +16,7 @@ import type { Workload } from "../workload.ts";
 import { TraceError } from "./trace-error.ts";
 import { type DecodedTrace, decodeVmmu } from "./vmmu.ts";
 
-type SystemParams = Pick<KernelSwitches, "usedMemory"> & {
+type SystemParams = Pick<KernelSwitches, "kpti" | "usedMemory"> & {
   /** Ops of the recording that warm up and are not measured. */
   readonly warmOps: number;
   /** Ops to replay, those that warm up included; more than the recording has means all of it. */
@@ -31,6 +31,8 @@ export interface SystemRecording {
   /** Ops at whose end the guest is warm: the first phase, or a third of the only one. */
   readonly warmOps: number;
   readonly ops: number;
+  /** 1 where the recorded kernel isolates its page tables. */
+  readonly kpti: 0 | 1;
   /** Exits that are not the MMU's, by phase, as KVM counted them in the recorded run. */
   readonly others: readonly Readonly<Partial<Record<OtherExit, number>>>[];
 }
@@ -53,7 +55,7 @@ const guestFrames = 0x1800_0000 / 4096;
 let kept: DecodedTrace | null = null;
 
 export function systemWorkload(recording: SystemRecording): SystemWorkload {
-  const { title, summary, path, warmOps, ops, others } = recording;
+  const { title, summary, path, warmOps, ops, kpti, others } = recording;
   const file = fileURLToPath(new URL(path, import.meta.url));
   return {
     title,
@@ -66,7 +68,7 @@ export function systemWorkload(recording: SystemRecording): SystemWorkload {
       return kept;
     },
     share: () => undefined,
-    defaults: { warmOps, ops, usedMemory: 1 },
+    defaults: { warmOps, ops, kpti, usedMemory: 1 },
     computeCycles: { perOp: 1, source: "assumed: one cycle an instruction when nothing misses" },
     guestFrames: () => guestFrames,
     guestOptions: () => ({}),

@@ -8,12 +8,19 @@ import { joined, say } from "../../../bench/results/answer.ts";
 import { six } from "../../../bench/results/figures.ts";
 import type { PointRow } from "../../../bench/results/result.ts";
 import type { Experiment } from "../experiment.ts";
-import { isolated, programName, programs, recordings } from "../programs.ts";
+import { isolated, programName, programs, recordings, systems } from "../programs.ts";
 
-const shown = [...Object.values(programs), ...recordings];
+const shown = [
+  ...Object.values(programs),
+  ...recordings,
+  ...systems.filter(({ isIsolated }) => !isIsolated).map(plainly),
+];
 const { boot, keyValue, syscalls } = programs;
 /** Judged for their winners, but in no mean: each stands for a program that is in it already. */
-const beside = [boot, keyValue, syscalls].map((program) => isolated(program));
+const beside = [
+  ...[boot, keyValue, syscalls].map((program) => isolated(program)),
+  ...systems.filter(({ isIsolated }) => isIsolated).map(plainly),
+];
 const schemes = ["shadow-lazy", "ept"] as const;
 const engines = ["native", ...schemes] as const;
 const costName = "skylake-sp";
@@ -23,6 +30,10 @@ const factors = [0.5, 2] as const;
 const drawPercent = 0.5;
 /** Prices that the figure shows: those that move a mean most. */
 const panelsMax = 8;
+
+function plainly({ workload, params }: (typeof systems)[number]) {
+  return { workload, params };
+}
 
 type Winner = "shadow-lazy" | "ept" | "draw";
 
