@@ -2,7 +2,7 @@
  * Agile paging by its counts: what a walk costs in each mode, which stores exit, and how a table changes its mode.
  *
  * Seen failing with: stores counted for all tables together, a nested table that no interval looks at again, a table that
- * stays watched after its store, a known root that outlives its mode.
+ * stays watched after its store, a known root that outlives its mode, a root that its host event brings back at once.
  */
 import { describe, expect, test } from "vitest";
 import type { Gfn } from "../machine/address.ts";
@@ -135,4 +135,15 @@ test("roots that silicon knows are loaded without an exit, until their mode chan
   rest();
   rest();
   expect([load(other), load(tables.root), load(other)]).toEqual([1, 1, 0]);
+});
+
+test("a nested root that the host takes is away until the guest's next access", () => {
+  const { guest, tables, walk } = guestOf({});
+  const evict = { kind: "evict", start: tables.root, frames: 1 } as const;
+  expect(guest.cost(() => guest.host(evict))).toMatchObject({
+    hostSwapOuts: 1,
+    hostMajorFaults: 0,
+  });
+  expect(guest.cost(() => guest.read(0))).toMatchObject({ exitsPageFault: 1, hostMajorFaults: 1 });
+  expect(walk()).toEqual([4, 16]);
 });

@@ -25,7 +25,9 @@ export class AgileTables {
   private readonly vcpus: readonly VirtualCpu[];
   /** A table with nothing in it. */
   private readonly nowhere: Pfn;
-  /** vCPUs whose root has moved, or changed its mode. */
+  /** vCPUs whose root has changed its mode. */
+  private readonly stale = new Set<VirtualCpu>();
+  /** vCPUs whose root's frame the host has taken: they have none, and get it back when they exit next. */
   private readonly rootless = new Set<VirtualCpu>();
   /** A nested leaf grants less than silicon may have cached. */
   private isHostStale = false;
@@ -74,6 +76,7 @@ export class AgileTables {
     const { cr3, registers } = vcpu;
     const { root, pcid } = cr3;
     this.memory.check(root, 0 as Vpn);
+    this.stale.delete(vcpu);
     this.rootless.delete(vcpu);
     this.begin(root);
     const isSwitched = this.modes.isNested(root);
@@ -177,13 +180,19 @@ export class AgileTables {
   /** Who runs on this root gets it loaded anew. */
   private reload(root: Gfn): void {
     this.forgetRoots();
-    for (const vcpu of this.vcpus) if (vcpu.cr3.root === root) this.rootless.add(vcpu);
+    for (const vcpu of this.vcpus) if (vcpu.cr3.root === root) this.stale.add(vcpu);
   }
 
-  /** The root's frame goes, and who runs on it must not find it: whatever it does next exits, and gets the root anew. */
+  /**
+   * The root's frame goes, and who runs on it must not find it: its next access exits, and only that brings the frame back.
+   */
   private takeRoot(root: Gfn): void {
-    this.reload(root);
-    for (const vcpu of this.rootless) vcpu.setHardwareRoot(this.nowhere, vcpu.cr3.pcid);
+    this.forgetRoots();
+    for (const vcpu of this.vcpus) {
+      if (vcpu.cr3.root !== root) continue;
+      this.rootless.add(vcpu);
+      vcpu.setHardwareRoot(this.nowhere, vcpu.cr3.pcid);
+    }
   }
 
   /** Has the vCPU's root to be loaded before anything else is true of its exit? */
@@ -265,7 +274,8 @@ export class AgileTables {
 
   /** Before the guest runs on: roots are loaded, and what silicon may not use any more is forgotten. */
   settle(): void {
-    for (const vcpu of this.rootless) this.loadRoot(vcpu);
+    for (const vcpu of this.stale) this.loadRoot(vcpu);
+    if (this.serving !== null && this.rootless.has(this.serving)) this.loadRoot(this.serving);
     this.flushIfNeeded();
   }
 
