@@ -248,7 +248,8 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
 
   const guard = policy && createGuard?.({ tree, memory, vcpus, policy, controls, flush });
   const approvesCode = format === "ept-mbec";
-  policy?.attach({ name: format, locksPages: guard !== undefined, approvesCode, enforce });
+  const [locksPages, pinsPages] = [guard !== undefined, guard?.pinsPages ?? false];
+  policy?.attach({ name: format, locksPages, pinsPages, approvesCode, enforce });
   const notifier: MmuNotifier = { unmap, age, flush, slotDeleted: () => undefined };
   const hypervisor: Hypervisor = {
     memory,

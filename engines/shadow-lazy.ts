@@ -20,6 +20,7 @@ import { type ShadowPolicy, shadowPolicies } from "./kvm/policy.ts";
 import { enterGuest, pcidOf, releaseRoots, switchRoot, syncRoots } from "./kvm/roots.ts";
 import { PcidRoots } from "../hypervisor/pcid-roots.ts";
 import { denyRoot } from "../hypervisor/policy/judge.ts";
+import { asShadowsCan } from "../hypervisor/policy/memory-policy.ts";
 import { createVm, flushRemote, type VcpuState, type Vm } from "./kvm/vm.ts";
 import { zapAll } from "./kvm/zap.ts";
 
@@ -30,8 +31,7 @@ export function createShadowLazy(policy: ShadowPolicy): CreateEngine {
     vm.guest.attach(notifierOf(vm));
     vm.memoryPolicy?.attach({
       name: "shadow-lazy",
-      locksPages: true,
-      approvesCode: false,
+      ...asShadowsCan,
       enforce() {
         // Shadows made by the rules before go, for silicon must not find anything wider in them.
         zapAll(vm);

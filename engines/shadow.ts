@@ -29,7 +29,7 @@ import { createHostMemory, type HostMemory } from "../hypervisor/memory/host-mem
 import type { MmuNotifier } from "../hypervisor/memory/notifier.ts";
 import { answerMmio } from "../hypervisor/memory/slots.ts";
 import { denyMark, denyRoot, judge, reachedFrame } from "../hypervisor/policy/judge.ts";
-import type { MemoryPolicy } from "../hypervisor/policy/memory-policy.ts";
+import { asShadowsCan, type MemoryPolicy } from "../hypervisor/policy/memory-policy.ts";
 import { policedTracker } from "../hypervisor/policy/policed-tracker.ts";
 import { PcidRoots } from "../hypervisor/pcid-roots.ts";
 import { takeAccessed } from "../hypervisor/tables/radix.ts";
@@ -241,7 +241,7 @@ export function shadowOn(
     flushAlways();
   }
 
-  policy?.attach({ name: "shadow", locksPages: true, approvesCode: false, enforce });
+  policy?.attach({ name: "shadow", ...asShadowsCan, enforce });
   const answerHost = shadowHost({ memory, tracker, logged, policy, ledger, reclaim, tables });
   const slotDeleted = (start: Gfn, frames: number) => mirrorRange(tables, start, frames);
   const notifier: MmuNotifier = { unmap, age, flush: flushAlways, slotDeleted };

@@ -7,7 +7,7 @@
  *
  * Source: SDM vol. 3A chapter 4, vol. 3C 29.3; APM vol. 2 15.25.
  */
-import type { PagingLevels, Pfn } from "./address.ts";
+import type { Gfn, PagingLevels, Pfn } from "./address.ts";
 import { SWITCH } from "./entry.ts";
 import { ept, eptByMode } from "./formats/ept.ts";
 import type { EntryFormat } from "./formats/format.ts";
@@ -19,6 +19,23 @@ export interface Shape {
   readonly levels: number;
   /** Index bits that the root has beyond those of its format: it is 2^that tables that lie one after another. */
   readonly rootExtraBits: number;
+}
+
+/**
+ * Tables that a walk goes through before those that are loaded as root (Intel's HLAT). They are of the same format and
+ * depth, and lie where the stage's own do.
+ *
+ * Model: walk caches keep nothing of them. Bias: for
+ * shadow, as walks under HLAT read more than silicon's may.
+ *
+ * Source: SDM vol. 3A 4.5 "4-Level Paging and 5-Level Paging", "HLAT Paging"; vol. 3C 25.6.
+ */
+export interface AskedFirst {
+  readonly root: Gfn;
+  /** A present entry with this bit (low half) says nothing: the walk starts again, from what is loaded as root. */
+  readonly restartBit: number;
+  /** For addresses in the upper half only, as by a prefix size that is not 0; others are none of theirs. */
+  readonly upperHalfOnly: boolean;
 }
 
 export interface Stage {
@@ -39,6 +56,8 @@ export interface Stage {
   readonly root: Pfn | null;
   /** Does silicon keep where the root table lies, once it has translated that after the root was loaded? */
   readonly keepsRoot: boolean;
+  /** Null: there are none, or it is no first stage. */
+  readonly askedFirst: AskedFirst | null;
 }
 
 /** A list of stages with what control registers say beside it. */
@@ -55,13 +74,14 @@ export function haveOneShape(one: readonly Stage[], other: readonly Stage[]): bo
   return (
     one.length === other.length &&
     one.every((stage, i) => {
-      const { format, shape, through, switchBit, marks, keepsRoot } = other[i]!;
+      const { format, shape, through, switchBit, marks, keepsRoot, askedFirst } = other[i]!;
       return (
         stage.format === format &&
         stage.shape.rootExtraBits === shape.rootExtraBits &&
         (i > 0 || stage.marks === marks) &&
         stage.through === through &&
         stage.keepsRoot === keepsRoot &&
+        stage.askedFirst?.restartBit === askedFirst?.restartBit &&
         stage.switchBit === switchBit
       );
     })
@@ -72,9 +92,14 @@ export function haveOneShape(one: readonly Stage[], other: readonly Stage[]): bo
 export function haveOtherTables(one: readonly Stage[], other: readonly Stage[]): boolean {
   return (
     !haveOneShape(one, other) ||
-    one.some(({ root, shape }, i) => {
+    one.some(({ root, shape, askedFirst }, i) => {
       const before = other[i]!;
-      return root !== before.root || shape.levels !== before.shape.levels;
+      return (
+        root !== before.root ||
+        shape.levels !== before.shape.levels ||
+        askedFirst?.root !== before.askedFirst?.root ||
+        askedFirst?.upperHalfOnly !== before.askedFirst?.upperHalfOnly
+      );
     })
   );
 }
@@ -90,6 +115,7 @@ export function x86Stage(levels: number): Stage {
     marks: true,
     root: null,
     keepsRoot: false,
+    askedFirst: null,
   };
 }
 
@@ -117,6 +143,14 @@ export const twoStagesRootKept =
 export const twoStages =
   (nested: Stage) =>
   (levels: PagingLevels): readonly Stage[] => [{ ...x86Stage(levels), through: 1 }, nested];
+
+/** The same, where walks go through tables of the hypervisor's first, which lie in guest-physical memory as well. */
+export const twoStagesAsking =
+  (nested: Stage, tablesFor: (levels: PagingLevels) => AskedFirst) =>
+  (levels: PagingLevels): readonly Stage[] => [
+    { ...x86Stage(levels), through: 1, askedFirst: tablesFor(levels) },
+    nested,
+  ];
 
 /** Nested tables of Intel's. */
 export function eptStage(root: Pfn, levels: number, accessedDirty: boolean): Stage {

@@ -108,13 +108,18 @@ export function tableIndex(vpn: number, level: number): number {
   return Math.floor(vpn / 512 ** (level - 1)) % 512;
 }
 
+/** What a page means whatever the guest's tables say of it; null: what they say. */
+export type Pinned = (vpn: number) => Outcome | null;
+
 export class LegalWalks {
   private readonly frames: HostFrames;
   private readonly history: EntryHistory;
+  private readonly pinned: Pinned;
 
-  constructor(frames: HostFrames, history: EntryHistory) {
+  constructor(frames: HostFrames, history: EntryHistory, pinned: Pinned = () => null) {
     this.frames = frames;
     this.history = history;
+    this.pinned = pinned;
   }
 
   /** The entry as it is now. */
@@ -124,6 +129,8 @@ export class LegalWalks {
 
   /** Where the tables as they are lead: the one right answer when nothing stale is cached. */
   now({ cr3, registers, vpn }: Query): Outcome {
+    const pinned = this.pinned(vpn);
+    if (pinned !== null) return pinned;
     let table: number = cr3.root;
     let flags = ~0;
     let nx = false;
@@ -142,6 +149,11 @@ export class LegalWalks {
   /** All legal outcomes, some of them more than once. */
   *outcomes(query: Query): Generator<Outcome> {
     const { log, cr3, registers, vpn } = query;
+    const pinned = this.pinned(vpn);
+    if (pinned !== null) {
+      yield pinned;
+      return;
+    }
     const local: Window = {
       pageSince: (order) => log.pageSince(cr3.pcid, vpn, order),
       structuresSince: (at) => log.structuresSince(cr3.pcid, at),

@@ -100,7 +100,7 @@ export class Oracle implements Observer {
     this.frames = new HostFrames(machine.memory, { guestFrames, placement, versionsFrom });
     this.sharing = new SharingChecks(machine, this.frames, this.engine);
     this.values = new FrameValues(this.frames, this.history);
-    this.walks = new LegalWalks(this.frames, this.history);
+    this.walks = new LegalWalks(this.frames, this.history, (vpn) => this.pinned(vpn));
     this.changes = new HostChanges({
       frames: this.frames,
       values: this.values,
@@ -222,8 +222,13 @@ export class Oracle implements Observer {
 
   /** The frame where the tables as they are send this access; -1 if they do not let it complete as it did. */
   private translate(vcpu: Vcpu, vpn: number, kind: number): number {
+    if (this.pinned(vpn) !== null) return -1;
     const gfn = quickWalk(this.machine.memory, this.frames.pfnOf, vcpu, { vpn, kind });
     return this.policies === null || gfn < 0 ? gfn : this.policies.reached(vpn, gfn);
+  }
+
+  private pinned(vpn: number): Outcome | null {
+    return this.policies?.pinned(vpn) ?? null;
   }
 
   /** Finds a legal translation to `pfn`, by way of caches if need be; returns its guest frame or stops the run. */

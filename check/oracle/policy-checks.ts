@@ -13,6 +13,8 @@ import type { PolicyRule, Verdict } from "../../hypervisor/policy/rules.ts";
 import type { Machine } from "../../machine/machine.ts";
 import { FETCH, STORE, USER } from "../../machine/mmu.ts";
 import type { HostFrames } from "./host-frames.ts";
+import { A, P } from "../../machine/entry.ts";
+import type { Outcome } from "./legal-walks.ts";
 import { HardwareTables } from "./hardware-tables.ts";
 import { digestFrame } from "./memory-digest.ts";
 import { hex, OracleMismatch } from "./mismatch.ts";
@@ -86,6 +88,14 @@ export class PolicyChecks {
   /** The frame that a page leads to by the rules, where the guest's tables lead it to `walked`. */
   reached(vpn: number, walked: number): number {
     return this.pages.get(vpn)?.gfn ?? walked;
+  }
+
+  /** What the page means by the rules alone, where these silence the guest's tables; null elsewhere. */
+  pinned(vpn: number): Outcome | null {
+    const page = this.policy.pinsPages ? this.pages.get(vpn) : undefined;
+    if (page === undefined || page.gfn === null) return null;
+    const flags = P | A | (page.access & (write | user));
+    return { kind: "page", gfn: page.gfn, flags, nx: (page.access & execute) === 0, dirty: true };
   }
 
   /** May the host take this frame from its guest? */

@@ -21,6 +21,8 @@ export interface GuardParts {
 }
 
 export interface Guard {
+  /** Does a locked page mean its frame whatever the guest's tables say, and be they silent? */
+  readonly pinsPages: boolean;
   /** A vCPU starts with this root. */
   boot(vcpu: VirtualCpu, cr3: Cr3): void;
   /** Asked of every exit before the engine; null: it is none of the guard's. */

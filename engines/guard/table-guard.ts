@@ -34,6 +34,7 @@ export function tableGuard(options: GuardOptions): CreateGuard {
 const walk = createWalk();
 
 class TableGuard {
+  readonly pinsPages = false;
   private readonly parts: GuardParts;
   private readonly options: GuardOptions;
   private tables: GuardedTables;

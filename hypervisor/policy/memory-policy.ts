@@ -23,6 +23,8 @@ export interface PolicyEnforcer {
   readonly name: string;
   /** Does it stand between the guest's entries and what silicon uses? Otherwise it knows frames, not pages. */
   readonly locksPages: boolean;
+  /** Does a locked page mean its frame whatever the guest's tables say of it, and be they silent? */
+  readonly pinsPages: boolean;
   /** Has it a right to execute for supervisor pages alone? */
   readonly approvesCode: boolean;
   /**
@@ -31,6 +33,9 @@ export interface PolicyEnforcer {
    */
   enforce(rule: PolicyRule): void;
 }
+
+/** What shadow tables can do about pages and code. */
+export const asShadowsCan = { locksPages: true, pinsPages: false, approvesCode: false } as const;
 
 const noStore = 1;
 const hidden = 2;
@@ -66,6 +71,11 @@ export class MemoryPolicy {
   /** Does some engine enforce it? */
   get isEnforced(): boolean {
     return this.enforcer !== null;
+  }
+
+  /** See `PolicyEnforcer.pinsPages`. */
+  get pinsPages(): boolean {
+    return this.enforcer?.pinsPages ?? false;
   }
 
   /** The host adds a rule. */

@@ -53,6 +53,9 @@ export const x86 = entryFormat(masks);
  */
 export const x86Folded = entryFormat({ ...masks, name: "x86-64 flattened", foldHigh: FOLD_HIGH });
 
+/** Bit 11 of an entry in tables that are asked first (HLAT): it says nothing of the page. Elsewhere it is software's. */
+export const HLAT_RESTART = 0x800;
+
 /** AMD's nested tables: all guest memory is the user's, so an entry without U is as good as none. */
 export const npt = entryFormat({
   ...masks,

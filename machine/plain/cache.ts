@@ -100,3 +100,16 @@ function removeIf<Entry>(set: Entry[], unwanted: (entry: Entry) => boolean): voi
     if (unwanted(set[i]!)) set.splice(i, 1);
   }
 }
+
+export type CachesByLevel<Entry extends Key> = Readonly<Record<number, PlainCache<Entry>>>;
+
+export function cachesByLevel<Entry extends Key>(
+  geometries: Readonly<Record<2 | 3 | 4 | 5, Geometry | null>>,
+): CachesByLevel<Entry> {
+  return {
+    2: new PlainCache<Entry>(geometries[2]),
+    3: new PlainCache<Entry>(geometries[3]),
+    4: new PlainCache<Entry>(geometries[4]),
+    5: new PlainCache<Entry>(geometries[5]),
+  };
+}

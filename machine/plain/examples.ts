@@ -13,6 +13,7 @@ import type { Configuration, EntryValue, Op, Start } from "./operation.ts";
 
 const configuration: Configuration = {
   nested: "none",
+  asked: "nobody",
   nestedLevels: 4,
   levels: 4,
   writeProtect: true,

@@ -5,6 +5,7 @@
  */
 import type { PagingLevels } from "../address.ts";
 import { D, G, NX_HIGH, U, W } from "../entry.ts";
+import { HLAT_RESTART } from "../formats/x86.ts";
 import type { Preset } from "../presets.ts";
 
 /** Pages on both sides of boundaries between tables of each level. */
@@ -69,6 +70,7 @@ export const variety: readonly (readonly [flags: number, high: number])[] = [
   [G, 0],
   [U, 0],
   [0, NX_HIGH],
+  [HLAT_RESTART, 0],
 ];
 
 export interface EntryValue {
@@ -87,6 +89,8 @@ export type TreeNumber = 0 | 1 | 2 | 3;
 
 export interface Configuration {
   readonly nested: "none" | "ept" | "ept-ad" | "ept-mbec" | "npt";
+  /** Is tree 1 asked first, and for which addresses? Under nested paging alone. */
+  readonly asked: "nobody" | "always" | "upper-half";
   readonly nestedLevels: PagingLevels;
   readonly levels: PagingLevels;
   readonly writeProtect: boolean;

@@ -5,14 +5,23 @@
  * few pages. Entries are rewritten at all levels without regard for what caches hold: a guest that never
  * flushes is legal for silicon.
  */
-import { indexAt, pagesPerEntry, type PagingLevels, type Pfn } from "../address.ts";
+import { type Gfn, indexAt, pagesPerEntry, type PagingLevels, type Pfn } from "../address.ts";
 import { createLedger, walkLengthMax } from "../counters.ts";
 import { EPT_D, PS } from "../entry.ts";
 import type { MmuFactory } from "../machine.ts";
 import { PhysicalMemory } from "../memory.ts";
 import { type Mmu, STORE } from "../mmu.ts";
 import { EPT_XU } from "../formats/ept.ts";
-import { eptByModeStage, eptStage, nptStage, oneStage, type Stage, twoStages } from "../stages.ts";
+import { HLAT_RESTART } from "../formats/x86.ts";
+import {
+  eptByModeStage,
+  eptStage,
+  nptStage,
+  oneStage,
+  type Stage,
+  twoStages,
+  twoStagesAsking,
+} from "../stages.ts";
 import { rwx, userWritable } from "./fixture.ts";
 import {
   type Configuration,
@@ -82,11 +91,19 @@ export class Scenario {
 
   configure(configuration: Configuration): void {
     this.configuration = configuration;
-    const { nested, nestedLevels, levels, writeProtect, globalPages, vpid } = configuration;
+    const { nested, asked, nestedLevels, levels, writeProtect, globalPages, vpid } = configuration;
+    const stagesAsking = (second: Stage) =>
+      asked === "nobody"
+        ? twoStages(second)
+        : twoStagesAsking(second, () => ({
+            root: this.tableFrame(1, 0, levels) as Gfn,
+            restartBit: HLAT_RESTART,
+            upperHalfOnly: asked === "upper-half",
+          }));
     const stages =
       nested === "none"
         ? oneStage(levels)
-        : twoStages(this.nestedStage(nested, nestedLevels))(levels);
+        : stagesAsking(this.nestedStage(nested, nestedLevels))(levels);
     this.mmu.configure({ stages, writeProtect, globalPages }, vpid);
     this.loadRoot(this.root);
   }

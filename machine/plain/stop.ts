@@ -1,3 +1,5 @@
+import { STOP_OUTSIDE } from "../mmu.ts";
+
 /** How an access ends that a walk could not finish. */
 export type Kind = "read" | "write" | "fetch";
 
@@ -28,4 +30,8 @@ export const noStop = {
 
 export function isStop(outcome: object | null): outcome is Stop {
   return outcome !== null && "reason" in outcome;
+}
+
+export function outside(frame: number): Stop {
+  return { ...noStop, reason: STOP_OUTSIDE, gfn: frame };
 }

@@ -131,3 +131,13 @@ export function plainTlbs({ l1Data, l1Code, stlb, stlb2m, stlb1g }: Preset) {
     ),
   };
 }
+
+/**
+ * Size of the TLB entry for a page: the largest one not above it that TLBs have.
+ *
+ * Model: pages of 16 and 64 KiB, and what lies between 2 MiB and 1 GiB, fill TLBs piece by piece, where Arm's cores have
+ * entries of their sizes. Bias: unknown.
+ */
+export function cachedOrder(order: number): PageOrder {
+  return order >= 18 ? 18 : order >= 9 ? 9 : 0;
+}

@@ -5,20 +5,20 @@
  *
  * Source: SDM vol. 3A 4.7 "Page-Fault Exceptions", vol. 3C 29.3.6 "Page-Modification Logging", APM vol. 2 15.25.
  */
-import type { PageOrder, Pfn } from "../address.ts";
+import type { Pfn } from "../address.ts";
 import type { Ledger } from "../counters.ts";
 import * as bits from "../entry.ts";
 import { createDataCache, type DataCache } from "../data-cache.ts";
 import { orderAt } from "../formats/format.ts";
 import type { PhysicalMemory } from "../memory.ts";
 import * as stops from "../mmu.ts";
-import type { Geometry, Preset } from "../presets.ts";
+import type { Preset } from "../presets.ts";
 import { oneStage, type Paging, type Stage } from "../stages.ts";
-import { type Context, keyOf, PlainCache } from "./cache.ts";
+import { cachesByLevel, type CachesByLevel, type Context, keyOf, PlainCache } from "./cache.ts";
 import { type NestedEntry, nestedEntry, noContext, pfnIn, suffices } from "./nested.ts";
-import type { Translation } from "./tlb.ts";
+import { cachedOrder, type Translation } from "./tlb.ts";
 import { type PwcEntry, type Request, type Table, type Tree, walk } from "./walk.ts";
-import { isStop, type Kind, noStop, type Stop } from "./stop.ts";
+import { isStop, type Kind, noStop, outside, type Stop } from "./stop.ts";
 
 /** One access, decoded. */
 export interface Access {
@@ -27,13 +27,14 @@ export interface Access {
   readonly user: boolean;
 }
 
-type PwcByLevel = Readonly<Record<number, PlainCache<PwcEntry>>>;
+type PwcByLevel = CachesByLevel<PwcEntry>;
 
 const places = ["L1Hits", "L2Hits", "LlcHits", "Dram"] as const;
 
 export class PlainTranslator {
   readonly pwc: PwcByLevel;
   readonly nestedPwc: PwcByLevel;
+  private readonly noPwc: PwcByLevel = cachesByLevel({ 2: null, 3: null, 4: null, 5: null });
   readonly nestedTlb: PlainCache<NestedEntry>;
   /** References of the last walk, in order. */
   log: stops.WalkReference[] = [];
@@ -88,7 +89,7 @@ export class PlainTranslator {
   private translateUncounted(access: Access, context: Context): Translation | Stop {
     const { vpn, kind, user } = access;
     const request: Request = { page: vpn, kind, user, duringWalk: false };
-    const tree = this.firstTree(context);
+    const tree = this.startTree(context, vpn);
     const leaf = walk(this.memory, tree, request, this);
     if (isStop(leaf)) return leaf;
     const { stage } = leaf.isSwitched ? tree.switched! : tree;
@@ -125,6 +126,18 @@ export class PlainTranslator {
     return { pfn: frame, order: 18, execute: true, userExecute: true, dirty: true };
   }
 
+  /** The tree that a walk for the page starts in: tables that are asked first, or what is loaded as root. */
+  private startTree(context: Context, vpn: number): Tree {
+    const loaded = this.firstTree(context);
+    const { askedFirst, shape } = loaded.stage;
+    if (askedFirst === null) return loaded;
+    const isUpper = Math.floor(vpn / 2 ** (9 * shape.levels - 1)) % 2 === 1;
+    if (askedFirst.upperHalfOnly && !isUpper) return loaded;
+    const { root } = askedFirst;
+    const locateRoot = (frame: number) => loaded.locate(frame);
+    return { ...loaded, root, pwc: this.noPwc, locateRoot, restart: loaded };
+  }
+
   private firstTree(context: Context): Tree {
     const [first, second] = this.paging.stages;
     const switched = first!.switchBit === 0 ? null : this.guestTree(second!, context, null);
@@ -147,6 +160,7 @@ export class PlainTranslator {
       context,
       pwc: this.pwc,
       switched,
+      restart: null,
       locate,
       locateRoot: (frame) => {
         if (this.keptRoot !== null) return this.keptRoot;
@@ -190,6 +204,7 @@ export class PlainTranslator {
       context: noContext,
       pwc: this.nestedPwc,
       switched: null,
+      restart: null,
       locateRoot: atHost,
       locate: atHost,
       atHost,
@@ -274,27 +289,4 @@ export class PlainTranslator {
   bitSet(bit: "accessed" | "dirty"): void {
     this.counts[`${bit}BitsSet`] += 1;
   }
-}
-
-/**
- * Size of the TLB entry for a page: the largest one not above it that TLBs have.
- *
- * Model: pages of 16 and 64 KiB, and what lies between 2 MiB and 1 GiB, fill TLBs piece by piece, where Arm's cores have
- * entries of their sizes. Bias: unknown.
- */
-function cachedOrder(order: number): PageOrder {
-  return order >= 18 ? 18 : order >= 9 ? 9 : 0;
-}
-
-function cachesByLevel(geometries: Readonly<Record<2 | 3 | 4 | 5, Geometry | null>>): PwcByLevel {
-  return {
-    2: new PlainCache<PwcEntry>(geometries[2]),
-    3: new PlainCache<PwcEntry>(geometries[3]),
-    4: new PlainCache<PwcEntry>(geometries[4]),
-    5: new PlainCache<PwcEntry>(geometries[5]),
-  };
-}
-
-function outside(frame: number): Stop {
-  return { ...noStop, reason: stops.STOP_OUTSIDE, gfn: frame };
 }

@@ -86,6 +86,8 @@ export interface Tree {
   locate(frame: number): Table | Stop;
   /** A table of this tree that a switch led to. */
   atHost(frame: number): Table | Stop;
+  /** The tree in which a walk starts again at an entry with the restart bit; null: no entry has one. */
+  readonly restart: Tree | null;
   /** Where an entry with the stage's switch bit leads: the tables of this tree, at host frames. */
   readonly switched: Tree | null;
   permits(rights: Rights, request: Request): boolean;
@@ -165,6 +167,9 @@ export function walk(
     observer.reference({ dimension, level, pfn: table.pfn, index, low, high });
 
     if (!format.isPresent(low)) return now.refuse("absent", request, low);
+    if (tree.restart !== null && (low & tree.stage.askedFirst!.restartBit) !== 0) {
+      return walk(memory, tree.restart, request, observer);
+    }
     if (format.isReserved(level, low, high)) return now.refuse("reserved", request, low);
     const isLeaf = format.isLeaf(level, low);
     const isPlainLink = !isLeaf && format.linksArePlain;

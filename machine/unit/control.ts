@@ -16,6 +16,8 @@ import {
   secondLinksPlain,
 } from "./shape.ts";
 import {
+  ASKED_ROOT,
+  ASKED_UPPER,
   EPOCH,
   FRAMES,
   GLOBAL_PAGES,
@@ -53,6 +55,9 @@ export function configure(to: Paging, vpid: number): void {
   stagesNow = to.stages;
   s[SHIFT] = FIRST_LOW + FIRST_BITS * (to.stages[0]!.shape.levels - 1);
   s[KEPT_TABLE] = 0;
+  const { askedFirst } = to.stages[0]!;
+  s[ASKED_ROOT] = askedFirst?.root ?? 0;
+  s[ASKED_UPPER] = askedFirst?.upperHalfOnly === true ? 1 : 0;
   s[WRITE_PROTECT] = to.writeProtect ? writeProtected : 0;
   s[GLOBAL_PAGES] = to.globalPages ? 1 : 0;
   for (let w = 0; w < l1Entries; w++) l1Deny[w] = DENY[(l1Meta[w]! & RAW) | s[WRITE_PROTECT]]!;

@@ -1,4 +1,5 @@
 import { walkLengthMax } from "../counters.ts";
+import { descendAsked, RESTARTED } from "./asked-first.ts";
 import { C_PWC, C_REF_GUEST, C_REF_NESTED, C_WALKS, c, lengths } from "./counts.ts";
 import { dataCache } from "./given.ts";
 import { descendFirst } from "./descend-first.inline.ts";
@@ -13,6 +14,7 @@ import {
   FIRST_BITS,
   FIRST_INDEX,
   FIRST_LOW,
+  RESTART,
   SWITCH,
   firstHasParts,
   firstParts,
@@ -21,6 +23,9 @@ import {
   startsThrough,
 } from "./shape.ts";
 import {
+  ASKED_FRAME,
+  ASKED_RIGHTS,
+  ASKED_SHIFT,
   CTX,
   KEPT_FLAGS,
   KEPT_TABLE,
@@ -42,13 +47,28 @@ import { findPwc, prefixLow, pwAge, pwFrame, pwRights, pwTable } from "./walk-ca
 export function walk(vLow: number, vHigh: number, kind: number): number {
   s[REFS] = 0;
   const guest = c[C_REF_GUEST]!;
-  const outcome = descend(vLow, vHigh, kind) | 0;
+  let outcome = RESTARTED;
+  if (RESTART !== 0) outcome = asked(vLow, vHigh, kind) | 0;
+  if (outcome === RESTARTED) outcome = descend(vLow, vHigh, kind) | 0;
   const refs = s[REFS];
   c[C_WALKS] = (c[C_WALKS]! + 1) | 0;
   c[C_REF_NESTED] = (c[C_REF_NESTED]! + refs - c[C_REF_GUEST]! + guest) | 0;
   const bin = refs > walkLengthMax ? walkLengthMax : refs;
   lengths[bin] = (lengths[bin]! + 1) | 0;
   if (dataCache !== null) readLines(refs);
+  return outcome;
+}
+
+/** What tables that are asked first say of the page: as `descend`, or `RESTARTED`. */
+function asked(vLow: number, vHigh: number, kind: number): number {
+  const i = descendAsked(vLow, vHigh, kind) | 0;
+  if (i === RESTARTED) return RESTARTED;
+  if (i === -1) return 0;
+  const shift = s[ASKED_SHIFT]!;
+  const rights = s[ASKED_RIGHTS]!;
+  const frame = s[ASKED_FRAME]!;
+  const isThrough = true;
+  const outcome = leaveFirst(vLow, kind, i, shift, rights, frame, isThrough);
   return outcome;
 }
 

@@ -1,4 +1,5 @@
 /** Planted bugs: sets that are no power of two taken as a mask, more entries than an index of 16 bits reaches. */
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { fastMmu } from "../fast.ts";
 import { PhysicalMemory } from "../memory.ts";
@@ -16,4 +17,13 @@ test.each<[string, Partial<Preset>, string]>([
 ])("%s is refused when the unit is made", (_case, part, message) => {
   const memory = new PhysicalMemory({ guestFrames: 1024, tableFrames: 64 });
   expect(() => fastMmu(memory, { ...skylake, ...part })).toThrow(message);
+});
+
+// Two pieces of work took the same number, twice on one day; nothing else failed.
+test("every scalar of the state has a number of its own", () => {
+  const text = readFileSync(new URL("state.ts", import.meta.url), "utf8");
+  const numbers = [...text.matchAll(/^export const \w+ = (\d+);$/gm)].map(([, n]) => Number(n));
+  const length = Number(/^const stateLength = (\d+);$/m.exec(text)?.[1]);
+  expect(numbers.toSorted((a, b) => a - b).filter((n, i, all) => n === all[i - 1])).toEqual([]);
+  expect(Math.max(...numbers)).toBe(length - 1);
 });

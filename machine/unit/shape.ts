@@ -18,6 +18,8 @@ const guest = stages[first.switchBit === 0 ? 0 : 1]!;
 export const hasSecond = stages.length > 1;
 /** Bit of an entry above the leaves that switches to the tables of the guest; 0: there is none. */
 export const SWITCH = first.switchBit;
+/** Bit of a present entry by which a walk of the tables that are asked first starts again; 0: there are no such tables. */
+export const RESTART = first.askedFirst?.restartBit ?? 0;
 /** Are the first root's frames those of the second stage? */
 export const startsThrough = first.through !== null;
 
@@ -94,6 +96,7 @@ assert(
   guest.format === first.format && guest.shape.rootExtraBits === first.shape.rootExtraBits,
   "unit: a walk switches to tables of its own format",
 );
+assert(RESTART === 0 || (startsThrough && SWITCH === 0 && !firstHasParts), "unit: asks first");
 assert(firstParts >= 0 && secondParts >= 0, "unit: tables smaller than a frame");
 assert(firstRootParts <= 21 && secondRootParts <= 21, "unit: a root too wide");
 assert(SWITCH === 0 || !firstHasParts, "unit: a walk switches to tables of one frame each");

@@ -69,7 +69,14 @@ export const WALKS_BEFORE = 46;
 export const KEPT_TABLE = 47;
 export const KEPT_FLAGS = 33;
 /** Had the walk that stopped switched? */
-export const STOP_SWITCHED = 47;
-const stateLength = 48;
+export const STOP_SWITCHED = 48;
+/** The root of the tables that are asked first, and whether for the upper half only. */
+export const ASKED_ROOT = 49;
+export const ASKED_UPPER = 50;
+/** The leaf that a walk of theirs found: bits below its page, the frame of its table, rights. */
+export const ASKED_SHIFT = 51;
+export const ASKED_FRAME = 52;
+export const ASKED_RIGHTS = 53;
+const stateLength = 54;
 
 export const s = room.int32(stateLength);

@@ -7,6 +7,7 @@ import type { PolicyRule, Storer } from "../../hypervisor/policy/rules.ts";
 import type { Gfn } from "../../machine/address.ts";
 import { createNested } from "../../engines/ept.ts";
 import { guardedEpt } from "../../engines/ept-guarded.ts";
+import { eptHlat } from "../../engines/ept-hlat.ts";
 import { engines } from "../../engines/index.ts";
 import { ACC_EXEC } from "../../hypervisor/guest-walk.ts";
 import { frames, guarded } from "./layout.ts";
@@ -66,6 +67,11 @@ export const schemes = {
   "ept-all": {
     title: "EPT, page and frame locked, all tables guarded",
     engine: guardedEpt("all", { scope: "all", cr3Exits: true, cr3Targets: 0 }),
+    rules: [frameLock, pageLock],
+  },
+  "ept-hlat": {
+    title: "EPT, frame locked, page pinned by HLAT",
+    engine: eptHlat({ upperHalfOnly: true }),
     rules: [frameLock, pageLock],
   },
   "shadow-rights": {

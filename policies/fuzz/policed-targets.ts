@@ -1,5 +1,6 @@
 /** The schemes that fuzzed guests run under with rules: a new one is a line here. */
 import { guardedEpt } from "../../engines/ept-guarded.ts";
+import { eptHlat } from "../../engines/ept-hlat.ts";
 import { eptMbec } from "../../engines/ept-mbec.ts";
 import { engines } from "../../engines/index.ts";
 import type { Engine } from "../../hypervisor/engine.ts";
@@ -18,6 +19,7 @@ export const policedTargets = {
   xen: { engine: engines.xen, rules: "all" },
   ept: { engine: engines.ept, rules: "frames" },
   "ept-mbec": { engine: eptMbec, rules: "frames" },
+  "ept-hlat": { engine: eptHlat({ upperHalfOnly: false }), rules: "boot-pages" },
   "ept-path4": {
     engine: guardedEpt("EPT, path guarded", { scope: "path", cr3Exits: true, cr3Targets: 4 }),
     rules: "boot-pages",
