@@ -153,6 +153,7 @@ export function createAgile(platform: Platform, policy: AgilePolicy): Hypervisor
       case "invpcid":
       case "pml-full":
       case "ept-misconfiguration":
+      case "iret":
         return unaskedExit("agile", exit);
     }
   }

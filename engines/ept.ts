@@ -142,6 +142,7 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
       case "invpcid":
       case "cr0-write":
       case "cr4-write":
+      case "iret":
       case "ept-misconfiguration":
         return unaskedExit(format, exit);
     }

@@ -20,6 +20,7 @@ import { native } from "./native.ts";
 import { type NestedProblem, nestedEngine } from "./nested/nested-engines.ts";
 import { nptWp } from "./npt-wp.ts";
 import { npt } from "./npt.ts";
+import { pvm } from "./pvm.ts";
 import { shadowVtlb } from "./shadow-vtlb.ts";
 import { shadowWp } from "./shadow-wp.ts";
 import { shadow } from "./shadow.ts";
@@ -48,6 +49,7 @@ export const engines = {
   "kvm-6.1": shadowLazyKvm61,
   "kvm-6.12": shadowLazyKvm612,
   xen: shadowLazyXen,
+  pvm,
   "kvm-tdp": kvmTdp,
   "kvm-tdp-legacy": kvmTdpLegacy,
   "kvm-ept": kvmEpt,

@@ -61,6 +61,7 @@ export function directTables(vm: Vm, { stage, exits }: NestedVendor = amdNested)
         case "invlpg":
         case "invpcid":
         case "pml-full":
+        case "iret":
         case "ept-misconfiguration":
           return unaskedExit("kvm-tdp-legacy", exit);
       }

@@ -66,6 +66,7 @@ function answer(tables: TdpTables, exit: VmExit, vcpu: VirtualCpu): Resolution {
     case "invlpg":
     case "invpcid":
     case "pml-full":
+    case "iret":
     case "ept-misconfiguration":
       return unaskedExit("kvm-tdp", exit);
   }

@@ -17,6 +17,7 @@ import { answerHost, notifierOf } from "./kvm/host-events.ts";
 import { invalidateIn } from "./kvm/invalidate.ts";
 import { answerPageFault } from "./kvm/page-fault.ts";
 import { type ShadowPolicy, shadowPolicies } from "./kvm/policy.ts";
+import { prefault } from "./kvm/prefault.ts";
 import { enterGuest, pcidOf, releaseRoots, switchRoot, syncRoots } from "./kvm/roots.ts";
 import { PcidRoots } from "../hypervisor/pcid-roots.ts";
 import { denyRoot } from "../hypervisor/policy/judge.ts";
@@ -59,6 +60,7 @@ export function lazyShadow(vm: Vm): Hypervisor {
         freeRoots: false,
         syncRoot: false,
         retriedVpn: -1,
+        reflected: [],
         unsyncPages: [],
       };
       pcidRoots[vcpu.id] = new PcidRoots();
@@ -145,8 +147,10 @@ function serve(vm: Vm, state: VcpuState): void {
 }
 
 /** The shadow is walked with WP set, whatever the guest says: its entries carry what the guest's WP means. */
-function controlsFor({ platform }: Vm, registers: Registers): Controls {
-  return shadowControls({ ...registers, writeProtect: true }, platform.hasVpid);
+function controlsFor({ platform, policy }: Vm, registers: Registers): Controls {
+  const { deprivileged } = policy;
+  const controls = shadowControls({ ...registers, writeProtect: true }, platform.hasVpid);
+  return { ...controls, deprivileged, exitOnIret: deprivileged };
 }
 
 function answer(vm: Vm, state: VcpuState, exit: VmExit): Resolution {
@@ -174,6 +178,8 @@ function answer(vm: Vm, state: VcpuState, exit: VmExit): Resolution {
     case "cr4-write":
       writeRegisters(vm, state, exit.registers);
       return "resume";
+    case "iret":
+      return vm.policy.deprivileged ? prefault(vm, state) : unaskedExit("shadow-lazy", exit);
     case "cr3-read":
     case "cpuid":
     case "other":

@@ -225,6 +225,7 @@ function createShadowVtlb(platform: Platform): Hypervisor {
           return "resume";
         case "ept-violation":
         case "pml-full":
+        case "iret":
         case "ept-misconfiguration":
           return unaskedExit("shadow-vtlb", exit);
       }

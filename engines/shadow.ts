@@ -194,6 +194,7 @@ export function shadowOn(
         return "resume";
       case "ept-violation":
       case "pml-full":
+      case "iret":
       case "ept-misconfiguration":
         return unaskedExit("shadow", exit);
     }

@@ -40,6 +40,7 @@ const exits: { readonly [R in ExitReason]: Extract<VmExit, { readonly reason: R 
     duringWalk: false,
     store: null,
   },
+  iret: { reason: "iret" },
   other: { reason: "other", cause: "io" },
 };
 
@@ -58,6 +59,7 @@ function asked(controls: Controls): Readonly<Record<ExitReason, boolean>> {
     cpuid: controls.virtualized,
     // KVM's engines on Intel mark what is MMIO so; of a frame with a slot, such an exit is an assertion to the others.
     "ept-misconfiguration": false,
+    iret: controls.exitOnIret,
     other: controls.virtualized,
   };
 }

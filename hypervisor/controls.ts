@@ -31,6 +31,8 @@ export function shadowControls(walk: Registers, vpid: boolean): Controls {
     exitOnInvpcid: true,
     exitOnCr0Write: true,
     exitOnCr4Write: true,
+    exitOnIret: false,
+    deprivileged: false,
     vpid,
     pml: null,
   };

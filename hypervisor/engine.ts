@@ -24,6 +24,8 @@ export interface Engine {
   readonly title: string;
   /** What silicon walks: the guest's own tables, a shadow of them, or those and nested ones. */
   readonly family: "bare" | "shadow" | "nested";
+  /** Needs it no virtualization hardware? Absent: it does. */
+  readonly withoutHardware?: boolean;
   readonly create: CreateEngine;
 }
 

@@ -28,6 +28,13 @@ export interface Controls {
   readonly exitOnInvpcid: boolean;
   readonly exitOnCr0Write: boolean;
   readonly exitOnCr4Write: boolean;
+  /** IRET, of which there is one here: the end of the guest's own #PF handler. */
+  readonly exitOnIret: boolean;
+  /**
+   * Runs the guest's kernel outside of ring 0? Then what exits is an exception that the hypervisor's kernel takes, by no
+   * virtualization hardware: counted as `softwareExits`.
+   */
+  readonly deprivileged: boolean;
   /** VPID (ASID on AMD): without it every VM entry and exit flushes linear and combined mappings. */
   readonly vpid: boolean;
   /** Page-modification logging: the frame of the 512-entry buffer, or null. */
@@ -48,6 +55,8 @@ export const bareMetalControls: Controls = {
   exitOnInvpcid: false,
   exitOnCr0Write: false,
   exitOnCr4Write: false,
+  exitOnIret: false,
+  deprivileged: false,
   vpid: true,
   pml: null,
 };

@@ -80,6 +80,8 @@ const siliconCounters = [
   "exitsEptMisconfiguration",
   // Exits that memory has no part in: interrupts, I/O ports, MSRs, HLT.
   "exitsOther",
+  // Not among `exits`: a deprivileged guest leaves by an exception of its hypervisor's kernel.
+  "softwareExits",
 ] as const;
 
 /** What a hypervisor counts: why a #PF or violation exit was taken, and what the answer cost. */

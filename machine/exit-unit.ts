@@ -9,7 +9,13 @@ import { assert } from "./assert.ts";
 import { createLedger, type Ledger } from "./counters.ts";
 import { PF_PRESENT } from "./entry.ts";
 import { bareMetalControls, type Controls } from "./controls.ts";
-import { exitCounter, type PendingStore, type Resolution, type VmExit } from "./exits.ts";
+import {
+  exitCounter,
+  isException,
+  type PendingStore,
+  type Resolution,
+  type VmExit,
+} from "./exits.ts";
 import type { ExitHandler, MmioAccess } from "./virtual-cpu.ts";
 import type { PhysicalMemory } from "./memory.ts";
 import { type Mmu, STOP_EPT_VIOLATION, STOP_PAGE_FAULT, STOP_PML_FULL } from "./mmu.ts";
@@ -62,16 +68,22 @@ export class ExitUnit implements Requester {
 
   /** Leaves the guest, lets the hypervisor answer, enters again. */
   vmExit(exit: VmExit): Resolution {
-    const { ledger, mmu, controls } = this;
+    const { mmu, controls } = this;
+    if (controls.deprivileged && isException[exit.reason]) this.ledger.softwareExits += 1;
+    else this.countExit(exit);
+    const resolution = this.answer(exit);
+    // Without VPID the exit and the entry each flush; the host runs no guest code between, so one is enough.
+    if (!controls.vpid) mmu.flushLinear();
+    return resolution;
+  }
+
+  private countExit(exit: VmExit): void {
+    const { ledger } = this;
     ledger.exits += 1;
     // By name where exits come in storms: `ledger[name]`, once the names vary, costs a trapped PTE store 10 % more.
     if (exit.reason === "page-fault") ledger.exitsPageFault += 1;
     else if (exit.reason === "ept-violation") ledger.exitsEptViolation += 1;
     else ledger[exitCounter[exit.reason]] += 1;
-    const resolution = this.answer(exit);
-    // Without VPID the exit and the entry each flush; the host runs no guest code between, so one is enough.
-    if (!controls.vpid) mmu.flushLinear();
-    return resolution;
   }
 
   stopped(vpn: Vpn, offset: number, high: number, store: PendingStore | null): "again" | "done" {
@@ -128,6 +140,7 @@ export class ExitUnit implements Requester {
     this.ledger.guestPageFaults += 1;
     this.accesses.observer?.guestFault(this.id, fault, this.stoppedHigh);
     const outcome = this.accesses.inSupervisor(() => this.software.pageFault(fault));
+    if (this.controls.exitOnIret) this.vmExit({ reason: "iret" });
     this.accesses.progressed();
     return outcome === "retry" ? "again" : "done";
   }

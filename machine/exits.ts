@@ -59,6 +59,7 @@ export type VmExit =
   | { readonly reason: "cr0-write"; readonly registers: Registers }
   | { readonly reason: "cr4-write"; readonly registers: Registers }
   | { readonly reason: "cpuid" }
+  | { readonly reason: "iret" }
   /** Nothing that translation has to do with: an interrupt, an I/O port, an MSR, HLT. */
   | { readonly reason: "other"; readonly cause: OtherExit };
 
@@ -80,8 +81,26 @@ export const exitCounter = {
   "cr4-write": "exitsCr4Write",
   cpuid: "exitsCpuid",
   "pml-full": "exitsPmlFull",
+  iret: "exitsOther",
   other: "exitsOther",
 } as const satisfies Record<ExitReason, CounterName>;
+
+/** What a kernel outside of ring 0 takes an exception for. The rest is silicon's own, or comes from devices. */
+export const isException = {
+  "page-fault": true,
+  "ept-violation": false,
+  "ept-misconfiguration": false,
+  "cr3-write": true,
+  "cr3-read": true,
+  invlpg: true,
+  invpcid: true,
+  "cr0-write": true,
+  "cr4-write": true,
+  cpuid: true,
+  "pml-full": false,
+  iret: true,
+  other: false,
+} as const satisfies Record<ExitReason, boolean>;
 
 /** INVPCID types (SDM vol. 2A, INVPCID). */
 export type InvpcidType = "address" | "context" | "all-with-globals" | "all";

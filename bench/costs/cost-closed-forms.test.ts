@@ -54,6 +54,7 @@ const priced: readonly (readonly [CounterName, string, CycleCategory])[] = [
   ["faultsFast", "hypervisor.faultFast", "hypervisorHandlers"],
   ["guestFaultsReflected", "hypervisor.faultReflected", "hypervisorHandlers"],
   ["reflectedExits", "hypervisor.exitReflected", "hypervisorHandlers"],
+  ["softwareExits", "hypervisor.softwareExit", "hypervisorHandlers"],
   ["entriesFilled", "hypervisor.entryFilled", "hypervisorEntries"],
   ["entriesPrefetched", "hypervisor.entryPrefetched", "hypervisorEntries"],
   ["entriesDropped", "hypervisor.entryDropped", "hypervisorEntries"],

@@ -59,6 +59,7 @@ export const events = {
     faultFast: { counters: ["faultsFast"], category: "hypervisorHandlers" },
     faultReflected: { counters: ["guestFaultsReflected"], category: "hypervisorHandlers" },
     exitReflected: { counters: ["reflectedExits"], category: "hypervisorHandlers" },
+    softwareExit: { counters: ["softwareExits"], category: "hypervisorHandlers" },
     entryFilled: { counters: ["entriesFilled"], category: "hypervisorEntries" },
     entryPrefetched: { counters: ["entriesPrefetched"], category: "hypervisorEntries" },
     entryDropped: { counters: ["entriesDropped"], category: "hypervisorEntries" },

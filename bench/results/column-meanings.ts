@@ -70,6 +70,7 @@ export const counterMeanings: Readonly<Record<CounterName, string>> = {
   exitsHypervisorInstruction: "VM exits by what else such a hypervisor executes: VMLOAD, VMREAD, INVLPGA, MSRs",
   exitsEptMisconfiguration: "VM exits by an entry that marks MMIO (EPT misconfiguration)",
   exitsOther: "VM exits that memory has no part in: interrupts, ports, MSRs, HLT, in recorded systems",
+  softwareExits: "Ways out of a guest whose kernel is outside of ring 0: exceptions, no VM exits, not among `exits`",
   hiddenFaults: "#PF exits that only the shadow's state caused; the guest never hears of them",
   guestFaultsReflected: "#PF exits whose fault was the guest's own and was handed to it",
   emulatedStores: "Stores that the hypervisor carried out for the guest",

@@ -40,6 +40,7 @@ function exitText(exit: VmExit): string {
     case "cr0-write":
     case "cr4-write":
     case "cpuid":
+    case "iret":
     case "pml-full":
       return exit.reason;
   }

@@ -106,6 +106,7 @@ export class EptVm implements Hypervisor {
       case "cr3-read":
       case "cr4-write":
       case "invlpg":
+      case "iret":
       case "invpcid":
         return unaskedExit("kvm-ept", exit);
     }

@@ -10,7 +10,7 @@ import type { Resolution, VmExit } from "../../machine/exits.ts";
 import { answerMmio } from "../../hypervisor/memory/slots.ts";
 import { emulate } from "./emulate.ts";
 import { childOf, isLeaf, readLow } from "./entries.ts";
-import { walkDenied, walkGuest } from "../../hypervisor/guest-walk.ts";
+import { type FaultingAccess, walkDenied, walkGuest } from "../../hypervisor/guest-walk.ts";
 import { denyMark, judge, reachedFrame } from "../../hypervisor/policy/judge.ts";
 import { fetch, fetchMmio } from "./fetch.ts";
 import { invalidateIn } from "./invalidate.ts";
@@ -29,7 +29,7 @@ export function answerPageFault(vm: Vm, state: VcpuState, exit: PageFaultExit): 
   const root = state.root!.page;
   if (!walkGuest(vm, vcpu, exit, walk)) {
     if (walk.error === walkDenied) return denyMark(vm.memoryPolicy!, vcpu, exit, walk);
-    return reflect(vm, state, vpn);
+    return reflect(vm, state, exit);
   }
   const gfn = reachedFrame(vm.memoryPolicy, vpn, walk.gfn);
   if (vm.memoryPolicy !== null) {
@@ -65,9 +65,10 @@ export function answerPageFault(vm: Vm, state: VcpuState, exit: PageFaultExit): 
 }
 
 /** The guest's tables say fault: so be it, with their error code. */
-function reflect(vm: Vm, state: VcpuState, vpn: Vpn): Resolution {
+function reflect(vm: Vm, state: VcpuState, { vpn, error }: FaultingAccess): Resolution {
   const { vcpu } = state;
   const { walk } = vm;
+  if (vm.policy.deprivileged) state.reflected.push({ vpn, error });
   vm.ledger.guestFaultsReflected += 1;
   if ((walk.error & (PF_PRESENT | PF_RESERVED)) === PF_PRESENT) {
     // Silicon drops what it cached for the address of a protection fault; so does its shadow.

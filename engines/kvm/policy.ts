@@ -39,6 +39,8 @@ export interface ShadowPolicy {
   readonly freePages: { readonly min: number; readonly refill: number };
   /** A frame mapped by more entries than this loses them all (reverse maps must stay short). */
   readonly reverseMapMax: number;
+  /** Runs the guest without virtualization hardware, its kernel outside of ring 0, and hears when a handler returns. */
+  readonly deprivileged: boolean;
 }
 
 const kvm: ShadowPolicy = {
@@ -55,6 +57,7 @@ const kvm: ShadowPolicy = {
   pageLimit: { permille: 20, min: 64 },
   freePages: { min: 5, refill: 25 },
   reverseMapMax: 1000,
+  deprivileged: false,
 };
 
 export const shadowPolicies = {
@@ -72,4 +75,6 @@ export const shadowPolicies = {
     floodStores: Infinity,
     prefetch: { shape: "forward", entries: 32 },
   },
+  // KVM's shadow MMU behind a switcher of its own (Huang et al., SOSP 2023).
+  pvm: { ...kvm, deprivileged: true },
 } as const satisfies Record<string, ShadowPolicy>;

@@ -61,6 +61,7 @@ export class LegacyTables {
       freeRoots: false,
       syncRoot: false,
       retriedVpn: -1,
+      reflected: [],
       unsyncPages: [],
     };
     makeRoom(vm);

@@ -13,7 +13,12 @@ import type { EngineOptions } from "../../hypervisor/engine.ts";
 import type { Platform } from "../../hypervisor/platform.ts";
 import type { FrameMemory } from "../../hypervisor/platform.ts";
 import { flushVcpus } from "../../hypervisor/flush.ts";
-import { createWalk, type GuestWalk, type WalkHost } from "../../hypervisor/guest-walk.ts";
+import {
+  createWalk,
+  type FaultingAccess,
+  type GuestWalk,
+  type WalkHost,
+} from "../../hypervisor/guest-walk.ts";
 import type { MemoryPolicy } from "../../hypervisor/policy/memory-policy.ts";
 import { createHostMemory, type HostMemory } from "../../hypervisor/memory/host-memory.ts";
 import { DirtyLog } from "./dirty-log.ts";
@@ -41,6 +46,8 @@ export interface VcpuState {
   syncRoot: boolean;
   /** Page of the last store whose page was unprotected and the instruction retried, or -1. */
   retriedVpn: number;
+  /** Faults that the guest's kernel is handling, the latest last. Only kept if it says when it is done. */
+  readonly reflected: FaultingAccess[];
   /** Out-of-sync pages that this vCPU's stores made, oldest first. Only kept under a finite policy. */
   readonly unsyncPages: ShadowPage[];
 }

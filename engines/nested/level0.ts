@@ -45,6 +45,7 @@ const askedBy = {
   "cr0-write": "exitOnCr0Write",
   "cr4-write": "exitOnCr4Write",
   cpuid: "virtualized",
+  iret: "exitOnIret",
   "pml-full": null,
   "ept-misconfiguration": null,
   // Interrupts, ports and MSRs are the host's.
@@ -73,6 +74,8 @@ export function mergedControls(l1: Controls, l0: Controls, other: Partial<Contro
     exitOnInvpcid: l1.exitOnInvpcid || l0.exitOnInvpcid,
     exitOnCr0Write: l1.exitOnCr0Write || l0.exitOnCr0Write,
     exitOnCr4Write: l1.exitOnCr4Write || l0.exitOnCr4Write,
+    exitOnIret: l1.exitOnIret,
+    deprivileged: l1.deprivileged,
     // Of guarded tables, which run in no guest.
     cr3Targets: [],
     vpid: l0.vpid,

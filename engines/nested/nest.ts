@@ -33,6 +33,8 @@ export interface Nest {
 export function createNest({ level1, level0, features }: Nest): CreateEngine {
   return (platform, options) => {
     const layout = layoutOf(platform);
+    /** L1's flushes are instructions of any kernel's, done at once; else the control block asks for them. */
+    const isDirect = "hardware" in features;
     const outers = platform.vcpus.map((l2) => new OuterCpu(l2, platform.addVcpu(l2.id)));
     const outer = level0(outerPlatform(platform, layout, outers), {
       shadowPagesMax: layout.shadowPagesMax,
@@ -43,8 +45,13 @@ export function createNest({ level1, level0, features }: Nest): CreateEngine {
         invalidatePage(vpn) {
           transitions.flushPage(cpus[cpu.id]!, vpn);
         },
+        flushContext(pcid) {
+          if (isDirect) cpu.l2.mmu.flushContext(pcid);
+          else cpus[cpu.id]!.isStale = true;
+        },
         flush() {
-          cpus[cpu.id]!.isStale = true;
+          if (isDirect) cpu.l2.mmu.flushLinear();
+          else cpus[cpu.id]!.isStale = true;
         },
       });
       return { l2: cpu.l2, l1: cpu.l1, outer: cpu, inner, instructions: noExits(), isStale: false };
@@ -60,7 +67,7 @@ export function createNest({ level1, level0, features }: Nest): CreateEngine {
       direct: directPage,
     });
     const hypervisor = level1(
-      innerPlatform(platform, layout, { memory: own, outer: memory, cpus }),
+      innerPlatform(platform, layout, { memory: own, outer: memory, cpus, hasTags: isDirect }),
       options,
     );
     return nestedHypervisor(transitions, {
@@ -156,13 +163,15 @@ interface InnerParts {
   readonly memory: L1Memory;
   readonly outer: HostMemory;
   readonly cpus: readonly NestedCpu[];
+  /** Outlive cached translations L1's turn? KVM flushes at each transition on AMD. */
+  readonly hasTags: boolean;
 }
 
-/** L0's guest as L1 sees it: hardware. Cached translations have no tag there (KVM flushes at each transition on AMD). */
+/** L0's guest as L1 sees it: hardware. */
 function innerPlatform(
   platform: Platform,
   layout: Layout,
-  { memory, outer, cpus }: InnerParts,
+  { memory, outer, cpus, hasTags }: InnerParts,
 ): Platform {
   return {
     memory,
@@ -171,7 +180,7 @@ function innerPlatform(
     placement: (gfn) => layout.mirror(gfn) as Pfn,
     backing: layout.backing,
     nestedLevels: platform.nestedLevels,
-    hasVpid: false,
+    hasVpid: hasTags && platform.hasVpid,
     mmioBeyond: false,
     addVcpu: (id) => platform.addVcpu(id),
     get hostObserver() {

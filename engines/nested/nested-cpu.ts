@@ -102,6 +102,8 @@ function bothTranslations(one: CachedTranslations, other: CachedTranslations): C
 export interface InnerActions {
   /** INVLPGA. */
   invalidatePage(vpn: Vpn): void;
+  /** One tag's; where there are none, all. */
+  flushContext(pcid: number): void;
   /** The control block asks for a flush at the next VMRUN. */
   flush(): void;
 }
@@ -133,7 +135,7 @@ export class InnerCpu extends OneLevelOnly implements VirtualCpu {
     const flush = () => actions.flush();
     this.mmu = {
       invalidatePage: (vpn) => actions.invalidatePage(vpn),
-      flushContext: flush,
+      flushContext: (pcid) => actions.flushContext(pcid),
       flushLinear: flush,
       flushNested: flush,
       pmlIndex: noPml,
@@ -167,6 +169,7 @@ export class InnerCpu extends OneLevelOnly implements VirtualCpu {
     this.l2.emulateMmio(exit);
   }
 
+  /** Of one tag's or one page's: more is dropped, which is allowed. */
   invalidatePcid(): void {
     this.mmu.flushLinear();
   }

@@ -10,7 +10,7 @@ import { createNest, type Nest } from "./nest.ts";
 import { type NestedFormat, nestedOnNested } from "./nested-on-nested.ts";
 import { shadowOnNested } from "./shadow-on-nested.ts";
 import { shadowOnShadow } from "./shadow-on-shadow.ts";
-import { type NestingFeatures, plainSvm, shadowingVmx } from "./world-switch.ts";
+import { type NestingFeatures, noHardware, plainSvm, shadowingVmx } from "./world-switch.ts";
 
 /** Why two engines make none. */
 export interface NestedProblem {
@@ -45,7 +45,11 @@ export function nestedEngine(level1: NamedEngine, level0: NamedEngine): Engine |
   return {
     title: `in a guest: ${level1.engine.title}; below it: ${level0.engine.title}`,
     family: level1.engine.family,
-    create: createNest({ level1: level1.engine.create, level0: way, features: featuresOf(level0) }),
+    create: createNest({
+      level1: level1.engine.create,
+      level0: way,
+      features: level1.engine.withoutHardware === true ? noHardware : featuresOf(level0),
+    }),
   };
 }
 
@@ -66,6 +70,12 @@ function wayOf(level1: NamedEngine, level0: NamedEngine): Nest["level0"] | strin
   if (outer === "bare") return `${level0.name} has no guest that a hypervisor could run in`;
   if (level0.name === "shadow-vtlb") {
     return "shadow-vtlb has one tree, of the depth of L1's own tables, and L2's may be deeper";
+  }
+  if (level0.engine.withoutHardware === true) {
+    return `${level0.name} runs its guest in ring 3, where no hypervisor runs`;
+  }
+  if (level1.engine.withoutHardware === true && outer === "shadow") {
+    return `${level1.name} changes tables at each way in and out, which ${level0.name} would see all of`;
   }
   if (inner === "shadow") {
     return outer === "shadow"

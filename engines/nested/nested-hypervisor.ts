@@ -12,11 +12,12 @@
  */
 import type { Gfn, Pfn, Vpn } from "../../machine/address.ts";
 import type { Ledger } from "../../machine/counters.ts";
-import { exitCounter } from "../../machine/exits.ts";
+import { exitCounter, type VmExit } from "../../machine/exits.ts";
 import type { GuestMemory, Hypervisor } from "../../hypervisor/hypervisor.ts";
 import type { HostMemory } from "../../hypervisor/memory/host-memory.ts";
 import { l1Frame } from "./l1-memory.ts";
 import { isReflected } from "./level0.ts";
+import type { NestedCpu } from "./nested-cpu.ts";
 import type { Transitions } from "./transitions.ts";
 import type { InstructionExits } from "./world-switch.ts";
 
@@ -81,9 +82,7 @@ export function nestedHypervisor(transitions: Transitions, level1: Level1): Nest
         vcpu.ledger.l2ExitsHandled += 1;
         return answer;
       }
-      const { ledger } = cpu.inner;
-      ledger.exits += 1;
-      ledger[exitCounter[answer.reflect.reason]] += 1;
+      countExit(cpu, answer.reflect);
       transitions.reflect(cpu);
       const resolution = hypervisor.exit(answer.reflect, cpu.inner);
       transitions.prepareEntry(cpu);
@@ -111,6 +110,7 @@ export function nestedHypervisor(transitions: Transitions, level1: Level1): Nest
         const { ledger } = cpu.l2;
         ledger.exits += 1;
         ledger.exitsHypervisorInstruction += 1;
+        ledger.reflectedExits += 1;
         transitions.reflect(cpu);
         transitions.visitUserSpace(cpu);
         transitions.prepareEntry(cpu);
@@ -118,6 +118,18 @@ export function nestedHypervisor(transitions: Transitions, level1: Level1): Nest
       resume: (id) => transitions.enter(cpus[id]!),
     },
   };
+}
+
+/** An exit of L2's in L1's counts. One without virtualization hardware is nothing that L0 reflects. */
+function countExit({ inner, l2 }: NestedCpu, { reason }: VmExit): void {
+  const { ledger, block } = inner;
+  if (block.controls.deprivileged) {
+    ledger.softwareExits += 1;
+    return;
+  }
+  ledger.exits += 1;
+  ledger[exitCounter[reason]] += 1;
+  l2.ledger.reflectedExits += 1;
 }
 
 /** L2's memory through both maps. Whatever L1 has to store for it, it stores as L1. */

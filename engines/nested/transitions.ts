@@ -22,12 +22,15 @@ export class Transitions {
   /** The vCPU that L1's code runs on, when it runs. */
   running: NestedCpu;
   private readonly features: NestingFeatures;
+  /** Do cached translations of L2's outlive L1? Without virtualization hardware, PCIDs tell whose they are. */
+  private readonly keepsTranslations: boolean;
   private readonly instructions: WorldSwitch;
 
   constructor(level0: Level0, cpus: readonly NestedCpu[], features: NestingFeatures) {
     this.level0 = level0;
     this.cpus = cpus;
     this.features = features;
+    this.keepsTranslations = "hardware" in features;
     this.instructions = worldSwitch(features);
     this.running = cpus[0]!;
   }
@@ -39,8 +42,8 @@ export class Transitions {
   }
 
   /** L1 executes an instruction that only hypervisors have a use for. */
-  execute(cpu: NestedCpu, instruction: HypervisorInstruction): void {
-    if (!exits(instruction, this.features)) return;
+  execute(cpu: NestedCpu, instruction: HypervisorInstruction | null): void {
+    if (instruction === null || !exits(instruction, this.features)) return;
     cpu.instructions[instruction] += 1;
     const isEntry = instruction === this.instructions.entry;
     const counter = isEntry ? "exitsVmrun" : "exitsHypervisorInstruction";
@@ -58,7 +61,6 @@ export class Transitions {
 
   /** From L2 into L1's hypervisor. */
   reflect(cpu: NestedCpu): void {
-    cpu.l2.ledger.reflectedExits += 1;
     this.running = cpu;
     this.level0.leave(cpu);
     for (const name of this.instructions.afterExit) this.execute(cpu, name);
@@ -99,7 +101,7 @@ export class Transitions {
   private load(cpu: NestedCpu): void {
     this.level0.enter(cpu);
     cpu.inner.block.isRootNew = false;
-    cpu.l2.mmu.flushLinear();
+    if (!this.keepsTranslations) cpu.l2.mmu.flushLinear();
   }
 }
 

@@ -42,21 +42,28 @@ export interface VmxFeatures {
   readonly vmcsShadowing: boolean;
 }
 
-export type NestingFeatures = SvmFeatures | VmxFeatures;
+/** An L1 that uses no virtualization hardware: to silicon its guest is a program of its kernel's. */
+export interface NoHardware {
+  readonly hardware: "none";
+}
+
+export type NestingFeatures = SvmFeatures | VmxFeatures | NoHardware;
 
 export const plainSvm: SvmFeatures = { virtualGif: false, virtualVmload: false };
 /** As Intel's have been since 2013. */
 export const shadowingVmx: VmxFeatures = { vmcsShadowing: true };
+export const noHardware: NoHardware = { hardware: "none" };
 
 /** L1's instructions by occasion, in program order. */
 export interface WorldSwitch {
   readonly afterExit: readonly HypervisorInstruction[];
   readonly beforeEntry: readonly HypervisorInstruction[];
-  readonly entry: HypervisorInstruction;
+  /** Null: a return from an exception, which is nobody's but the kernel's. */
+  readonly entry: HypervisorInstruction | null;
   /** On its way to user space and back L1 saves what the other one would find changed. */
   readonly throughUserSpace: readonly HypervisorInstruction[];
-  /** Drops what is cached for one address of its guest's. */
-  readonly flushPage: HypervisorInstruction;
+  /** Drops what is cached for one address of its guest's. Null: INVLPG. */
+  readonly flushPage: HypervisorInstruction | null;
 }
 
 const svm: WorldSwitch = {
@@ -75,12 +82,25 @@ const vmx: WorldSwitch = {
   flushPage: "invvpid",
 };
 
+const withoutHardware: WorldSwitch = {
+  afterExit: [],
+  beforeEntry: [],
+  entry: null,
+  throughUserSpace: [],
+  flushPage: null,
+};
+
 export function worldSwitch(features: NestingFeatures): WorldSwitch {
+  if ("hardware" in features) return withoutHardware;
   return "vmcsShadowing" in features ? vmx : svm;
 }
 
 /** Does the instruction exit to L0, or does silicon perform it for L1? */
-export function exits(instruction: HypervisorInstruction, features: NestingFeatures): boolean {
+export function exits(
+  instruction: HypervisorInstruction | null,
+  features: NestingFeatures,
+): boolean {
+  if (instruction === null || "hardware" in features) return false;
   if ("vmcsShadowing" in features) {
     return !((instruction === "vmread" || instruction === "vmwrite") && features.vmcsShadowing);
   }

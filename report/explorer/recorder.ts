@@ -184,6 +184,7 @@ function exitText(exit: VmExit): string {
     case "cr0-write":
     case "cr4-write":
     case "cpuid":
+    case "iret":
       return `VM exit: ${exit.reason}.`;
   }
 }
