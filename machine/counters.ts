@@ -82,6 +82,7 @@ const siliconCounters = [
   "exitsOther",
   // Not among `exits`: a deprivileged guest leaves by an exception of its hypervisor's kernel.
   "softwareExits",
+  "softwareExitsPageFault",
 ] as const;
 
 /** What a hypervisor counts: why a #PF or violation exit was taken, and what the answer cost. */

@@ -10,6 +10,7 @@ import { createLedger, type Ledger } from "./counters.ts";
 import { PF_PRESENT } from "./entry.ts";
 import { bareMetalControls, type Controls } from "./controls.ts";
 import {
+  countException,
   exitCounter,
   isException,
   type PendingStore,
@@ -69,7 +70,7 @@ export class ExitUnit implements Requester {
   /** Leaves the guest, lets the hypervisor answer, enters again. */
   vmExit(exit: VmExit): Resolution {
     const { mmu, controls } = this;
-    if (controls.deprivileged && isException[exit.reason]) this.ledger.softwareExits += 1;
+    if (controls.deprivileged && isException[exit.reason]) countException(this.ledger, exit);
     else this.countExit(exit);
     const resolution = this.answer(exit);
     // Without VPID the exit and the entry each flush; the host runs no guest code between, so one is enough.

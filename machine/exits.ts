@@ -4,7 +4,7 @@
  * Source: SDM vol. 3C 26 "VMX Non-Root Operation", 28.2.1 "Basic VM-Exit Information".
  */
 import type { Gfn, Vpn } from "./address.ts";
-import type { CounterName } from "./counters.ts";
+import type { CounterName, Ledger } from "./counters.ts";
 import type { Cr3, Registers } from "./registers.ts";
 
 /** What the faulting instruction would store, if it is a store. */
@@ -101,6 +101,12 @@ export const isException = {
   iret: true,
   other: false,
 } as const satisfies Record<ExitReason, boolean>;
+
+/** The guest left by an exception. */
+export function countException(ledger: Ledger, { reason }: VmExit): void {
+  ledger.softwareExits += 1;
+  if (reason === "page-fault") ledger.softwareExitsPageFault += 1;
+}
 
 /** INVPCID types (SDM vol. 2A, INVPCID). */
 export type InvpcidType = "address" | "context" | "all-with-globals" | "all";

@@ -31,7 +31,7 @@ function brokenSums({ ledger, walkLengths }: RegionCounts): string[] {
   const { exitsPageFault, exitsEptViolation, exitsEptMisconfiguration, exitsPmlFull } = ledger;
   const nested = exitsEptViolation + exitsEptMisconfiguration + exitsPmlFull;
   const delivered = ledger.guestPageFaults - ledger.guestFaultsReflected;
-  const stops = exitsPageFault + nested + delivered;
+  const stops = exitsPageFault + ledger.softwareExitsPageFault + nested + delivered;
   const references = walkLengths.map((walks, length) => walks * length);
   const sums = {
     accesses: [accesses, l1Hits + stlbHits + stlbMisses + emulatedStores],

@@ -71,6 +71,7 @@ export const counterMeanings: Readonly<Record<CounterName, string>> = {
   exitsEptMisconfiguration: "VM exits by an entry that marks MMIO (EPT misconfiguration)",
   exitsOther: "VM exits that memory has no part in: interrupts, ports, MSRs, HLT, in recorded systems",
   softwareExits: "Ways out of a guest whose kernel is outside of ring 0: exceptions, no VM exits, not among `exits`",
+  softwareExitsPageFault: "Those of them that are #PFs",
   hiddenFaults: "#PF exits that only the shadow's state caused; the guest never hears of them",
   guestFaultsReflected: "#PF exits whose fault was the guest's own and was handed to it",
   emulatedStores: "Stores that the hypervisor carried out for the guest",

@@ -173,6 +173,7 @@ const compared = (ledger: Readonly<Ledger>): Partial<Ledger> =>
 const exitCounts: ReadonlySet<CounterName> = new Set([
   "exits",
   "softwareExits",
+  "softwareExitsPageFault",
   ...Object.values(exitCounter),
 ]);
 const hypervisorCounts: readonly CounterName[] = [

@@ -12,7 +12,7 @@
  */
 import type { Gfn, Pfn, Vpn } from "../../machine/address.ts";
 import type { Ledger } from "../../machine/counters.ts";
-import { exitCounter, type VmExit } from "../../machine/exits.ts";
+import { countException, exitCounter, type VmExit } from "../../machine/exits.ts";
 import type { GuestMemory, Hypervisor } from "../../hypervisor/hypervisor.ts";
 import type { HostMemory } from "../../hypervisor/memory/host-memory.ts";
 import { l1Frame } from "./l1-memory.ts";
@@ -121,14 +121,14 @@ export function nestedHypervisor(transitions: Transitions, level1: Level1): Nest
 }
 
 /** An exit of L2's in L1's counts. One without virtualization hardware is nothing that L0 reflects. */
-function countExit({ inner, l2 }: NestedCpu, { reason }: VmExit): void {
+function countExit({ inner, l2 }: NestedCpu, exit: VmExit): void {
   const { ledger, block } = inner;
   if (block.controls.deprivileged) {
-    ledger.softwareExits += 1;
+    countException(ledger, exit);
     return;
   }
   ledger.exits += 1;
-  ledger[exitCounter[reason]] += 1;
+  ledger[exitCounter[exit.reason]] += 1;
   l2.ledger.reflectedExits += 1;
 }
 
