@@ -119,6 +119,9 @@ function createMmu(
       root = to;
       unit.setRoot(to);
     },
+    get root() {
+      return root;
+    },
 
     invalidatePage: (vpn) => unit.invalidatePage(vpn),
     invalidateFault: (vpn) => unit.invalidateFault(vpn),

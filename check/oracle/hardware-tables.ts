@@ -5,7 +5,7 @@
  */
 import { indexAt, pagesPerEntry, type Pfn } from "../../machine/address.ts";
 import { frameOf, P, PS, U, W } from "../../machine/entry.ts";
-import type { Controls } from "../../machine/controls.ts";
+import { x86 } from "../../machine/formats/x86.ts";
 import type { Stage } from "../../machine/stages.ts";
 import { type PhysicalMemory, slotShift } from "../../machine/memory.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";
@@ -15,31 +15,13 @@ const present = P | W | U;
 const foldHigh = 0x0400_0000;
 
 export class HardwareTables {
+  private readonly vcpu: Vcpu;
   private readonly memory: PhysicalMemory;
-  private controls: Controls | null = null;
-  private root = 0;
-  private isSwitched = false;
   private switchBit = 0;
 
-  /** Notes from now on what the hypervisor loads into `vcpu`. */
   constructor(vcpu: Vcpu) {
+    this.vcpu = vcpu;
     this.memory = vcpu.memory;
-    const setControls = vcpu.setControls.bind(vcpu);
-    const setHardwareRoot = vcpu.setHardwareRoot.bind(vcpu);
-    const setSwitchedRoot = vcpu.setSwitchedRoot.bind(vcpu);
-    vcpu.setControls = (controls) => {
-      this.controls = controls;
-      setControls(controls);
-    };
-    vcpu.setHardwareRoot = (frame, pcid) => {
-      this.root = frame;
-      this.isSwitched = false;
-      setHardwareRoot(frame, pcid);
-    };
-    vcpu.setSwitchedRoot = (frame, pcid) => {
-      this.isSwitched = true;
-      setSwitchedRoot(frame, pcid);
-    };
   }
 
   /** Calls `visit` for every 4 KiB frame that some leaf lets the guest store into. */
@@ -51,9 +33,9 @@ export class HardwareTables {
 
   /** The same for every frame that a leaf maps, with the flags of the way there. */
   forEach(visit: Visit): void {
-    const { controls } = this;
-    if (controls === null || !controls.virtualized) return;
-    const { stages, walk } = controls;
+    const { stages, walk, virtualized } = this.vcpu.controls;
+    if (!virtualized) return;
+    const loaded = this.vcpu.mmu.root;
     const list = stages(walk?.levels ?? 4);
     this.switchBit = list[0]!.switchBit;
     const last = list.at(-1)!;
@@ -61,10 +43,12 @@ export class HardwareTables {
       this.scanThrough(last, walk.levels, visit);
       return;
     }
-    for (const { through, root, shape } of list) {
+    for (const { through, root, shape, format } of list) {
       // The guest's own tables lead on through others; a root that is the guest's own is one of them.
-      const isShadow = through === null && root === null && walk !== null && !this.isSwitched;
-      if (root !== null || isShadow) this.scan(root ?? (this.root as Pfn), shape, visit);
+      const isShadow = through === null && root === null && walk !== null && loaded.isSwitched !== true;
+      if (root !== null || isShadow) {
+        this.scan(root ?? (loaded.frame as Pfn), { ...shape, format }, visit);
+      }
     }
   }
 
@@ -72,9 +56,9 @@ export class HardwareTables {
   shadowLeaf(
     vpn: number,
   ): { readonly pfn: number; readonly flags: number; readonly nx: boolean } | null {
-    const levels = this.controls?.walk?.levels;
+    const levels = this.vcpu.controls.walk?.levels;
     if (levels === undefined) return null;
-    let table = this.root;
+    let table = this.vcpu.mmu.root.frame;
     let flags = ~0;
     let highs = 0;
     for (let level: number = levels; level >= 1; level--) {
@@ -93,23 +77,24 @@ export class HardwareTables {
   }
 
   /** Shadow tables that lie in memory which nested tables map: those of a hypervisor in a guest. */
-  private scanThrough({ root, shape }: Stage, levels: number, visit: Visit): void {
+  private scanThrough({ root, shape, format }: Stage, levels: number, visit: Visit): void {
     const below = new Map<number, { readonly pfn: Pfn; readonly low: number }>();
-    this.scan(root!, shape, (pfn, low, page) => below.set(page, { pfn, low }));
+    this.scan(root!, { ...shape, format }, (pfn, low, page) => below.set(page, { pfn, low }));
     const visitBoth: Visit = (frame, low, page) => {
       const mapped = below.get(frame);
       if (mapped !== undefined) visit(mapped.pfn, low & mapped.low, page);
     };
     this.scan(
-      this.root as Pfn,
-      { levels, rootExtraBits: 0 },
+      this.vcpu.mmu.root.frame as Pfn,
+      { levels, rootExtraBits: 0, format: x86 },
       visitBoth,
       (table) => below.get(table)?.pfn,
     );
   }
 
   /** `placeOf`: where in host memory a table lies, if it does. */
-  private scan(root: Pfn, { levels, rootExtraBits }: Root, visit: Visit, placeOf = here): void {
+  private scan(root: Pfn, tables: Tables, visit: Visit, placeOf = here): void {
+    const { levels, rootExtraBits, format } = tables;
     const { words, slotOf } = this.memory;
     const below = (table: Pfn, level: number, firstPage: number): void => {
       const place = placeOf(table);
@@ -119,7 +104,7 @@ export class HardwareTables {
       for (let index = 0; index < 512; index++) {
         const low = words[first + 2 * index]!;
         // The flags of a present entry have the same place in both formats, and W does too.
-        if ((low & present) === 0) continue;
+        if ((low & present) === 0 || format.isMalformed(low)) continue;
         const high = words[first + 2 * index + 1]!;
         const frame = frameOf(low, high);
         const page = firstPage + index * pages;
@@ -139,7 +124,7 @@ export class HardwareTables {
   }
 }
 
-type Root = Pick<Stage["shape"], "levels" | "rootExtraBits">;
+type Tables = Pick<Stage["shape"], "levels" | "rootExtraBits"> & Pick<Stage, "format">;
 
 /** A frame that is mapped, flags of its leaf, and the page that it is mapped at. */
 type Visit = (pfn: Pfn, low: number, page: number) => void;

@@ -39,6 +39,7 @@ const notStopped: Stop = { ...noStop, reason: STOP_NONE };
 class PlainMmu implements Mmu {
   readonly low = new Int32Array(columnLength);
   readonly high = new Int32Array(columnLength);
+  root: MmuRoot = { frame: 0, pcid: 0 };
   private readonly l1Data: PlainTlb;
   private readonly l1Code: PlainTlb;
   private readonly stlb: PlainTlb;
@@ -193,7 +194,9 @@ class PlainMmu implements Mmu {
     this.translator.pmlIndex = 511;
   }
 
-  setRoot({ frame, pcid, isSwitched = false }: MmuRoot): void {
+  setRoot(root: MmuRoot): void {
+    const { frame, pcid, isSwitched = false } = root;
+    this.root = root;
     this.translator.root = frame;
     this.translator.isRootSwitched = isSwitched;
     this.translator.keptRoot = null;
