@@ -45,7 +45,8 @@ export class HardwareTables {
     }
     for (const { through, root, shape, format } of list) {
       // The guest's own tables lead on through others; a root that is the guest's own is one of them.
-      const isShadow = through === null && root === null && walk !== null && loaded.isSwitched !== true;
+      const isShadow =
+        through === null && root === null && walk !== null && loaded.isSwitched !== true;
       if (root !== null || isShadow) {
         this.scan(root ?? (loaded.frame as Pfn), { ...shape, format }, visit);
       }
