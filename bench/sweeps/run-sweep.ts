@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import { lockFolder } from "../files/folder-lock.ts";
 import { type Journal, openJournal } from "./journal.ts";
 import { type Finished, type PoolOptions, runPoints } from "./pool.ts";
-import { pointWeight } from "../points/point.ts";
+import { startingOrder } from "./starting-order.ts";
 import { type PointKey, schemaVersion } from "../results/result.ts";
 
 export interface SweepRunOptions extends PoolOptions {
@@ -82,7 +82,7 @@ async function runRest(options: SweepRunOptions, journal: Journal) {
   for (const one of journal.earlier) keep(one);
   const known = new Set(finished.map(({ result }) => result.key.id));
 
-  await runPoints(largestFirst(points.filter(({ id }) => !known.has(id))), {
+  await runPoints(startingOrder(points.filter(({ id }) => !known.has(id))), {
     ...options,
     onFinished(one) {
       journal.append(one);
@@ -97,11 +97,6 @@ async function runRest(options: SweepRunOptions, journal: Journal) {
     finished: finished.toSorted((a, b) => a.result.key.id - b.result.key.id),
     failures: failures.toSorted((a, b) => a.id - b.id).map(({ message }) => message),
   };
-}
-
-/** A long point started last would leave the other workers waiting for it. */
-function largestFirst(points: readonly PointKey[]): readonly PointKey[] {
-  return points.toSorted((a, b) => pointWeight(b) - pointWeight(a) || a.id - b.id);
 }
 
 /** Names what is run: the same points on other machines, or under another schema, are others. */

@@ -4,7 +4,7 @@
 import { describeWorkloads, isRecorded } from "../../bench/points/catalogue.ts";
 import { EnvironmentError, Interrupted } from "../../bench/input/config-error.ts";
 import { costPresets, presetCosts, presetPath } from "../../bench/costs/cost-file.ts";
-import { pointWeight } from "../../bench/points/point.ts";
+import { startingOrder } from "../../bench/sweeps/starting-order.ts";
 import { type Finished, runPoints } from "../../bench/sweeps/pool.ts";
 import type { CostChooser } from "../../bench/costs/price-rows.ts";
 import { hashFile, writeResults } from "../../bench/files/result-files.ts";
@@ -72,9 +72,7 @@ export async function runWhy(options: WhyOptions): Promise<Why> {
 async function runPlan({ points, machines }: Plan, options: WhyOptions): Promise<Finished[]> {
   const finished: Finished[] = [];
   const failures: string[] = [];
-  // A long point started last would leave the other threads waiting for it.
-  const order = points.toSorted((a, b) => pointWeight(b) - pointWeight(a) || a.id - b.id);
-  await runPoints(order, {
+  await runPoints(startingOrder(points), {
     machines,
     workers: options.workers,
     check: false,
