@@ -22,7 +22,7 @@ export function findingTable(name: string, table: AnswerTable | undefined): Html
     lines.every((line) => line[column] !== "" && Number.isFinite(Number(line[column]))),
   );
   const style = (column: number) => (isNumber[column] === true ? "number" : "");
-  const shown = html`<div class="scroll" tabindex="0" role="region" aria-label="${file}">
+  const shown = html`<div class="scroll" tabindex="0" role="group" aria-label="${file}">
     <table>
       <thead>
         <tr>

@@ -67,7 +67,7 @@ const numberColumns: ReadonlySet<string> = new Set(["published", "simulated", "d
 
 function claimsTable(claims: readonly Claim[]): Html {
   const style = (name: string) => (numberColumns.has(name) ? "number" : "");
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Published claims">
+  return html`<div class="scroll" tabindex="0" role="group" aria-label="Published claims">
     <table>
       <thead>
         <tr>
@@ -149,6 +149,6 @@ function rawJson(title: string, value: PageContent["manifest"]): Html {
   if (value === null) return html`<p class="note">The results folder has no ${title}.</p>`;
   return html`<details>
     <summary>${title}</summary>
-    <pre tabindex="0" role="region" aria-label="${title}">${JSON.stringify(value, null, 2)}</pre>
+    <pre tabindex="0" role="group" aria-label="${title}">${JSON.stringify(value, null, 2)}</pre>
   </details>`;
 }

@@ -48,7 +48,7 @@ function settingHtml(setting: Setting): Html {
       <strong>${first.engine}</strong> has the lowest ${unit} ${programs}:
       ${short(first.mean)}${ahead === null ? "" : aheadText(ahead, second?.engine ?? "")}.
     </p>
-    <div class="scroll" tabindex="0" role="region" aria-label="Standings, ${setting.title}">
+    <div class="scroll" tabindex="0" role="group" aria-label="Standings, ${setting.title}">
       <table>
         <thead>
           <tr>

@@ -91,11 +91,14 @@ export function button(text: string, onClick: () => void): HTMLButtonElement {
   return made;
 }
 
-/** A box that scrolls sideways by itself, reachable by keyboard and named for whoever listens. */
+/**
+ * A box that scrolls sideways by itself, reachable by keyboard and named for whoever listens. A group: a region would be a
+ * landmark, and those must differ in name, while one figure may stand under several claims.
+ */
 export function scrollBox(label: string, ...children: readonly Child[]): HTMLElement {
   return element(
     "div",
-    { class: "scroll", tabindex: 0, role: "region", "aria-label": label },
+    { class: "scroll", tabindex: 0, role: "group", "aria-label": label },
     ...children,
   );
 }
