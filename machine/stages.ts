@@ -23,7 +23,8 @@ export interface Shape {
 
 /**
  * Tables that a walk goes through before those that are loaded as root (Intel's HLAT). They are of the same format and
- * depth, and lie where the stage's own do.
+ * depth, and lie where the stage's own do. A TLB keeps of a page of the stage's own no more than the entry covers that
+ * sent the walk there: beside it may lie a page that these tables translate.
  *
  * Model: walk caches keep nothing of them. Bias: for
  * shadow, as walks under HLAT read more than silicon's may.

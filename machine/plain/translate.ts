@@ -96,7 +96,7 @@ export class PlainTranslator {
     const access4k = { kind, isUser: leaf.rights.user };
     const page = this.pageOf(leaf.frame + (vpn % 2 ** leaf.order), stage, access4k);
     if (isStop(page)) return page;
-    const order = cachedOrder(Math.min(leaf.order, page.order));
+    const order = cachedOrder(Math.min(leaf.keptOrder, page.order));
     return {
       order,
       guestOrder: leaf.order,

@@ -64,6 +64,8 @@ export interface Leaf {
   readonly frame: number;
   /** log2 of the page's size in 4 KiB. */
   readonly order: number;
+  /** log2 of the largest page that a TLB may keep of it: of what the entry covers that sent the walk back, if one did. */
+  readonly keptOrder: number;
   readonly rights: Rights;
   /** The entry's low half as the walk left it. */
   readonly low: number;
@@ -168,7 +170,9 @@ export function walk(
 
     if (!format.isPresent(low)) return now.refuse("absent", request, low);
     if (tree.restart !== null && (low & tree.stage.askedFirst!.restartBit) !== 0) {
-      return walk(memory, tree.restart, request, observer);
+      const found = walk(memory, tree.restart, request, observer);
+      const keptOrder = orderOf(now.stage, level);
+      return isStop(found) ? found : { ...found, keptOrder: Math.min(found.order, keptOrder) };
     }
     if (format.isReserved(level, low, high)) return now.refuse("reserved", request, low);
     const isLeaf = format.isLeaf(level, low);
@@ -185,7 +189,8 @@ export function walk(
       const order = orderOf(now.stage, level);
       // Below the alignment of a large page's frame are other bits: PAT.
       const first = frame - (frame % 2 ** order);
-      return { frame: first, order, rights, low: marked, isSwitched: table.isSwitched };
+      const { isSwitched } = table;
+      return { frame: first, order, keptOrder: order, rights, low: marked, isSwitched };
     }
     const isSwitch = (low & now.stage.switchBit) !== 0;
     const isFolded = level > 2 && (high & format.foldHigh) !== 0;

@@ -41,6 +41,7 @@ export const RESTARTED = -2;
  */
 export function descendAsked(vLow: number, vHigh: number, kind: number): number {
   let shift = s[SHIFT]!;
+  s[ASKED_SHIFT] = shift;
   if (s[ASKED_UPPER] !== 0 && (prefixLow(shift + FIRST_BITS - 1, vLow, vHigh) & 1) === 0) {
     return RESTARTED;
   }
@@ -61,7 +62,10 @@ export function descendAsked(vLow: number, vHigh: number, kind: number): number 
     s[REFS] = refs + 1;
     c[C_REF_GUEST] = c[C_REF_GUEST]! + 1;
     if ((e & FIRST_ALL) !== FIRST_ALL) return pageFault(kind, 0) - 1;
-    if ((e & RESTART) !== 0) return RESTARTED;
+    if ((e & RESTART) !== 0) {
+      s[ASKED_SHIFT] = shift;
+      return RESTARTED;
+    }
     if ((h & FIRST_RESERVED) !== 0) return pageFault(kind, PF_PRESENT | PF_RESERVED) - 1;
     rights &= firstRights(e, h);
     if (shift === FIRST_LOW || (e & FIRST_LEAF) !== 0) {

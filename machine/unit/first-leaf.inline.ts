@@ -20,12 +20,14 @@ import {
   FIRST_D,
   FIRST_FRAME,
   FIRST_G,
+  RESTART,
   firstMarks,
   firstMayRefuseLoads,
   hasOddPages,
   secondByMode,
 } from "./shape.ts";
 import {
+  ASKED_SHIFT,
   FRAMES,
   GLOBAL_PAGES,
   N_FLAGS,
@@ -90,6 +92,8 @@ export function leaveFirst(
   if ((flags & STORING) === 0) raw &= ~RAW_STORE;
   if ((flags & fetching) === 0) raw &= ~RAW_NESTED_X;
   let own = s[N_ORDER]! < shift ? s[N_ORDER]! : shift;
+  // Beside the page may lie one that the tables asked first do not leave to the guest's.
+  if (RESTART !== 0 && s[ASKED_SHIFT]! < own) own = s[ASKED_SHIFT]!;
   if (hasOddPages) own = cachedOrder(own);
   s[W_FRAME] = (pfn >>> own) << own;
   s[W_META] = raw | (own << orderShift) | (shift << guestShift);

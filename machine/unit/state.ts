@@ -73,7 +73,7 @@ export const STOP_SWITCHED = 48;
 /** The root of the tables that are asked first, and whether for the upper half only. */
 export const ASKED_ROOT = 49;
 export const ASKED_UPPER = 50;
-/** The leaf that a walk of theirs found: bits below its page, the frame of its table, rights. */
+/** The leaf that a walk of theirs found: bits below its page (or below the entry's that sent it back), the frame of its table, rights. */
 export const ASKED_SHIFT = 51;
 export const ASKED_FRAME = 52;
 export const ASKED_RIGHTS = 53;
