@@ -5,7 +5,7 @@
 import { describe, expect, test } from "vitest";
 import type { MemoryPolicy } from "../../hypervisor/policy/memory-policy.ts";
 import type { Storer } from "../../hypervisor/policy/rules.ts";
-import { fuzzPolicies } from "./fuzz-policies.ts";
+import { fuzzPolicies, type PolicyFuzzOptions } from "./fuzz-policies.ts";
 import { type PolicedTargetName, policedTargetNames } from "./policed-targets.ts";
 
 const patience = 120_000;
@@ -13,7 +13,7 @@ const patience = 120_000;
 test(
   "random guests under random rules do nothing that a rule forbids, under any scheme",
   () => {
-    const { failure, denied, checked } = fuzz(policedTargetNames, 18_000);
+    const { failure, denied, checked } = fuzz(policedTargetNames, 20_000);
     expect(failure).toBeNull();
     expect(checked).toBeGreaterThan(50_000);
     expect(denied).toBeGreaterThan(500);
@@ -21,12 +21,11 @@ test(
   patience,
 );
 
-// Seeds that have found something: under HLAT, a large page of the guest's that covered a locked one in the TLB (seed 1).
-test(
-  "nor do guests of other seeds, longer",
-  () => {
-    const { failure } = fuzz(["ept-hlat", "ept-path4", "ept-mbec"], 25_000);
-    expect(failure).toBeNull();
+// Seen failing: a large page of the guest's that covered a locked one in the TLB under HLAT (seed 1, 20,000 ops).
+test.each([2, 3, 4])(
+  "nor those of seed %i",
+  (seed) => {
+    expect(fuzz(policedTargetNames, 12_000, { seed }).failure).toBeNull();
   },
   patience,
 );
@@ -95,7 +94,7 @@ describe("planted", () => {
   test.each(plants)(
     "$name ($target)",
     ({ target, plant }) => {
-      expect(fuzz([target], 150_000, plant).failure).not.toBeNull();
+      expect(fuzz([target], 150_000, { plant }).failure).not.toBeNull();
     },
     patience,
   );
@@ -104,8 +103,8 @@ describe("planted", () => {
 function fuzz(
   targets: readonly PolicedTargetName[],
   ops: number,
-  plant?: (policy: MemoryPolicy) => void,
+  { seed = 1, plant }: Pick<Partial<PolicyFuzzOptions>, "seed" | "plant"> = {},
 ) {
   const onProgress = (): void => undefined;
-  return fuzzPolicies({ seed: 1, ops, targets, onProgress, ...(plant && { plant }) });
+  return fuzzPolicies({ seed, ops, targets, onProgress, ...(plant && { plant }) });
 }
