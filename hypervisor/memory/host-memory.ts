@@ -23,9 +23,11 @@ import type { Platform } from "../platform.ts";
 import { OutsideMemory } from "../../machine/outside-memory.ts";
 import { createMerger, type Mergeable } from "./merger.ts";
 import type { MmuNotifier } from "./notifier.ts";
-import { framesOf, isUnshared, releasePages, sharePages, type SharedPages } from "./shared.ts";
+import { Pins } from "./pins.ts";
+import { isUnshared, type SharedPages } from "./shared.ts";
 import { MemorySlots } from "./slots.ts";
 import { SlotChanges } from "./slot-changes.ts";
+import { Snapshots } from "./snapshots.ts";
 import { Swap } from "./swap.ts";
 import { HostTable } from "./table.ts";
 
@@ -68,6 +70,11 @@ export interface HostMemory extends GuestMemory, Mergeable {
   wordsOf(gfn: Gfn): number;
   /** The host takes the frame away; its contents are lost. */
   reclaim(gfn: Gfn): void;
+  /** Pages that devices may reach. */
+  readonly pins: Pick<Pins, "has" | "size">;
+  /** The page gets a frame of its own, writable, and stays there until it is unpinned as often. */
+  pin(gfn: Gfn): Pfn;
+  unpin(gfn: Gfn): void;
   /** Throws `OutsideMemory` when the guest has no such frame. `vpn` is the access, for the message. */
   check(gfn: Gfn, vpn: Vpn): void;
   /** Called at every VM exit before it is answered: what memory pressure asks for is done. */
@@ -92,9 +99,9 @@ export function createHostMemory(platform: Platform): HostMemory {
   const table = new HostTable(memory);
   const reclaimed = new Set<Gfn>();
   const slots = new MemorySlots(guestFrames, platform.mmioBeyond);
+  const pins = new Pins();
   const merger = createMerger(memory);
   let engine: MmuNotifier | null = null;
-  let snapshot: SharedPages | null = null;
   const notifier = (): MmuNotifier => {
     assert(engine !== null, "host memory: changes before an engine is attached");
     return engine;
@@ -103,6 +110,7 @@ export function createHostMemory(platform: Platform): HostMemory {
     memory,
     table,
     frames: guestFrames,
+    pins,
     ledger,
     notifier,
     onLeave: (gfn) => platform.hostObserver?.swappedOut(gfn),
@@ -112,6 +120,7 @@ export function createHostMemory(platform: Platform): HostMemory {
     },
   });
 
+  const snapshots = new Snapshots({ memory, table, pins, swap, ledger, notifier, platform });
   const changes = new SlotChanges({ table, swap, slots, reclaimed, notifier, touch, platform });
 
   function hostFault(gfn: Gfn): Pfn {
@@ -180,22 +189,6 @@ export function createHostMemory(platform: Platform): HostMemory {
     return to;
   }
 
-  function takeSnapshot(start: Gfn, frames: number): void {
-    dropSnapshot();
-    notifier().unmap(start, frames);
-    const pages = sharePages({ memory, table }, start, frames);
-    snapshot = { pages, swapped: [...swap.entries()], lost: [], holes: [] };
-    ledger.framesShared += pages.reduce((sum, page) => sum + page.pages, 0);
-    platform.hostObserver?.snapshotTaken(framesOf(snapshot));
-  }
-
-  function dropSnapshot(): void {
-    if (snapshot === null) return;
-    platform.hostObserver?.snapshotDropped();
-    releasePages(memory, snapshot);
-    snapshot = null;
-  }
-
   const host: HostMemory = {
     frames: guestFrames,
     words: memory.words,
@@ -216,7 +209,14 @@ export function createHostMemory(platform: Platform): HostMemory {
     orderOf: (gfn) => table.orderOf(gfn),
     isWritable: (gfn) => table.isWritable(gfn),
     balance: () => swap.balance(),
+    pins,
+    pin(gfn) {
+      pins.add(gfn);
+      return touchForWrite(gfn);
+    },
+    unpin: (gfn) => pins.remove(gfn),
     reclaim(gfn) {
+      if (pins.has(gfn)) return;
       if (swap.drop(gfn)) reclaimed.add(gfn);
       const pfn = table.pfnOf(gfn);
       if (pfn === -1) return;
@@ -227,8 +227,8 @@ export function createHostMemory(platform: Platform): HostMemory {
     },
     answer(event) {
       if (event.kind === "evict") swap.out(event.start, event.frames);
-      else if (event.kind === "snapshot") takeSnapshot(event.start, event.frames);
-      else if (event.kind === "snapshot-drop") dropSnapshot();
+      else if (event.kind === "snapshot") snapshots.take(event.start, event.frames);
+      else if (event.kind === "snapshot-drop") snapshots.drop();
       else if (event.kind === "merge") merger.pass([this]);
       // Through the host's own mapping: the notifier hears of a share that breaks, nobody of the store itself.
       else if (event.kind === "slot-delete") changes.delete(event.start, event.frames);
@@ -240,7 +240,9 @@ export function createHostMemory(platform: Platform): HostMemory {
     },
     forEachBacked(visit) {
       table.forEach(0 as Gfn, guestFrames, (gfn, pfn, pages) => {
-        for (let i = 0; i < pages; i++) visit((gfn + i) as Gfn, (pfn + i) as Pfn);
+        for (let i = 0; i < pages; i++) {
+          if (!pins.has(gfn + i)) visit((gfn + i) as Gfn, (pfn + i) as Pfn);
+        }
       });
     },
     protect(gfn) {
@@ -260,9 +262,7 @@ export function createHostMemory(platform: Platform): HostMemory {
       memory.release(from);
     },
     share() {
-      notifier().unmap(0 as Gfn, guestFrames);
-      const pages = sharePages({ memory, table }, 0 as Gfn, guestFrames);
-      ledger.framesShared += pages.reduce((sum, page) => sum + page.pages, 0);
+      const pages = snapshots.hold(0 as Gfn, guestFrames);
       const lost = [...reclaimed];
       return { pages, swapped: [...swap.entries()], lost, holes: slots.list() };
     },

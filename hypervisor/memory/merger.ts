@@ -18,7 +18,7 @@ import type { Ledger } from "../../machine/counters.ts";
 
 /** Guest memory as the merger sees it. */
 export interface Mergeable {
-  /** Every page in memory, in order. */
+  /** Every page in memory that no device may reach, in order. */
   forEachBacked(visit: (gfn: Gfn, pfn: Pfn) => void): void;
   /** Nobody may store to the page's frame any more. */
   protect(gfn: Gfn): void;

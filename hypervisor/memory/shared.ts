@@ -9,6 +9,7 @@
 import type { Gfn, Pfn } from "../../machine/address.ts";
 import type { FrameContents } from "../../machine/memory.ts";
 import type { FrameMemory } from "../platform.ts";
+import type { Pins } from "./pins.ts";
 import type { HostTable } from "./table.ts";
 
 /** A second hold on the frames of a guest: they are read-only for everybody while it lasts. */
@@ -27,17 +28,27 @@ export interface ShareParts {
   readonly table: HostTable;
 }
 
-/** Takes hold of every page in the range. The caller has unmapped it from the engine's tables. */
+/**
+ * Takes hold of every page in the range. The caller has unmapped it from the engine's tables. What a device may reach is copied
+ * at once: its own frame goes on changing.
+ */
 export function sharePages(
-  { memory, table }: ShareParts,
+  { memory, table, pins }: ShareParts & { readonly pins: Pins },
   start: Gfn,
   frames: number,
 ): SharedPages["pages"] {
   // A large page that the range covers in part is no longer one.
   table.splitAt(start);
   table.splitAt((start + frames) as Gfn);
+  for (const gfn of pins.in(start, frames)) table.split(gfn);
   const pages: { gfn: Gfn; pfn: Pfn; pages: number }[] = [];
   table.forEach(start, frames, (gfn, pfn, count) => {
+    if (pins.has(gfn)) {
+      const copy = memory.allocateSpare();
+      memory.copy(copy, pfn);
+      pages.push({ gfn, pfn: copy, pages: 1 });
+      return;
+    }
     for (let i = 0; i < count; i++) memory.share((pfn + i) as Pfn);
     table.setRights(gfn, "read");
     pages.push({ gfn, pfn, pages: count });

@@ -17,6 +17,7 @@ import type { Ledger } from "../../machine/counters.ts";
 import type { FrameContents } from "../../machine/memory.ts";
 import type { FrameMemory } from "../platform.ts";
 import type { MmuNotifier } from "./notifier.ts";
+import type { Pins } from "./pins.ts";
 import type { HostTable } from "./table.ts";
 
 /** Pages swapped out at once when there are too many: at most this, and a sixteenth of the limit. */
@@ -33,6 +34,7 @@ export interface SwapParts {
   readonly memory: FrameMemory;
   readonly table: HostTable;
   readonly frames: number;
+  readonly pins: Pins;
   readonly ledger: Ledger;
   readonly notifier: () => MmuNotifier;
   /** A page is about to leave memory. */
@@ -99,8 +101,12 @@ export class Swap {
     return this.pages.delete(gfn);
   }
 
-  /** Swaps out what is in memory of the range. */
+  /** Swaps out what is in memory of the range and not pinned. */
   out(start: Gfn, frames: number): void {
+    for (const run of this.parts.pins.othersIn(start, frames)) this.outAll(run.start, run.frames);
+  }
+
+  private outAll(start: Gfn, frames: number): void {
     const { notifier, table } = this.parts;
     notifier().unmap(start, frames);
     for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) {
@@ -144,10 +150,11 @@ export class Swap {
     for (let steps = 2 * this.queue.size; steps > 0 && goal > 0; steps--) {
       const [gfn] = this.queue;
       if (gfn === undefined) break;
-      if (this.parts.notifier().age(gfn)) {
+      const isPinned = this.parts.pins.has(gfn);
+      if (isPinned || this.parts.notifier().age(gfn)) {
         this.queue.delete(gfn);
         this.queue.add(gfn);
-        isYoung = true;
+        isYoung ||= !isPinned;
       } else {
         this.out(gfn, 1);
         goal -= 1;
