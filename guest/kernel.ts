@@ -11,6 +11,7 @@ import { Balloon } from "./balloon.ts";
 import { writeBootImage } from "./boot-image.ts";
 import { Contexts } from "./contexts.ts";
 import { DirectMap } from "./direct-map.ts";
+import { DriverMemory } from "./driver-memory.ts";
 import { FrameAllocator } from "./frames.ts";
 import { KernelEntry } from "./kernel-entry.ts";
 import { kernelLayout } from "./layout.ts";
@@ -30,15 +31,16 @@ export interface KernelBoot {
 export interface BootedKernel {
   readonly system: OperatingSystem;
   readonly balloon: Balloon;
+  readonly driver: DriverMemory;
 }
 
 /** Writes the boot image, starts the vCPU on it, and brings up the first process. */
 export function bootKernel(boot: KernelBoot): OperatingSystem {
-  return bootWithBalloon(boot).system;
+  return bootWithDrivers(boot).system;
 }
 
-/** The same, with the driver by which the host takes free memory. */
-export function bootWithBalloon(boot: KernelBoot): BootedKernel {
+/** The same, with the driver by which the host takes free memory, and what others need. */
+export function bootWithDrivers(boot: KernelBoot): BootedKernel {
   const { vcpu, hypervisor, options, onMeasure } = boot;
   const { memory } = hypervisor;
   const layout = kernelLayout(options.levels);
@@ -78,7 +80,7 @@ export function bootWithBalloon(boot: KernelBoot): BootedKernel {
     vcpu.drain();
     hypervisor.host(event);
   });
-  return { system, balloon };
+  return { system, balloon, driver: new DriverMemory(vcpu, map, frames) };
 }
 
 /** A program cannot know how much memory the guest has: a range that is too long ends with memory. */

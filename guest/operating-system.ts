@@ -177,6 +177,14 @@ export class OperatingSystem implements Guest, GuestSoftware {
     this.leave();
   }
 
+  /** The running process is interrupted: a driver works in the kernel, and what it does is done when this returns. */
+  inKernel(body: () => void): void {
+    this.enter("systemCall");
+    body();
+    this.leave();
+    this.vcpu.drain();
+  }
+
   // --- World ----------------------------------------------------------------------------------------
 
   host(event: HostEvent): number {

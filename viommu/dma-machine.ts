@@ -2,27 +2,21 @@
  * A host with an IOMMU and a guest whose devices are the host's own: what every scheme is built on.
  */
 import type { Pfn } from "../machine/address.ts";
-import { assert } from "../machine/assert.ts";
-import { identity, scatter } from "../machine/placement.ts";
 import { DeviceTlb } from "../machine/iommu/device-tlb.ts";
 import { type DmaDevice, type DmaFault, type DmaKind, Iommu } from "../machine/iommu/iommu.ts";
 import { iommuPresets } from "../machine/iommu/presets.ts";
+import type { QueueMemory } from "../machine/iommu/queue.ts";
 import type { IommuCapabilities } from "../machine/iommu/registers.ts";
 import type { MmuFactory } from "../machine/machine.ts";
-import { PhysicalMemory } from "../machine/memory.ts";
+import type { PhysicalMemory } from "../machine/memory.ts";
 import { DmaClock } from "../linux/iommu/clock.ts";
 import type { FrameRun } from "../linux/iommu/core.ts";
 import type { TableMemory } from "../linux/iommu/table-memory.ts";
 import { GuestFrames } from "./guest-frames.ts";
-import { HostPages } from "./host-pages.ts";
+import { type AloneOptions, type GuestHome, type GuestProcessor, homeAlone } from "./guest-home.ts";
+import type { GuestPages } from "./host-pages.ts";
 
-export interface DmaMachineOptions {
-  /** A power of two. */
-  readonly guestFrames: number;
-  /** No hypervisor: guest frames are the host's. */
-  readonly isBare: boolean;
-  /** Pages of the host behind guest memory. */
-  readonly backing: "4k" | "2m";
+export interface DeviceOptions {
   readonly preset: keyof typeof iommuPresets;
   readonly factory: MmuFactory;
   readonly devices: number;
@@ -30,8 +24,9 @@ export interface DmaMachineOptions {
   readonly scalable: boolean;
   /** Have the devices TLBs of their own (ATS)? Not with PASID tables. */
   readonly ats: boolean;
-  readonly seed: number;
 }
+
+export type DmaMachineOptions = DeviceOptions & AloneOptions;
 
 /** A request on its way through the fabric, translated already. */
 export interface PostedRequest {
@@ -54,13 +49,12 @@ export const hostCapabilities: IommuCapabilities = {
 /** What a hypervisor emulates, as QEMU does. */
 export const emulatedCapabilities: IommuCapabilities = { ...hostCapabilities, levels: 3 };
 
-/** Guest frames for the kernel's IO tables and rings; buffers come behind them. */
-const kernelFrames = 1024;
-
 export class DmaMachine {
   readonly memory: PhysicalMemory;
-  readonly pages: HostPages;
+  readonly pages: GuestPages;
   readonly guest: GuestFrames;
+  /** Guest memory as what is emulated reads and writes it: its stores are no guest's. */
+  readonly emulator: QueueMemory;
   readonly hostTables: TableMemory;
   readonly iommu: Iommu;
   readonly clock = new DmaClock();
@@ -74,18 +68,19 @@ export class DmaMachine {
   /** Told of each posted request when its data arrives. */
   onLanded: (posted: PostedRequest) => void = () => undefined;
   private posted: PostedRequest[] = [];
-  /** First guest frame that no buffer has been taken from. */
-  private nextBuffer: number;
+  private readonly processor: GuestProcessor;
 
-  constructor(options: DmaMachineOptions) {
-    const { guestFrames, isBare, backing, preset, factory, scalable, seed } = options;
-    const spares = guestFrames;
-    this.memory = new PhysicalMemory({ guestFrames, tableFrames: 8192 + spares });
-    const block = backing === "2m" ? 512 : 1;
-    this.pages = new HostPages(this.memory, isBare ? identity : scatter(guestFrames, block, seed));
-    this.guest = new GuestFrames(this.memory, this.pages, { start: 1, end: kernelFrames });
+  /** `home` is where its guest lives; alone, if nothing is said. */
+  constructor(options: DmaMachineOptions | (DeviceOptions & { readonly home: GuestHome })) {
+    const { preset, factory, scalable } = options;
+    const { memory, pages, processor, emulator } =
+      "home" in options ? options.home : homeAlone(options);
+    this.memory = memory;
+    this.pages = pages;
+    this.processor = processor;
+    this.emulator = emulator;
+    this.guest = new GuestFrames(processor);
     this.hostTables = hostTablesOf(this.memory);
-    this.nextBuffer = kernelFrames;
     const hardware = { preset: iommuPresets[preset], factory, scalable };
     this.iommu = new Iommu(this.memory, { ...hardware, capabilities: hostCapabilities });
     this.devices = Array.from({ length: options.devices }, (_, i) => ({
@@ -134,11 +129,7 @@ export class DmaMachine {
 
   /** Guest frames that follow each other, for good; from 512 pages on aligned to 2 MiB. */
   takeBuffers(pages: number): FrameRun {
-    const align = pages >= 512 ? 512 : 1;
-    const frame = Math.ceil(this.nextBuffer / align) * align;
-    assert(frame + pages <= this.pages.frames, "guest: no memory left for buffers");
-    this.nextBuffer = frame + pages;
-    return { frame, pages };
+    return this.processor.takeBuffers(pages);
   }
 }
 

@@ -10,9 +10,22 @@ import type { PhysicalMemory } from "../machine/memory.ts";
 import type { Placement } from "../machine/placement.ts";
 import type { PinnedMemory } from "../linux/iommu/vfio-type1.ts";
 
-export class HostPages implements PinnedMemory {
+/** The pages of one guest as whoever assigns devices to it sees them. */
+export interface GuestPages extends PinnedMemory {
   readonly frames: number;
+  place(gfn: number): Pfn;
+  isPinned(gfn: number): boolean;
   /** Guest pages that are pinned now, and at most since `forgetPeak`. */
+  readonly pinned: number;
+  readonly pinnedPeak: number;
+  /** What was at most pinned counts from here. */
+  forgetPeak(): void;
+  /** The host takes the page's frame; its contents come back, in another one or later. False: a device may reach it. */
+  move(gfn: number): boolean;
+}
+
+export class HostPages implements GuestPages {
+  readonly frames: number;
   pinned = 0;
   pinnedPeak = 0;
   private readonly memory: PhysicalMemory;
@@ -51,12 +64,10 @@ export class HostPages implements PinnedMemory {
     return (this.pins[gfn] ?? 0) > 0;
   }
 
-  /** What was at most pinned counts from here. */
   forgetPeak(): void {
     this.pinnedPeak = this.pinned;
   }
 
-  /** The host takes the page's frame; its contents come back in another one. False: a device may reach it. */
   move(gfn: number): boolean {
     if (this.isPinned(gfn)) return false;
     const from = this.place(gfn);

@@ -7,7 +7,7 @@
  * under a hypervisor that starts anew. Bias: both.
  */
 import type { Balloon } from "../../guest/balloon.ts";
-import { bootWithBalloon } from "../../guest/kernel.ts";
+import { bootWithDrivers } from "../../guest/kernel.ts";
 import { kernelDefaults, type KernelOptions } from "../../guest/options.ts";
 import { Prng } from "../../guest/prng.ts";
 import type { Gfn } from "../../machine/address.ts";
@@ -119,7 +119,7 @@ function startFrom(
   assert(vcpu !== undefined, "sharing: a machine without a vCPU");
   const kernel = { ...kernelDefaults, ...workload.guestOptions(params), ...run.kernel };
   let isMeasured = false;
-  const { system, balloon } = bootWithBalloon({
+  const { system, balloon } = bootWithDrivers({
     vcpu,
     hypervisor: guest.hypervisor,
     options: {

@@ -15,6 +15,7 @@ import { assert } from "../../machine/assert.ts";
 import type { Gather, IommuDomain } from "./core.ts";
 import type { DmaRights } from "./entry-formats.ts";
 import type { DmaMapping } from "./io-table.ts";
+import type { QueueMemory } from "../../machine/iommu/queue.ts";
 import type { TableMemory } from "./table-memory.ts";
 
 const MAP = 1;
@@ -78,7 +79,7 @@ export class VirtioIommu {
 
 /** The requests of a ring in [head, tail), as the device reads them. */
 export function readRequests(
-  memory: TableMemory,
+  memory: QueueMemory,
   ring: number,
   { head, tail }: { readonly head: number; readonly tail: number },
 ): VirtioRequest[] {

@@ -44,7 +44,7 @@ class ForwardingVtd implements IommuPort {
     this.machine = machine;
     this.host = host;
     this.second = second;
-    this.queue = new InvalidationQueue(machine.guest, this.counts, (what) => this.perform(what));
+    this.queue = new InvalidationQueue(machine.emulator, this.counts, (what) => this.perform(what));
   }
 
   write(register: IommuRegister, value: number): void {
@@ -98,7 +98,7 @@ class ForwardingVtd implements IommuPort {
   }
 
   private guestEntry(source: number) {
-    const { guest } = this.machine;
+    const { emulator: guest } = this.machine;
     const table = readScalableRoot(guest, this.root, source);
     const directory = table === null ? null : readScalableContext(guest, table, source);
     const pasids = directory === null ? null : readDirectory(guest, directory, ridPasid);

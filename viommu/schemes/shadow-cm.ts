@@ -20,13 +20,13 @@ export const shadowCm: DmaScheme = {
   protects: "page",
   create(machine, { flush }): GuestDma {
     const host = hostSide(machine);
-    const vtd = new EmulatedVtd(machine.guest, { ...emulatedCapabilities, cachingMode: true });
+    const vtd = new EmulatedVtd(machine.emulator, { ...emulatedCapabilities, cachingMode: true });
     const shadows = machine.devices.flatMap(({ requestor }, i) => {
       const user = host.users[i];
       if (user === undefined) return [];
       const { source } = requestor;
       const guestFrames = machine.pages.frames;
-      return [new ShadowedDevice({ source, memory: machine.guest, guestFrames, user })];
+      return [new ShadowedDevice({ source, memory: machine.emulator, guestFrames, user })];
     });
     for (const shadow of shadows) vtd.addDevice(shadow);
     const apis = intelGuest(machine, vtd, flush);

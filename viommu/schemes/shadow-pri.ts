@@ -9,10 +9,10 @@
 import type { ContextEntry } from "../../machine/iommu/context-tables.ts";
 import { pagesPerEntry } from "../../machine/address.ts";
 import { secondLevel, SL_R, SL_W } from "../../machine/formats/second-level.ts";
+import type { QueueMemory } from "../../machine/iommu/queue.ts";
 import type { DmaKind } from "../../machine/iommu/iommu.ts";
 import { emulatedCapabilities } from "../dma-machine.ts";
 import { type DeviceView, EmulatedVtd } from "../emulated-vtd.ts";
-import type { GuestFrames } from "../guest-frames.ts";
 import { intelGuest } from "../guest-driver.ts";
 import { hostSide } from "../host-domain.ts";
 import { MappedRanges } from "../mapped-ranges.ts";
@@ -23,11 +23,11 @@ class LazyDevice implements DeviceView {
   readonly source: number;
   requests = 0;
   tablesWalked = 0;
-  private readonly guest: GuestFrames;
+  private readonly guest: QueueMemory;
   private readonly user: MappingUser;
   private readonly mapped = new MappedRanges();
 
-  constructor(source: number, guest: GuestFrames, user: MappingUser) {
+  constructor(source: number, guest: QueueMemory, user: MappingUser) {
     this.source = source;
     this.guest = guest;
     this.user = user;
@@ -97,10 +97,10 @@ export const shadowPri: DmaScheme = {
   protects: "page",
   create(machine, { flush }): GuestDma {
     const host = hostSide(machine);
-    const vtd = new EmulatedVtd(machine.guest, emulatedCapabilities);
+    const vtd = new EmulatedVtd(machine.emulator, emulatedCapabilities);
     const devices = machine.devices.flatMap(({ requestor }, i) => {
       const user = host.users[i];
-      return user === undefined ? [] : [new LazyDevice(requestor.source, machine.guest, user)];
+      return user === undefined ? [] : [new LazyDevice(requestor.source, machine.emulator, user)];
     });
     for (const device of devices) vtd.addDevice(device);
     machine.onPageRequest = ({ source, page, kind }) => {

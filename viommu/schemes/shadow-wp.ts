@@ -103,7 +103,7 @@ function protectTables(machine: DmaMachine, vtd: EmulatedVtd, devices: readonly 
   protectedFrames.clear();
   protectedFrames.add(vtd.root);
   for (const device of devices) {
-    const table = readRoot(machine.guest, vtd.root, device.source);
+    const table = readRoot(machine.emulator, vtd.root, device.source);
     if (table !== null) protectedFrames.add(table);
     for (const frame of device.protectedTables) protectedFrames.add(frame);
   }
@@ -116,7 +116,7 @@ export const shadowWp: DmaScheme = {
   protects: "page",
   create(machine, { flush }): GuestDma {
     const host = hostSide(machine);
-    const vtd = new EmulatedVtd(machine.guest, emulatedCapabilities);
+    const vtd = new EmulatedVtd(machine.emulator, emulatedCapabilities);
     const devices = machine.devices.flatMap(({ requestor }, i) => {
       const user = host.users[i];
       if (user === undefined) return [];

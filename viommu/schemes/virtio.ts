@@ -21,7 +21,7 @@ export const virtio: DmaScheme = {
     const host = hostSide(machine);
     let head = 0;
     const onKick = (tail: number) => {
-      for (const request of readRequests(machine.guest, iommu.ring, { head, tail })) {
+      for (const request of readRequests(machine.emulator, iommu.ring, { head, tail })) {
         const user = host.users[request.endpoint];
         for (const { page, pages } of alignedParts(request.page, request.page + request.pages)) {
           if (request.kind === "unmap") {
