@@ -18,21 +18,11 @@ import type { KernelEntry } from "./kernel-entry.ts";
 import { type KernelPage, mapKernelPage } from "./kernel-pages.ts";
 import { stackEnd, type TextPage } from "./layout.ts";
 import { assertUserRange } from "./page-tables.ts";
-import { mapImage, type Process } from "./process.ts";
+import { initPages, mapImage, type Process } from "./process.ts";
 import { changeProtection } from "./protection.ts";
 import { copySpace, emptySpace, unmapRange } from "./spaces.ts";
 import { type Access, allows } from "./vmas.ts";
-
-/** What lies outside the guest. */
-export interface World {
-  /** Frames that a host event reports. */
-  host(event: HostEvent): number;
-  /** The workload says that its set-up is done. */
-  onMeasure(): void;
-}
-
-/** Image of the first process, in pages. */
-const initPages = 8;
+import type { World } from "./world.ts";
 
 export class OperatingSystem implements Guest, GuestSoftware {
   private readonly vcpu: Vcpu;
@@ -178,11 +168,12 @@ export class OperatingSystem implements Guest, GuestSoftware {
   }
 
   /** The running process is interrupted: a driver works in the kernel, and what it does is done when this returns. */
-  inKernel(body: () => void): void {
+  inKernel<T>(body: () => T): T {
     this.enter("systemCall");
-    body();
+    const result = body();
     this.leave();
     this.vcpu.drain();
+    return result;
   }
 
   // --- World ----------------------------------------------------------------------------------------

@@ -1,3 +1,6 @@
+/** Image of the first process, in pages. */
+export const initPages = 8;
+
 /**
  * Processes: an address space, a kernel stack, a program image.
  *

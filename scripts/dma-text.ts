@@ -2,6 +2,7 @@
  * Rows of `shadewalk dma` for a terminal: schemes below each other, counts per mapping where that says more.
  */
 import type { FuzzedScheme } from "../host/dma/fuzz-schemes.ts";
+import type { FuzzedBeside } from "../host/beside/fuzz-many.ts";
 import type { DmaRow } from "../host/dma/run-dma.ts";
 import { gridLines } from "../report/text-grid.ts";
 
@@ -80,4 +81,12 @@ export function fuzzLine({
       ? "ok"
       : `${first.kind} ${first.access} of IO page ${first.page} by device ${first.source}, seed ${first.seed}`;
   return `${scheme} ${flush}: ${seeds} seeds, ${counts}${exposed}: ${verdict}`;
+}
+
+/** The same of guests that run beside their devices. */
+export function besideLine(one: FuzzedBeside): string {
+  const { scheme, flush, seeds, deviceAccesses, cpuAccesses, hostEvents, migrations } = one;
+  const counts = `${deviceAccesses} accesses of devices and ${cpuAccesses} of the processor checked`;
+  const host = `${hostEvents} acts of the host, ${migrations} migrations`;
+  return `${scheme} ${flush}: ${seeds} seeds, ${counts}, ${host}: ${one.wrong ?? "ok"}`;
 }

@@ -111,7 +111,7 @@ export class DirtyBitsHost {
 export class DeviceDirtyLog {
   private readonly start: number;
   private readonly end: number;
-  private logged = new Set<number>();
+  private readonly logged = new Set<number>();
 
   /** IO pages [start, end), named when logging starts: others are not logged. */
   constructor(start: number, end: number) {
@@ -125,10 +125,19 @@ export class DeviceDirtyLog {
 
   /** IO pages since the last time; `gfnOf` says what the guest has there now, null: nothing any more. */
   collect(gfnOf: (page: number) => number | null): Set<number> {
-    const { logged } = this;
-    this.logged = new Set();
-    const gfns = [...logged].map(gfnOf).filter((gfn) => gfn !== null);
-    return new Set(gfns);
+    return this.take(this.logged, gfnOf);
+  }
+
+  /** As `collect`, of [page, page + pages) alone: it is about to be unmapped, and nobody could say later what was there. */
+  collectIn(page: number, pages: number, gfnOf: (page: number) => number | null): Set<number> {
+    const inside = [...this.logged].filter((at) => at >= page && at < page + pages);
+    return this.take(inside, gfnOf);
+  }
+
+  private take(pages: Iterable<number>, gfnOf: (page: number) => number | null): Set<number> {
+    const taken = [...pages];
+    for (const page of taken) this.logged.delete(page);
+    return new Set(taken.map(gfnOf).filter((gfn) => gfn !== null));
   }
 }
 

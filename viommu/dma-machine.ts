@@ -11,6 +11,7 @@ import type { MmuFactory } from "../machine/machine.ts";
 import type { PhysicalMemory } from "../machine/memory.ts";
 import { DmaClock } from "../linux/iommu/clock.ts";
 import type { FrameRun } from "../linux/iommu/core.ts";
+import type { VfioContainer } from "../linux/iommu/vfio-type1.ts";
 import type { TableMemory } from "../linux/iommu/table-memory.ts";
 import { GuestFrames } from "./guest-frames.ts";
 import { type AloneOptions, type GuestHome, type GuestProcessor, homeAlone } from "./guest-home.ts";
@@ -65,6 +66,10 @@ export class DmaMachine {
   onPageRequest: (fault: DmaFault) => "again" | "done" = () => "done";
   /** What translates in place of the IOMMU; null: it does. */
   translator: ((device: DmaDevice, page: number, kind: DmaKind) => Pfn | null) | null = null;
+  /** The containers by which the host maps for each device; none if it does not by VFIO. */
+  containers: readonly VfioContainer[] = [];
+  /** Told before a container takes back [page, page + pages). */
+  onUnmapping: (container: VfioContainer, page: number, pages: number) => void = () => undefined;
   /** Told of each posted request when its data arrives. */
   onLanded: (posted: PostedRequest) => void = () => undefined;
   private posted: PostedRequest[] = [];

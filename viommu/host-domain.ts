@@ -25,8 +25,12 @@ export function hostSide(machine: DmaMachine): HostSide {
   });
   const users = containers.map((container): MappingUser => ({
     map: ({ page, gfn, pages, rights }) => container.map(page, gfn, pages, rights),
-    unmap: (page, pages) => container.unmap(page, pages),
+    unmap(page, pages) {
+      machine.onUnmapping(container, page, pages);
+      container.unmap(page, pages);
+    },
   }));
+  machine.containers = containers;
   return {
     iommu,
     containers,

@@ -20,7 +20,8 @@ import { HostPages } from "../../viommu/host-pages.ts";
 import { dmaSchemes, type DmaSchemeName } from "../../viommu/index.ts";
 import { MappedRanges } from "../../viommu/mapped-ranges.ts";
 import { ShadowedDevice } from "../../viommu/shadowed-device.ts";
-import { fuzzDma } from "./fuzz.ts";
+import { fuzzDma } from "./fuzz-alone.ts";
+import { Planting } from "./planting.ts";
 
 type Flush = "strict" | "lazy";
 const names = Object.keys(dmaSchemes) as DmaSchemeName[];
@@ -60,31 +61,8 @@ interface Planted {
   readonly plant: () => void;
 }
 
-type Method<T, K extends keyof T> = Extract<T[K], (...args: never[]) => unknown>;
-type Bound<T, K extends keyof T> = (...args: Parameters<Method<T, K>>) => ReturnType<Method<T, K>>;
-
-const undo: (() => void)[] = [];
-
-/** Runs `body` in place of a method, until the test is over; it is given the method as it was. */
-function around<T extends object, K extends keyof T>(
-  prototype: T,
-  name: K,
-  body: (
-    self: T,
-    original: Bound<T, K>,
-    ...args: Parameters<Method<T, K>>
-  ) => ReturnType<Method<T, K>> | void,
-): void {
-  const original = prototype[name] as Bound<T, K>;
-  const planted = function (this: T, ...args: Parameters<Method<T, K>>) {
-    const bound: Bound<T, K> = (...words) => Reflect.apply(original, this, words);
-    return body(this, bound, ...args);
-  };
-  const put = (value: unknown) =>
-    Object.defineProperty(prototype, name, { value, configurable: true, writable: true });
-  put(planted);
-  undo.push(() => put(original));
-}
+const planting = new Planting();
+const around: Planting["around"] = (...what) => planting.around(...what);
 
 const nothing = () => undefined;
 
@@ -260,7 +238,7 @@ function firstFound(scheme: DmaSchemeName, flush: Flush): string | null {
 }
 
 describe("planted bugs are found", () => {
-  afterEach(() => undo.splice(0).forEach((one) => one()));
+  afterEach(() => planting.end());
 
   test.each(planted)("$scheme: $what", ({ scheme, flush = "strict", plant }) => {
     plant();

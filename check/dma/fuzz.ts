@@ -5,40 +5,31 @@
  * A seed decides everything. Kinds of operations are weighted per seed, some left out altogether, so that long runs of one kind
  * happen too. Devices are ill-behaved: they keep using what was unmapped, and pages of each other.
  */
-import { Prng } from "../../guest/prng.ts";
+import type { Prng } from "../../guest/prng.ts";
 import type { FrameRun } from "../../linux/iommu/core.ts";
 import type { DmaApi, DmaSegment } from "../../linux/iommu/dma.ts";
 import type { DmaRights } from "../../linux/iommu/entry-formats.ts";
-import { fastMmu } from "../../machine/fast.ts";
 import type { DmaDevice, DmaKind } from "../../machine/iommu/iommu.ts";
-import { DmaMachine } from "../../viommu/dma-machine.ts";
-import { dmaSchemes, type DmaSchemeName } from "../../viommu/index.ts";
-import { DmaOracle } from "./oracle.ts";
+import type { DmaMachine } from "../../viommu/dma-machine.ts";
+import type { DmaOracle } from "./oracle.ts";
 
-export interface DmaFuzzOptions {
-  readonly scheme: DmaSchemeName;
-  readonly flush: "strict" | "lazy";
-  readonly seed: number;
-  readonly operations: number;
-  /** Accesses of one operation that makes some. */
-  readonly accessesEach: number;
-}
-
-export interface DmaFuzzOutcome {
-  readonly oracle: DmaOracle;
-  readonly maps: number;
-  readonly moves: number;
-}
-
-const guestFrames = 32_768;
-/** Frames that buffers may lie in; those above are for schemes that take memory of their own. */
-const bufferFrames = { start: 2048, end: 12_288 };
 const liveMax = 24;
-const sizes = [1, 1, 1, 2, 3, 7, 16, 32, 33, 64, 200, 512, 600] as const;
 
 interface Live {
   readonly device: number;
   readonly segments: readonly DmaSegment[];
+}
+
+/** Where drivers and devices are, and who judges. */
+export interface FuzzSite {
+  readonly machine: DmaMachine;
+  /** The DMA API of each device's driver. */
+  readonly apis: readonly DmaApi[];
+  readonly oracle: DmaOracle;
+  /** Memory for a mapping. */
+  anyRuns(prng: Prng): FrameRun[];
+  /** The host moves some page, maybe. */
+  move(prng: Prng): void;
 }
 
 interface Port {
@@ -49,11 +40,10 @@ interface Port {
 type Kind = "map" | "unmap" | "use" | "misuse" | "pass" | "move";
 const kinds: readonly Kind[] = ["map", "unmap", "use", "misuse", "pass", "move"];
 
-export function fuzzDma(options: DmaFuzzOptions): DmaFuzzOutcome {
-  return new DmaFuzz(options).run(options.operations);
-}
-
-class DmaFuzz {
+/** Drivers and devices at random, an operation at a time. */
+export class DmaFuzz {
+  maps = 0;
+  private readonly site: FuzzSite;
   private readonly prng: Prng;
   private readonly machine: DmaMachine;
   private readonly ports: readonly Port[];
@@ -62,52 +52,30 @@ class DmaFuzz {
   private readonly live: Live[] = [];
   /** Segments that were unmapped, the latest last. */
   private readonly gone: DmaSegment[] = [];
-  private readonly movesPages: boolean;
   /** Do requests take their time? */
   private readonly posts: boolean;
   private readonly accessesEach: number;
-  private maps = 0;
-  private moves = 0;
 
-  constructor({ scheme: name, flush, seed, accessesEach }: DmaFuzzOptions) {
-    this.accessesEach = accessesEach;
-    const prng = new Prng(seed);
-    const ats = prng.chance(40);
-    const scheme = dmaSchemes[name];
+  constructor(site: FuzzSite, prng: Prng, accessesEach: number) {
+    const { machine, apis, oracle } = site;
+    this.site = site;
     this.prng = prng;
-    this.machine = new DmaMachine({
-      guestFrames,
-      isBare: scheme.family === "bare",
-      backing: prng.chance(50) ? "4k" : "2m",
-      preset: prng.chance(80) ? "vt-d" : "textbook",
-      factory: fastMmu,
-      devices: 2,
-      scalable: scheme.scalable,
-      ats: ats && !scheme.scalable,
-      seed,
-    });
-    const { apis } = scheme.create(this.machine, { flush });
-    this.oracle = new DmaOracle(this.machine.pages, scheme.protects);
-    this.ports = this.machine.devices.flatMap((device, i) => {
+    this.accessesEach = accessesEach;
+    this.machine = machine;
+    this.oracle = oracle;
+    this.ports = machine.devices.flatMap((device, i) => {
       const api = apis[i];
       if (api === undefined) return [];
-      api.observer = this.oracle.observerOf(device.requestor.source);
+      api.observer = oracle.observerOf(device.requestor.source);
       return [{ api, device }];
     });
     this.posts = prng.chance(50);
-    this.machine.onLanded = ({ device, page, kind, pfn }) =>
-      this.oracle.arrived(device.requestor.source, page, kind, pfn);
-    this.movesPages = scheme.family !== "bare";
+    machine.onLanded = ({ device, page, kind, pfn }) =>
+      oracle.arrived(device.requestor.source, page, kind, pfn);
     this.weights = kinds.map((kind) => (kind === "map" || prng.chance(80) ? 1 + prng.below(8) : 0));
   }
 
-  run(operations: number): DmaFuzzOutcome {
-    for (let i = 0; i < operations && this.oracle.mismatchCount === 0; i++) this.step();
-    const { oracle, maps, moves } = this;
-    return { oracle, maps, moves };
-  }
-
-  private step(): void {
+  step(): void {
     const { prng, machine } = this;
     switch (this.draw()) {
       case "map":
@@ -127,12 +95,9 @@ class DmaFuzz {
         machine.land();
         machine.clock.advance(prng.below(4000));
         break;
-      case "move": {
-        const gfn = prng.below(bufferFrames.end);
-        if (this.movesPages && this.moves < guestFrames / 2 && machine.pages.move(gfn))
-          this.moves += 1;
+      case "move":
+        this.site.move(prng);
         break;
-      }
     }
   }
 
@@ -153,22 +118,10 @@ class DmaFuzz {
     const api = this.ports[device]?.api;
     if (api === undefined) return;
     this.maps += 1;
-    this.live.push({ device, segments: api.map(this.anyRuns(), rights satisfies DmaRights) });
-  }
-
-  private anyRuns(): FrameRun[] {
-    const { prng } = this;
-    const pages = sizes[prng.below(sizes.length)] ?? 1;
-    const { start, end } = bufferFrames;
-    if (prng.chance(50)) {
-      const frame = start + prng.below(end - start - pages);
-      // From 512 pages on large leaves are possible if the frames are aligned.
-      return [{ frame: pages >= 512 ? frame - (frame % 512) : frame, pages }];
-    }
-    return Array.from({ length: Math.min(pages, 64) }, () => ({
-      frame: start + prng.below(end - start),
-      pages: 1,
-    }));
+    this.live.push({
+      device,
+      segments: api.map(this.site.anyRuns(prng), rights satisfies DmaRights),
+    });
   }
 
   private unmap(): void {

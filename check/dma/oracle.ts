@@ -14,9 +14,9 @@ import type { DmaKind } from "../../machine/iommu/iommu.ts";
 
 /**
  * What went wrong. Lost: a mapped page was refused. Stale: reached after nobody was to reach it. Foreign: a frame that this
- * device never had at that page.
+ * device never had at that page. Data: what lies there is not the page's latest, or is shared with others.
  */
-export type DmaMismatchKind = "lost" | "stale" | "foreign";
+export type DmaMismatchKind = "lost" | "stale" | "foreign" | "data";
 
 export interface DmaMismatch {
   readonly kind: DmaMismatchKind;
@@ -129,7 +129,7 @@ export class DmaOracle {
     this.staleReached = staleReached;
   }
 
-  private report(
+  protected report(
     kind: DmaMismatchKind,
     source: number,
     page: number,

@@ -86,6 +86,8 @@ export class Oracle implements Observer {
   private readonly logs: InvalidationLog[];
   private readonly dirty = new DirtyModel();
   private readonly native: boolean;
+  /** May a device reach the page? Then the host does not take it away. */
+  isPinned: (gfn: number) => boolean = () => false;
   /** What it says of pages that move, and of frames that are shared. */
   readonly sharing: SharingChecks;
   /** What it says of the rules that the hypervisor enforces; null where there are none. */
@@ -106,7 +108,7 @@ export class Oracle implements Observer {
       values: this.values,
       history: this.history,
       native,
-      isKept: (gfn) => this.policies?.keeps(gfn) ?? false,
+      isKept: (gfn) => this.isPinned(gfn) || (this.policies?.keeps(gfn) ?? false),
       isShadowed: () => machine.vcpus.some(({ isShadowed }) => isShadowed),
     });
     this.logs = machine.vcpus.map(() => new InvalidationLog());

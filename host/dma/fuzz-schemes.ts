@@ -1,7 +1,7 @@
 /**
  * Fuzzed devices under several schemes: `shadewalk dma --fuzz`.
  */
-import { fuzzDma } from "../../check/dma/fuzz.ts";
+import { fuzzDma } from "../../check/dma/fuzz-alone.ts";
 import type { DmaMismatch } from "../../check/dma/oracle.ts";
 import type { DmaSchemeName } from "./catalogue.ts";
 

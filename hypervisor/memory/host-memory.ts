@@ -212,9 +212,13 @@ export function createHostMemory(platform: Platform): HostMemory {
     pins,
     pin(gfn) {
       pins.add(gfn);
+      swap.pinned(gfn);
       return touchForWrite(gfn);
     },
-    unpin: (gfn) => pins.remove(gfn),
+    unpin(gfn) {
+      pins.remove(gfn);
+      if (!pins.has(gfn)) swap.unpinned(gfn);
+    },
     reclaim(gfn) {
       if (pins.has(gfn)) return;
       if (swap.drop(gfn)) reclaimed.add(gfn);

@@ -34,7 +34,10 @@ export class Pins {
   }
 
   /** The range without what is pinned. */
-  othersIn(start: Gfn, frames: number): readonly { readonly start: Gfn; readonly frames: number }[] {
+  othersIn(
+    start: Gfn,
+    frames: number,
+  ): readonly { readonly start: Gfn; readonly frames: number }[] {
     if (this.counts.size === 0) return [{ start, frames }];
     const runs: { start: Gfn; frames: number }[] = [];
     for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) {

@@ -83,8 +83,21 @@ export class Swap {
   /** Pages came into memory. */
   came(first: Gfn, pages: number): void {
     this.resident += pages;
-    if (this.limit === Infinity) return;
-    for (let i = 0; i < pages; i++) this.queue.add((first + i) as Gfn);
+    for (let i = 0; i < pages; i++) this.enter((first + i) as Gfn);
+  }
+
+  /** A page was pinned: the hand does not meet it. */
+  pinned(gfn: Gfn): void {
+    this.queue.delete(gfn);
+  }
+
+  /** Nobody pins the page any more. */
+  unpinned(gfn: Gfn): void {
+    this.enter(gfn);
+  }
+
+  private enter(gfn: Gfn): void {
+    if (this.limit !== Infinity && !this.parts.pins.has(gfn)) this.queue.add(gfn);
   }
 
   /** A page left memory. */
@@ -135,7 +148,7 @@ export class Swap {
     this.limit = frames;
     this.queue.clear();
     table.forEach(0 as Gfn, this.parts.frames, (gfn, _, pages) => {
-      for (let i = 0; i < pages; i++) this.queue.add((gfn + i) as Gfn);
+      for (let i = 0; i < pages; i++) this.enter((gfn + i) as Gfn);
     });
     this.balance();
   }
@@ -150,11 +163,10 @@ export class Swap {
     for (let steps = 2 * this.queue.size; steps > 0 && goal > 0; steps--) {
       const [gfn] = this.queue;
       if (gfn === undefined) break;
-      const isPinned = this.parts.pins.has(gfn);
-      if (isPinned || this.parts.notifier().age(gfn)) {
+      if (this.parts.notifier().age(gfn)) {
         this.queue.delete(gfn);
         this.queue.add(gfn);
-        isYoung ||= !isPinned;
+        isYoung = true;
       } else {
         this.out(gfn, 1);
         goal -= 1;

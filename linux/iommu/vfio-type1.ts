@@ -66,6 +66,16 @@ export class VfioContainer {
     return { frame, pages: length };
   }
 
+  /** The user page behind an IO page; null when nothing is mapped there. */
+  userOf(page: number): number | null {
+    const exact = this.calls.get(page);
+    if (exact !== undefined) return exact.user;
+    for (const call of this.calls.values()) {
+      if (page >= call.page && page < call.page + call.pages) return call.user + page - call.page;
+    }
+    return null;
+  }
+
   /** Takes back all map calls that lie in [page, page + pages). */
   unmap(page: number, pages: number): void {
     this.unmapCalls += 1;

@@ -12,7 +12,10 @@ import {
 } from "../../host/dma/catalogue.ts";
 import { runDma } from "../../host/dma/run-dma.ts";
 import { fuzzSchemes } from "../../host/dma/fuzz-schemes.ts";
-import { dmaText, fuzzLine } from "../dma-text.ts";
+import { besideSchemes, isBesideScheme } from "../../host/beside/computer-beside.ts";
+import { fuzzManyBeside } from "../../host/beside/fuzz-many.ts";
+import { ConfigError } from "../../bench/input/config-error.ts";
+import { besideLine, dmaText, fuzzLine } from "../dma-text.ts";
 import { otherNames, refuseGiven } from "./given.ts";
 import { nameList, oneOf, wholeNumber } from "./options.ts";
 import { seedOption } from "./point-options.ts";
@@ -60,6 +63,11 @@ export const dma = () =>
       "instead of a program: ill-behaved drivers and devices at random, strict and lazy, under the oracle",
       wholeNumber("--fuzz", 1, 1_000_000),
     )
+    .option(
+      "--beside",
+      "with --fuzz: beside a guest that runs programs, on a host that swaps, shares, merges, takes and migrates",
+      false,
+    )
     .option("--csv", "print comma-separated values", false)
     .addHelpText(
       "after",
@@ -77,14 +85,19 @@ Examples:
   npx shadewalk dma
   npx shadewalk dma shadow-cm,shadow-wp,nested -w nvme-queue --flush lazy --check
   npx shadewalk dma --fuzz 4
+  npx shadewalk dma shadow-cm,pinned --fuzz 2 --beside
   npx shadewalk dma -w stream-reader -p pageSize=2m --backing 2m --csv > stream.csv`,
     )
-    .action((chosen, { fuzz, ...options }, command) => {
+    .action((chosen, { fuzz, beside, ...options }, command) => {
       const read = nameList("schemes", dmaSchemeNames);
       const schemes = chosen === "all" ? dmaSchemeNames : (read(chosen) as DmaSchemeName[]);
       if (fuzz !== undefined) {
-        const unused = otherNames(command, ["fuzz", "seed"]);
+        const unused = otherNames(command, ["fuzz", "seed", "beside"]);
         refuseGiven(command, unused, "is not used with --fuzz");
+        if (beside) {
+          fuzzBeside(chosen === "all" ? besideSchemes : schemes, options.seed, fuzz);
+          return;
+        }
         let wrong = 0;
         for (const one of fuzzSchemes({ schemes, seed: options.seed, seeds: fuzz })) {
           console.log(fuzzLine(one));
@@ -93,6 +106,7 @@ Examples:
         if (wrong > 0) process.exitCode = 1;
         return;
       }
+      refuseGiven(command, ["beside"], "needs --fuzz");
       const { workload: program, param, csv, ...rest } = options;
       const params = readDeviceParams(program, param ?? []);
       const rows = schemes.map((scheme) => runDma({ ...rest, scheme, program, params }));
@@ -102,3 +116,18 @@ Examples:
       const wrong = rows.reduce((sum, { mismatches }) => sum + mismatches, 0);
       if (wrong > 0) process.exitCode = 1;
     });
+
+function fuzzBeside(names: readonly DmaSchemeName[], seed: number, seeds: number): void {
+  const schemes = names.map((name) => {
+    if (isBesideScheme(name)) return name;
+    throw new ConfigError(
+      `--beside: ${name} has no hypervisor. Allowed: ${besideSchemes.join(", ")}`,
+    );
+  });
+  let isWrong = false;
+  for (const one of fuzzManyBeside({ schemes, seed, seeds })) {
+    console.log(besideLine(one));
+    isWrong ||= one.wrong !== null;
+  }
+  if (isWrong) process.exitCode = 1;
+}

@@ -1,0 +1,115 @@
+/**
+ * One computer with both: a guest on a hypervisor, and devices of the host that its drivers use under a scheme.
+ */
+import type { Engine } from "../../hypervisor/engine.ts";
+import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
+import { type HostMemory, hostMemoryOf } from "../../hypervisor/memory/host-memory.ts";
+import type { Balloon } from "../../guest/balloon.ts";
+import type { DriverMemory } from "../../guest/driver-memory.ts";
+import { bootWithDrivers } from "../../guest/kernel.ts";
+import type { OperatingSystem } from "../../guest/operating-system.ts";
+import { kernelDefaults, type KernelOptions } from "../../guest/options.ts";
+import { assert } from "../../machine/assert.ts";
+import { fastMmu } from "../../machine/fast.ts";
+import { Machine, type MachineOptions } from "../../machine/machine.ts";
+import type { Vcpu } from "../../machine/vcpu.ts";
+import { BesideOracle } from "../../check/dma/beside-oracle.ts";
+import { attachOracle, type Oracle } from "../../check/oracle/oracle.ts";
+import { DirectDma } from "../../viommu/direct-dma.ts";
+import { DirtyBitsHost } from "../../viommu/dirty-dma.ts";
+import { DmaMachine } from "../../viommu/dma-machine.ts";
+import { dmaSchemes, type DmaSchemeName } from "../../viommu/index.ts";
+import { type GuestDma, noCounts } from "../../viommu/scheme.ts";
+import { DeviceDirt, type DirtyMethod } from "./device-dirt.ts";
+import { homeBeside, type PinnedPages } from "./guest-beside.ts";
+
+export interface BesideOptions {
+  readonly engine: Engine;
+  readonly engineName: string;
+  readonly hardware: Omit<MachineOptions, "vcpus" | "placement">;
+  readonly kernel: Partial<KernelOptions>;
+  readonly scheme: BesideScheme;
+  readonly flush: "strict" | "lazy";
+  readonly devices: number;
+  readonly ats: boolean;
+  readonly dirty: DirtyMethod;
+  /** The program's set-up is done. */
+  readonly onMeasure: () => void;
+}
+
+/** Schemes with a hypervisor. */
+export type BesideScheme = Exclude<DmaSchemeName, "bare" | "riommu">;
+export const isBesideScheme = (name: DmaSchemeName): name is BesideScheme =>
+  dmaSchemes[name].family !== "bare";
+export const besideSchemes = (Object.keys(dmaSchemes) as DmaSchemeName[]).filter(isBesideScheme);
+
+/** By what may the host know which pages the devices of a scheme wrote? */
+export function dirtyMethodsOf(scheme: BesideScheme): readonly DirtyMethod[] {
+  // The guest's own first-level tables name what a device writes there: no device log can be read by them.
+  if (scheme === "nested") return ["pinned"];
+  return scheme === "pinned" ? ["pinned", "device-log", "d-bits"] : ["pinned", "device-log"];
+}
+
+export interface ComputerBeside {
+  readonly machine: Machine;
+  readonly vcpu: Vcpu;
+  readonly hypervisor: Hypervisor;
+  readonly host: HostMemory;
+  readonly system: OperatingSystem;
+  readonly balloon: Balloon;
+  readonly driver: DriverMemory;
+  readonly dma: DmaMachine;
+  readonly pages: PinnedPages;
+  readonly guest: GuestDma;
+  readonly cpuOracle: Oracle;
+  readonly oracle: BesideOracle;
+  readonly dirt: DeviceDirt;
+}
+
+export function computerBeside(options: BesideOptions): ComputerBeside {
+  const { engine, engineName, hardware, scheme: name, flush, dirty } = options;
+  const scheme = dmaSchemes[name];
+  const machine = new Machine({ ...hardware, vcpus: 1, placement: "scatter" });
+  const hypervisor = engine.create(machine);
+  const cpuOracle = attachOracle(machine, hypervisor, { native: false, engine: engineName });
+  const host = hostMemoryOf(hypervisor);
+  const [vcpu] = machine.vcpus;
+  assert(host !== null && vcpu !== undefined, `beside: ${engineName} has no host`);
+  cpuOracle.isPinned = (gfn) => host.pins.has(gfn);
+  const { system, balloon, driver } = bootWithDrivers({
+    vcpu,
+    hypervisor,
+    options: { ...kernelDefaults, ...options.kernel, seed: hardware.seed },
+    onMeasure: options.onMeasure,
+  });
+  const home = homeBeside(machine, host, driver);
+  const dma = new DmaMachine({
+    home,
+    preset: "vt-d",
+    factory: fastMmu,
+    devices: options.devices,
+    scalable: scheme.scalable || dirty === "d-bits",
+    ats: options.ats && !scheme.scalable && dirty !== "d-bits",
+  });
+  const oracle = new BesideOracle(cpuOracle, scheme.protects);
+  const bits = dirty === "d-bits" ? new DirtyBitsHost(dma) : null;
+  const withoutIommu = { apis: dma.devices.map(() => new DirectDma()), counts: () => noCounts };
+  const guest = bits === null ? system.inKernel(() => scheme.create(dma, { flush })) : withoutIommu;
+  const dirt = new DeviceDirt(dma, home, { method: dirty, bits });
+  oracle.onStored = (source, page) => dirt.stored(source, page);
+  return {
+    machine,
+    vcpu,
+    hypervisor,
+    host,
+    system,
+    balloon,
+    driver,
+    dma,
+    pages: home.pages,
+    guest,
+    cpuOracle,
+    oracle,
+    dirt,
+  };
+}

@@ -1,0 +1,120 @@
+/**
+ * Devices beside a guest that runs: nothing goes wrong under any scheme, and what is planted is found.
+ */
+import { afterEach, describe, expect, test } from "vitest";
+import { Planting } from "../../check/dma/planting.ts";
+import { Pins } from "../../hypervisor/memory/pins.ts";
+import { Snapshots } from "../../hypervisor/memory/snapshots.ts";
+import { DeviceDirtyLog, DirtyBitsHost } from "../../viommu/dirty-dma.ts";
+import { type BesideScheme, besideSchemes } from "./computer-beside.ts";
+import { type BesideOutcome, besideEngines, fuzzBeside } from "./fuzz-beside.ts";
+import { PinnedPages } from "./guest-beside.ts";
+
+const engineOf = (seed: number) => besideEngines[seed % besideEngines.length] ?? "";
+
+function hunt(
+  seeds: number,
+  operations: number,
+  schemes: readonly BesideScheme[] = besideSchemes,
+): BesideOutcome[] {
+  const outcomes: BesideOutcome[] = [];
+  for (let round = 0; round < seeds; round++) {
+    for (const [i, scheme] of schemes.entries()) {
+      const seed = round * schemes.length + i + 1;
+      const flush = round % 2 === 0 ? "strict" : "lazy";
+      const engine = engineOf(seed);
+      const one = fuzzBeside({ scheme, engine, flush, seed, operations, accessesEach: 12 });
+      outcomes.push(one);
+      if (one.problem !== null) return outcomes;
+    }
+  }
+  return outcomes;
+}
+
+const sum = (outcomes: readonly BesideOutcome[], name: "deviceAccesses" | "cpuAccesses") =>
+  outcomes.reduce((total, outcome) => total + outcome[name], 0);
+
+test("every access of devices and processor is right, and no migration loses a write", () => {
+  const outcomes = hunt(2, 250);
+  expect(outcomes.map(({ problem }) => problem).filter((problem) => problem !== null)).toEqual([]);
+  expect(sum(outcomes, "deviceAccesses")).toBeGreaterThan(20_000);
+  expect(sum(outcomes, "cpuAccesses")).toBeGreaterThan(100_000);
+  expect(outcomes.filter(({ migrated }) => migrated).length).toBeGreaterThan(1);
+  expect(outcomes.some(({ staleReached }) => staleReached > 0)).toBe(true);
+});
+
+test("a seed decides everything", () => {
+  const options = { scheme: "shadow-cm", engine: "kvm-ept", flush: "strict" } as const;
+  const run = (seed: number) => fuzzBeside({ ...options, seed, operations: 150, accessesEach: 8 });
+  expect(run(5)).toEqual(run(5));
+  expect(run(6)).not.toEqual(run(5));
+});
+
+describe("planted bugs are found", () => {
+  const planting = new Planting();
+  const around: Planting["around"] = (...what) => planting.around(...what);
+  afterEach(() => planting.end());
+  const nothing = () => undefined;
+
+  const planted: readonly (readonly [what: string, scheme: BesideScheme, plant: () => void])[] = [
+    [
+      "a pinned page is swapped out",
+      "shadow-cm",
+      () => around(Pins.prototype, "othersIn", (_self, _in, start, frames) => [{ start, frames }]),
+    ],
+    [
+      "pinned pages are merged, shared and taken like others",
+      "virtio",
+      () => around(Pins.prototype, "has", () => false),
+    ],
+    [
+      "a snapshot shares what devices go on writing",
+      "shadow-wp",
+      () =>
+        around(Snapshots.prototype, "hold", (_self, hold, ...range) => {
+          const all = new Planting();
+          all.around(Pins.prototype, "has", () => false);
+          const pages = hold(...range);
+          all.end();
+          return pages;
+        }),
+    ],
+    [
+      "a device does not log its writes",
+      "shadow-cm",
+      () => around(DeviceDirtyLog.prototype, "wrote", nothing),
+    ],
+    [
+      "a device's log is not read before an unmapping",
+      "shadow-cm",
+      () => around(DeviceDirtyLog.prototype, "collectIn", () => new Set()),
+    ],
+    [
+      "D bits are taken and the IOTLB keeps them",
+      "pinned",
+      () => around(DirtyBitsHost.prototype, "flush", nothing),
+    ],
+    [
+      "what was unpinned since the last reading is forgotten",
+      "shadow-pri",
+      () =>
+        around(PinnedPages.prototype, "unpin", (self, unpin, gfn) => {
+          unpin(gfn);
+          self.released.delete(gfn);
+        }),
+    ],
+  ];
+
+  test.each(planted)("%s", (_what, scheme, plant) => {
+    plant();
+    let found: string | null = null;
+    try {
+      found = hunt(60, 250, [scheme]).at(-1)?.problem ?? null;
+    } catch (error) {
+      found = error instanceof Error ? error.message : String(error);
+    }
+    expect(found).toMatch(
+      /^(?:lost|stale|foreign|data|bug: )|migration: gfn|old data|was moved|others use/,
+    );
+  });
+});
