@@ -4,11 +4,9 @@
  * Seen failing with a prefault that finds nothing (each fault faults again), and with translations dropped at each entry.
  */
 import { describe, expect, test } from "vitest";
-import { presets } from "../machine/presets.ts";
 import type { Engine } from "../hypervisor/engine.ts";
 import { engines, findEngine } from "./index.ts";
-import { levelsOf } from "./nested/nested-hypervisor.ts";
-import { tableFlags, TestGuest, userPage } from "./kvm/test-guest.ts";
+import { faultingGuest } from "./kvm/faulting-guest.ts";
 
 function inGuest(name: string): Engine {
   const engine = findEngine(name);
@@ -16,45 +14,9 @@ function inGuest(name: string): Engine {
   return engine;
 }
 
-/** A guest whose handler stores `entries` into tables, the uppermost first, and tries again. */
-function faultingGuest(engine: Engine, entries: 1 | 2 | 3) {
-  const guest = new TestGuest(engine, { preset: presets["skylake-sp"] });
-  const tables = guest.space(0, 1);
-  // A page of another 2 MiB, or of another 1 GiB, needs tables that are there and lead nowhere yet.
-  const far = { 1: 8, 2: 512, 3: 512 * 512 }[entries];
-  const stores = [
-    [tables.pt, 8],
-    [tables.root + 4, 0],
-    [tables.pd, 1],
-    [tables.root + 5, 0],
-    [tables.pdpt, 1],
-  ] as const;
-  const chain = {
-    1: [stores[0]],
-    2: [stores[2], stores[1]],
-    3: [stores[4], stores[3], stores[1]],
-  }[entries];
-  // L0 knows all frames, as below an L1 that ran other guests before.
-  levelsOf(guest.hypervisor)?.useAllMemory();
-  guest.load(tables.root);
-  guest.read(0);
-  const [vcpu] = guest.machine.vcpus;
-  vcpu!.software = {
-    pageFault() {
-      for (const [i, [table, index]] of chain.entries()) {
-        const next = chain[i + 1];
-        if (next === undefined) guest.store(table, index, guest.data(9), userPage);
-        else guest.store(table, index, next[0], tableFlags);
-      }
-      return "retry";
-    },
-  };
-  return { guest, fault: () => guest.cost(() => guest.write(far)) };
-}
-
 describe.each(["pvm", "pvm@ept", "pvm@npt"])("%s", (name) => {
   // The fault, the first store into a table in use, the return. KVM's MMU shadows no table before it is walked.
-  test.each([1, 2, 3] as const)(
+  test.each([1, 2, 3, 4] as const)(
     "a guest fault that stores %i entries goes in and out thrice",
     (n) => {
       const { fault } = faultingGuest(inGuest(name), n);

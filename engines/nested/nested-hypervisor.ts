@@ -99,8 +99,10 @@ export function nestedHypervisor(transitions: Transitions, level1: Level1): Nest
       },
       useAllMemory() {
         const { l1 } = cpus[0]!;
-        for (const page of directPages()) l1.write(page);
-        l1.drain();
+        transitions.asL1(() => {
+          for (const page of directPages()) l1.write(page);
+          l1.drain();
+        });
       },
       evict(start, frames) {
         level0.hypervisor.host({ kind: "evict", start, frames });

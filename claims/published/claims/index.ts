@@ -9,6 +9,7 @@ import { effectiveReferences } from "./effective-references.ts";
 import { kernelBuild } from "./kernel-build.ts";
 import { lmbench } from "./lmbench.ts";
 import { nested } from "./nested.ts";
+import { pvm } from "./pvm.ts";
 import { systemCalls } from "./system-calls.ts";
 import { walkPlaces } from "./walk-places.ts";
 import { walkReferences } from "./walk-references.ts";
@@ -25,5 +26,6 @@ export const claims: readonly Claim[] = [
   ...walkPlaces,
   ...agileWinner,
   ...nested,
+  ...pvm,
   ...agileClaims,
 ];

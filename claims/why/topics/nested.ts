@@ -2,7 +2,9 @@
  * A hypervisor inside a guest: what each level pays, and what makes it bearable.
  */
 import { nestedCycles } from "../experiments/nested-cycles.ts";
+import { nestedFaults } from "../experiments/nested-faults.ts";
 import { nestedOperations } from "../experiments/nested-operations.ts";
+import { nestedPvm } from "../experiments/nested-pvm.ts";
 import { nestedSwitch } from "../experiments/nested-switch.ts";
 import type { Topic } from "../topic.ts";
 
@@ -10,7 +12,9 @@ export const nested = {
   title: "What a hypervisor inside a guest costs, and why",
   experiments: {
     operations: nestedOperations,
+    faults: nestedFaults,
     cycles: nestedCycles,
     switch: nestedSwitch,
+    pvm: nestedPvm,
   },
 } as const satisfies Topic;
