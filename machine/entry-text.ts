@@ -24,8 +24,9 @@ import {
 } from "./entry.ts";
 import { ept, eptFolded } from "./formats/ept.ts";
 import { FOLD_HIGH } from "./formats/format.ts";
+import { SL_PS, SL_R, SL_W, secondLevel } from "./formats/second-level.ts";
 
-export type EntryFormat = "x86-64" | "ept";
+export type EntryFormat = "x86-64" | "ept" | "second-level";
 
 /** How entries of the nested dimension read under these controls; null without one. */
 export function nestedFormatOf({ stages }: Controls): EntryFormat | null {
@@ -52,10 +53,20 @@ const flags: Readonly<Record<EntryFormat, readonly Flag[]>> = {
     ["A", EPT_A],
     ["D", EPT_D],
   ],
+  "second-level": [
+    ["R", SL_R],
+    ["W", SL_W],
+    ["A", secondLevel.accessed],
+    ["D", secondLevel.dirty],
+  ],
 };
 
 /** An entry at a level above 1 with this bit is a leaf; at level 1 the bit is PAT or ignored. */
-const pageSize: Readonly<Record<EntryFormat, number>> = { "x86-64": PS, ept: EPT_PS };
+const pageSize: Readonly<Record<EntryFormat, number>> = {
+  "x86-64": PS,
+  ept: EPT_PS,
+  "second-level": SL_PS,
+};
 
 /** 64 bits in hexadecimal, all digits. */
 export function entryValue(low: number, high: number): string {

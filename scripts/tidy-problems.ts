@@ -82,7 +82,17 @@ const mayImport: readonly (readonly [room: string, allowed: readonly string[]])[
   ["claims/", ["claims/", "host/", "bench/", "policies/", "check/", ...simulation]],
   [
     "report/explorer/",
-    ["report/", "bench/costs/", "bench/results/", "engines/", "hypervisor/", "guest/", "machine/"],
+    [
+      "report/",
+      "bench/costs/",
+      "bench/results/",
+      "engines/",
+      "hypervisor/",
+      "guest/",
+      "machine/",
+      "viommu/",
+      "host/dma/",
+    ],
   ],
   ["report/page/", ["report/", "bench/costs/", "bench/results/"]],
   ["report/", ["report/", "bench/results/"]],

@@ -15,6 +15,7 @@ import type { VfioContainer } from "../linux/iommu/vfio-type1.ts";
 import type { TableMemory } from "../linux/iommu/table-memory.ts";
 import { GuestFrames } from "./guest-frames.ts";
 import { type AloneOptions, type GuestHome, type GuestProcessor, homeAlone } from "./guest-home.ts";
+import type { DmaWatcher } from "./dma-watcher.ts";
 import type { GuestPages } from "./host-pages.ts";
 
 export interface DeviceOptions {
@@ -72,6 +73,8 @@ export class DmaMachine {
   onUnmapping: (container: VfioContainer, page: number, pages: number) => void = () => undefined;
   /** Told of each posted request when its data arrives. */
   onLanded: (posted: PostedRequest) => void = () => undefined;
+  /** Who looks on; null: nobody. */
+  watcher: DmaWatcher | null = null;
   private posted: PostedRequest[] = [];
   private readonly processor: GuestProcessor;
 
@@ -85,7 +88,7 @@ export class DmaMachine {
     this.processor = processor;
     this.emulator = emulator;
     this.guest = new GuestFrames(processor);
-    this.hostTables = hostTablesOf(this.memory);
+    this.hostTables = hostTablesOf(this);
     const hardware = { preset: iommuPresets[preset], factory, scalable };
     this.iommu = new Iommu(this.memory, { ...hardware, capabilities: hostCapabilities });
     this.devices = Array.from({ length: options.devices }, (_, i) => ({
@@ -102,6 +105,13 @@ export class DmaMachine {
       this.land();
     };
     this.iommu.onDrain = () => this.land();
+  }
+
+  /** `watcher` is told of everything from now on. */
+  watch(watcher: DmaWatcher): void {
+    this.watcher = watcher;
+    this.guest.watcher = watcher;
+    this.iommu.onInvalidation = (what) => watcher.forgets(what);
   }
 
   /** One request of a device, by way of its own TLB if it has one. */
@@ -138,11 +148,15 @@ export class DmaMachine {
   }
 }
 
-function hostTablesOf(memory: PhysicalMemory): TableMemory {
+function hostTablesOf(machine: DmaMachine): TableMemory {
+  const { memory } = machine;
   return {
     readLow: (frame, index) => memory.readLow(frame as Pfn, index),
     readHigh: (frame, index) => memory.readHigh(frame as Pfn, index),
-    write: (frame, index, low, high) => memory.write(frame as Pfn, index, low, high),
+    write(frame, index, low, high) {
+      machine.watcher?.hostStores(frame, index, low, high);
+      memory.write(frame as Pfn, index, low, high);
+    },
     allocateFrame: () => memory.allocateTable(),
     freeFrame: (frame) => memory.freeTable(frame as Pfn),
   };

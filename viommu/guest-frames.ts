@@ -5,6 +5,7 @@
  * cost is the other engines' business.
  */
 import type { TableMemory } from "../linux/iommu/table-memory.ts";
+import type { DmaWatcher } from "./dma-watcher.ts";
 import type { GuestProcessor } from "./guest-home.ts";
 
 export class GuestFrames implements TableMemory {
@@ -15,6 +16,8 @@ export class GuestFrames implements TableMemory {
   stores = 0;
   /** Told after the hypervisor has done a trapped store for the guest. */
   onTrappedStore: (frame: number, index: number) => void = () => undefined;
+  /** Told before each store; null: nobody looks on. */
+  watcher: Pick<DmaWatcher, "guestStores"> | null = null;
   private readonly processor: GuestProcessor;
 
   constructor(processor: GuestProcessor) {
@@ -31,6 +34,7 @@ export class GuestFrames implements TableMemory {
 
   write(frame: number, index: number, low: number, high: number): void {
     this.stores += 1;
+    this.watcher?.guestStores(frame, index, low, high);
     this.processor.write(frame, index, low, high);
     if (!this.protectedFrames.has(frame)) return;
     this.trappedStores += 1;

@@ -24,8 +24,12 @@ export function hostSide(machine: DmaMachine): HostSide {
     return new VfioContainer(domain, machine.pages);
   });
   const users = containers.map((container): MappingUser => ({
-    map: ({ page, gfn, pages, rights }) => container.map(page, gfn, pages, rights),
+    map(range) {
+      machine.watcher?.hostMaps(range);
+      container.map(range.page, range.gfn, range.pages, range.rights);
+    },
     unmap(page, pages) {
+      machine.watcher?.hostUnmaps(page, pages);
       machine.onUnmapping(container, page, pages);
       container.unmap(page, pages);
     },

@@ -13,7 +13,7 @@ import { AccessUnit, type Requester } from "../access-unit.ts";
 import type { Pfn } from "../address.ts";
 import type { MmuFactory } from "../machine.ts";
 import type { PhysicalMemory } from "../memory.ts";
-import { type Mmu, STORE } from "../mmu.ts";
+import { type Mmu, STORE, type WalkReference } from "../mmu.ts";
 import type { Observer } from "../observer.ts";
 import type { Preset } from "../presets.ts";
 import { type Binding, ContextCache, type Requestor } from "./context-cache.ts";
@@ -68,6 +68,8 @@ export class Iommu implements IommuPort {
   onDeviceTlb: (what: Extract<Invalidation, { kind: "device-tlb" }>) => void = () => undefined;
   /** Told after each IOTLB invalidation: requests that were translated before it are done before it is (DR, DW). */
   onDrain: () => void = () => undefined;
+  /** Told of each invalidation before it is done. */
+  onInvalidation: (what: Invalidation) => void = () => undefined;
   observer: Observer | null = null;
   private readonly memory: PhysicalMemory;
   private readonly queue: InvalidationQueue;
@@ -76,6 +78,8 @@ export class Iommu implements IommuPort {
   readonly interrupts: InterruptRemapper;
   private readonly scalable: boolean;
   private readonly accesses = new Map<DmaDevice, Map<Mmu, AccessUnit>>();
+  /** What translated last, and its unit; null before the first. */
+  private latest: { readonly translation: Binding["translation"]; readonly mmu: Mmu } | null = null;
   /** Requests of the burst in hand that were refused. */
   private refusals = 0;
   private root = 0;
@@ -106,6 +110,7 @@ export class Iommu implements IommuPort {
   }
 
   private perform(what: Invalidation): void {
+    this.onInvalidation(what);
     if (what.kind === "context" || what.kind === "pasid-cache") this.contexts.invalidate(what);
     else if (what.kind === "iotlb" || what.kind === "pasid-iotlb") {
       this.units.invalidate(what);
@@ -153,6 +158,8 @@ export class Iommu implements IommuPort {
   ): Pfn | null {
     const { requestor } = device;
     const mmu = this.units.unitFor(binding, requestor.pasid);
+    this.latest =
+      this.latest?.mmu === mmu ? this.latest : { translation: binding.translation, mmu };
     const accesses = this.accessesOf(device, mmu);
     const limit = pagesOf(binding);
     this.refusals = 0;
@@ -204,6 +211,15 @@ export class Iommu implements IommuPort {
     if (this.faults.length < recordsMax) this.faults.push(fault);
     else this.faultsLost += 1;
     return answer;
+  }
+
+  /** The references of the last page walk, in order, and how its request was translated; null before the first. */
+  lastWalk(): {
+    readonly translation: Binding["translation"];
+    readonly references: readonly WalkReference[];
+  } | null {
+    const { latest } = this;
+    return latest && { translation: latest.translation, references: latest.mmu.lastWalk() };
   }
 
   /** Brings the counts up to date with what the units have counted. */

@@ -18,6 +18,7 @@ const flagNames: Readonly<Record<EntryFormat, Readonly<Record<number, string>>>>
     63: "NX",
   },
   ept: { 0: "R", 1: "W", 2: "X", 7: "PS", 8: "A", 9: "D" },
+  "second-level": { 0: "R", 1: "W", 7: "PS", 8: "A", 9: "D" },
 };
 const frameBits = { first: 12, last: 51 };
 const entryBits = 64;

@@ -4,18 +4,11 @@
 import { type CostModel, price, totalCycles } from "../../bench/costs/cost.ts";
 import { button, choice, element, scrollBox } from "../page/browser/dom.ts";
 import { costOf } from "./cost-of.ts";
+import { happeningCard } from "./happening-card.ts";
 import { type Done, type Operation, operations, runOperation } from "./operations.ts";
-import type { Actor } from "./recorder.ts";
 import { engineNames, presetNames } from "./world.ts";
 
 const shownFirst: ReadonlySet<string> = new Set(["native", "shadow", "shadow-lazy", "ept"]);
-
-const actorNames: Readonly<Record<Actor, string>> = {
-  guest: "guest",
-  silicon: "silicon",
-  exit: "exit",
-  hypervisor: "hypervisor",
-};
 
 interface Column {
   readonly engine: string;
@@ -102,7 +95,10 @@ export function operationsExplorer(
     );
     list.replaceChildren(
       ...instructions.slice(0, step).map(({ text }, index) => {
-        const cards = columns.map(({ engine, done }) => card(engine, done[index]));
+        const cards = columns.map(({ engine, done }) => {
+          const one = done[index];
+          return happeningCard(engine, one?.work.exits ?? 0, one?.happenings ?? []);
+        });
         const attributes = { class: index === step - 1 ? "now" : "" };
         return element(
           "li",
@@ -113,35 +109,6 @@ export function operationsExplorer(
       }),
     );
   }
-}
-
-function card(engine: string, done: Done | undefined): HTMLElement {
-  const happenings = done?.happenings ?? [];
-  const exits = done?.work.exits ?? 0;
-  return element(
-    "div",
-    { class: "card" },
-    element(
-      "h4",
-      {},
-      engine,
-      element("span", { class: exits === 0 ? "quiet" : "exits" }, exitsText(exits)),
-    ),
-    element(
-      "ul",
-      {},
-      ...happenings.map(({ actor, text }) =>
-        element("li", { class: actor }, element("b", {}, actorNames[actor]), ` ${text}`),
-      ),
-      ...(happenings.length === 0
-        ? [element("li", { class: "quiet" }, "Nothing but the instruction.")]
-        : []),
-    ),
-  );
-}
-
-function exitsText(exits: number): string {
-  return exits === 1 ? "1 exit" : `${exits} exits`;
 }
 
 const counted = [

@@ -154,6 +154,20 @@ test("operations show who exits, engine beside engine", async () => {
   expect(await section.locator(".totals tbody tr").count()).toBe(5);
 });
 
+test("a mapping for a device shows who exits, scheme beside scheme", async () => {
+  const { page, complaints } = await open();
+  const section = page.locator("#dma");
+  await section.getByLabel("Scattered pages").selectOption("4");
+  const exits = () => section.locator(".instructions > li:first-child h4 span").allInnerTexts();
+  expect(await exits()).toEqual(["1 exit", "4 exits", "0 exits"]);
+  await section.getByLabel("pinned", { exact: true }).check();
+  expect(await exits()).toEqual(["0 exits", "1 exit", "4 exits", "0 exits"]);
+  await section.getByLabel("IOMMU", { exact: true }).selectOption("textbook");
+  const walk = section.locator(".instructions > li:nth-child(2) .card").last();
+  expect(await walk.locator("li.silicon").count()).toBe(24);
+  expect(complaints).toEqual([]);
+});
+
 test("the table sorts both ways, filters, and its CSV has every row", async () => {
   const { page } = await open();
   const section = page.locator("#points");

@@ -57,6 +57,7 @@ const sections = [
   ["charts", "Charts"],
   ["walk", "A walk"],
   ["operations", "Operations"],
+  ["dma", "A device"],
   ["points", "Points"],
   ["fidelity", "Fidelity"],
   ["run", "How it was run"],
@@ -131,6 +132,14 @@ function body(content: PageContent, note: string): Html {
       <section id="operations">
         <h2>What an operation costs under each engine</h2>
         <p>The same guest instructions, run on every scheme: who has to do what.</p>
+      </section>
+      <section id="dma">
+        <h2>One mapping for a device under each scheme</h2>
+        <p>
+          A driver maps scattered pages, its device writes the first one twice, the driver unmaps,
+          and the device comes back. The guest's stores, what exits, what the host maps, and what
+          the IOMMU reads and forgets.
+        </p>
       </section>
       <section id="points">
         <h2>Points</h2>

@@ -11,6 +11,8 @@ import {
   readDeviceParams,
 } from "../../host/dma/catalogue.ts";
 import { runDma } from "../../host/dma/run-dma.ts";
+import { stepDma } from "../../host/dma/step-dma.ts";
+import { steppedText } from "../dma-step-text.ts";
 import { fuzzSchemes } from "../../host/dma/fuzz-schemes.ts";
 import { besideSchemes, isBesideScheme } from "../../host/beside/computer-beside.ts";
 import { fuzzManyBeside } from "../../host/beside/fuzz-many.ts";
@@ -68,6 +70,11 @@ export const dma = () =>
       "with --fuzz: beside a guest that runs programs, on a host that swaps, shares, merges, takes and migrates",
       false,
     )
+    .option(
+      "--step <pages>",
+      "instead of a program: one mapping of so many scattered pages, everything that it sets off",
+      wholeNumber("--step", 1, 512),
+    )
     .option("--csv", "print comma-separated values", false)
     .addHelpText(
       "after",
@@ -86,9 +93,10 @@ Examples:
   npx shadewalk dma shadow-cm,shadow-wp,nested -w nvme-queue --flush lazy --check
   npx shadewalk dma --fuzz 4
   npx shadewalk dma shadow-cm,pinned --fuzz 2 --beside
+  npx shadewalk dma shadow-cm,shadow-wp,nested --step 2 --preset textbook
   npx shadewalk dma -w stream-reader -p pageSize=2m --backing 2m --csv > stream.csv`,
     )
-    .action((chosen, { fuzz, beside, ...options }, command) => {
+    .action((chosen, { fuzz, beside, step, ...options }, command) => {
       const read = nameList("schemes", dmaSchemeNames);
       const schemes = chosen === "all" ? dmaSchemeNames : (read(chosen) as DmaSchemeName[]);
       if (fuzz !== undefined) {
@@ -107,6 +115,13 @@ Examples:
         return;
       }
       refuseGiven(command, ["beside"], "needs --fuzz");
+      if (step !== undefined) {
+        const used = ["step", "flush", "backing", "preset", "seed"];
+        refuseGiven(command, otherNames(command, used), "is not used with --step");
+        const stepped = schemes.map((scheme) => stepDma({ ...options, scheme, pages: step }));
+        console.log(stepped.map(steppedText).join("\n\n"));
+        return;
+      }
       const { workload: program, param, csv, ...rest } = options;
       const params = readDeviceParams(program, param ?? []);
       const rows = schemes.map((scheme) => runDma({ ...rest, scheme, program, params }));

@@ -1,6 +1,7 @@
 /**
  * The page comes alive: prices, figures, pickers, explorers, table.
  */
+import { dmaExplorer } from "../../explorer/dma-view.ts";
 import { operationsExplorer } from "../../explorer/operations-view.ts";
 import { walkExplorer } from "../../explorer/walk-view.ts";
 import { type PageData, unpackRows } from "../page-data.ts";
@@ -33,6 +34,7 @@ const drawCharts = chartSection(byId("charts"), rowsNow);
 const fillPoints = pointsTable(byId("points"), rowsNow);
 walkExplorer(byId("walk"), { costs: data.costs, state: sectionState("walk") });
 operationsExplorer(byId("operations"), data.costs);
+dmaExplorer(byId("dma"));
 
 async function drawEverything(): Promise<void> {
   if (isSlideshow()) await showSlide();
