@@ -20,6 +20,12 @@ export type PageOrder = 0 | 9 | 18;
 /** Sizes of the host pages that may back a guest, as options and files name them. */
 export const hostPageSizes = ["4k", "2m", "1g"] as const;
 export type HostPageSize = (typeof hostPageSizes)[number];
+/** Page sizes in sentences, headings and labels; options, parameters and files say `4k`, `2m`, `1g`. */
+export const pageSizeWords: Readonly<Record<HostPageSize, string>> = {
+  "4k": "4 KiB",
+  "2m": "2 MiB",
+  "1g": "1 GiB",
+};
 /** Depth of a table tree: the paging mode's levels. Level 1 is the table that holds 4 KiB leaves. */
 export type PagingLevels = 4 | 5;
 

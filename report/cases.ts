@@ -12,6 +12,7 @@ import {
   type ResultRows,
   type WalkRow,
 } from "../bench/results/result.ts";
+import { pageSizeWords } from "../machine/address.ts";
 
 export interface Series {
   readonly engine: string;
@@ -79,8 +80,6 @@ export function seedsMax({ cases }: Setting): number {
 
 type Name = Pick<Setting, "title" | "slug" | "isComparable">;
 
-const sizeTexts = { "4k": "4 KiB", "2m": "2 MiB", "1g": "1 GiB" } as const;
-
 /** The page size that a program asks its kernel for; one that asks for nothing has small pages. */
 export function guestPageSize({ params }: Pick<PointKey, "params">): "4k" | "2m" {
   return params["pageSize"] === "2m" ? "2m" : "4k";
@@ -89,7 +88,7 @@ export function guestPageSize({ params }: Pick<PointKey, "params">): "4k" | "2m"
 function machineOf(key: PointKey): Name {
   const { preset, backing, guestLevels, nestedLevels } = key;
   const guest = guestPageSize(key);
-  const pages = `${sizeTexts[guest]} guest pages on ${sizeTexts[backing]} host pages`;
+  const pages = `${pageSizeWords[guest]} guest pages on ${pageSizeWords[backing]} host pages`;
   const large = guest === "4k" ? "" : `-guest-${guest}`;
   return {
     title: `${preset}, ${pages}, ${guestLevels}-on-${nestedLevels} levels`,

@@ -30,7 +30,7 @@ test("large host pages come first, isolated kernels stand below the mean", () =>
     { engine: "ept", params: { ...small, pageSize: "2m" }, slowdown: 1.25 },
   ]);
   expect(headlineTable(points).split("\n")).toEqual([
-    "| program | ept, 4k on 2m | ept, 4k on 4k | ept, 2m on 2m |",
+    "| program | ept, 4 KiB on 2 MiB | ept, 4 KiB on 4 KiB | ept, 2 MiB on 2 MiB |",
     "| --- | ---: | ---: | ---: |",
     "| sequential | 1.50 | 2.00 | 1.25 |",
     "| **geometric mean** | **1.50** | **2.00** | **1.25** |",

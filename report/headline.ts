@@ -5,6 +5,7 @@
  * pages, then the two that matter most at the other sizes. Rows that isolate the kernel or start on a cold host stand
  * below the line and out of the means, which are over programs, each once.
  */
+import { pageSizeWords } from "../machine/address.ts";
 import { baselineEngine, type PointRow } from "../bench/results/result.ts";
 import { arrange, type Case, guestPageSize, type Setting, switchWords } from "./cases.ts";
 import { short } from "./format.ts";
@@ -67,7 +68,7 @@ function isOf({ cases }: Setting, { guest, host }: Sizes, first: Setting | undef
 function columnsOf(setting: Setting, isMain: boolean): Column[] {
   const [point] = setting.cases[0]?.series[0]?.points ?? [];
   if (point === undefined) return [];
-  const size = `${guestPageSize(point.key)} on ${point.key.backing}`;
+  const size = `${pageSizeWords[guestPageSize(point.key)]} on ${pageSizeWords[point.key.backing]}`;
   return setting.engines
     .filter((engine) => engine !== baselineEngine && (isMain || everywhere.includes(engine)))
     .map((engine) => ({ engine, setting, title: `${engine}, ${size}` }));

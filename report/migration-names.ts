@@ -1,6 +1,7 @@
 /**
  * Names of migrations: a program with the parameters that tell it apart, a link with its rule.
  */
+import { pageSizeWords } from "../machine/address.ts";
 import type { MigrationKey, MigrationResult } from "../bench/results/result.ts";
 
 type Settings = MigrationKey["migration"];
@@ -14,7 +15,9 @@ export function pointName(key: MigrationKey, results: readonly MigrationResult[]
     .filter(([name]) => differs((other) => other.params[name]))
     .map(([name, value]) => ` ${name}=${value}`);
   const preset = differs((other) => other.preset) ? ` ${key.preset}` : "";
-  const backing = differs((other) => other.backing) ? ` ${key.backing} host pages` : "";
+  const backing = differs((other) => other.backing)
+    ? ` ${pageSizeWords[key.backing]} host pages`
+    : "";
   const seed = differs((other) => other.seed) ? ` seed=${key.seed}` : "";
   return key.workload + params.join("") + preset + backing + seed;
 }

@@ -1,6 +1,7 @@
 /**
- * A program's label in words: `uniform, 32 MiB, guest 2M` for `uniform pages=8192 2m`.
+ * A program's label in words: `uniform, 32 MiB, 2 MiB guest pages` for `uniform pages=8192 2m`.
  */
+import { pageSizeWords } from "../machine/address.ts";
 import type { Case } from "./cases.ts";
 
 /** Parameters that are numbers of 4 KiB pages: how much memory the program uses. */
@@ -21,7 +22,8 @@ export function programWords({ workload, told }: Pick<Case, "workload" | "told">
 }
 
 function paramWords(name: string, value: number | string): string {
-  if (name === "pageSize") return `guest ${String(value).toUpperCase()}`;
+  if (name === "pageSize")
+    return `${value === "2m" ? pageSizeWords["2m"] : pageSizeWords["4k"]} guest pages`;
   if (typeof value === "string") return value;
   const states = switches[name];
   if (states !== undefined) return states[value === 0 ? 0 : 1];

@@ -3,6 +3,7 @@
  *
  * Counts that are zero everywhere are left out; most are, under most engines.
  */
+import { pageSizeWords } from "../machine/address.ts";
 import type { OneOutcome } from "../bench/points/run-one.ts";
 import { counterNames, cycleCategories } from "../bench/results/result.ts";
 
@@ -39,7 +40,7 @@ export function pointText(outcome: OneOutcome): string {
 export function programText({ run }: OneOutcome): string {
   const { program, preset, backing, guestLevels, nestedLevels, seed } = run;
   const name = "trace" in program ? `trace ${program.trace}` : workloadText(program);
-  return `${name}\n${preset}, ${backing} host pages, ${guestLevels}-on-${nestedLevels} levels, seed ${seed}`;
+  return `${name}\n${preset}, ${pageSizeWords[backing]} host pages, ${guestLevels}-on-${nestedLevels} levels, seed ${seed}`;
 }
 
 function workloadText({ workload, params }: { workload: string; params: object }): string {

@@ -6,6 +6,7 @@
  */
 import { bare } from "../../workloads/trace/quote.ts";
 import { ConfigError, quote, unknownText } from "../input/config-error.ts";
+import { pageSizeWord } from "../input/page-size.ts";
 import { paramRange } from "./param-ranges.ts";
 
 export type ParamValues = Readonly<Record<string, number | string>>;
@@ -80,7 +81,10 @@ export function readParams(source: ParamSource, words: readonly string[]): Param
     if (name === undefined || text === undefined) {
       throw new ConfigError(`--param ${quote(word)}: must be NAME=VALUE`);
     }
-    const value = typeof source.defaults[name] === "string" ? text : readNumber(text);
+    const value = asMeant(
+      name,
+      typeof source.defaults[name] === "string" ? text : readNumber(text),
+    );
     const problem = paramProblem(source, name, value);
     if (problem !== undefined) throw new ConfigError(`--param ${bare(name)}: ${problem}`);
     given[name] = value;
@@ -89,6 +93,11 @@ export function readParams(source: ParamSource, words: readonly string[]): Param
   const problem = sizeProblem(source, params);
   if (problem !== undefined) throw new ConfigError(`--param: ${problem}`);
   return params;
+}
+
+/** The value under its one name: page sizes are written in several ways. */
+export function asMeant<T>(name: string, value: T): T | string {
+  return name === "pageSize" && typeof value === "string" ? pageSizeWord(value) : value;
 }
 
 /** A number, or the word itself, so that the complaint can show it. */

@@ -2,6 +2,7 @@
  * What a sweep file may say, and whether the names in it exist.
  */
 import { z } from "zod";
+import { pageSizeWord } from "../input/page-size.ts";
 import { hostPageSizes } from "../../machine/address.ts";
 import type { Preset } from "../../machine/presets.ts";
 import { quote, unknownText } from "../input/config-error.ts";
@@ -28,7 +29,11 @@ const others = "others";
 const seedMax = 2 ** 31 - 1;
 const names = z.array(z.string()).min(1, "must name at least one");
 const seeds = z.array(z.int().min(0).max(seedMax)).min(1, "must hold at least one");
-const backing = z.array(z.enum(hostPageSizes)).min(1);
+const hostPages = z.preprocess(
+  (value) => (typeof value === "string" ? pageSizeWord(value) : value),
+  z.enum(hostPageSizes),
+);
+const backing = z.array(hostPages).min(1);
 const levels = z.array(z.enum(levelPairNames)).min(1);
 // NaN and infinities come through on purpose: the check against the workload names them better.
 const paramValue = z.union([z.string(), z.number(), z.nan(), z.literal([Infinity, -Infinity])], {
@@ -66,7 +71,7 @@ export const sweepSchema = z.strictObject({
         engine: z.string().optional(),
         workload: z.string().optional(),
         preset: z.string().optional(),
-        backing: z.enum(hostPageSizes).optional(),
+        backing: hostPages.optional(),
       }),
     )
     .default([]),

@@ -34,6 +34,15 @@ function complaint(text: string): string {
 }
 
 describe("a sweep file", () => {
+  test("says page sizes as people do, and means the same points", () => {
+    const points = (size: string) =>
+      parse(
+        `backing: [${size}]\nworkloads:\n  - workload: uniform\n    params: [{ pageSize: ${size} }]\n`,
+      );
+    expect(points("2 MiB")).toEqual(points("2m"));
+    expect(points("2M")[0]).toMatchObject({ backing: "2m", params: { pageSize: "2m" } });
+  });
+
   test("means the product of its lists, engines innermost, defaults filled in", () => {
     const points = parse("workloads:\n  - workload: uniform\n    params: [{ pages: [1, 2] }]\n");
     expect(points).toHaveLength(8);

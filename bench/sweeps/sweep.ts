@@ -8,7 +8,13 @@ import type { Preset } from "../../machine/presets.ts";
 import { quote, unknownText } from "../input/config-error.ts";
 import { levelsOf } from "../points/levels.ts";
 import { changedPreset } from "../points/machines.ts";
-import { fullParams, paramProblem, type ParamValues, sizeProblem } from "../points/params.ts";
+import {
+  asMeant,
+  fullParams,
+  paramProblem,
+  type ParamValues,
+  sizeProblem,
+} from "../points/params.ts";
 import type { PointKey } from "../results/result.ts";
 import {
   type Catalogue,
@@ -144,7 +150,8 @@ function entryParams(
   return entry.params.flatMap((grid, index) => {
     let rows: ParamValues[] = [{}];
     for (const [name, values] of Object.entries(grid)) {
-      const list = Array.isArray(values) ? values : [values];
+      const given = Array.isArray(values) ? values : [values];
+      const list = given.map((value) => asMeant(name, value));
       for (const value of list) {
         const problem = paramProblem(source, name, value);
         if (problem !== undefined) throw yaml.complain([...path, "params", index, name], problem);

@@ -1,6 +1,7 @@
 /**
  * The kinds of exercise: exits of an op list, references of a walk, exits of a full log buffer.
  */
+import { pageSizeWords } from "../../machine/address.ts";
 import type { Prng } from "../../guest/prng.ts";
 import type { Ledger } from "../../machine/counters.ts";
 import { levelPairNames, levelsOf } from "../../bench/points/levels.ts";
@@ -73,7 +74,7 @@ function references(prng: Prng): Exercise {
   return {
     question: [
       `How many references does a walk take under \`${engine}\` without any cache?`,
-      `Levels ${pair} (guest on nested), guest pages of ${pages}, host pages of ${backing}.`,
+      `Levels ${pair} (guest on nested), guest pages of ${pageSizeWords[pages]}, host pages of ${pageSizeWords[backing]}.`,
     ].join("\n"),
     answer: steps.length,
     counted: `${guest} in the tables that the guest dimension walks, ${steps.length - guest} nested`,

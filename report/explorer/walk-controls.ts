@@ -1,16 +1,15 @@
 /**
  * Everything that decides a walk, as fields to choose from.
  */
-import { hostPageSizes, type PagingLevels } from "../../machine/address.ts";
+import { hostPageSizes, pageSizeWords, type PagingLevels } from "../../machine/address.ts";
 import type { SectionState } from "../page/browser/address.ts";
 import { choice, element, labelled } from "../page/browser/dom.ts";
 import { readAddress, type WalkOptions } from "./walk.ts";
 import { engineNames, type PageSize, presetNames } from "./world.ts";
 
-const sizeNames = { "4k": "4 KiB", "2m": "2 MiB", "1g": "1 GiB" } as const;
 const guestSizes = [
-  ["4k", sizeNames["4k"]],
-  ["2m", sizeNames["2m"]],
+  ["4k", pageSizeWords["4k"]],
+  ["2m", pageSizeWords["2m"]],
 ] as const;
 const depths = [
   ["4", "4"],
@@ -34,7 +33,7 @@ export function walkControls(state: SectionState, onChange: () => void) {
     pages: choice("Guest pages", guestSizes, onChange),
     backing: choice(
       "Host pages",
-      hostPageSizes.map((size) => [size, sizeNames[size]]),
+      hostPageSizes.map((size) => [size, pageSizeWords[size]]),
       onChange,
     ),
     caches: choice("Caches know", warmths, onChange),

@@ -1,4 +1,5 @@
 /** `shadewalk dirty-log`: Linux's dirty_log_perf_test, with its letters, on the simulated machine. */
+import { pageSizeWords } from "../../machine/address.ts";
 import { writeFileSync } from "node:fs";
 import { Command } from "@commander-js/extra-typings";
 import { catalogue } from "../../bench/points/catalogue.ts";
@@ -155,7 +156,7 @@ function headline(settings: DirtyLogSettings): string {
   const { engine, preset, pagesPerVcpu, vcpus, backing, writePercent, slots, seed } = settings;
   const memory = `${counted(vcpus, "vCPU")} x ${pagesPerVcpu / 256} MiB, ${settings.regions}`;
   const guest = `${settings.order}, ${writePercent} % writes, seed ${seed}`;
-  return `${engine}, ${preset.title}\n${memory}, ${counted(slots, "memslot")}, ${backing} host pages, ${guest}`;
+  return `${engine}, ${preset.title}\n${memory}, ${counted(slots, "memslot")}, ${pageSizeWords[backing]} host pages, ${guest}`;
 }
 
 function counted(count: number, noun: string): string {

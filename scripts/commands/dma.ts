@@ -19,7 +19,7 @@ import { fuzzManyBeside } from "../../host/beside/fuzz-many.ts";
 import { ConfigError } from "../../bench/input/config-error.ts";
 import { besideLine, dmaText, fuzzLine } from "../dma-text.ts";
 import { otherNames, refuseGiven } from "./given.ts";
-import { nameList, oneOf, wholeNumber } from "./options.ts";
+import { nameList, oneOf, pageSize, wholeNumber } from "./options.ts";
 import { seedOption } from "./point-options.ts";
 
 const listed = Object.entries(dmaSchemes)
@@ -51,7 +51,7 @@ export const dma = () =>
       oneOf("--flush", ["strict", "lazy"]),
       "strict",
     )
-    .option("--backing <size>", "host pages: 4k or 2m", oneOf("--backing", ["4k", "2m"]), "4k")
+    .option("--backing <size>", "host pages: 4k or 2m", pageSize("--backing", ["4k", "2m"]), "4k")
     .option(
       "--preset <name>",
       "IOMMU: vt-d or textbook",

@@ -1,6 +1,7 @@
 /**
  * Readers of option values that several commands share. Each throws a one-line `ConfigError`.
  */
+import { pageSizeWord } from "../../bench/input/page-size.ts";
 import { ConfigError, errorLine, quote, unknownName } from "../../bench/input/config-error.ts";
 
 /** A whole number from `min` to `max`. */
@@ -48,6 +49,18 @@ export function oneOf<const T extends string>(
     const found = allowed.find((word) => word === text);
     if (found === undefined) throw unknownName(option, text, allowed);
     return found;
+  };
+}
+
+/** One of some page sizes, in whatever way it is written. */
+export function pageSize<const T extends string>(
+  option: string,
+  allowed: readonly T[],
+): (text: string) => T {
+  const read = oneOf(option, allowed);
+  return (text) => {
+    const word = pageSizeWord(text);
+    return read(allowed.some((size) => size === word) ? word : text);
   };
 }
 

@@ -2,11 +2,11 @@
 import { Option } from "@commander-js/extra-typings";
 import { levelPairNames } from "../../bench/points/levels.ts";
 import { hostPageSizes } from "../../bench/results/result.ts";
-import { oneOf, seedMax, wholeNumber } from "./options.ts";
+import { oneOf, pageSize, seedMax, wholeNumber } from "./options.ts";
 
 export const backingOption = () =>
-  new Option("--backing <size>", "host page size, 4k, 2m or 1g")
-    .argParser(oneOf("--backing", hostPageSizes))
+  new Option("--backing <size>", "host pages: 4k, 2m or 1g")
+    .argParser(pageSize("--backing", hostPageSizes))
     .default("4k" as const);
 
 export const levelsOption = () =>

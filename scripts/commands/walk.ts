@@ -1,9 +1,9 @@
 /** `shadewalk walk`: every reference of one page walk, in order. */
-import { Command } from "@commander-js/extra-typings";
+import { Command, Option } from "@commander-js/extra-typings";
 import { levelsOf } from "../../bench/points/levels.ts";
 import { showWalk } from "../../bench/points/show-walk.ts";
 import { engineFlag, enginesFlag, enginesGiven } from "./engine-options.ts";
-import { oneOf } from "./options.ts";
+import { pageSize } from "./options.ts";
 import { backingOption, levelsOption } from "./point-options.ts";
 
 const sizes = ["4k", "2m"] as const;
@@ -16,8 +16,9 @@ export const walk = () =>
     .addOption(engineFlag())
     .option("--preset <name>", "processor; textbook has no caches", "textbook")
     .addOption(levelsOption())
-    .option("--pages <size>", "guest page size, 4k or 2m", oneOf("--pages", sizes), "4k")
+    .addOption(guestPagesOption("--guest-pages <size>").default("4k" as const))
     .addOption(backingOption())
+    .addOption(guestPagesOption("--pages <size>").hideHelp())
     .option("--json", "print the walks as JSON", false)
     .addHelpText(
       "after",
@@ -37,10 +38,11 @@ Examples:
   npx shadewalk walk 0x400000 -e npt --levels 5-on-5        35 references
   npx shadewalk walk 0x400000 -e npt@npt                    24 references, nested tables that L0 composed
   npx shadewalk walk 0x400000 --backing 2m                  4 guest and 15 nested references
-  npx shadewalk walk 0xffff888000001000 --pages 2m          the direct map: 3 guest and 16 nested references`,
+  npx shadewalk walk 0xffff888000001000 --guest-pages 2m    the direct map: 3 guest and 16 nested references`,
     )
-    .action((gva, { preset, levels, pages, backing, json, ...options }) => {
+    .action((gva, { preset, levels, guestPages, backing, json, ...options }) => {
       const engines = enginesGiven(options, "ept");
+      const pages = options.pages ?? guestPages;
       const walks = engines.map((engine) => {
         return showWalk({ gva, engine, preset, ...levelsOf(levels), pages, backing });
       });
@@ -50,6 +52,10 @@ Examples:
         print(shown);
       });
     });
+
+/** `--pages` is what it was called before there were host pages to tell it from. */
+const guestPagesOption = <const F extends string>(flags: F) =>
+  new Option(flags, "guest pages: 4k or 2m").argParser(pageSize(flags.split(" ")[0] ?? "", sizes));
 
 function print({ steps, gva, kind, hpa }: ReturnType<typeof showWalk>): void {
   for (const { step, dimension, level, address, value, meaning } of steps) {

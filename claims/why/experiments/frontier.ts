@@ -126,7 +126,7 @@ export const frontierOn = (grid: Grid, generations: readonly Generation[]): Expe
             today.cells.some(({ ratio }) => ratio > 1) &&
             today.cells.some(({ ratio }) => ratio < 1),
         },
-        { direction: "2M host pages let EPT's grow", holds: onLarge.slope < today.slope },
+        { direction: "2 MiB host pages let EPT's grow", holds: onLarge.slope < today.slope },
         {
           direction: "EPT's territory grew since the Pentium 4",
           holds: today.slope < oldest.slope,

@@ -40,7 +40,7 @@ export const memory: Experiment = {
       claim: say`Shadow tables grow with address spaces, nested tables with guest memory alone.`,
       number: say`Peak tables of the hypervisor, lazy shadow/EPT: ${single.lazyKib}/${single.eptKib} KiB for one process over 128 MiB, ${processes.lazyKib}/${processes.eptKib} KiB for 32 small processes (${ratio(processes)} times).`,
       evidence: say`${rowNames(engines.flatMap((engine) => shown.map((program) => row({ ...program, engine }))))}; memory.csv`,
-      change: say`Host pages of 4 KiB here; of 2M they cut EPT's tables by up to 512; KVM caps shadow pages at 2% of guest memory and then rebuilds them.`,
+      change: say`Host pages of 4 KiB here; of 2 MiB they cut EPT's tables by up to 512; KVM caps shadow pages at 2% of guest memory and then rebuilds them.`,
       checks: [
         { direction: "many processes cost shadow more than EPT", holds: ratio(processes) > 1 },
         { direction: "the ratio grows with processes", holds: ratio(processes) > ratio(single) },

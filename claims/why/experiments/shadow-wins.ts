@@ -48,7 +48,7 @@ export const shadowWins: Experiment = {
     assert(first !== undefined, "why: no program");
     return {
       claim: say`Once a program's tables stand still a shadow costs nothing and its walk is native's; EPT pays for its second dimension at each miss.`,
-      number: say`EPT over lazy shadow, run time: ${joined(ratios, ", ")}. Shadow wins ${won.length} of these ${table.length} (by more than half a percent). 4K guest pages on 2M host pages; on 4K ones gups is ${withSmall}. With 2M pages in guest and host it falls from ${first.eptOverShadow} to ${withLarge} over the same 128 MiB, which then fit the TLB, and is ${ratioOf(huge)} over 4 GiB.`,
+      number: say`EPT over lazy shadow, run time: ${joined(ratios, ", ")}. Shadow wins ${won.length} of these ${table.length} (by more than half a percent). 4 KiB guest pages on 2 MiB host pages; on 4 KiB ones gups is ${withSmall}. With 2 MiB pages in guest and host it falls from ${first.eptOverShadow} to ${withLarge} over the same 128 MiB, which then fit the TLB, and is ${ratioOf(huge)} over 4 GiB.`,
       evidence: say`${rowNames(engines.flatMap((engine) => shown.map((program) => row({ ...program, engine }))))}; shadow-wins.csv`,
       change: say`Large pages take shadow's lead away as far as they bring the working set into the TLB; any steady stream of updates, switches or KPTI system calls takes all of it (frontier).`,
       checks: [
@@ -56,7 +56,7 @@ export const shadowWins: Experiment = {
           direction: "shadow wins every program that only looks up",
           holds: ofLookups.every(({ eptOverShadow }) => eptOverShadow > 1),
         },
-        { direction: "2M pages shrink its lead", holds: withLarge < first.eptOverShadow },
+        { direction: "2 MiB pages shrink its lead", holds: withLarge < first.eptOverShadow },
       ],
       tables: [{ name: "shadow-wins", rows: table }],
       figures: [],

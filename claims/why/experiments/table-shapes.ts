@@ -47,7 +47,7 @@ export const tableShapes: Experiment = {
       claim: say`Walk caches have taken most of what shorter nested tables could save: a cold walk is a third, the walks of a program hardly fewer.`,
       number: say`A flat table, 8 references cold where a tree has 24, saves of walk cycles: ${joined(saved, ", ")}.`,
       evidence: say`${rowNames(engines.flatMap((engine) => shown.map((program) => row({ ...program, engine }))))}; table-shapes.csv`,
-      change: say`Without caches for nested walks, the cold figures count. A flat table has no large leaf: on 2M host pages every TLB entry is a piece of one. Both want contiguous memory before they are used.`,
+      change: say`Without caches for nested walks, the cold figures count. A flat table has no large leaf: on 2 MiB host pages every TLB entry is a piece of one. Both want contiguous memory before they are used.`,
       checks: [
         {
           direction: "neither shape walks by more references than the tree",

@@ -31,9 +31,9 @@ const lines: readonly Line[] = [
     name: "by the book, 5 levels",
     program: { ...short, ...textbook, backing: "4k", levels: "5-on-5" },
   },
-  { name: "by the book, 2M on 2M", program: { ...largePages, ...textbook, backing: "2m" } },
-  { name: "with caches, 4K on 4K", program: { ...program, ...caches, backing: "4k" } },
-  { name: "with caches, 4K on 2M", program: { ...program, ...caches, backing: "2m" } },
+  { name: "by the book, 2 MiB on 2 MiB", program: { ...largePages, ...textbook, backing: "2m" } },
+  { name: "with caches, 4 KiB on 4 KiB", program: { ...program, ...caches, backing: "4k" } },
+  { name: "with caches, 4 KiB on 2 MiB", program: { ...program, ...caches, backing: "2m" } },
 ];
 
 function cyclesPerWalk(row: PointRow): number {
@@ -85,7 +85,7 @@ export const walks: Experiment = {
           holds: referencesPerWalk(cached.ept) < referencesPerWalk(book.ept) / 4,
         },
         {
-          direction: "2M pages shorten the walk",
+          direction: "2 MiB pages shorten the walk",
           holds: referencesPerWalk(book2m.ept) < referencesPerWalk(book.ept),
         },
         {

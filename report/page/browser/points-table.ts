@@ -1,6 +1,7 @@
 /**
  * Every point as a line: sorted by any column, filtered by words, saved as CSV.
  */
+import { pageSizeWords } from "../../../machine/address.ts";
 import type { PointRow, ResultRows } from "../../../bench/results/result.ts";
 import { figure } from "../../format.ts";
 import { arrange } from "../../cases.ts";
@@ -26,7 +27,7 @@ const columns: readonly Column[] = [
   },
   { name: "engine", valueOf: ({ key }) => key.engine },
   { name: "processor", valueOf: ({ key }) => key.preset },
-  { name: "host pages", valueOf: ({ key }) => key.backing },
+  { name: "host pages", valueOf: ({ key }) => pageSizeWords[key.backing] },
   { name: "slowdown", valueOf: ({ slowdown }) => slowdown },
   {
     name: "cycles per access",
