@@ -71,8 +71,8 @@ export const walks: Experiment = {
       referencesPerWalk(ept) / referencesPerWalk(shadow);
     const slower = ({ shadow, ept }: typeof book) => cyclesPerWalk(ept) / cyclesPerWalk(shadow);
     return {
-      claim: say`A nested walk is ${longer(book)} times as long by the book, and ${slower(cached)} times as slow: walk caches skip the upper levels of both dimensions, and what is left lies in near data caches. With 2M host pages it is ${slower(cached2m)} times as slow.`,
-      number: say`References per walk, shadow and EPT: ${references(book)} without caches, ${references(book5)} at five levels, ${references(book2m)} with 2M pages; with walk caches ${references(cached)} over 256 MiB at random, ${references(cached2m)} on 2M host pages. Of these ${near(cached.shadow)}% and ${near(cached.ept)}% hit L1 or L2 beside the program's own lines; a walk takes ${cyclesPerWalk(cached.shadow)} and ${cyclesPerWalk(cached.ept)} cycles, on 2M host pages ${cyclesPerWalk(cached2m.ept)}.`,
+      claim: say`A nested walk is ${longer(book)} times as long by the book, and ${slower(cached)} times as slow: walk caches skip the upper levels of both dimensions, and what is left lies in near data caches. With 2 MiB host pages it is ${slower(cached2m)} times as slow.`,
+      number: say`References per walk, shadow and EPT: ${references(book)} without caches, ${references(book5)} at five levels, ${references(book2m)} with 2 MiB pages; with walk caches ${references(cached)} over 256 MiB at random, ${references(cached2m)} on 2 MiB host pages. Of these ${near(cached.shadow)}% and ${near(cached.ept)}% hit L1 or L2 beside the program's own lines; a walk takes ${cyclesPerWalk(cached.shadow)} and ${cyclesPerWalk(cached.ept)} cycles, on 2 MiB host pages ${cyclesPerWalk(cached2m.ept)}.`,
       evidence: say`${rowNames(table.flatMap(({ native, shadow, ept }) => [native, shadow, ept]))}; walk-length.csv, chart walk-length`,
       change: say`Larger programs push more table lines out: over 4 GiB a walk takes about 120 and 310 cycles here. Published for 80 GB and more: 51 and 227 (AS19-006, AS19-008), simulated with every last nested walk from its root.`,
       checks: [
