@@ -7,12 +7,12 @@
  */
 import {
   baselineEngine,
+  pageSizeWords,
   type PointKey,
   type PointRow,
   type ResultRows,
   type WalkRow,
 } from "../bench/results/result.ts";
-import { pageSizeWords } from "../machine/address.ts";
 
 export interface Series {
   readonly engine: string;

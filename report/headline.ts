@@ -5,8 +5,7 @@
  * pages, then the two that matter most at the other sizes. Rows that isolate the kernel or start on a cold host stand
  * below the line and out of the means, which are over programs, each once.
  */
-import { pageSizeWords } from "../machine/address.ts";
-import { baselineEngine, type PointRow } from "../bench/results/result.ts";
+import { baselineEngine, pageSizeWords, type PointRow } from "../bench/results/result.ts";
 import { arrange, type Case, guestPageSize, type Setting, switchWords } from "./cases.ts";
 import { short } from "./format.ts";
 import { scoreCase } from "./score.ts";

@@ -1,8 +1,7 @@
 /**
  * Names of migrations: a program with the parameters that tell it apart, a link with its rule.
  */
-import { pageSizeWords } from "../machine/address.ts";
-import type { MigrationKey, MigrationResult } from "../bench/results/result.ts";
+import { type MigrationKey, type MigrationResult, pageSizeWords } from "../bench/results/result.ts";
 
 type Settings = MigrationKey["migration"];
 

@@ -1,7 +1,7 @@
 /**
  * A program's label in words: `uniform, 32 MiB, 2 MiB guest pages` for `uniform pages=8192 2m`.
  */
-import { pageSizeWords } from "../machine/address.ts";
+import { pageSizeWords } from "../bench/results/result.ts";
 import type { Case } from "./cases.ts";
 
 /** Parameters that are numbers of 4 KiB pages: how much memory the program uses. */

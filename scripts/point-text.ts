@@ -3,9 +3,8 @@
  *
  * Counts that are zero everywhere are left out; most are, under most engines.
  */
-import { pageSizeWords } from "../machine/address.ts";
 import type { OneOutcome } from "../bench/points/run-one.ts";
-import { counterNames, cycleCategories } from "../bench/results/result.ts";
+import { counterNames, cycleCategories, pageSizeWords } from "../bench/results/result.ts";
 
 /** Reads as a table of one column per section (set-up and measured, or the phases of a trace). */
 export function pointText(outcome: OneOutcome): string {

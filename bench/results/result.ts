@@ -11,7 +11,7 @@ import type { RegionCounts } from "../../machine/region.ts";
 import { exitCauses, type ExitCause, type ExitCounter } from "./exit-names.ts";
 import type { MigrationSettings, Round } from "./migration-record.ts";
 
-export { hostPageSizes } from "../../machine/address.ts";
+export { hostPageSizes, pageSizeWords } from "../../machine/address.ts";
 export { counterNames, createLedger, type CounterName, type Ledger } from "../../machine/counters.ts";
 export {
   exitCauses,

@@ -1,5 +1,5 @@
 /** `shadewalk dirty-log`: Linux's dirty_log_perf_test, with its letters, on the simulated machine. */
-import { pageSizeWords } from "../../machine/address.ts";
+import { pageSizeWords } from "../../bench/results/result.ts";
 import { writeFileSync } from "node:fs";
 import { Command } from "@commander-js/extra-typings";
 import { catalogue } from "../../bench/points/catalogue.ts";

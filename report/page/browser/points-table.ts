@@ -1,8 +1,7 @@
 /**
  * Every point as a line: sorted by any column, filtered by words, saved as CSV.
  */
-import { pageSizeWords } from "../../../machine/address.ts";
-import type { PointRow, ResultRows } from "../../../bench/results/result.ts";
+import { pageSizeWords, type PointRow, type ResultRows } from "../../../bench/results/result.ts";
 import { figure } from "../../format.ts";
 import { arrange } from "../../cases.ts";
 import { programWords } from "../../program-words.ts";
