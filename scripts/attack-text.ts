@@ -13,7 +13,7 @@ function verdictText({ isBroken, exits }: Outcome): string {
   return `${isBroken ? "BROKEN" : "held"} ${exits}`;
 }
 
-/** A line per scheme, a column per attack. */
+/** A line per scheme, a column per attack; what their names mean stands below, so that the table fits a terminal. */
 export function matrixText(outcomes: readonly Outcome[]): string {
   const schemeNames = [...new Set(outcomes.map(({ scheme }) => scheme))];
   const attackNames = [...new Set(outcomes.map(({ attack }) => attack))];
@@ -21,7 +21,7 @@ export function matrixText(outcomes: readonly Outcome[]): string {
   const names: GridColumn = {
     align: "left",
     header: ["scheme"],
-    cells: schemeNames.map((name) => cell(`${name}: ${schemes[name].title}`)),
+    cells: schemeNames.map((name) => cell(name)),
   };
   const columns = attackNames.map((attack): GridColumn => {
     const found = (scheme: string) =>
@@ -35,8 +35,22 @@ export function matrixText(outcomes: readonly Outcome[]): string {
       }),
     };
   });
-  const legend = attackNames.map((name) => `  ${name}: ${attacks[name].title}`);
-  return [...gridLines([names, ...columns], false), "", ...legend].join("\n");
+  return [
+    ...gridLines([names, ...columns], false),
+    "",
+    ...legend("Schemes", schemeNames, schemes),
+    "",
+    ...legend("Attacks on the guarded page T, whose frame is t", attackNames, attacks),
+  ].join("\n");
+}
+
+function legend<T extends string>(
+  heading: string,
+  names: readonly T[],
+  of: Readonly<Record<T, { readonly title: string }>>,
+): string[] {
+  const width = Math.max(...names.map((name) => name.length));
+  return [`${heading}:`, ...names.map((name) => `  ${name.padEnd(width)}  ${of[name].title}`)];
 }
 
 /** The attacks that a search found. */

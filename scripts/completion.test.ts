@@ -19,6 +19,9 @@ test("bash completes commands, options, engines behind a comma, sweeps and topic
   expect(await offered("run", "-e", "ept,shadow-l")).toEqual(["ept,shadow-lazy"]);
   expect(await offered("bench", "qu")).toEqual(["quick"]);
   expect(await offered("why", "--topic", "mig")).toEqual(["migration"]);
+  expect(await offered("attack", "--scheme", "ept-fr")).toEqual(["ept-frame"]);
+  expect(await offered("share", "over")).toEqual(["overcommit"]);
+  expect(await offered("walk", "0x1000", "--guest-pages", "2")).toEqual(["2m"]);
 });
 
 test("zsh and fish get the same names, and no other shell any", async () => {

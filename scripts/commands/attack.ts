@@ -6,6 +6,7 @@ import { schemeNames } from "../../policies/attack/schemes.ts";
 import { searchAttacks } from "../../policies/search/search.ts";
 import { matrixText, searchText, stepsText } from "../attack-text.ts";
 import { refuseGiven } from "./given.ts";
+import { jsonOption } from "./point-options.ts";
 import { nameList, wholeNumber } from "./options.ts";
 
 export const attack = () =>
@@ -19,6 +20,7 @@ export const attack = () =>
       "every program of up to so many ops instead: which break the scheme",
       wholeNumber("--search", 1, 4),
     )
+    .addOption(jsonOption("every outcome, step by step,"))
     .addHelpText(
       "after",
       `
@@ -31,9 +33,11 @@ Examples:
   npx shadewalk attack --scheme ept-frame,shadow --attack remap --step   why EPT cannot see a remap
   npx shadewalk attack --search 2 --scheme shadow-rights,shadow          attacks that nobody thought of`,
     )
-    .action(({ scheme, attack: chosen, step, search }, words) => {
+    .action(({ scheme, attack: chosen, step, search, json }, words) => {
+      if (json) refuseGiven(words, ["step"], "is not used with --json, which has the steps");
       if (search !== undefined) {
         refuseGiven(words, ["attack", "step"], "with --search programs are drawn, not chosen");
+        refuseGiven(words, ["json"], "is not used with --search");
         for (const name of schemeNames.filter((one) => scheme.includes(one))) {
           console.log(searchText(name, searchAttacks(name, search)));
         }
@@ -44,6 +48,7 @@ Examples:
         .flatMap((name) =>
           attackNames.filter((one) => chosen.includes(one)).map((one) => runAttack(name, one)),
         );
+      if (json) return console.log(JSON.stringify(outcomes, null, 1));
       console.log(step ? outcomes.map(stepsText).join("\n\n") : matrixText(outcomes));
     });
 

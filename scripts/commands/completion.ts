@@ -4,6 +4,10 @@ import { catalogue } from "../../bench/points/catalogue.ts";
 import { levelPairNames } from "../../bench/points/levels.ts";
 import { hostPageSizes } from "../../bench/results/result.ts";
 import { sweepNames } from "../../bench/sweeps/sweep-files.ts";
+import { dmaSchemeNames } from "../../host/dma/catalogue.ts";
+import { scenarioNames } from "../../host/sharing/share.ts";
+import { attackNames } from "../../policies/attack/attacks.ts";
+import { schemeNames } from "../../policies/attack/schemes.ts";
 import { topics } from "../../claims/why/index.ts";
 import { completionScript, shells } from "../completion-script.ts";
 import { pick } from "../../bench/input/config-error.ts";
@@ -43,14 +47,19 @@ function values() {
       "-w": Object.keys(catalogue.workloads),
       "--preset": presets,
       "--backing": [...hostPageSizes],
+      "--guest-pages": ["4k", "2m"],
       "--levels": [...levelPairNames],
       "--topic": Object.keys(topics),
+      "--scheme": schemeNames,
+      "--attack": attackNames,
     },
     commands: {
       bench: sweepNames(),
       shard: sweepNames(),
       submit: sweepNames(),
       completion: Object.keys(shells),
+      dma: dmaSchemeNames,
+      share: scenarioNames,
     },
   };
 }

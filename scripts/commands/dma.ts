@@ -20,7 +20,7 @@ import { ConfigError } from "../../bench/input/config-error.ts";
 import { besideLine, dmaText, fuzzLine } from "../dma-text.ts";
 import { otherNames, refuseGiven } from "./given.ts";
 import { nameList, oneOf, pageSize, wholeNumber } from "./options.ts";
-import { seedOption } from "./point-options.ts";
+import { jsonOption, seedOption } from "./point-options.ts";
 
 const listed = Object.entries(dmaSchemes)
   .map(([name, { title }]) => `  ${name.padEnd(15)} ${title}`)
@@ -76,6 +76,7 @@ export const dma = () =>
       wholeNumber("--step", 1, 512),
     )
     .option("--csv", "print comma-separated values", false)
+    .addOption(jsonOption("the rows"))
     .addHelpText(
       "after",
       `
@@ -122,11 +123,13 @@ Examples:
         console.log(stepped.map(steppedText).join("\n\n"));
         return;
       }
-      const { workload: program, param, csv, ...rest } = options;
+      const { workload: program, param, csv, json, ...rest } = options;
+      if (json) refuseGiven(command, ["csv"], "is not used with --json");
       const params = readDeviceParams(program, param ?? []);
       const rows = schemes.map((scheme) => runDma({ ...rest, scheme, program, params }));
       const { title, summary } = devicePrograms[program];
-      if (csv) process.stdout.write(stringify(rows, { header: true }));
+      if (json) console.log(JSON.stringify(rows, null, 1));
+      else if (csv) process.stdout.write(stringify(rows, { header: true }));
       else console.log(dmaText(title, summary, rows));
       const wrong = rows.reduce((sum, { mismatches }) => sum + mismatches, 0);
       if (wrong > 0) process.exitCode = 1;

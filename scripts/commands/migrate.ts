@@ -29,7 +29,7 @@ import { waiting } from "../waiting.ts";
 import { otherNames, refuseGiven, type Words } from "./given.ts";
 import { engineFlag, enginesFlag, enginesGiven } from "./engine-options.ts";
 import { oneOf, quantity, wholeNumber } from "./options.ts";
-import { backingOption, levelsOption, seedOption } from "./point-options.ts";
+import { backingOption, jsonOption, levelsOption, seedOption } from "./point-options.ts";
 
 const percent = (option: string, max = 99) => wholeNumber(option, 0, max);
 
@@ -94,6 +94,7 @@ const createCommand = () =>
     )
     .option("-o, --out <folder>", "write tables and charts there")
     .option("-q, --quiet", "no progress on stderr", false)
+    .addOption(jsonOption("every migration, round by round,"))
     .addHelpText("after", helpText);
 
 const helpText = `
@@ -128,7 +129,7 @@ interface Asked {
 
 export const migrate = () =>
   createCommand().action(async (options, command) => {
-    const { workers, check, quiet, out, sweep } = options;
+    const { workers, check, quiet, out, sweep, json } = options;
     refuseUnused(command, options);
     const { points, machines, config, files, shrink } =
       sweep === undefined ? askedOf(options) : sweepOf(sweep);
@@ -146,7 +147,8 @@ export const migrate = () =>
     });
     progress.finish();
     if (results.length < points.length) throw new Interrupted("migrate: interrupted");
-    console.log(migrationOutput(results, { shrink, columns: process.stdout.columns || 160 }));
+    if (json) console.log(JSON.stringify({ shrink: shrink || 1, migrations: results }, null, 1));
+    else console.log(migrationOutput(results, { shrink, columns: process.stdout.columns || 160 }));
     if (out === undefined) return;
     const inputs = await Promise.all(files.map(([name, path]) => hashFile(name, path)));
     const pictures = await writingInto(out, "the table above is all that is left", async () => {
@@ -154,7 +156,8 @@ export const migrate = () =>
       return drawCharts(out, migrationCharts(results));
     });
     lock?.release();
-    console.log(`\n${out}/: ${migrationTables.join(", ")}, ${pictures.length} chart files`);
+    if (!json)
+      console.log(`\n${out}/: ${migrationTables.join(", ")}, ${pictures.length} chart files`);
   });
 
 /** A table for what was run, words for what was asked in rates and sizes. */
@@ -169,7 +172,7 @@ function migrationOutput(
 /** A sweep says everything itself, each mode has options of its own, and only auto-converge slows anybody down. */
 function refuseUnused(command: Words, options: MigrateOptions): void {
   const { sweep, mode, autoConverge, postcopyAfter } = options;
-  const runOptions = ["workers", "check", "quiet", "out", "sweep"];
+  const runOptions = ["workers", "check", "quiet", "out", "sweep", "json"];
   if (sweep !== undefined) {
     refuseGiven(command, otherNames(command, runOptions), "is not used with --sweep");
     return;

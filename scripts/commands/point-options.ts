@@ -14,6 +14,9 @@ export const levelsOption = () =>
     .argParser(oneOf("--levels", levelPairNames))
     .default("4-on-4" as const);
 
+export const jsonOption = (what: string) =>
+  new Option("--json", `print ${what} as JSON`).default(false);
+
 export const seedOption = () =>
   new Option("-s, --seed <n>", "decides every random choice")
     .argParser(wholeNumber("--seed", 0, seedMax))

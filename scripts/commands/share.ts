@@ -10,7 +10,7 @@ import { sharingAnswers } from "../../host/sharing/answers.ts";
 import { answersText, shareText } from "../share-text.ts";
 import { otherNames, refuseGiven } from "./given.ts";
 import { nameList, wholeNumber } from "./options.ts";
-import { backingOption, levelsOption, seedOption } from "./point-options.ts";
+import { backingOption, jsonOption, levelsOption, seedOption } from "./point-options.ts";
 
 const engineDefaults = ["shadow", "shadow-lazy", "ept"];
 /** A key-value server small enough that every scenario under three engines takes seconds. */
@@ -54,6 +54,7 @@ export const share = () =>
     .option("--check", "oracles on every guest: translations, contents, isolation", false)
     .option("--answers", "print what sharing costs as claims with numbers, nothing else", false)
     .option("--csv", "print comma-separated values", false)
+    .addOption(jsonOption("the rows"))
     .addHelpText(
       "after",
       `
@@ -86,7 +87,8 @@ Examples:
       const scenarios = chosen === "all" ? scenarioNames : (read(chosen) as typeof scenarioNames);
       const unused = unusedSettings(scenarios);
       refuseGiven(command, unused, `is not used by ${scenarios.join(", ")}`);
-      const { workload, param, every, limit, levels, csv, ...rest } = options;
+      const { workload, param, every, limit, levels, csv, json, ...rest } = options;
+      if (json) refuseGiven(command, ["csv"], "is not used with --json");
       const source = pick(catalogue.workloads, workload, "workload");
       const words = param ?? (workload === "key-value" ? serverParams : []);
       const rows = await runShare({
@@ -102,6 +104,7 @@ Examples:
         guests: options.guests,
         settings: { every, limitPercent: limit },
       });
-      if (csv) process.stdout.write(stringify([...rows], { header: true }));
+      if (json) console.log(JSON.stringify(rows, null, 1));
+      else if (csv) process.stdout.write(stringify([...rows], { header: true }));
       else console.log(shareText(rows));
     });

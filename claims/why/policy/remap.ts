@@ -21,7 +21,7 @@ export const remap: Experiment = {
       claim: say`Under shadow paging a guest's tables are a proposal, under EPT they are the translation: EPT's lock on a frame says nothing about which frame a page means, and one store to a table entry undoes it unseen.`,
       number: say`Of ${new Set(outcomes.map(({ attack }) => attack)).size} attacks ${brokenBy("ept-frame")} break a frame locked by EPT, the remap after ${remapped?.exits ?? -1} exits. Shadow paging with page and frame locked loses to ${shadow ?? -1}, lazily to ${late ?? -1}, EPT with the path of tables guarded and CR3 writes verified to ${path ?? -1}; with CR3 writes free a new root breaks it after ${of("ept-path", "new-root")?.exits ?? -1} exits.`,
       evidence: say`attack-matrix.csv; shadewalk attack --step shows each of them op by op`,
-      change: say`HLAT walks locked pages from a root of the hypervisor's, which makes a remap a store with no effect; not simulated here.`,
+      change: say`HLAT, which walks locked pages from a root of the hypervisor's, makes a remap a store with no effect, without an exit: EPT with it loses to ${brokenBy("ept-hlat")}.`,
       checks: [
         {
           direction: "a remap breaks EPT's lock at no exit",
