@@ -40,14 +40,19 @@ describe("kernel code approved", () => {
 describe("code of the attacker's", () => {
   function guest() {
     const policy = new MemoryPolicy(kernelCode);
-    const { machine, vcpu, hypervisor } = buildComputer({
+    const {
+      machine,
+      vcpu,
+      hypervisor: made,
+    } = buildComputer({
       engine: eptMbec,
       preset: presets["skylake-sp"],
       guestFrames: 8192,
       policy,
     });
-    const oracle = attachOracle(machine, hypervisor, { native: false });
-    oracle.police(policy, hypervisor);
+    const oracle = attachOracle(machine, { native: false });
+    oracle.police(policy);
+    const hypervisor = oracle.watch(made);
     const system = bootKernel({
       vcpu,
       hypervisor,

@@ -12,6 +12,7 @@ import type { Ledger } from "../../machine/counters.ts";
 import type { VmExit } from "../../machine/exits.ts";
 import { fastMmu } from "../../machine/fast.ts";
 import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
+import { watched } from "../../hypervisor/watched.ts";
 import type { Machine, MmuFactory } from "../../machine/machine.ts";
 import { type Preset, presets } from "../../machine/presets.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";
@@ -103,7 +104,7 @@ export function bootMachine(request: BootRequest): BootedMachine {
   const scheme = typeof engine === "string" ? engines[engine] : engine;
   const computer = buildComputer({ engine: scheme, preset, mmu, guestFrames, backing });
   const { machine, vcpu, hypervisor: bare } = computer;
-  const hypervisor = watch === undefined ? bare : watched(bare, watch);
+  const hypervisor = watch === undefined ? bare : watched(bare, { exits: watch });
   const options = { ...kernelDefaults, ...kernel };
   let measured: Snapshot | null = null;
   const guest = bootKernel({
@@ -121,15 +122,5 @@ export function bootMachine(request: BootRequest): BootedMachine {
     guest,
     directMap: kernelLayout(options.levels).directMap,
     atMeasure: () => measured,
-  };
-}
-
-function watched(hypervisor: Hypervisor, watch: (exit: VmExit) => void): Hypervisor {
-  return {
-    ...hypervisor,
-    exit(exit, vcpu) {
-      watch(exit);
-      return hypervisor.exit(exit, vcpu);
-    },
   };
 }

@@ -33,7 +33,23 @@ export function machineOf(key: PointKey, { preset, mmu, memory }: RunOptions) {
   return { ...hardware, vcpus: 1, seed, backing, nestedLevels, placement: "scatter" as const };
 }
 
-/** Attaches the oracle, which must see the boot as well. */
-export function watch(machine: Machine, hypervisor: Hypervisor, engine: string): Oracle {
-  return attachOracle(machine, hypervisor, { native: engine === baselineEngine, engine });
+/** A point's hypervisor, and the oracle that watches it, if any does. */
+export interface Checked {
+  readonly oracle: Oracle | null;
+  readonly hypervisor: Hypervisor;
+}
+
+/** Attaches the oracle, which must see the boot as well, if accesses are to be checked. */
+export function watch(
+  machine: Machine,
+  made: Hypervisor,
+  { engine, check }: WatchOptions,
+): Checked {
+  if (!check) return { oracle: null, hypervisor: made };
+  const oracle = attachOracle(machine, { native: engine === baselineEngine, engine });
+  return { oracle, hypervisor: oracle.watch(made) };
+}
+
+interface WatchOptions extends Pick<RunOptions, "check"> {
+  readonly engine: string;
 }

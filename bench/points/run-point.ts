@@ -69,8 +69,9 @@ export interface BootedGuest {
 export function bootGuest(key: PointKey, boot: GuestBoot): BootedGuest {
   const { machine, kernel, preset, check } = boot;
   const variants: Readonly<Record<string, Engine>> = boot.engineVariants ?? {};
-  const hypervisor = (variants[key.engine] ?? engineNamed(key.engine)).create(machine);
-  const oracle = check ? watch(machine, hypervisor, key.engine) : null;
+  const { engine } = key;
+  const made = (variants[engine] ?? engineNamed(engine)).create(machine);
+  const { oracle, hypervisor } = watch(machine, made, { engine, check });
   const [vcpu] = machine.vcpus;
   assert(vcpu !== undefined, "run-point: a machine without a vCPU");
   let setup: Snapshot | null = null;

@@ -50,8 +50,10 @@ export function runSystem(
   }
   const machine = new Machine({ ...machineOf(key, options), guestFrames: header.memoryFrames });
   const known: Readonly<Record<string, Engine>> = { ...engines, ...options.engineVariants };
-  const hypervisor = pick(known, key.engine, "engine").create(machine);
-  const oracle = options.check ? watch(machine, hypervisor, key.engine) : null;
+  const { engine } = key;
+  const { check } = options;
+  const made = pick(known, engine, "engine").create(machine);
+  const { oracle, hypervisor } = watch(machine, made, { engine, check });
   const [vcpu] = machine.vcpus;
   if (vcpu === undefined) throw new Error("bug: run-system: a machine without a vCPU");
   if (key.params["usedMemory"] === 1) {

@@ -111,9 +111,10 @@ async function runVmmu(
     guestFrames: memoryFrames,
     vcpus,
   });
-  const engine = engineNamed(key.engine);
-  const hypervisor = engine.create(machine, engineOptions(source.header));
-  const oracle = options.check ? watch(machine, hypervisor, key.engine) : null;
+  const { engine } = key;
+  const { check } = options;
+  const made = engineNamed(engine).create(machine, engineOptions(source.header));
+  const { oracle, hypervisor } = watch(machine, made, { engine, check });
   if (request.populated === true) {
     for (let gfn = 0; gfn < memoryFrames; gfn++) hypervisor.memory.touch(gfn as Gfn);
   }
@@ -174,8 +175,10 @@ async function teach(trace: OpenTrace, request: TraceRequest, lesson: Lesson): P
   const host = traceHost(trace.file, said, request);
   const key = keyOf(request, host);
   const machine = new Machine({ ...machineOf(key, lesson), ...teachingMachine });
-  const hypervisor = engineNamed(key.engine).create(machine);
-  const oracle = lesson.check ? watch(machine, hypervisor, key.engine) : null;
+  const { engine } = key;
+  const { check } = lesson;
+  const made = engineNamed(engine).create(machine);
+  const { oracle, hypervisor } = watch(machine, made, { engine, check });
   const { verbose, print } = lesson;
   await runTeaching({
     machine,

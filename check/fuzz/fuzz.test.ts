@@ -130,11 +130,11 @@ function replay({ trace, engine, preset }: FuzzFailure, mmu: MmuFactory): void {
     nestedLevels: 4,
     placement: "scatter",
   });
-  const hypervisor = engines[engine as EngineName].create(
+  const made = engines[engine as EngineName].create(
     machine,
     shadowPagesMax === null ? {} : { shadowPagesMax },
   );
-  attachOracle(machine, hypervisor, { native: engine === "native", engine });
+  const hypervisor = attachOracle(machine, { native: engine === "native", engine }).watch(made);
   const options = { fetchEachOp: false };
   replayDecoded({ machine, hypervisor, source, onPhase: nothing, options });
 }

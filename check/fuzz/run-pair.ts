@@ -26,11 +26,12 @@ export function runPair(program: Program, target: Target, prng: Prng): string | 
   const rooms = shareHost(2, options);
   const guests = rooms.map((host, i) => {
     const machine = new Machine({ ...options, host });
-    const hypervisor = hypervisorFor(program, target, machine);
-    const memory = hostMemoryOf(hypervisor);
+    const made = hypervisorFor(program, target, machine);
+    const memory = hostMemoryOf(made);
     assert(memory !== null, `fuzz: ${target.engine} shares no memory`);
     const versionsFrom = i * cloneVersions;
-    const oracle = attachOracle(machine, hypervisor, { ...target, versionsFrom });
+    const oracle = attachOracle(machine, { ...target, versionsFrom });
+    const hypervisor = oracle.watch(made);
     const source = { file: "fuzz", header, chunks: [] };
     const settings = { onPhase: () => undefined, options: { fetchEachOp: false } };
     return {

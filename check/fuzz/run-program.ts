@@ -78,8 +78,8 @@ export function hypervisorFor({ header }: Program, { factory }: Target, machine:
 export function runProgram(program: Program, target: Target): Verdict {
   const { header, groups } = program;
   const machine = new Machine(machineFor(program, target));
-  const hypervisor = hypervisorFor(program, target, machine);
-  const oracle = attachOracle(machine, hypervisor, target);
+  const oracle = attachOracle(machine, target);
+  const hypervisor = oracle.watch(hypervisorFor(program, target, machine));
   const source = { file: "fuzz", header, chunks: [chunkOf(groups.flat())] };
   let problem: string | null = null;
   let counts: Snapshot | null = null;

@@ -78,8 +78,8 @@ export function checkedGuest(options: CheckedGuestOptions = {}): CheckedGuest {
     slotsMax: 1536,
     dirtyLog: options.dirtyLog ?? {},
   });
-  const hypervisor = plant === undefined ? made : plant(made, machine);
-  const oracle = attachOracle(machine, hypervisor, { native: engine === "native", engine });
+  const oracle = attachOracle(machine, { native: engine === "native", engine });
+  const hypervisor = oracle.watch(plant === undefined ? made : plant(made, machine));
   const image = buildImage({
     levels,
     spaces: 2,

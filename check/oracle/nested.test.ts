@@ -244,9 +244,9 @@ describe("L0 takes frames of L1's back, from under L2 and from under L1's tables
       const machine = new Machine(
         machineFor({ header, groups, isOrderly: false }, target(factory)),
       );
-      const hypervisor = factory(machine);
-      const levels = levelsOf(hypervisor);
-      attachOracle(machine, hypervisor, { native: false });
+      const made = factory(machine);
+      const levels = levelsOf(made);
+      const hypervisor = attachOracle(machine, { native: false }).watch(made);
       const source = { file: "pressure", header, chunks: [] };
       const settings = { onPhase: () => undefined, options: { fetchEachOp: false } };
       const player = new Player({ machine, hypervisor, source, ...settings });

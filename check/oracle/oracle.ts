@@ -14,6 +14,7 @@ import type { HostEvent } from "../../hypervisor/host-events.ts";
 import type { PendingStore } from "../../machine/exits.ts";
 import type { MemoryPolicy } from "../../hypervisor/policy/memory-policy.ts";
 import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
+import { watched } from "../../hypervisor/watched.ts";
 import type { Machine } from "../../machine/machine.ts";
 import { STORE } from "../../machine/mmu.ts";
 import { identity } from "../../machine/placement.ts";
@@ -48,24 +49,12 @@ export interface OracleOptions {
   readonly versionsFrom?: number;
 }
 
-/** Watches every vCPU of `machine` from now on. Attach it before the guest boots. */
-export function attachOracle(machine: Machine, hypervisor: Hypervisor, options: OracleOptions) {
+/** Watches every vCPU of `machine` from now on. Attach it before the guest boots, on the hypervisor that `watch` returns. */
+export function attachOracle(machine: Machine, options: OracleOptions): Oracle {
   const oracle = new Oracle(machine, options);
   for (const vcpu of machine.vcpus) vcpu.observer = oracle;
   machine.hostObserver = oracle.sharing;
-  followHost(oracle, hypervisor);
   return oracle;
-}
-
-/** The oracle hears of what this hypervisor is asked to do. */
-export function followHost(oracle: Oracle, hypervisor: Hypervisor): void {
-  const host = hypervisor.host.bind(hypervisor);
-  hypervisor.host = (event) => {
-    oracle.hostActs(event);
-    const reported = host(event);
-    oracle.hostActed(event, reported);
-    return reported;
-  };
 }
 
 export class Oracle implements Observer {
@@ -114,10 +103,21 @@ export class Oracle implements Observer {
     this.logs = machine.vcpus.map(() => new InvalidationLog());
   }
 
-  /** From now on the hypervisor enforces these rules. */
-  police(policy: MemoryPolicy, hypervisor: Hypervisor): void {
+  /** The hypervisor to boot the guest on and to ask for things: the oracle hears of what it is asked to do. */
+  watch<H extends Hypervisor>(hypervisor: H): H {
+    return watched(hypervisor, {
+      answered: () => this.policies?.exited(),
+      hostActs: (event) => this.hostActs(event),
+      hostActed: (event, reported) => {
+        this.hostActed(event, reported);
+        if (event.kind !== "vcpu-run") this.policies?.look();
+      },
+    });
+  }
+
+  /** From now on these rules are enforced. */
+  police(policy: MemoryPolicy): void {
     this.policies = new PolicyChecks(this.machine, this.frames, this.engine, policy);
-    this.policies.follow(hypervisor);
   }
 
   access(cpu: number, vpn: Vpn, high: number, pfn: Pfn): void {
@@ -181,7 +181,7 @@ export class Oracle implements Observer {
   }
 
   /** The host is about to act: what it takes away can still be read. */
-  hostActs(event: HostEvent): void {
+  private hostActs(event: HostEvent): void {
     this.history.tick();
     this.changes.acts(event);
   }
@@ -202,7 +202,7 @@ export class Oracle implements Observer {
     this.fail(query, `was taken for MMIO at gfn ${hex(gfn)}`);
   }
 
-  hostActed(event: HostEvent, reported: readonly Gfn[]): void {
+  private hostActed(event: HostEvent, reported: readonly Gfn[]): void {
     if (event.kind === "write") this.changes.wrote(event.gfn);
     // Bare metal has no host: what one would do to a guest does not happen.
     if (this.native) return;

@@ -7,7 +7,6 @@
  * frames, whoever stored; at the tables that silicon walks, after an exit and when the host has acted.
  */
 import type { Gfn, Pfn } from "../../machine/address.ts";
-import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import type { MemoryPolicy } from "../../hypervisor/policy/memory-policy.ts";
 import type { PolicyRule, Verdict } from "../../hypervisor/policy/rules.ts";
 import type { Machine } from "../../machine/machine.ts";
@@ -55,34 +54,21 @@ export class PolicyChecks {
     this.engine = engine;
     this.tables = machine.vcpus.map((vcpu) => new HardwareTables(vcpu));
     for (const rule of policy.rules) this.note(rule);
-    const enact = policy.enact.bind(policy);
-    policy.enact = (rule) => {
-      enact(rule);
+    policy.onRule = (rule) => {
       this.note(rule);
       this.look();
     };
     policy.onVerdict = (verdict) => this.verdicts.set(verdict.cpu, verdict);
   }
 
-  /** Looks at what there is to see after every exit of this hypervisor, and after what its host does. */
-  follow(hypervisor: Hypervisor): void {
-    const exit = hypervisor.exit.bind(hypervisor);
-    const host = hypervisor.host.bind(hypervisor);
-    hypervisor.exit = (one, vcpu) => {
-      const resolution = exit(one, vcpu);
-      this.exits += 1;
-      if (this.exits % exitsPerScan === 0) this.look();
-      else {
-        this.checkBytes();
-        for (const tables of this.tables) this.checkPages(tables);
-      }
-      return resolution;
-    };
-    hypervisor.host = (event) => {
-      const report = host(event);
-      if (event.kind !== "vcpu-run") this.look();
-      return report;
-    };
+  /** An exit of the hypervisor's is answered. */
+  exited(): void {
+    this.exits += 1;
+    if (this.exits % exitsPerScan === 0) this.look();
+    else {
+      this.checkBytes();
+      for (const tables of this.tables) this.checkPages(tables);
+    }
   }
 
   /** The frame that a page leads to by the rules, where the guest's tables lead it to `walked`. */
@@ -146,7 +132,8 @@ export class PolicyChecks {
     }
   }
 
-  private look(): void {
+  /** What its tables and the frames under a rule are now. */
+  look(): void {
     this.checkBytes();
     for (const tables of this.tables) {
       this.checkPages(tables);

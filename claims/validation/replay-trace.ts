@@ -7,10 +7,8 @@
 import type { Gfn } from "../../machine/address.ts";
 import { addInto, createLedger, type Ledger, subtract } from "../../machine/counters.ts";
 import type { VmExit } from "../../machine/exits.ts";
-import type { Machine } from "../../machine/machine.ts";
-import type { Vcpu } from "../../machine/vcpu.ts";
-import type { HostEvent } from "../../hypervisor/host-events.ts";
 import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
+import { watched } from "../../hypervisor/watched.ts";
 import { presets } from "../../machine/presets.ts";
 import { buildComputer } from "../../engines/computer.ts";
 import { engines, type EngineName } from "../../engines/index.ts";
@@ -69,14 +67,19 @@ export function replayTrace(
     ...(dirtyLogArmedBy === null ? {} : { dirtyLog: { armedBy: dirtyLogArmedBy } }),
   });
   let seen = noSeenCounts();
-  const hypervisor = observed(populated(bare), {
-    machine,
-    exits: (exit, vcpu) => {
+  const hypervisor = watched(populated(bare), {
+    exits(exit, { id }) {
+      const vcpu = machine.vcpus[id];
+      if (vcpu === undefined) return;
       seeExit(seen, exit, vcpu);
       if (exit.reason !== "other") listener.exit?.(exit);
     },
-    reports: (frames) => {
-      seeReport(seen, frames);
+    hostActs({ kind }) {
+      // The host acts while the vCPUs are out of their guest: each exits first.
+      if (kind !== "vcpu-run") for (const vcpu of machine.vcpus) vcpu.otherExit("io");
+    },
+    hostActed(_, reported) {
+      seeReport(seen, reported);
     },
   });
   const phases: PhaseCounts[] = [];
@@ -103,31 +106,6 @@ function sumOf(ledgers: readonly Ledger[]): Ledger {
   return sum;
 }
 
-interface Watch {
-  readonly machine: Machine;
-  readonly exits: (exit: VmExit, vcpu: Vcpu) => void;
-  readonly reports: (frames: readonly Gfn[]) => void;
-}
-
-/** The hypervisor, with somebody who looks on. The host acts while the vCPUs are out of their guest: each exits first. */
-function observed(hypervisor: Hypervisor, { machine, exits, reports }: Watch): Hypervisor {
-  return {
-    memory: hypervisor.memory,
-    boot: (vcpu, cr3, registers) => hypervisor.boot(vcpu, cr3, registers),
-    exit(exit, vcpu) {
-      const own = machine.vcpus[vcpu.id];
-      if (own !== undefined) exits(exit, own);
-      return hypervisor.exit(exit, vcpu);
-    },
-    host(event) {
-      if (event.kind !== "vcpu-run") for (const vcpu of machine.vcpus) vcpu.otherExit("io");
-      const reported = hypervisor.host(event);
-      reports(reported);
-      return reported;
-    },
-  };
-}
-
 /** The hypervisor on a host that backs all guest memory, now and after each reclaim. */
 function populated(hypervisor: Hypervisor): Hypervisor {
   const { memory } = hypervisor;
@@ -135,14 +113,9 @@ function populated(hypervisor: Hypervisor): Hypervisor {
     for (let gfn = start; gfn < start + frames; gfn++) memory.touch(gfn as Gfn);
   };
   back(0, memory.frames);
-  return {
-    memory,
-    boot: (vcpu, cr3, registers) => hypervisor.boot(vcpu, cr3, registers),
-    exit: (exit, vcpu) => hypervisor.exit(exit, vcpu),
-    host(event: HostEvent) {
-      const reported = hypervisor.host(event);
+  return watched(hypervisor, {
+    hostActed(event) {
       if (event.kind === "reclaim") back(event.start, event.frames);
-      return reported;
     },
-  };
+  });
 }

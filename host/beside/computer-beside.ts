@@ -2,7 +2,9 @@
  * One computer with both: a guest on a hypervisor, and devices of the host that its drivers use under a scheme.
  */
 import type { Engine } from "../../hypervisor/engine.ts";
+import type { HostEvent } from "../../hypervisor/host-events.ts";
 import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
+import { watched } from "../../hypervisor/watched.ts";
 import { type HostMemory, hostMemoryOf } from "../../hypervisor/memory/host-memory.ts";
 import type { Balloon } from "../../guest/balloon.ts";
 import type { DriverMemory } from "../../guest/driver-memory.ts";
@@ -50,10 +52,14 @@ export function dirtyMethodsOf(scheme: BesideScheme): readonly DirtyMethod[] {
   return scheme === "pinned" ? ["pinned", "device-log", "d-bits"] : ["pinned", "device-log"];
 }
 
+type HostListener = (event: HostEvent) => void;
+
 export interface ComputerBeside {
   readonly machine: Machine;
   readonly vcpu: Vcpu;
   readonly hypervisor: Hypervisor;
+  /** Who hears of what the host has done. */
+  readonly onHost: HostListener[];
   readonly host: HostMemory;
   readonly system: OperatingSystem;
   readonly balloon: Balloon;
@@ -70,9 +76,15 @@ export function computerBeside(options: BesideOptions): ComputerBeside {
   const { engine, engineName, hardware, scheme: name, flush, dirty } = options;
   const scheme = dmaSchemes[name];
   const machine = new Machine({ ...hardware, vcpus: 1, placement: "scatter" });
-  const hypervisor = engine.create(machine);
-  const cpuOracle = attachOracle(machine, hypervisor, { native: false, engine: engineName });
-  const host = hostMemoryOf(hypervisor);
+  const made = engine.create(machine);
+  const cpuOracle = attachOracle(machine, { native: false, engine: engineName });
+  const onHost: HostListener[] = [];
+  const hypervisor = watched(cpuOracle.watch(made), {
+    hostActed(event) {
+      for (const hear of onHost) hear(event);
+    },
+  });
+  const host = hostMemoryOf(made);
   const [vcpu] = machine.vcpus;
   assert(host !== null && vcpu !== undefined, `beside: ${engineName} has no host`);
   cpuOracle.isPinned = (gfn) => host.pins.has(gfn);
@@ -101,6 +113,7 @@ export function computerBeside(options: BesideOptions): ComputerBeside {
     machine,
     vcpu,
     hypervisor,
+    onHost,
     host,
     system,
     balloon,

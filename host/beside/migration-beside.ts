@@ -56,13 +56,10 @@ export class MigrationBeside {
     };
     this.migrator = new Migrator({ clock, sender: this.sender, startTurn: startAt });
     this.migrator.measured();
-    const host = hypervisor.host.bind(hypervisor);
     // What the balloon gave up: nobody reports it.
-    hypervisor.host = (event) => {
-      const reported = host(event);
+    computer.onHost.push((event) => {
       if (event.kind === "reclaim") this.migrator.reclaimed(event.start, event.frames);
-      return reported;
-    };
+    });
   }
 
   get isOver(): boolean {

@@ -49,9 +49,10 @@ export function runDirtyLog(settings: DirtyLogSettings, run: DirtyLogRun): Dirty
     placement: "scatter",
     slotsMax: 65_536 + Math.ceil(layout.pages / 512) * tablesPerLeafTable,
   });
-  const hypervisor = settings.factory(machine, { dirtyLog: settings.dirtyLog });
-  const native = settings.engine === baselineEngine;
-  if (run.check) attachOracle(machine, hypervisor, { native, engine: settings.engine });
+  const made = settings.factory(machine, { dirtyLog: settings.dirtyLog });
+  const { engine } = settings;
+  const native = engine === baselineEngine;
+  const hypervisor = run.check ? attachOracle(machine, { native, engine }).watch(made) : made;
   const guest = bootMemstress({ machine, hypervisor, settings, layout });
   const phases: DirtyLogPhase[] = [];
   let then: Snapshot = machine.snapshot();

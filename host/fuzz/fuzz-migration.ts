@@ -44,8 +44,8 @@ export function runMigrated(
   { startGroup, settings }: FuzzedMigration,
 ): MigrationVerdict {
   const machine = new Machine(machineFor(program, target));
-  const hypervisor = hypervisorFor(program, target, machine);
-  const oracle = attachOracle(machine, hypervisor, target);
+  const oracle = attachOracle(machine, target);
+  const hypervisor = oracle.watch(hypervisorFor(program, target, machine));
   let ops = 0;
   const clock = {
     cyclesPerMs: 1,

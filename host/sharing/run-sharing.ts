@@ -18,7 +18,7 @@ import { Machine, shareHost } from "../../machine/machine.ts";
 import type { CreateEngine } from "../../hypervisor/engine.ts";
 import { type HostMemory, hostMemoryOf } from "../../hypervisor/memory/host-memory.ts";
 import type { Workload } from "../../workloads/workload.ts";
-import { attachOracle, followHost, type Oracle } from "../../check/oracle/oracle.ts";
+import { attachOracle, type Oracle } from "../../check/oracle/oracle.ts";
 import type { ParamValues } from "../../bench/points/params.ts";
 import type { PointKey } from "../../bench/results/result.ts";
 import { machineOf, type RunOptions } from "../../bench/points/run-point.ts";
@@ -90,13 +90,12 @@ export function runSharing(run: SharingRun, scenario: Scenario | null): SharingC
 }
 
 function createGuest({ factory, key, options }: SharingRun, machine: Machine): Guest {
-  const hypervisor = factory(machine);
-  const memory = hostMemoryOf(hypervisor);
+  const made = factory(machine);
+  const memory = hostMemoryOf(made);
   assert(memory !== null, `sharing: ${key.engine} has no host`);
   const { engine } = key;
-  const oracle = options.check
-    ? attachOracle(machine, hypervisor, { native: false, engine })
-    : null;
+  const oracle = options.check ? attachOracle(machine, { native: false, engine }) : null;
+  const hypervisor = oracle?.watch(made) ?? made;
   const stamps = oracle === null ? new StampStores(machine) : null;
   return { machine, hypervisor, memory, oracle, stamps, balloon: null, start: null };
 }
@@ -174,12 +173,12 @@ function becomeClone({ factory, key }: SharingRun, guest: Guest, template: Guest
   for (let gfn = 0; gfn < machine.guestFrames; gfn++) {
     machine.memory.zero(machine.placement(gfn as Gfn));
   }
-  guest.hypervisor = factory(machine);
-  const memory = hostMemoryOf(guest.hypervisor);
+  const made = factory(machine);
+  guest.hypervisor = oracle?.watch(made) ?? made;
+  const memory = hostMemoryOf(made);
   assert(memory !== null, `sharing: ${key.engine} has no host`);
   guest.memory = memory;
   if (oracle !== null && template.oracle !== null) {
-    followHost(oracle, guest.hypervisor);
     oracle.frames.inherit(template.oracle.frames);
   }
   memory.adopt(template.memory.share());

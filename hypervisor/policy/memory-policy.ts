@@ -46,6 +46,8 @@ const forbidding = noStore | hidden | guarded;
 export class MemoryPolicy {
   /** Told of each denial as it is answered; a checker's record. */
   onVerdict: ((verdict: Verdict) => void) | null = null;
+  /** Told of each rule that the host adds, once it holds. */
+  onRule: ((rule: PolicyRule) => void) | null = null;
   /** Acts denied so far. */
   denied = 0;
   readonly pages = new PageLocks();
@@ -84,6 +86,7 @@ export class MemoryPolicy {
     check(rule, this.enforcer);
     this.note(rule);
     this.enforcer.enforce(rule);
+    this.onRule?.(rule);
   }
 
   /** May somebody store to the frame, by the name of a locked page if it is one? */

@@ -3,8 +3,9 @@
  */
 import type { Gfn, Vpn } from "../../machine/address.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";
-import type { ExitReason, Resolution, VmExit } from "../../machine/exits.ts";
+import type { ExitReason, Resolution } from "../../machine/exits.ts";
 import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
+import { watched } from "../../hypervisor/watched.ts";
 import { MemoryPolicy } from "../../hypervisor/policy/memory-policy.ts";
 import { attachOracle, type Oracle } from "../../check/oracle/oracle.ts";
 import { smallPresets } from "../../check/fuzz/small-presets.ts";
@@ -52,9 +53,10 @@ export class AttackGuest {
     });
     this.vcpu = vcpu;
     scheme.plant?.(machine);
-    this.hypervisor = this.noted(hypervisor);
-    this.oracle = isChecked ? attachOracle(machine, this.hypervisor, { native: false }) : null;
-    this.oracle?.police(this.policy, this.hypervisor);
+    this.oracle = isChecked ? attachOracle(machine, { native: false }) : null;
+    this.oracle?.police(this.policy);
+    const noted = this.noted(hypervisor);
+    this.hypervisor = this.oracle?.watch(noted) ?? noted;
     this.boot();
   }
 
@@ -114,14 +116,11 @@ export class AttackGuest {
   }
 
   private noted(hypervisor: Hypervisor): Hypervisor {
-    return {
-      ...hypervisor,
-      exit: (exit: VmExit, vcpu) => {
-        const resolution = hypervisor.exit(exit, vcpu);
-        this.exits.push({ reason: exit.reason, answer: answerOf(resolution) });
-        return resolution;
+    return watched(hypervisor, {
+      answered: ({ reason }, resolution) => {
+        this.exits.push({ reason, answer: answerOf(resolution) });
       },
-    };
+    });
   }
 }
 

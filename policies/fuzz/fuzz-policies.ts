@@ -94,9 +94,10 @@ function runPoliced(draw: Draw, name: PolicedTargetName, plant: PolicyFuzzOption
   const machine = new Machine(machineFor(draw.program, target));
   const { shadowPagesMax } = header;
   const limit = shadowPagesMax === null ? {} : { shadowPagesMax };
-  const hypervisor = engine.create(machine, { ...limit, policy });
-  const oracle = attachOracle(machine, hypervisor, target);
-  oracle.police(policy, hypervisor);
+  const made = engine.create(machine, { ...limit, policy });
+  const oracle = attachOracle(machine, target);
+  oracle.police(policy);
+  const hypervisor = oracle.watch(made);
   let problem: string | null = null;
   try {
     replayDecoded({
