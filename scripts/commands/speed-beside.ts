@@ -1,5 +1,6 @@
-/** `shadewalk speed memory`, `steadiness` and `traces`: what a researcher asks beside nanoseconds. */
+/** `shadewalk speed memory`, `steadiness`, `traces` and `devices`: what a researcher asks beside nanoseconds. */
 import { Command } from "@commander-js/extra-typings";
+import { deviceRatioMax, deviceStreams, measureDevices } from "../../bench/speed/devices.ts";
 import {
   type Endurance,
   type Extent,
@@ -127,4 +128,32 @@ export const traces = () =>
         }),
       );
       if (readings.length < 4) console.log("\nxz: not measured, there is no xz program to pack it");
+    });
+
+export const devices = () =>
+  new Command("devices")
+    .description("Time a device's accesses beside a processor's that take the same walk.")
+    .option("--rounds <n>", "rounds of both, the fastest counts", wholeNumber("--rounds", 1, 999))
+    .action(({ rounds = 15 }) => {
+      const rows = deviceStreams.map((stream) => {
+        sayStep(stream.title);
+        return measureDevices(stream, rounds);
+      });
+      console.log(
+        speedTable({
+          accesses: rows.map(({ stream }) => stream.title),
+          "references each": rows.map(({ device }) => device.referencesPerAccess.toFixed(2)),
+          "of the processor's": rows.map(({ processor }) =>
+            processor.referencesPerAccess.toFixed(2),
+          ),
+          "ns/access": rows.map(({ device }) => device.nanosecondsPerAccess.toFixed(1)),
+          "of the processor": rows.map(({ processor }) =>
+            processor.nanosecondsPerAccess.toFixed(1),
+          ),
+          "over it": rows.map(({ device, processor }) =>
+            (device.nanosecondsPerAccess / processor.nanosecondsPerAccess).toFixed(2),
+          ),
+          "at most": rows.map(() => deviceRatioMax.toFixed(2)),
+        }),
+      );
     });

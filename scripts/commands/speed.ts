@@ -5,7 +5,7 @@ import { EnvironmentError } from "../../bench/input/config-error.ts";
 import { measureSpeed, type SpeedReport } from "../../bench/speed/report.ts";
 import { argumentsOf } from "../../bench/speed/yardstick.ts";
 import { wholeNumber } from "./options.ts";
-import { memory, steadiness, traces } from "./speed-beside.ts";
+import { devices, memory, steadiness, traces } from "./speed-beside.ts";
 import { speedTable as table } from "./speed-table.ts";
 
 export const speed = () =>
@@ -26,6 +26,7 @@ is an error, exit code 1.
 Examples:
   npm run speed
   npm run speed -- memory
+  npm run speed -- devices
   npm run speed -- --yardstick ../yardstick --pairs 5`,
     )
     .action(async ({ yardstick, pairs, json, quiet }) => {
@@ -45,7 +46,8 @@ Examples:
     })
     .addCommand(memory())
     .addCommand(steadiness())
-    .addCommand(traces());
+    .addCommand(traces())
+    .addCommand(devices());
 
 function streamTable({ streams }: SpeedReport): string {
   return table({
