@@ -75,4 +75,10 @@ export function findEngine(name: string): Engine | NestedProblem | undefined {
   return nestedEngine({ name: inner, engine: level1 }, { name: outer, engine: level0 });
 }
 
+/** The name of the engine that runs the guest itself: A of `A@B`. */
+export function innermostEngine(name: string): string {
+  const [inner = name] = name.split("@");
+  return inner;
+}
+
 export const engineNames = Object.keys(engines) as EngineName[];

@@ -22,13 +22,14 @@ import type { Machine, MmuFactory } from "../../machine/machine.ts";
 import type { Preset } from "../../machine/presets.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";
 import { buildComputer } from "../../engines/computer.ts";
-import { type EngineName, engines } from "../../engines/index.ts";
+import { findEngine } from "../../engines/index.ts";
 import { buildImage, type GuestImage, memoryFrames, tableKey } from "../fuzz/guest-image.ts";
 import { smallPresets } from "../fuzz/small-presets.ts";
 import { attachOracle, type Oracle } from "./oracle.ts";
 
 export interface CheckedGuestOptions {
-  readonly engine?: EngineName;
+  /** A name of the registry's, or `A@B`. */
+  readonly engine?: string;
   readonly preset?: Preset;
   readonly mmu?: MmuFactory;
   /** Changes the hypervisor before the oracle sees it: a planted bug. */
@@ -68,8 +69,10 @@ export interface CheckedGuest {
 
 export function checkedGuest(options: CheckedGuestOptions = {}): CheckedGuest {
   const { engine = "native", preset = smallPresets.roomy, plant, levels = 4 } = options;
+  const found = findEngine(engine);
+  if (found === undefined || "problem" in found) throw new Error(`no engine ${engine}`);
   const { machine, hypervisor: made } = buildComputer({
-    engine: engines[engine],
+    engine: found,
     preset,
     mmu: options.mmu ?? fastMmu,
     guestFrames: options.guestFrames ?? memoryFrames,

@@ -10,7 +10,7 @@ import { P, U, W } from "../../machine/entry.ts";
 import type { DirtyLogOptions } from "../../hypervisor/dirty/dirty-log-options.ts";
 import type { HostEvent } from "../../hypervisor/host-events.ts";
 import type { Preset } from "../../machine/presets.ts";
-import type { EngineName } from "../../engines/index.ts";
+import { innermostEngine } from "../../engines/index.ts";
 import { Prng } from "../../guest/prng.ts";
 import { memoryFrames, type Space, tableKey } from "../fuzz/guest-image.ts";
 import { entryTo } from "../fuzz/program.ts";
@@ -18,7 +18,8 @@ import { type CheckedGuest, type CheckedGuestOptions, checkedGuest } from "./che
 import { DirtyExpectation } from "./dirty-expectation.ts";
 
 export interface DirtyProgram {
-  readonly engine: EngineName;
+  /** Of a guest in a guest, L1 keeps the log. */
+  readonly engine: string;
   readonly dirtyLog?: Partial<DirtyLogOptions>;
   readonly preset: Preset;
   readonly seed: number;
@@ -43,7 +44,8 @@ const dataFrames = [1024, 1025, 1026, 1087, 1088, 1200, 1534, 1535, 1536, 1537, 
 const edges = [0, 512, 1024, 1026, 1200, 1536, 1700, memoryFrames];
 
 /** Does the walker's look at a guest table count as a write there? */
-function walksWrite(engine: EngineName): boolean {
+function walksWrite(name: string): boolean {
+  const engine = innermostEngine(name);
   return engine !== "ept-wp" && engine !== "ept-wp-manual" && engine !== "shadow-wp";
 }
 
@@ -82,7 +84,7 @@ class Run {
     this.guest = guest;
     this.prng = prng;
     this.isWalkWrite = walksWrite(engine);
-    const own = engine === "ept-wp-manual" ? "clear" : "get";
+    const own = innermostEngine(engine) === "ept-wp-manual" ? "clear" : "get";
     this.expectation = new DirtyExpectation(dirtyLog?.armedBy ?? own);
     const { spaces, kernelTables, userPages } = guest.image;
     this.tables = new Set([

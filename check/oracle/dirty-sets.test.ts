@@ -31,7 +31,8 @@ describe("without caches each report is exact, guest tables by rule", () => {
   // the nested entries, and always under NPT, by every walk that looks at it.
   // Seen failing: an undrained PML buffer at a clear, and at a second range; D inherited by the pieces of a
   // large leaf; a large leaf made writable because the frame that faulted is not logged; a ring reset without
-  // arming; `wrote` left out for A/D bits that the shadow engine sets; D bits lost when a frame is reclaimed.
+  // arming; `wrote` left out for A/D bits that the shadow engine sets; D bits lost when a frame is reclaimed;
+  // composed tables that are not brought up to date when L1's host has armed L2's log.
   test.each(Object.entries<DirtyTarget>(targets))("%s", (_, target) => {
     const { gets, reported, dataDiffers, tablesDiffer } = outcomeOf(target);
     expect({ dataDiffers, tablesDiffer }).toEqual({ dataDiffers: 0, tablesDiffer: 0 });

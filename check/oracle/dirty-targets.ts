@@ -40,4 +40,14 @@ export const targets = {
     dirtyLog: { armedBy: "clear", split: "when-written" },
   },
   "shadow-wp, ring": { engine: "shadow-wp", dirtyLog: smallRing },
+  // L1 logs L2, and its write protection and D bits are in tables that L0 composes with its own.
+  "ept-wp in a guest": { engine: "ept-wp@ept" },
+  "ept-wp-manual in a guest, split when written": {
+    engine: "ept-wp-manual@ept",
+    dirtyLog: { split: "when-written", collapse: "at-once" },
+  },
+  "ept-ad in a guest": { engine: "ept-ad@ept" },
+  "npt-wp in a guest": { engine: "npt-wp@npt" },
+  "shadow-wp in a guest of EPT's": { engine: "shadow-wp@ept" },
+  "shadow-wp in a guest of shadow's": { engine: "shadow-wp@shadow-lazy" },
 } as const satisfies Record<string, DirtyTarget>;

@@ -4,7 +4,7 @@
  * A seed names a sequence of programs and migrations. The first failure stops the run and is shrunk to a short
  * op list, written as a `vmmu-trace 3` with the migration as a comment.
  */
-import { engines } from "../../engines/index.ts";
+import { engineNamed, engineNames } from "../../bench/points/catalogue.ts";
 import { Prng } from "../../guest/prng.ts";
 import { writeTrace } from "../../workloads/trace/write.ts";
 import { drawProgram } from "../../check/fuzz/draw-program.ts";
@@ -42,14 +42,19 @@ export interface MigrationFuzzResult extends MigrationFuzzProgress {
 const opsPerProgram = 1200;
 const shrinkTrialsMax = 1500;
 
-/** Every engine that has a host. */
-export const migratableEngines: Readonly<Record<string, Target["factory"]>> = Object.fromEntries(
-  Object.entries(engines)
-    .filter(
-      ([name]) => engineProblem(name, { mode: "postcopy", postcopyAfterRounds: 0 }) === undefined,
-    )
-    .map(([name, { create }]) => [name, create]),
-);
+/** Those of the named engines that have a host, made of two ones among them. */
+export function migratable(names: readonly string[]): MigrationFuzzOptions["targets"] {
+  return Object.fromEntries(
+    names
+      .filter(
+        (name) => engineProblem(name, { mode: "postcopy", postcopyAfterRounds: 0 }) === undefined,
+      )
+      .map((name) => [name, engineNamed(name).create]),
+  );
+}
+
+/** Every engine of the registry that has a host. */
+export const migratableEngines = migratable(engineNames);
 
 export function fuzzMigrations(options: MigrationFuzzOptions): MigrationFuzzResult {
   const { seed, ops, targets, onProgress } = options;

@@ -3,7 +3,7 @@
  * migrate.
  */
 import { fuzz } from "../../check/fuzz/fuzz.ts";
-import { fuzzMigrations, migratableEngines, type MigrationFuzzResult } from "./fuzz-migrations.ts";
+import { fuzzMigrations, migratable, type MigrationFuzzResult } from "./fuzz-migrations.ts";
 import type { FuzzProgress, FuzzResult } from "../../check/fuzz/hunt.ts";
 
 /** A migrated guest costs as much as one that stays, so fewer of them. */
@@ -26,7 +26,7 @@ export interface SeedReport {
 
 /** What the migrated guests of a seed do. */
 export function migratedOps({ ops, engines }: Pick<SeedOptions, "ops" | "engines">): number {
-  return engines.some((name) => name in migratableEngines) ? Math.ceil(ops / opsPerMigratedOp) : 0;
+  return Object.keys(migratable(engines)).length > 0 ? Math.ceil(ops / opsPerMigratedOp) : 0;
 }
 
 /** `onProgress` counts over both parts. */
@@ -38,9 +38,7 @@ export function runSeed(
   const stayed = fuzz({ ...options, onProgress });
   const ops = migratedOps(options);
   if (ops === 0) return { seed, stayed, moved: null };
-  const targets = Object.fromEntries(
-    Object.entries(migratableEngines).filter(([name]) => (engines as string[]).includes(name)),
-  );
+  const targets = migratable(engines);
   const moved = fuzzMigrations({
     seed,
     ops,

@@ -1,7 +1,7 @@
 /**
- * Which engines can be migrated, and how.
+ * Which engines can be migrated, and how. A guest of a guest is migrated by the hypervisor that runs it, whose log it is.
  */
-import { engines } from "../../engines/index.ts";
+import { engines, innermostEngine } from "../../engines/index.ts";
 import type { MigrationSettings } from "../../bench/results/migration-record.ts";
 import { baselineEngine } from "../../bench/results/result.ts";
 
@@ -29,9 +29,8 @@ export function engineProblem(
   { mode, postcopyAfterRounds }: Pick<MigrationSettings, "mode" | "postcopyAfterRounds">,
 ): string | undefined {
   if (engine === baselineEngine) return `${engine}: bare metal has no host that could migrate it`;
-  if (engine.includes("@")) return `${engine}: guests of guests do not migrate here`;
   const movesAtOnce = mode === "postcopy" && postcopyAfterRounds === 0;
-  if (movesAtOnce || !withoutLog.has(engine)) return undefined;
+  if (movesAtOnce || !withoutLog.has(innermostEngine(engine))) return undefined;
   const allowed = loggingEngines.join(", ");
   return `${engine}: keeps no dirty log, which rounds of pre-copy need. Allowed: ${allowed}`;
 }

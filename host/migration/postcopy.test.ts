@@ -7,6 +7,9 @@ import { vacated } from "../../machine/memory.ts";
 import { loggingEngines } from "./engines.ts";
 import { migrateSmall, type TestMigration } from "./test-migration.ts";
 
+/** L2, moved by L1. */
+const nested = ["ept-wp@ept", "shadow-lazy@npt", "pvm@ept"];
+
 /** 4 MiB of data, some milliseconds of stores, over a link that takes about as long. */
 const writer = {
   workload: "hot-write",
@@ -17,23 +20,29 @@ const writer = {
 const atOnce = { ...writer.settings, postcopyAfterRounds: 0 };
 
 describe("post-copy", () => {
-  it.each(loggingEngines)("%s: every page that was left behind follows, unchanged", (engine) => {
-    const { outcome, rounds } = migrateSmall({ ...writer, engine, check: true });
-    expect(outcome.verdict).toBe("moved");
-    expect(outcome.pagesPulled).toBeGreaterThan(0);
-    // The last round sends what the discarded pages were, and nothing else.
-    const [stop, last] = rounds.slice(-2);
-    expect(stop?.phase).toBe("stop-and-copy");
-    expect(last?.pagesSent).toBe(stop?.pagesLeft);
-    expect(last?.pagesLeft).toBe(0);
-  });
+  it.each([...loggingEngines, ...nested])(
+    "%s: every page that was left behind follows, unchanged",
+    (engine) => {
+      const { outcome, rounds } = migrateSmall({ ...writer, engine, check: true });
+      expect(outcome.verdict).toBe("moved");
+      expect(outcome.pagesPulled).toBeGreaterThan(0);
+      // The last round sends what the discarded pages were, and nothing else.
+      const [stop, last] = rounds.slice(-2);
+      expect(stop?.phase).toBe("stop-and-copy");
+      expect(last?.pagesSent).toBe(stop?.pagesLeft);
+      expect(last?.pagesLeft).toBe(0);
+    },
+  );
 
-  it.each(["ept", "npt", "shadow", "shadow-vtlb", "ept-pml"])("%s: moves at once", (engine) => {
-    const { outcome } = migrateSmall({ ...writer, engine, settings: atOnce });
-    expect(outcome.pagesSent).toBe(outcome.framesChecked);
-    expect(outcome.pagesResent).toBe(0);
-    expect(outcome.downtimeMs).toBeLessThan(0.01);
-  });
+  it.each(["ept", "npt", "shadow", "shadow-vtlb", "ept-pml", "npt@npt"])(
+    "%s: moves at once",
+    (engine) => {
+      const { outcome } = migrateSmall({ ...writer, engine, settings: atOnce });
+      expect(outcome.pagesSent).toBe(outcome.framesChecked);
+      expect(outcome.pagesResent).toBe(0);
+      expect(outcome.downtimeMs).toBeLessThan(0.01);
+    },
+  );
 
   it("has a guest wait for each page that it touches first, a round trip and the page's own time", () => {
     const roundTripMs = 0.1;

@@ -3,6 +3,9 @@ import { loggingEngines } from "./engines.ts";
 import { planted } from "./planted-engines.ts";
 import { migrateSmall, type TestMigration } from "./test-migration.ts";
 
+/** L2, moved by L1. */
+const nested = ["ept-wp@ept", "npt-wp@npt", "shadow-lazy@ept", "shadow-wp@shadow-lazy", "pvm@ept"];
+
 /** 4 MiB of data, some milliseconds of stores. */
 const writer = {
   workload: "hot-write",
@@ -11,15 +14,18 @@ const writer = {
 } as const satisfies Omit<TestMigration, "engine">;
 
 describe("a migration", () => {
-  it.each(loggingEngines)("%s: loses nothing, also with every access checked", (engine) => {
-    const run = { ...writer, engine, params: { ...writer.params, pages: 512, accesses: 5000 } };
-    const settings = { bandwidthBitsPerSecond: 40e9 };
-    const checked = migrateSmall({ ...run, settings, check: true });
-    const plain = migrateSmall({ ...run, settings });
-    expect(checked.outcome.pagesResent).toBeGreaterThan(0);
-    expect(checked.outcome.framesChecked).toBeGreaterThanOrEqual(512);
-    expect({ ...plain, accesses: 0 }).toEqual({ ...checked, accesses: 0 });
-  });
+  it.each([...loggingEngines, ...nested])(
+    "%s: loses nothing, also with every access checked",
+    (engine) => {
+      const run = { ...writer, engine, params: { ...writer.params, pages: 512, accesses: 5000 } };
+      const settings = { bandwidthBitsPerSecond: 40e9 };
+      const checked = migrateSmall({ ...run, settings, check: true });
+      const plain = migrateSmall({ ...run, settings });
+      expect(checked.outcome.pagesResent).toBeGreaterThan(0);
+      expect(checked.outcome.framesChecked).toBeGreaterThanOrEqual(512);
+      expect({ ...plain, accesses: 0 }).toEqual({ ...checked, accesses: 0 });
+    },
+  );
 
   it("sends every frame once, and again exactly what the log reported and the link had sent", () => {
     const { outcome, rounds } = migrateSmall({ ...writer, engine: "ept-pml" });

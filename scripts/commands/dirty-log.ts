@@ -2,7 +2,7 @@
 import { pageSizeWords } from "../../bench/results/result.ts";
 import { writeFileSync } from "node:fs";
 import { Command } from "@commander-js/extra-typings";
-import { catalogue } from "../../bench/points/catalogue.ts";
+import { catalogue, engineNamed } from "../../bench/points/catalogue.ts";
 import { ConfigError, pick, quote } from "../../bench/input/config-error.ts";
 import { presetCosts } from "../../bench/costs/cost-file.ts";
 import { phasesCsv } from "../../host/dirty-log/dirty-log-table.ts";
@@ -89,7 +89,8 @@ Counts are events; cycles come from the cost file of the preset.
 Examples:
   npx shadewalk dirty-log -b 1G -g --engine ept-wp
   npx shadewalk dirty-log -b 256M -v 4 -x 2 -w 50 -a --engine ept-pml-lazy --gigahertz 2.1
-  npx shadewalk dirty-log -b 64M -g --engine ept-pml --ring 4096`;
+  npx shadewalk dirty-log -b 64M -g --engine ept-pml --ring 4096
+  npx shadewalk dirty-log -b 64M -g --engine ept-ad@ept         a guest in a guest, logged by L1`;
 
 export const dirtyLog = () => {
   const command = createCommand().addHelpText("after", helpText);
@@ -130,7 +131,7 @@ function settingsOf(options: Options): DirtyLogSettings {
   const { engine, ring, eagerPageSplit, collapse } = options;
   return {
     engine,
-    factory: pick(catalogue.engines, engine, "engine").create,
+    factory: engineNamed(engine).create,
     preset: pick(catalogue.presets, options.preset, "preset"),
     pagesPerVcpu: pagesOf("-b", options.bytes),
     vcpus: options.vcpus,

@@ -113,6 +113,7 @@ Examples:
   npx shadewalk migrate -e ept-pml -w key-value --bandwidth 10Gbit --downtime 300ms
   npx shadewalk migrate -e ept-pml,ept-wp -w hot-write --bandwidth 40Gbit --downtime 1ms --bandwidth-window 0ms
   npx shadewalk migrate -w hot-write --auto-converge --throttle-period 1ms --out /tmp/migration
+  npx shadewalk migrate -e ept-wp@ept,pvm@ept -w hot-write      a guest in a guest, moved by L1
   npx shadewalk migrate --sweep migration --out results/migration`;
 
 type MigrateOptions = ReturnType<ReturnType<typeof createCommand>["opts"]>;
