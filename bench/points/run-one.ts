@@ -40,6 +40,8 @@ export interface OneOutcome {
   readonly sections: readonly PricedSection[];
   /** Name of the cost file. */
   readonly cost: string;
+  /** Guest cycles per `computeOps`. */
+  readonly computeCyclesPerOp: number;
   readonly checksum: number;
   /** Accesses that the oracle saw. */
   readonly checked: number;
@@ -77,7 +79,7 @@ function priced(request: RunRequest, { host, ...counted }: Counted): OneOutcome 
     return { ...section, cycles, cyclesTotal: totalCycles(cycles) };
   });
   const run = { program, engine, preset: request.preset, ...host, check };
-  return { run, sections, cost: cost.name, checksum, checked, label };
+  return { run, sections, cost: cost.name, computeCyclesPerOp, checksum, checked, label };
 }
 
 function ofWorkload(

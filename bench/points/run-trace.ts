@@ -119,7 +119,8 @@ async function runVmmu(
     for (let gfn = 0; gfn < memoryFrames; gfn++) hypervisor.memory.touch(gfn as Gfn);
   }
   const sections: Section[] = [];
-  let then: Snapshot | null = null;
+  // What the host did before is nobody's phase.
+  let then: Snapshot | null = request.populated === true ? machine.snapshot() : null;
   const endSection = (name: string, dirtyPages: number) => {
     const now = machine.snapshot();
     sections.push({ name, dirtyPages, ...regionBetween(then, now) });
@@ -132,13 +133,13 @@ async function runVmmu(
     onPhase: ({ name, dirtyPages }) => endSection(name, dirtyPages),
     options: { fetchEachOp: false },
   });
-  if (hasCounted(then, machine.snapshot())) {
+  if (sections.length === 0 || hasCounted(then, machine.snapshot())) {
     endSection(sections.length === 0 ? "whole trace" : "rest", 0);
   }
   return {
     host,
     sections,
-    computeCyclesPerOp: 0,
+    computeCyclesPerOp: cyclesPerInstruction,
     checksum: checksumOf(machine),
     checked: oracle?.checked ?? 0,
     label: "",
@@ -211,7 +212,7 @@ function engineOptions({ shadowPagesMax, dirtyLogArmedBy }: TraceHeader): Engine
 
 /** Has anything happened since the last phase ended? */
 function hasCounted(then: Snapshot | null, now: Snapshot): boolean {
-  return then === null || counterNames.some((name) => now.ledger[name] !== then.ledger[name]);
+  return counterNames.some((name) => now.ledger[name] !== then?.ledger[name]);
 }
 
 /** The regions of a point in the form of phases. */

@@ -31,6 +31,7 @@ export const run = () =>
     .addOption(seedOption())
     .option("--check", "check every access against the oracle", false)
     .option("--json", "print the result as JSON", false)
+    .option("-o, --out <folder>", "draw charts of several engines there")
     .option("--perf-shape", "print the exits as `perf kvm stat report` does", false)
     .addHelpText(
       "after",
@@ -45,12 +46,13 @@ QEMU, perf, Dinero, or R and W lines; plain, .gz, .zst or .xz; its content decid
 Examples:
   npx shadewalk run -e shadow --workload forkwait --param forks=50 pages=128
   npx shadewalk run -e shadow,ept -w forkwait               side by side with bare metal
+  npx shadewalk run -e shadow,ept -w forkwait -o charts-of-run
   npx shadewalk run -e ept --workload uniform --levels 5-on-5 --check
   npx shadewalk run -e shadow-lazy --trace program.trace.xz
   zcat program.trace.gz | npx shadewalk run -e npt --trace - --json`,
     )
     .action(async (options, command) => {
-      const { preset, check, trace, json, perfShape } = options;
+      const { preset, check, trace, json, perfShape, out } = options;
       const engines = enginesGiven(options, "ept");
       if (perfShape) refuseGiven(command, ["json"], "cannot be printed together with --perf-shape");
       const { backing, levels, seed } = givenOptions(command, options);
@@ -71,8 +73,10 @@ Examples:
         if (trace === "-") throw new ConfigError("--trace -: standard input runs under one engine");
         const outcomes = await runBeside(withBaseline(engines), common);
         console.log(json ? JSON.stringify(outcomes, null, 1) : besideText(outcomes));
+        if (out !== undefined) await draw(out, outcomes);
         return;
       }
+      refuseGiven(command, ["out"], "draws several engines side by side: name two or more");
       const outcome = await runOne({ engine, ...common });
       if (perfShape) {
         for (const { name, ledger, cycles } of outcome.sections) {
@@ -84,6 +88,13 @@ Examples:
       }
       console.log(json ? JSON.stringify(outcome, null, 1) : pointText(outcome));
     });
+
+async function draw(folder: string, outcomes: readonly OneOutcome[]): Promise<void> {
+  // What draws takes longer to load than most programs take to run.
+  const { drawOutcomes } = await import("../draw-outcomes.ts");
+  const files = await drawOutcomes(folder, outcomes);
+  console.error(`${folder}/charts/: ${files.length} files`);
+}
 
 /** Bare metal first: all others are set against it. */
 function withBaseline(engines: readonly string[]): readonly string[] {
