@@ -43,6 +43,7 @@ export function documentCommands(): ReadonlyMap<string, string> {
 /** What needs more than a minute, other programs or another tree, and who runs it instead. */
 export const elsewhere: readonly (readonly [command: RegExp, where: string])[] = [
   [/^npm ci$|^npm ci && |^npm (?:run check|test)$/, ".ci/run"],
+  [/^npm run (?:test:record|record-system)/, "scripts/test-record.sh"],
   [/^npm run (?:test:\w+)/, ".ci/run"],
   [/^npm run validate/, ".ci/run"],
   [/^npm run mutation/, "scripts/mutation/mutation.test.ts"],
@@ -72,6 +73,7 @@ const substitutions: readonly (readonly [what: RegExp, small: string])[] = [
   [/--of 2/, "--of 1"],
   [/--index 1/, "--index 0"],
   [/\/tmp\//, "./"],
+  [/guest\/guest\.trace\.zst/, "program.trace.gz"],
   [/results\/(?=why|migration)/, "./"],
   [/\bpoints\.csv --cost FILE/, "results/latest/points.csv --cost zen2"],
   [/--from-perf FILE/, "--from-perf perf.txt --mhz 2500"],
