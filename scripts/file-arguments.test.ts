@@ -69,6 +69,7 @@ const writers = new Set(
     "fuzz",
     "why",
     "convert",
+    "run",
   ]
     .map((name) => `${name} --out`)
     .concat("dirty-log --csv", "speed --json"),

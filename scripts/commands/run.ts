@@ -9,6 +9,9 @@ import { perfTable } from "../../report/perf-shape.ts";
 import { besideText } from "../beside-text.ts";
 import { pointText } from "../point-text.ts";
 import { engineFlag, enginesFlag, enginesGiven } from "./engine-options.ts";
+import { lockFolder } from "../../bench/files/folder-lock.ts";
+import { writingInto } from "../../bench/files/make-folder.ts";
+import { waiting } from "../waiting.ts";
 import { givenOptions, refuseGiven } from "./given.ts";
 import { backingOption, levelsOption, seedOption } from "./point-options.ts";
 
@@ -71,9 +74,11 @@ Examples:
         const why = "takes one engine: exits of several are set side by side without it";
         refuseGiven(command, ["perfShape"], why);
         if (trace === "-") throw new ConfigError("--trace -: standard input runs under one engine");
+        const lock = out === undefined ? null : await lockFolder({ folder: out, onWatch: waiting });
         const outcomes = await runBeside(withBaseline(engines), common);
         console.log(json ? JSON.stringify(outcomes, null, 1) : besideText(outcomes));
         if (out !== undefined) await draw(out, outcomes);
+        lock?.release();
         return;
       }
       refuseGiven(command, ["out"], "draws several engines side by side: name two or more");
@@ -92,7 +97,8 @@ Examples:
 async function draw(folder: string, outcomes: readonly OneOutcome[]): Promise<void> {
   // What draws takes longer to load than most programs take to run.
   const { drawOutcomes } = await import("../draw-outcomes.ts");
-  const files = await drawOutcomes(folder, outcomes);
+  const kept = "the table above is all that is left";
+  const files = await writingInto(folder, kept, () => drawOutcomes(folder, outcomes));
   console.error(`${folder}/charts/: ${files.length} files`);
 }
 
