@@ -9,7 +9,7 @@
  */
 import type { Gfn, PagingLevels, Pfn } from "./address.ts";
 import { SWITCH } from "./entry.ts";
-import { ept, eptByMode } from "./formats/ept.ts";
+import { ept, eptByMode, eptPagingWrite } from "./formats/ept.ts";
 import type { EntryFormat } from "./formats/format.ts";
 import { npt, x86 } from "./formats/x86.ts";
 
@@ -167,6 +167,11 @@ export function eptStage(root: Pfn, levels: number, accessedDirty: boolean): Sta
 /** Nested tables of Intel's whose execute right is one per mode of the page: mode-based execute control. */
 export function eptByModeStage(root: Pfn, levels: number, accessedDirty: boolean): Stage {
   return { ...eptStage(root, levels, accessedDirty), format: eptByMode };
+}
+
+/** Nested tables of Intel's with paging-write control and guest-paging verification. */
+export function eptPagingWriteStage(root: Pfn, levels: number, accessedDirty: boolean): Stage {
+  return { ...eptStage(root, levels, accessedDirty), format: eptPagingWrite };
 }
 
 /** Nested tables of AMD's, whose A and D bits are always set. */

@@ -26,6 +26,8 @@ const masks = {
   linksArePlain: true,
   frameShift: 12,
   executesByMode: false,
+  pagingWriteHigh: 0,
+  verifyHigh: 0,
   reservedHigh: 0,
   accessed: 0,
   dirty: 0,

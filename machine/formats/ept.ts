@@ -40,6 +40,8 @@ const masks = {
   frameShift: 12,
   rights,
   executesByMode: false,
+  pagingWriteHigh: 0,
+  verifyHigh: 0,
   reservedHigh: 0,
   checksLeaves: false,
   accessed: 0x100,
@@ -68,4 +70,21 @@ export const eptByMode = entryFormat({
   malformedMask: masks.malformedMask | EPT_XU,
   rights: { ...rights, downShift: 7, downMask: USER_MAY, always: 0 },
   executesByMode: true,
+});
+
+/** Bits 58 and 57 of a leaf, in the high half: paging-write access, verify guest paging. */
+export const EPT_PW_HIGH = 0x0400_0000;
+export const EPT_VGP_HIGH = 0x0200_0000;
+
+/**
+ * The same with paging-write control (PW) and guest-paging verification (GPV), of Intel's VT-rp: a table of the guest's
+ * that it cannot store to takes A and D bits all the same, and a page may ask that tables like that have led to it.
+ *
+ * Source: SDM vol. 3C 29.3.3.2 "EPT Violations", table 29-6; S. Tanda, "Intel VT-rp", part 2.
+ */
+export const eptPagingWrite = entryFormat({
+  ...masks,
+  name: "ept-pw",
+  pagingWriteHigh: EPT_PW_HIGH,
+  verifyHigh: EPT_VGP_HIGH,
 });

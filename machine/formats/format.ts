@@ -61,6 +61,13 @@ export interface EntryMasks {
    * the same right for the user's?
    */
   readonly executesByMode: boolean;
+  /** Bit of the high half of a nested leaf by which walks may set A and D in the page, whatever W says. 0: there is none. */
+  readonly pagingWriteHigh: number;
+  /**
+   * Bit of the high half of a nested leaf by which the page may be reached through tables with that other bit only.
+   * 0: there is none.
+   */
+  readonly verifyHigh: number;
   /** Bits of the high half that no entry may have. */
   readonly reservedHigh: number;
   /** May a leaf name a frame that its size does not divide, or be where no page is? Then nothing checks it. */

@@ -40,6 +40,8 @@ const masks = {
     always: 0,
   },
   executesByMode: false,
+  pagingWriteHigh: 0,
+  verifyHigh: 0,
   reservedHigh: 0xffc0_0000 | 0,
   checksLeaves: true,
   accessed: 0x40,

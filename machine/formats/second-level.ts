@@ -37,6 +37,8 @@ export const secondLevel = entryFormat({
     always: USER_MAY,
   },
   executesByMode: false,
+  pagingWriteHigh: 0,
+  verifyHigh: 0,
   reservedHigh: 0,
   checksLeaves: false,
   accessed: 0x100,

@@ -37,6 +37,8 @@ const masks = {
     always: 0,
   },
   executesByMode: false,
+  pagingWriteHigh: 0,
+  verifyHigh: 0,
   reservedHigh: 0x000f_f000,
   checksLeaves: true,
   accessed: 0x20,

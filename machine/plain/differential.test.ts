@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Gfn, Pfn, Vpn } from "../address.ts";
 import { counterNames } from "../counters.ts";
-import { EPT_XU } from "../formats/ept.ts";
+import { EPT_PW_HIGH, EPT_VGP_HIGH, EPT_XU } from "../formats/ept.ts";
 import { HLAT_RESTART } from "../formats/x86.ts";
 import * as bits from "../entry.ts";
 import type { MmuFactory } from "../machine.ts";
@@ -91,14 +91,14 @@ const flags = fc.constantFrom(0, 0, 0, ...wildFlags);
 const soundValue = fc.record({
   kind: fc.constantFrom("leaf", "leaf", "leaf", "link"),
   flags: fc.constantFrom(0, 0, 0, ...rightFlags),
-  high: fc.constantFrom(0, 0, 0, 0, bits.NX_HIGH),
+  high: fc.constantFrom(0, 0, 0, 0, bits.NX_HIGH, EPT_PW_HIGH, EPT_PW_HIGH, EPT_VGP_HIGH),
   pick: fc.nat({ max: framesInside - 1 }),
 });
 
-const highFlags = fc.constantFrom(0, 0, 0, 0, 0, 0, bits.NX_HIGH, 0x0008_0000);
+const highFlags = fc.constantFrom(0, 0, 0, 0, EPT_PW_HIGH, EPT_VGP_HIGH, bits.NX_HIGH, 0x0008_0000);
 
 const configuration: fc.Arbitrary<Configuration> = fc.record({
-  nested: fc.constantFrom("none", "ept", "ept-ad", "ept-mbec", "npt"),
+  nested: fc.constantFrom("none", "ept", "ept-ad", "ept-mbec", "ept-pw", "ept-pw-ad", "npt"),
   asked: fc.constantFrom("nobody", "nobody", "always", "upper-half"),
   nestedLevels: pagingLevels,
   levels: pagingLevels,

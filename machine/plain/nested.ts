@@ -3,8 +3,7 @@
  */
 import type { Pfn } from "../address.ts";
 import { type Context, type Key, keyOf } from "./cache.ts";
-import type { Kind } from "./stop.ts";
-import type { Leaf, Tree } from "./walk.ts";
+import type { Leaf, Request, Tree } from "./walk.ts";
 
 /** Guest-physical mappings belong to the EPTP alone, and all of them go when it changes. */
 export const noContext: Context = { vpid: 0, pcid: 0, eptp: null };
@@ -18,14 +17,20 @@ export type NestedEntry = Key & {
   readonly userExecute: boolean;
   /** A write needs no walk. */
   readonly dirty: boolean;
+  /** The same of what walks write. */
+  readonly pagingDirty: boolean;
+  /** The paging-write bit, and that which asks for it in tables that lead here. */
+  readonly verified: boolean;
+  readonly verifies: boolean;
 };
 
 export function nestedEntry(
   gfn: number,
-  { order, frame, rights, low }: Leaf,
+  { order, frame, rights, low, high }: Leaf,
   tree: Tree,
 ): NestedEntry {
   const { format, marks } = tree.stage;
+  const verified = (high & format.pagingWriteHigh) !== 0;
   const modified = !marks || (low & format.dirty) !== 0;
   return {
     ...keyOf(gfn, order, noContext),
@@ -35,13 +40,24 @@ export function nestedEntry(
     userExecute: format.executesByMode ? rights.user : rights.execute,
     // A leaf can be read-only with D set: the hypervisor write-protected a modified page.
     dirty: rights.write && modified,
+    pagingDirty: (rights.write || verified) && modified,
+    verified,
+    verifies: (high & format.verifyHigh) !== 0,
   };
 }
 
-/** `isUser`: for a page that the guest's tables give to the user. */
-export function suffices(entry: NestedEntry, kind: Kind, isUser: boolean): boolean {
+/** What translation of a frame is asked for; `isUser`: for a page that the guest's tables give to the user. */
+export type NestedRequest = Pick<Request, "kind" | "duringWalk" | "isVerified"> & {
+  readonly isUser: boolean;
+};
+
+export function suffices(
+  entry: NestedEntry,
+  { kind, isUser, duringWalk, isVerified }: NestedRequest,
+): boolean {
+  if (entry.verifies && !duringWalk && !isVerified) return false;
   if (kind === "read") return true;
-  if (kind === "write") return entry.dirty;
+  if (kind === "write") return duringWalk ? entry.pagingDirty : entry.dirty;
   return isUser ? entry.userExecute : entry.execute;
 }
 

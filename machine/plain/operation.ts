@@ -88,7 +88,7 @@ export interface EntryValue {
 export type TreeNumber = 0 | 1 | 2 | 3;
 
 export interface Configuration {
-  readonly nested: "none" | "ept" | "ept-ad" | "ept-mbec" | "npt";
+  readonly nested: "none" | "ept" | "ept-ad" | "ept-mbec" | "ept-pw" | "ept-pw-ad" | "npt";
   /** Is tree 1 asked first, and for which addresses? Under nested paging alone. */
   readonly asked: "nobody" | "always" | "upper-half";
   readonly nestedLevels: PagingLevels;

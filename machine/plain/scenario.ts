@@ -7,14 +7,15 @@
  */
 import { type Gfn, indexAt, pagesPerEntry, type PagingLevels, type Pfn } from "../address.ts";
 import { createLedger, walkLengthMax } from "../counters.ts";
-import { EPT_D, PS } from "../entry.ts";
+import { EPT_D, PS, W } from "../entry.ts";
 import type { MmuFactory } from "../machine.ts";
 import { PhysicalMemory } from "../memory.ts";
 import { type Mmu, STORE } from "../mmu.ts";
-import { EPT_XU } from "../formats/ept.ts";
+import { EPT_PW_HIGH, EPT_XU } from "../formats/ept.ts";
 import { HLAT_RESTART } from "../formats/x86.ts";
 import {
   eptByModeStage,
+  eptPagingWriteStage,
   eptStage,
   nptStage,
   oneStage,
@@ -84,7 +85,9 @@ export class Scenario {
       }
     });
     for (const gfn of mappedGfns) {
-      fill(2, gfn, usual);
+      // Most tables take what walks write by the paging-write bit, some by nothing else; only one format knows it.
+      const [flags, high] = [gfn % 8 === 5 ? W : 0, gfn % 3 === 0 ? 0 : EPT_PW_HIGH];
+      fill(2, gfn, { ...usual, flags, high });
       fill(3, gfn, usual);
     }
   }
@@ -168,6 +171,9 @@ export class Scenario {
 
   private nestedStage(kind: Exclude<Configuration["nested"], "none">, levels: PagingLevels): Stage {
     const root = this.tableFrame(kind === "npt" ? 3 : 2, 0, levels) as Pfn;
+    if (kind === "ept-pw" || kind === "ept-pw-ad") {
+      return eptPagingWriteStage(root, levels, kind === "ept-pw-ad");
+    }
     if (kind === "ept-mbec") return eptByModeStage(root, levels, true);
     return kind === "npt" ? nptStage(root, levels) : eptStage(root, levels, kind !== "ept");
   }

@@ -15,7 +15,14 @@ import * as stops from "../mmu.ts";
 import type { Preset } from "../presets.ts";
 import { oneStage, type Paging, type Stage } from "../stages.ts";
 import { cachesByLevel, type CachesByLevel, type Context, keyOf, PlainCache } from "./cache.ts";
-import { type NestedEntry, nestedEntry, noContext, pfnIn, suffices } from "./nested.ts";
+import {
+  type NestedEntry,
+  nestedEntry,
+  type NestedRequest,
+  noContext,
+  pfnIn,
+  suffices,
+} from "./nested.ts";
 import { cachedOrder, type Translation } from "./tlb.ts";
 import { type PwcEntry, type Request, type Table, type Tree, walk } from "./walk.ts";
 import { isStop, type Kind, noStop, outside, type Stop } from "./stop.ts";
@@ -88,12 +95,13 @@ export class PlainTranslator {
 
   private translateUncounted(access: Access, context: Context): Translation | Stop {
     const { vpn, kind, user } = access;
-    const request: Request = { page: vpn, kind, user, duringWalk: false };
+    const request: Request = { page: vpn, kind, user, duringWalk: false, isVerified: true };
     const tree = this.startTree(context, vpn);
     const leaf = walk(this.memory, tree, request, this);
     if (isStop(leaf)) return leaf;
     const { stage } = leaf.isSwitched ? tree.switched! : tree;
-    const access4k = { kind, isUser: leaf.rights.user };
+    const { user: isUser, verified: isVerified } = leaf.rights;
+    const access4k = { kind, isUser, duringWalk: false, isVerified };
     const page = this.pageOf(leaf.frame + (vpn % 2 ** leaf.order), stage, access4k);
     if (isStop(page)) return page;
     const order = cachedOrder(Math.min(leaf.keptOrder, page.order));
@@ -114,10 +122,10 @@ export class PlainTranslator {
   private pageOf(
     frame: number,
     stage: Stage,
-    { kind, isUser }: { readonly kind: Kind; readonly isUser: boolean },
+    request: NestedRequest,
   ): (Pick<NestedEntry, "order" | "execute" | "userExecute" | "dirty"> & { pfn: number }) | Stop {
     if (stage.through !== null) {
-      const entry = this.nestedTranslate(frame, { kind, isUser, duringWalk: false });
+      const entry = this.nestedTranslate(frame, request);
       if (isStop(entry)) return entry;
       const place = this.existing(frame, pfnIn(entry, frame), entry.write);
       return isStop(place) ? place : { ...entry, pfn: place.pfn };
@@ -208,8 +216,11 @@ export class PlainTranslator {
       locateRoot: atHost,
       locate: atHost,
       atHost,
-      permits: (rights, { kind, user }) => {
-        if (kind !== "fetch") return rights[kind];
+      permits: (rights, { kind, user, duringWalk, isVerified }, high) => {
+        if (!duringWalk && !isVerified && (high & stage.format.verifyHigh) !== 0) return false;
+        const isPagingWrite = duringWalk && (high & stage.format.pagingWriteHigh) !== 0;
+        if (kind === "write") return rights.write || isPagingWrite;
+        if (kind === "read") return rights.read;
         return user && stage.format.executesByMode ? rights.user : rights.execute;
       },
       beforeMark: (_table, setsDirty, { page }) => (setsDirty ? this.logModification(page) : null),
@@ -224,30 +235,30 @@ export class PlainTranslator {
 
   private tableAt(frame: number, stage: Stage, kind: Kind): Table | Stop {
     if (stage.through === null) return this.existing(frame, frame, true);
-    const entry = this.nestedTranslate(frame, { kind, isUser: false, duringWalk: true });
-    return isStop(entry) ? entry : this.existing(frame, pfnIn(entry, frame), entry.write);
+    const request = { kind, isUser: false, duringWalk: true, isVerified: true };
+    const entry = this.nestedTranslate(frame, request);
+    if (isStop(entry)) return entry;
+    const table = this.existing(frame, pfnIn(entry, frame), entry.write || entry.verified);
+    return isStop(table) ? table : { ...table, isVerified: entry.verified };
   }
 
   /** `frame` lies at `pfn`, if the machine has such a frame. */
   private existing(frame: number, pfn: number, isWritable: boolean): Table | Stop {
     if (pfn >= this.memory.frames) return outside(pfn);
-    return { frame, pfn: pfn as Pfn, isWritable, isSwitched: false };
+    return { frame, pfn: pfn as Pfn, isWritable, isVerified: true, isSwitched: false };
   }
 
   /** The nested dimension: from `gfn` to the page around it, by nested TLB or nested walk. */
-  private nestedTranslate(
-    gfn: number,
-    { kind, isUser, duringWalk }: Pick<Request, "kind" | "duringWalk"> & { isUser: boolean },
-  ): NestedEntry | Stop {
+  private nestedTranslate(gfn: number, request: NestedRequest): NestedEntry | Stop {
     const cached = this.findNested(gfn);
-    if (cached !== null && suffices(cached, kind, isUser)) {
+    if (cached !== null && suffices(cached, request)) {
       this.counts.nestedTlbHits += 1;
       this.nestedTlb.touch(cached);
       return cached;
     }
     this.counts.nestedTlbMisses += 1;
     const tree = this.nestedTree(this.paging.stages.at(-1)!);
-    const leaf = walk(this.memory, tree, { page: gfn, kind, user: isUser, duringWalk }, this);
+    const leaf = walk(this.memory, tree, { page: gfn, user: request.isUser, ...request }, this);
     if (isStop(leaf)) return leaf;
     const entry = nestedEntry(gfn, leaf, tree);
     if (cached !== null) this.nestedTlb.remove(cached);

@@ -21,6 +21,8 @@ export interface Rights {
   readonly write: boolean;
   readonly execute: boolean;
   readonly user: boolean;
+  /** Do all tables on the path let walks write to them by their paging-write bit? True where there is none. */
+  readonly verified: boolean;
 }
 
 /** A table: its frame number as the entry above has it (gfn under nested paging), and where it is. */
@@ -31,6 +33,8 @@ export interface Table {
   readonly pfn: Pfn;
   /** Did the translation by which the walk came here allow writes? */
   readonly isWritable: boolean;
+  /** Did it by the paging-write bit? */
+  readonly isVerified: boolean;
 }
 
 /** A table as an entry names it: one that is larger than a frame lies in several, one after another. */
@@ -57,6 +61,8 @@ export interface Request {
   readonly user: boolean;
   /** Nested dimension: is the page a guest table? */
   readonly duringWalk: boolean;
+  /** Nested dimension: is the page reached through verified tables only? */
+  readonly isVerified: boolean;
 }
 
 export interface Leaf {
@@ -69,6 +75,7 @@ export interface Leaf {
   readonly rights: Rights;
   /** The entry's low half as the walk left it. */
   readonly low: number;
+  readonly high: number;
   /** Did the walk switch to another tree on its way? */
   readonly isSwitched: boolean;
 }
@@ -92,7 +99,8 @@ export interface Tree {
   readonly restart: Tree | null;
   /** Where an entry with the stage's switch bit leads: the tables of this tree, at host frames. */
   readonly switched: Tree | null;
-  permits(rights: Rights, request: Request): boolean;
+  /** `high` is of the leaf. */
+  permits(rights: Rights, request: Request, high: number): boolean;
   /** Has to succeed before A or D (`setsDirty`) is set in an entry of `table`. */
   beforeMark(table: Table, setsDirty: boolean, request: Request): Stop | null;
   /** `low` is of the entry that refuses. */
@@ -106,7 +114,7 @@ export interface WalkObserver {
   bitSet(bit: "accessed" | "dirty"): void;
 }
 
-const allRights: Rights = { read: true, write: true, execute: true, user: true };
+const allRights: Rights = { read: true, write: true, execute: true, user: true, verified: true };
 
 function bothRights(a: Rights, b: Rights): Rights {
   return {
@@ -114,6 +122,7 @@ function bothRights(a: Rights, b: Rights): Rights {
     write: a.write && b.write,
     execute: a.execute && b.execute,
     user: a.user && b.user,
+    verified: a.verified && b.verified,
   };
 }
 
@@ -133,12 +142,13 @@ function frameOf(stage: Stage, page: number, node: Node): number {
   return node.first + (before % framesOf(node));
 }
 
-function rightsFrom(bits: number): Rights {
+function rightsFrom(bits: number, verified: boolean): Rights {
   return {
     read: (bits & MAY_READ) !== 0,
     write: (bits & MAY_WRITE) !== 0,
     execute: (bits & MAY_EXECUTE) !== 0,
     user: (bits & USER_MAY) !== 0,
+    verified,
   };
 }
 
@@ -177,9 +187,12 @@ export function walk(
     if (format.isReserved(level, low, high)) return now.refuse("reserved", request, low);
     const isLeaf = format.isLeaf(level, low);
     const isPlainLink = !isLeaf && format.linksArePlain;
-    const own = isPlainLink ? allRights : rightsFrom(format.rightsOf(low, high));
+    const { isVerified } = table;
+    const own = isPlainLink
+      ? { ...allRights, verified: isVerified }
+      : rightsFrom(format.rightsOf(low, high), isVerified);
     const rights = bothRights(step.rights, own);
-    if (isLeaf && !now.permits(rights, request)) return now.refuse("denied", request, low);
+    if (isLeaf && !now.permits(rights, request, high)) return now.refuse("denied", request, low);
 
     const entry = { table, index, low, setsDirty: isLeaf && request.kind === "write" };
     const marked = isPlainLink ? low : mark(memory, now, request, observer, entry);
@@ -190,7 +203,7 @@ export function walk(
       // Below the alignment of a large page's frame are other bits: PAT.
       const first = frame - (frame % 2 ** order);
       const { isSwitched } = table;
-      return { frame: first, order, keptOrder: order, rights, low: marked, isSwitched };
+      return { frame: first, order, keptOrder: order, rights, low: marked, high, isSwitched };
     }
     const isSwitch = (low & now.stage.switchBit) !== 0;
     const isFolded = level > 2 && (high & format.foldHigh) !== 0;

@@ -4,7 +4,7 @@ import { firstRights, isMisaligned, setGuestBits } from "./first-marks.ts";
 import { words } from "./given.ts";
 import { nestedTable } from "./nested.ts";
 import { refWhat, refWord } from "./references.ts";
-import { STORING } from "./rights.ts";
+import { TABLE_STORING } from "./rights.ts";
 import {
   FIRST_A,
   FIRST_ALL,
@@ -15,6 +15,7 @@ import {
   FIRST_LOW,
   FIRST_RESERVED,
   RESTART,
+  hasPagingWrite,
 } from "./shape.ts";
 import {
   ASKED_FRAME,
@@ -27,6 +28,7 @@ import {
   SHIFT,
   STOP_DURING,
   W_TABLE,
+  W_VERIFIED,
   s,
 } from "./state.ts";
 import { pageFault } from "./stops.ts";
@@ -48,10 +50,11 @@ export function descendAsked(vLow: number, vHigh: number, kind: number): number 
   let frame = s[ASKED_ROOT]!;
   let rights = 15;
   s[STOP_DURING] = 1;
+  if (hasPagingWrite) s[W_VERIFIED] = 1;
   for (;;) {
     const table = nestedTable(frame) | 0;
     if (table === -1) return -1;
-    s[W_TABLE] = s[N_FLAGS]! & STORING;
+    s[W_TABLE] = s[N_FLAGS]! & TABLE_STORING;
     const index = shift < 24 ? vLow >>> shift : prefixLow(shift, vLow, vHigh);
     const at = table | ((index & FIRST_INDEX) << 1);
     const e = words[at]!;

@@ -4,7 +4,7 @@ import { forgetContexts, nameContexts, rename, useVpid } from "./contexts.ts";
 import { memory, stages } from "./given.ts";
 import { dropNestedAll } from "./invalidate.ts";
 import { l1Deny, l1Entries, l1Meta } from "./l1-ways.ts";
-import { DENY, LOADING, RAW, STORING, writeProtected } from "./rights.ts";
+import { DENY, LOADING, RAW, TABLE_STORING, writeProtected } from "./rights.ts";
 import {
   FIRST_BITS,
   FIRST_LOW,
@@ -78,5 +78,5 @@ function useSecond({ root, shape, marks }: Stage): void {
   s[NESTED_AD] = marks ? 1 : 0;
   // What an entry has that grants everything: the walk then need not look at it closely.
   s[NESTED_NEED] = SECOND_PLAIN | (marks && !secondLinksPlain ? SECOND_A : 0);
-  s[TABLE_ACCESS] = marks ? STORING : LOADING;
+  s[TABLE_ACCESS] = marks ? TABLE_STORING : LOADING;
 }

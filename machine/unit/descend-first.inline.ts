@@ -6,7 +6,14 @@ import { firstPart } from "./first-part.ts";
 import { firstLevel } from "./levels.ts";
 import { nestedTable } from "./nested.ts";
 import { refWhat, refWord } from "./references.ts";
-import { STORING, TABLE_FOLDED, TABLE_THROUGH, TABLE_WRITABLE } from "./rights.ts";
+import {
+  STORING,
+  TABLE_FOLDED,
+  TABLE_STORING,
+  TABLE_THROUGH,
+  TABLE_VERIFIED,
+  TABLE_WRITABLE,
+} from "./rights.ts";
 import {
   FIRST_A,
   FIRST_ALL,
@@ -23,8 +30,9 @@ import {
   firstHasParts,
   firstLinksPlain,
   firstMarks,
+  hasPagingWrite,
 } from "./shape.ts";
-import { N_FLAGS, REFS, W_TABLE, s } from "./state.ts";
+import { N_FLAGS, REFS, W_TABLE, W_VERIFIED, s } from "./state.ts";
 import { pageFault } from "./stops.ts";
 import { link, tableAt } from "./tables.ts";
 import { fillPwc, prefixHigh, prefixLow, pwFrame, pwTable, pwWays } from "./walk-cache.ts";
@@ -80,7 +88,7 @@ export function descendFirst(
     }
     if (isThrough) {
       table = nestedTable(frame) | 0;
-      s[W_TABLE] = s[N_FLAGS]! & STORING;
+      s[W_TABLE] = s[N_FLAGS]! & TABLE_STORING;
       refs = s[REFS]!;
     } else {
       table = firstHasParts ? 0 : next[at >>> 1]!;
@@ -95,7 +103,8 @@ export function descendFirst(
       const isNear = shift === FIRST_LOW + FIRST_BITS;
       const tag = isNear ? tag2 : prefixLow(shift, vLow, vHigh) | 0;
       const tagHigh = isNear ? tag2High : context | prefixHigh(shift, vHigh);
-      const known = (s[W_TABLE] !== 0 ? TABLE_WRITABLE : 0) | (isThrough ? TABLE_THROUGH : 0);
+      let known = (s[W_TABLE] !== 0 ? TABLE_WRITABLE : 0) | (isThrough ? TABLE_THROUGH : 0);
+      if (hasPagingWrite && s[W_VERIFIED] !== 0) known |= TABLE_VERIFIED;
       const entry = fillPwc(level, tag, tagHigh, (rights & 15) | known | folded) | 0;
       pwTable[entry] = table;
       pwFrame[entry] = frame;

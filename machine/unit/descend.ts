@@ -9,7 +9,14 @@ import { firstLevel } from "./levels.ts";
 import { leafHash, leaves } from "./look-ahead.ts";
 import { nestedTable } from "./nested.ts";
 import { readLines } from "./references.ts";
-import { STORING, TABLE_FOLDED, TABLE_THROUGH, TABLE_WRITABLE } from "./rights.ts";
+import {
+  STORING,
+  TABLE_FOLDED,
+  TABLE_STORING,
+  TABLE_THROUGH,
+  TABLE_VERIFIED,
+  TABLE_WRITABLE,
+} from "./rights.ts";
 import {
   FIRST_BITS,
   FIRST_INDEX,
@@ -19,6 +26,7 @@ import {
   firstHasParts,
   firstParts,
   firstRootParts,
+  hasPagingWrite,
   keepsRoot,
   startsThrough,
 } from "./shape.ts";
@@ -38,6 +46,7 @@ import {
   STOP_SWITCHED,
   TICK_PWC,
   W_TABLE,
+  W_VERIFIED,
   s,
 } from "./state.ts";
 import { tableAt } from "./tables.ts";
@@ -82,6 +91,7 @@ function descend(vLow: number, vHigh: number, kind: number): number {
   let rights = 15;
   let isThrough: boolean = startsThrough;
   s[STOP_DURING] = 1;
+  if (hasPagingWrite) s[W_VERIFIED] = 1;
   const tag2 = (vLow >>> (FIRST_LOW + FIRST_BITS)) | (vHigh << (32 - FIRST_LOW - FIRST_BITS));
   const tag2High = context | (vHigh >>> (FIRST_LOW + FIRST_BITS));
   let cached = -1;
@@ -99,6 +109,7 @@ function descend(vLow: number, vHigh: number, kind: number): number {
     const hits = (C_PWC - 1 + firstLevel(shift)) | 0;
     c[hits] = (c[hits]! + 1) | 0;
     s[W_TABLE] = rights & TABLE_WRITABLE;
+    if (hasPagingWrite) s[W_VERIFIED] = rights & TABLE_VERIFIED;
     if (SWITCH !== 0) isThrough = (rights & TABLE_THROUGH) !== 0;
     if (firstHasParts) {
       const folded = rights & TABLE_FOLDED;
@@ -106,7 +117,7 @@ function descend(vLow: number, vHigh: number, kind: number): number {
         frame = firstPart(frame, (shift + FIRST_BITS) | 0, folded, vLow, vHigh) | 0;
         table = (isThrough ? nestedTable(frame) : tableAt(frame)) | 0;
         if (table === -1) return 0;
-        s[W_TABLE] = s[N_FLAGS]! & STORING;
+        s[W_TABLE] = s[N_FLAGS]! & TABLE_STORING;
       }
       if (folded !== 0) shift = (shift - FIRST_BITS) | 0;
     }
@@ -125,7 +136,7 @@ function descend(vLow: number, vHigh: number, kind: number): number {
         s[KEPT_FLAGS] = s[N_FLAGS]!;
       }
     }
-    s[W_TABLE] = s[N_FLAGS]! & STORING;
+    s[W_TABLE] = s[N_FLAGS]! & TABLE_STORING;
     if (SWITCH !== 0 && s[ROOT_SWITCHED] !== 0) {
       isThrough = true;
       s[W_TABLE] = STORING;

@@ -1,6 +1,6 @@
 import { C_A, C_D, c } from "./counts.ts";
 import { words } from "./given.ts";
-import { STORING } from "./rights.ts";
+import { LOADING, STORING } from "./rights.ts";
 import { createRights } from "./rights-of.t.ts";
 import {
   FIRST_A,
@@ -35,7 +35,7 @@ export function setGuestBits(
   table: number,
   isThrough: boolean,
 ): number {
-  const isWritable = !isThrough || s[TABLE_ACCESS] === STORING || s[W_TABLE] !== 0;
+  const isWritable = !isThrough || s[TABLE_ACCESS] !== LOADING || s[W_TABLE] !== 0;
   if (!isWritable) {
     violation(table, STORING, SECOND_PLAIN);
     return 0;

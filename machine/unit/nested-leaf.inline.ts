@@ -1,14 +1,16 @@
 import { USER_MAY } from "../formats/format.ts";
 import { next, words } from "./given.ts";
 import { leafHash, nestedLeaves } from "./look-ahead.ts";
-import { nestedRights, setNestedBits } from "./nested-marks.ts";
-import { FETCHING, FETCHING_USER, STORING } from "./rights.ts";
+import { isVerified, mayMark, nestedRights, pagingFlags, setNestedBits } from "./nested-marks.ts";
+import { FETCHING, FETCHING_USER, PAGING, STORING } from "./rights.ts";
 import {
   SECOND_A,
   SECOND_D,
   SECOND_FRAME,
   SECOND_INDEX,
   SECOND_LOW,
+  SECOND_VERIFY,
+  hasPagingWrite,
   secondByMode,
 } from "./shape.ts";
 import { FRAMES, NESTED_AD, N_FLAGS, N_ORDER, N_TABLE, STOP_DURING, s } from "./state.ts";
@@ -28,15 +30,22 @@ export function leaveNested(
   if (shift === SECOND_LOW) nestedLeaves[leafHash(gfn)] = i & ~(SECOND_INDEX << 1);
   const own: number = rights & nestedRights(e, h);
   const needed = secondByMode && kind === FETCHING_USER ? USER_MAY : 1 << kind;
-  if ((own & needed) === 0) return violation(gfn, kind, e);
+  let refused: boolean = (own & needed) === 0;
+  let paging = 0;
+  if (hasPagingWrite) {
+    paging = mayMark(own, e, h) | 0;
+    refused = (kind === PAGING ? paging === 0 : refused) || !isVerified(h & SECOND_VERIFY);
+  }
+  if (refused) return violation(gfn, kind, e);
   let storable = (own >>> 1) & 1;
   if (s[NESTED_AD] !== 0) {
-    const wanted = SECOND_A | (kind === STORING ? SECOND_D : 0);
+    const isStore: boolean = kind === STORING || (hasPagingWrite && kind === PAGING);
+    const wanted = SECOND_A | (isStore ? SECOND_D : 0);
     if ((e & wanted) !== wanted) {
       e = setNestedBits(i, e, wanted, gfn) | 0;
       if (e === 0) return -1;
     }
-    if ((e & SECOND_D) === 0) storable = 0;
+    if ((e & SECOND_D) === 0) storable = paging = 0;
   }
   const start = ((e >>> SECOND_FRAME) | (h << (32 - SECOND_FRAME))) & (-1 << shift);
   // Of a guest table it pays to know where it starts, beside its nested entry: a load of `slotOf`, scattered over
@@ -48,6 +57,9 @@ export function leaveNested(
   }
   s[N_ORDER] = shift;
   s[N_FLAGS] = storable | ((own >>> 1) & (secondByMode ? FETCHING | FETCHING_USER : FETCHING));
+  if (hasPagingWrite) {
+    s[N_FLAGS] = s[N_FLAGS]! | paging | pagingFlags(h);
+  }
   s[N_TABLE] = table;
   return start;
 }

@@ -1,7 +1,9 @@
 import type { Pfn } from "../address.ts";
 import { STOP_PML_FULL } from "../mmu.ts";
 import { C_A, C_D, C_PML, c } from "./counts.ts";
+import { MAY_WRITE } from "../formats/format.ts";
 import { memory, words } from "./given.ts";
+import { PAGING, VERIFIED, VERIFIES } from "./rights.ts";
 import { createRights } from "./rights-of.t.ts";
 import {
   SECOND_A,
@@ -9,10 +11,12 @@ import {
   SECOND_ANY,
   SECOND_D,
   SECOND_FLIP,
+  SECOND_PW,
+  SECOND_VERIFY,
   secondLinksPlain,
   secondRights,
 } from "./shape.ts";
-import { NESTED_AD, PML, PML_INDEX, STOP, STOP_GFN, s } from "./state.ts";
+import { NESTED_AD, PML, PML_INDEX, STOP, STOP_DURING, STOP_GFN, W_VERIFIED, s } from "./state.ts";
 
 const rightsOf = createRights(secondRights, SECOND_FLIP);
 
@@ -24,6 +28,22 @@ export function isNestedPresent(e: number): boolean {
 export function nestedRights(e: number, h: number): number {
   if (!isNestedPresent(e)) return 0;
   return rightsOf(e, h) | 0;
+}
+
+/** `PAGING` if walks may write to the page of a leaf with these rights, else 0. */
+export function mayMark(own: number, e: number, h: number): number {
+  const byBit: boolean = (h & SECOND_PW) !== 0 && isNestedPresent(e);
+  return (own & MAY_WRITE) !== 0 || byBit ? PAGING : 0;
+}
+
+/** What a leaf's high half says of its page, for the nested TLB. */
+export function pagingFlags(h: number): number {
+  return ((h & SECOND_PW) !== 0 ? VERIFIED : 0) | ((h & SECOND_VERIFY) !== 0 ? VERIFIES : 0);
+}
+
+/** May a page that asks for verified tables, or not (0), be reached as this walk reaches it? Tables do not ask. */
+export function isVerified(asks: number): boolean {
+  return asks === 0 || s[STOP_DURING] !== 0 || s[W_VERIFIED] !== 0;
 }
 
 /** An entry above the leaves that is not plain: sets A, returns its rights, 0 when it leads nowhere. */

@@ -11,9 +11,11 @@ import {
 } from "./nested-tlb.ts";
 import { ntTable, ntTag, touchNested } from "./nested-tlb.ts";
 import { descendNested } from "./nested-descend.inline.ts";
+import { isVerified } from "./nested-marks.ts";
 import { enterNested } from "./nested-enter.inline.ts";
 import { leaveNested } from "./nested-leaf.inline.ts";
-import { LOADING } from "./rights.ts";
+import { LOADING, VERIFIED, VERIFIES } from "./rights.ts";
+import { hasPagingWrite } from "./shape.ts";
 import {
   NESTED_SHIFT,
   NESTED_UNIFORM,
@@ -21,6 +23,7 @@ import {
   N_ORDER,
   N_TABLE,
   TABLE_ACCESS,
+  W_VERIFIED,
   s,
 } from "./state.ts";
 import { tableAt } from "./tables.ts";
@@ -42,7 +45,11 @@ export function nested(gfn: number, kind: number): number {
     } else {
       v = findNested(gfn) | 0;
     }
-    if (v !== 0 && (kind === LOADING || (ntFlags[v]! & kind) !== 0)) {
+    if (
+      v !== 0 &&
+      (kind === LOADING || (ntFlags[v]! & kind) !== 0) &&
+      (!hasPagingWrite || isVerified(ntFlags[v]! & VERIFIES))
+    ) {
       c[C_NTLB_HIT] = (c[C_NTLB_HIT]! + 1) | 0;
       const own = ntOrder[v]!;
       touchNested(v, (gfn >>> own) & ntMask);
@@ -70,6 +77,7 @@ export function nested(gfn: number, kind: number): number {
 export function nestedTable(gfn: number): number {
   const pfn = nested(gfn, s[TABLE_ACCESS]!) | 0;
   if (pfn === -1) return -1;
+  if (hasPagingWrite && (s[N_FLAGS]! & VERIFIED) === 0) s[W_VERIFIED] = 0;
   const table = s[N_TABLE]!;
   return table !== 0 ? table : tableAt(pfn) | 0;
 }

@@ -1,5 +1,6 @@
 import { FETCH, STORE, USER } from "../mmu.ts";
 import { room } from "./given.ts";
+import { hasPagingWrite } from "./shape.ts";
 import { WRITE_PROTECT, s } from "./state.ts";
 
 /** A TLB entry's raw rights: what the first stage grants, then whether a store needs no walk, nested X, global. */
@@ -23,6 +24,8 @@ export const TABLE_WRITABLE = 16;
 export const TABLE_THROUGH = 32;
 /** The table is two levels in one. */
 export const TABLE_FOLDED = 64;
+/** It and those above it have the paging-write bit. */
+export const TABLE_VERIFIED = 128;
 
 /** Kinds of access to guest-physical memory. */
 export const LOADING = 0;
@@ -30,6 +33,13 @@ export const STORING = 1;
 export const FETCHING = 2;
 /** From a page that the guest's tables give to the user, where nested entries tell modes apart. */
 export const FETCHING_USER = 4;
+/** By a walk, in a guest's table, where nested entries tell that from other stores. */
+export const PAGING = 8;
+/** What the walk's entries say of tables: walks may write to them. */
+export const TABLE_STORING: number = hasPagingWrite ? PAGING : STORING;
+/** Beside kinds, what is known of a page: its paging-write bit, that it asks for it in tables. */
+export const VERIFIED = 16;
+export const VERIFIES = 32;
 
 /**
  * Which kinds of access an entry with these raw rights allows: bit (store << 2 | fetch << 1 | user), and under

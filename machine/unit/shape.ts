@@ -84,6 +84,10 @@ export const SECOND_PLAIN =
 /** Are those bits enough to know it by? */
 export const secondIsPlain =
   secondLinksPlain || (second.format.rightsOf(SECOND_PLAIN, 0) & anyRight) === anyRight;
+/** Bits of a leaf's high half: walks may write to the page, the page asks for tables with that bit. 0: there are none. */
+export const SECOND_PW = second.format.pagingWriteHigh;
+export const SECOND_VERIFY = second.format.verifyHigh;
+export const hasPagingWrite = SECOND_PW !== 0;
 /** Has the right to execute two bits, one for pages of the user's? */
 export const secondByMode = second.format.executesByMode;
 export const secondLeafShift = SECOND_LOW + SECOND_BITS * (second.format.leafLevelMax - 1);
@@ -97,6 +101,7 @@ assert(
   "unit: a walk switches to tables of its own format",
 );
 assert(RESTART === 0 || (startsThrough && SWITCH === 0 && !firstHasParts), "unit: asks first");
+assert(!keepsRoot || !hasPagingWrite, "unit: a kept root is not verified");
 assert(firstParts >= 0 && secondParts >= 0, "unit: tables smaller than a frame");
 assert(firstRootParts <= 21 && secondRootParts <= 21, "unit: a root too wide");
 assert(SWITCH === 0 || !firstHasParts, "unit: a walk switches to tables of one frame each");

@@ -77,6 +77,8 @@ export const ASKED_UPPER = 50;
 export const ASKED_SHIFT = 51;
 export const ASKED_FRAME = 52;
 export const ASKED_RIGHTS = 53;
-const stateLength = 54;
+/** Not 0: all tables of the walk so far have the paging-write bit. */
+export const W_VERIFIED = 54;
+const stateLength = 55;
 
 export const s = room.int32(stateLength);

@@ -1,5 +1,7 @@
 import { PF_FETCH, PF_USER, PF_WRITE } from "../entry.ts";
 import { STOP_EPT_VIOLATION, STOP_OUTSIDE, STOP_PAGE_FAULT } from "../mmu.ts";
+import { PAGING, STORING } from "./rights.ts";
+import { hasPagingWrite } from "./shape.ts";
 import { STOP, STOP_ENTRY, STOP_ERROR, STOP_GFN, STOP_KIND, s } from "./state.ts";
 
 /** `e` is the entry of the second stage that refused. */
@@ -7,7 +9,7 @@ export function violation(gfn: number, kind: number, e: number): number {
   s[STOP] = STOP_EPT_VIOLATION;
   s[STOP_ENTRY] = e;
   s[STOP_GFN] = gfn;
-  s[STOP_KIND] = kind;
+  s[STOP_KIND] = hasPagingWrite && kind === PAGING ? STORING : kind;
   return -1;
 }
 
