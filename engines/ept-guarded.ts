@@ -1,6 +1,9 @@
 /**
  * EPT with guarded tables: rules on pages hold although silicon walks the guest's own tables. See `guard/table-guard.ts`.
  *
+ * With paging-write control silicon sets A and D in guarded tables by itself: no exit for a bit that says nothing of where
+ * a page leads.
+ *
  * EPT's A and D bits stay off: with them on, every walk through a protected table counts as a store to it.
  */
 import { noTracker } from "../hypervisor/dirty/tracker.ts";
@@ -15,7 +18,7 @@ export function guardedEpt(title: string, options: GuardOptions): Engine {
     family: "nested",
     create: (platform, { policy = new MemoryPolicy() } = {}) =>
       createNested(platform, {
-        format: "ept",
+        format: options.pagingWrite === true ? "ept-pw" : "ept",
         accessedDirty: false,
         tracker: noTracker,
         policy,

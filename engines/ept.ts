@@ -61,7 +61,7 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
   const tracker = policedTracker(scheme.tracker, policy ?? null);
   const { tree, stages } = layout(platform, { format, accessedDirty });
   const controls = nestedControls(stages, platform.hasVpid);
-  const { leafFlags, accessedBit, dirtyBit } = flagsOf[format];
+  const { leafFlags, accessedBit, dirtyBit, pagingWriteHigh } = flagsOf[format];
   /** D in a leaf whose write the log knows: silicon need not tell it again (KVM `make_spte` sets it too). */
   const known = accessedDirty ? dirtyBit : 0;
 
@@ -93,7 +93,10 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
       return;
     }
     const place = makePlace(tree, gfn, 1);
-    bytes.writeEntry(place.table, place.index, pfn, isWrite && isLogged ? flags | known : flags);
+    const low = isWrite && isLogged ? flags | known : flags;
+    const takesMarks = memory.isWritable(gfn) && policy?.takesMarks(gfn) === true;
+    const high = takesMarks ? pagingWriteHigh : 0;
+    bytes.writeEntry(place.table, place.index, pfn, low, high);
   }
 
   function violation(exit: EptViolation, vcpu: VirtualCpu): Resolution {
@@ -247,7 +250,8 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
     flush();
   }
 
-  const guard = policy && createGuard?.({ tree, memory, vcpus, policy, controls, flush });
+  const guard =
+    policy && createGuard?.({ tree, memory, vcpus, policy, controls, pagingWriteHigh, flush });
   const approvesCode = format === "ept-mbec";
   const [locksPages, pinsPages] = [guard !== undefined, guard?.pinsPages ?? false];
   policy?.attach({ name: format, locksPages, pinsPages, approvesCode, enforce });

@@ -2,6 +2,7 @@
  * Engines that hold a lock on the guest's kernel text, for the topic of policies.
  */
 import { guardedEpt } from "../../engines/ept-guarded.ts";
+import { eptHlat } from "../../engines/ept-hlat.ts";
 import type { GuardOptions } from "../../engines/guard/table-guard.ts";
 import { engines } from "../../engines/index.ts";
 import type { Engine } from "../../hypervisor/engine.ts";
@@ -11,8 +12,13 @@ import { policed } from "../../policies/policed-run.ts";
 /** Tables of four levels, as all points of the topic have them. */
 const lock = kernelTextLock(4);
 
-function guarded(title: string, scope: GuardOptions["scope"], cr3Targets: number): Engine {
-  return policed(guardedEpt(title, { scope, cr3Exits: true, cr3Targets }), lock);
+function guarded(
+  title: string,
+  scope: GuardOptions["scope"],
+  cr3Targets: number,
+  pagingWrite = false,
+): Engine {
+  return policed(guardedEpt(title, { scope, cr3Exits: true, cr3Targets, pagingWrite }), lock);
 }
 
 /** Shares of the leaf tables that are guarded, in percent, all upper tables besides. */
@@ -29,6 +35,13 @@ export const policyEngines: Readonly<Record<string, Engine>> = {
   "ept, path guarded, CR3 targets": guarded("the same, four CR3 targets", "path", 4),
   "ept, tables guarded": guarded("EPT, all tables guarded", "all", 0),
   "ept, tables guarded, CR3 targets": guarded("the same, four CR3 targets", "all", 4),
+  "ept, tables guarded, CR3 targets, paging-write": guarded(
+    "the same, silicon sets A and D in them",
+    "all",
+    4,
+    true,
+  ),
+  "ept, text pinned by HLAT": policed(eptHlat({ upperHalfOnly: true }), lock),
   ...Object.fromEntries(
     leafShares.map((leafPercent) => {
       const name = shareEngine(leafPercent);

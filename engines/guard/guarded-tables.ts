@@ -152,26 +152,30 @@ export class GuardedTables {
   }
 
   private protect(gfn: Gfn): void {
-    const { policy, tree } = this.parts;
+    const { policy, tree, memory, pagingWriteHigh } = this.parts;
     policy.guard(gfn, true);
     // Its neighbours in a large page may go on being written.
     splitLeaves(tree, { start: gfn, pages: 1 }, () => (this.flushNeeded = true));
     const { table, index } = findPlace(tree, gfn);
     const low = tree.memory.readLow(table, index);
-    if ((low & W) === 0) return;
-    tree.memory.setLow(table, index, low & ~W);
+    const high = tree.memory.readHigh(table, index);
+    if ((low & present) === 0) return;
+    const marks = policy.takesMarks(gfn) && memory.isWritable(gfn) ? high | pagingWriteHigh : high;
+    if ((low & W) === 0 && marks === high) return;
+    tree.memory.write(table, index, low & ~W, marks);
     this.parts.vcpus[0]!.ledger.entriesWriteProtected += 1;
     this.flushNeeded = true;
   }
 
   /** It may be written again, by a leaf that says so at once: rights that grow need no flush. */
   private unprotect(gfn: Gfn): void {
-    const { policy, tree, memory } = this.parts;
+    const { policy, tree, memory, pagingWriteHigh } = this.parts;
     policy.guard(gfn, false);
     const { table, index } = findPlace(tree, gfn);
     const low = tree.memory.readLow(table, index);
     if ((low & present) === 0 || !policy.mayStore(gfn, "guest") || !memory.isWritable(gfn)) return;
-    tree.memory.setLow(table, index, low | W);
+    const high = tree.memory.readHigh(table, index);
+    tree.memory.write(table, index, low | W, high & ~pagingWriteHigh);
   }
 }
 

@@ -25,6 +25,8 @@ export interface GuardOptions {
   readonly cr3Exits: boolean;
   /** Values last loaded that need no exit, at most four. */
   readonly cr3Targets: number;
+  /** May silicon set A and D in guarded tables, as paging-write control lets it? */
+  readonly pagingWrite?: boolean;
 }
 
 export function tableGuard(options: GuardOptions): CreateGuard {

@@ -2,13 +2,22 @@
  * What the nested formats differ in, as an engine that fills such tables sees it.
  */
 import { A, D, EPT_A, EPT_D } from "../../machine/entry.ts";
-import { EPT_XU } from "../../machine/formats/ept.ts";
-import { eptByModeStage, eptStage, nptStage, type Stage } from "../../machine/stages.ts";
+import { EPT_PW_HIGH, EPT_XU } from "../../machine/formats/ept.ts";
+import {
+  eptByModeStage,
+  eptPagingWriteStage,
+  eptStage,
+  nptStage,
+  type Stage,
+} from "../../machine/stages.ts";
 import type { RadixTree } from "../../hypervisor/tables/radix.ts";
 
 export interface NestedFormat {
-  /** `ept-mbec`: with a right to execute for each mode of a page. */
-  readonly format: "ept" | "ept-mbec" | "npt";
+  /**
+   * `ept-mbec`: with a right to execute for each mode of a page; `ept-pw`: with a bit by which walks may set A and D in
+   * what nobody may store to.
+   */
+  readonly format: "ept" | "ept-mbec" | "ept-pw" | "npt";
   /** Does silicon set A and D in nested entries? Always, with `npt`. */
   readonly accessedDirty: boolean;
 }
@@ -18,19 +27,26 @@ export const allRights = 7;
 /** EPT memory type write-back, bits 5:3; in NPT these bits would disable caching. */
 const writeBack = 6 << 3;
 
-const intel = { leafFlags: allRights | writeBack, accessedBit: EPT_A, dirtyBit: EPT_D };
+const plain = { moreLinkFlags: 0, pagingWriteHigh: 0 };
+const intel = { ...plain, leafFlags: allRights | writeBack, accessedBit: EPT_A, dirtyBit: EPT_D };
 
 export const flagsOf = {
-  ept: { ...intel, moreLinkFlags: 0 },
+  ept: intel,
   "ept-mbec": { ...intel, leafFlags: intel.leafFlags | EPT_XU, moreLinkFlags: EPT_XU },
-  npt: { leafFlags: allRights, accessedBit: A, dirtyBit: D, moreLinkFlags: 0 },
+  "ept-pw": { ...intel, pagingWriteHigh: EPT_PW_HIGH },
+  npt: { ...plain, leafFlags: allRights, accessedBit: A, dirtyBit: D },
 } as const satisfies Record<NestedFormat["format"], object>;
+
+const intelStages = {
+  ept: eptStage,
+  "ept-mbec": eptByModeStage,
+  "ept-pw": eptPagingWriteStage,
+} as const;
 
 export function stageOf(
   { format, accessedDirty }: NestedFormat,
   { root, levels }: Pick<RadixTree, "root" | "levels">,
 ): Stage {
   if (format === "npt") return nptStage(root, levels);
-  const create = format === "ept" ? eptStage : eptByModeStage;
-  return create(root, levels, accessedDirty);
+  return intelStages[format](root, levels, accessedDirty);
 }

@@ -111,6 +111,11 @@ export class MemoryPolicy {
     return (this.flagsOf(gfn) & guarded) !== 0;
   }
 
+  /** Is it a table of the guest's that silicon may set A and D in, where that is no store? */
+  takesMarks(gfn: Gfn): boolean {
+    return this.isGuarded(gfn) && !this.isLocked(gfn);
+  }
+
   /** Is the frame itself under a rule? */
   isLocked(gfn: Gfn): boolean {
     return (this.flagsOf(gfn) & (noStore | hidden)) !== 0;

@@ -2,6 +2,7 @@
  * A new rule in nested tables: leaves that are wider lose the right, or go. Whoever calls flushes.
  */
 import { W } from "../../machine/entry.ts";
+import { EPT_PW_HIGH } from "../../machine/formats/ept.ts";
 import { forEachLeaf, type RadixTree, splitLeaves } from "../tables/radix.ts";
 import type { PolicyRule } from "./rules.ts";
 
@@ -21,6 +22,9 @@ export function narrowLeaves(tree: RadixTree, rule: PolicyRule): void {
   splitLeaves(tree, { start, pages: frames }, () => undefined);
   forEachLeaf(tree, start, frames, ({ table, index }) => {
     if (rule.kind === "hide-frames") memory.write(table, index, 0, 0);
-    else memory.setLow(table, index, memory.readLow(table, index) & ~W);
+    else {
+      const high = memory.readHigh(table, index) & ~EPT_PW_HIGH;
+      memory.write(table, index, memory.readLow(table, index) & ~W, high);
+    }
   });
 }

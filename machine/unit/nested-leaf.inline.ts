@@ -58,7 +58,7 @@ export function leaveNested(
   s[N_ORDER] = shift;
   s[N_FLAGS] = storable | ((own >>> 1) & (secondByMode ? FETCHING | FETCHING_USER : FETCHING));
   if (hasPagingWrite) {
-    s[N_FLAGS] = s[N_FLAGS]! | paging | pagingFlags(h);
+    s[N_FLAGS] = s[N_FLAGS] | paging | pagingFlags(h);
   }
   s[N_TABLE] = table;
   return start;

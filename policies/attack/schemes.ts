@@ -69,6 +69,11 @@ export const schemes = {
     engine: guardedEpt("all", { scope: "all", cr3Exits: true, cr3Targets: 0 }),
     rules: [frameLock, pageLock],
   },
+  "ept-all-pw": {
+    title: "the same, silicon sets A and D in them (paging-write)",
+    engine: guardedEpt("all", { scope: "all", cr3Exits: true, cr3Targets: 0, pagingWrite: true }),
+    rules: [frameLock, pageLock],
+  },
   "ept-hlat": {
     title: "EPT, frame locked, page pinned by HLAT",
     engine: eptHlat({ upperHalfOnly: true }),

@@ -1,6 +1,7 @@
 /**
  * Random guests under random rules, and bugs of a hypervisor that enforces them, planted one by one: the oracle must
- * find each. The same guests pass without the plant.
+ * find each. The same guests pass without the plant. Found here, too: tables with the paging-write bit in host frames that
+ * a snapshot shares, which walks then marked for both.
  */
 import { describe, expect, test } from "vitest";
 import type { MemoryPolicy } from "../../hypervisor/policy/memory-policy.ts";
@@ -52,6 +53,13 @@ const plants: readonly {
   { name: "A and D bits are not asked about", target: "kvm-6.12", plant: unasked("walker") },
   { name: "a device is not asked about", target: "ept", plant: unasked("device") },
   { name: "a balloon is not asked about", target: "kvm-6.12", plant: unasked("reclaim") },
+  {
+    name: "walks mark guarded tables that are locked",
+    target: "ept-all4-pw",
+    plant(policy) {
+      policy.takesMarks = (gfn) => policy.isGuarded(gfn);
+    },
+  },
   {
     name: "the lock is lost on the way down, so that the role of a table is nobody's",
     target: "shadow",

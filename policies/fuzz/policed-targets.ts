@@ -28,6 +28,15 @@ export const policedTargets = {
     engine: guardedEpt("EPT, tables guarded", { scope: "all", cr3Exits: true, cr3Targets: 4 }),
     rules: "boot-pages",
   },
+  "ept-all4-pw": {
+    engine: guardedEpt("EPT, tables guarded, paging-write", {
+      scope: "all",
+      cr3Exits: true,
+      cr3Targets: 4,
+      pagingWrite: true,
+    }),
+    rules: "boot-pages",
+  },
 } as const satisfies Record<string, PolicedTarget>;
 
 export type PolicedTargetName = keyof typeof policedTargets;
