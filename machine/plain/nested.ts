@@ -3,6 +3,7 @@
  */
 import type { Pfn } from "../address.ts";
 import { type Context, type Key, keyOf } from "./cache.ts";
+import type { EntryFormat } from "../formats/format.ts";
 import type { Leaf, Request, Tree } from "./walk.ts";
 
 /** Guest-physical mappings belong to the EPTP alone, and all of them go when it changes. */
@@ -50,6 +51,17 @@ export function nestedEntry(
 export type NestedRequest = Pick<Request, "kind" | "duringWalk" | "isVerified"> & {
   readonly isUser: boolean;
 };
+
+/** May the page of a leaf be reached so? */
+export function permitsNested(format: EntryFormat): Tree["permits"] {
+  return (rights, { kind, user, duringWalk, isVerified }, high) => {
+    if (!duringWalk && !isVerified && (high & format.verifyHigh) !== 0) return false;
+    const isPagingWrite = duringWalk && (high & format.pagingWriteHigh) !== 0;
+    if (kind === "write") return rights.write || isPagingWrite;
+    if (kind === "read") return rights.read;
+    return user && format.executesByMode ? rights.user : rights.execute;
+  };
+}
 
 export function suffices(
   entry: NestedEntry,

@@ -20,6 +20,7 @@ import {
   nestedEntry,
   type NestedRequest,
   noContext,
+  permitsNested,
   pfnIn,
   suffices,
 } from "./nested.ts";
@@ -216,13 +217,7 @@ export class PlainTranslator {
       locateRoot: atHost,
       locate: atHost,
       atHost,
-      permits: (rights, { kind, user, duringWalk, isVerified }, high) => {
-        if (!duringWalk && !isVerified && (high & stage.format.verifyHigh) !== 0) return false;
-        const isPagingWrite = duringWalk && (high & stage.format.pagingWriteHigh) !== 0;
-        if (kind === "write") return rights.write || isPagingWrite;
-        if (kind === "read") return rights.read;
-        return user && stage.format.executesByMode ? rights.user : rights.execute;
-      },
+      permits: permitsNested(stage.format),
       beforeMark: (_table, setsDirty, { page }) => (setsDirty ? this.logModification(page) : null),
       refuse: (_cause, { page: gfn, kind, duringWalk }, low) => {
         const isPresent = stage.format.isPresent(low);

@@ -8,22 +8,13 @@
  * Source: SDM vol. 3A 4.5 and 4.8 "Accessed and Dirty Flags", vol. 3C 29.3 "The Extended Page Table Mechanism".
  */
 import { entriesPerTable, type Pfn } from "../address.ts";
-import { MAY_EXECUTE, MAY_READ, orderAt, USER_MAY, MAY_WRITE } from "../formats/format.ts";
+import { orderAt } from "../formats/format.ts";
 import type { PhysicalMemory } from "../memory.ts";
 import type { WalkReference } from "../mmu.ts";
 import type { Stage } from "../stages.ts";
 import { isStop, type Kind, type Stop } from "./stop.ts";
+import { allRights, bothRights, type Rights, rightsFrom } from "./rights.ts";
 import { type Context, type Key, keyOf, type PlainCache } from "./cache.ts";
-
-/** Rights of an entry, or of a path of entries: the AND of theirs. */
-export interface Rights {
-  readonly read: boolean;
-  readonly write: boolean;
-  readonly execute: boolean;
-  readonly user: boolean;
-  /** Do all tables on the path let walks write to them by their paging-write bit? True where there is none. */
-  readonly verified: boolean;
-}
 
 /** A table: its frame number as the entry above has it (gfn under nested paging), and where it is. */
 export interface Table {
@@ -114,18 +105,6 @@ export interface WalkObserver {
   bitSet(bit: "accessed" | "dirty"): void;
 }
 
-const allRights: Rights = { read: true, write: true, execute: true, user: true, verified: true };
-
-function bothRights(a: Rights, b: Rights): Rights {
-  return {
-    read: a.read && b.read,
-    write: a.write && b.write,
-    execute: a.execute && b.execute,
-    user: a.user && b.user,
-    verified: a.verified && b.verified,
-  };
-}
-
 /** log2 of the pages that one entry at `level` covers. */
 function orderOf({ format }: Stage, level: number): number {
   return orderAt(format, level);
@@ -140,16 +119,6 @@ function framesOf({ indexBits }: Node): number {
 function frameOf(stage: Stage, page: number, node: Node): number {
   const before = Math.floor(page / (2 ** orderOf(stage, node.level) * entriesPerTable));
   return node.first + (before % framesOf(node));
-}
-
-function rightsFrom(bits: number, verified: boolean): Rights {
-  return {
-    read: (bits & MAY_READ) !== 0,
-    write: (bits & MAY_WRITE) !== 0,
-    execute: (bits & MAY_EXECUTE) !== 0,
-    user: (bits & USER_MAY) !== 0,
-    verified,
-  };
 }
 
 interface Step {

@@ -62,13 +62,10 @@ export const guardedTables: Experiment = {
     const cheap = table.filter(
       ({ slowdownPath4, slowdownEpt }) => slowdownPath4 < 1.02 * slowdownEpt,
     );
-    const mostMarks = Math.max(
-      ...table.map(({ exitsAll4, exitsAll4Pw }) => exitsAll4 - exitsAll4Pw),
-    );
-    const exitsByHlat = Math.max(...table.map(({ addedByHlat }) => addedByHlat));
-    const mostByHlat = Math.max(
-      ...table.map(({ slowdownHlat, slowdownEpt }) => slowdownHlat / slowdownEpt),
-    );
+    const most = (of: (one: (typeof table)[number]) => number) => Math.max(...table.map(of));
+    const exitsByHlat = most(({ addedByHlat }) => addedByHlat);
+    const mostByHlat = most(({ slowdownHlat, slowdownEpt }) => slowdownHlat / slowdownEpt);
+    const mostMarks = most(({ exitsAll4, exitsAll4Pw }) => exitsAll4 - exitsAll4Pw);
     const each = table.map(
       ({ program, slowdownLazy, slowdownPath4, slowdownAll4 }) =>
         say`${program} ${slowdownLazy} / ${slowdownPath4} / ${slowdownAll4}`,
