@@ -5,6 +5,7 @@ import type { GridColumn } from "../report/text-grid.ts";
 import { gridLines } from "../report/text-grid.ts";
 import { attacks } from "../policies/attack/attacks.ts";
 import type { Outcome } from "../policies/attack/run-attack.ts";
+import { happenedAt } from "../policies/attack/step-words.ts";
 import { type SchemeName, schemes } from "../policies/attack/schemes.ts";
 import type { Search } from "../policies/search/search.ts";
 
@@ -67,12 +68,11 @@ export function searchText(
 /** What the guest did, what silicon walked, what the hypervisor answered. */
 export function stepsText(outcome: Outcome): string {
   const { scheme, attack, steps, denied } = outcome;
-  const lines = steps.map(({ text, exits, references, guestFaults }, i) => {
-    const answers = exits.map(({ reason, answer }) => `${reason} exit: ${answerText[answer]}`);
-    const faults = guestFaults > exits.filter(({ answer }) => answer === "inject").length;
-    const happened = faults ? [...answers, "#PF to the guest, no exit"] : answers;
-    const walked = references === 0 ? "" : `${references} references`;
-    return `${`${i + 1}`.padStart(2)}  ${text.padEnd(36)}  ${walked.padEnd(14)}  ${happened.join("; ")}`.trimEnd();
+  const lines = steps.map((step, i) => {
+    const happened = happenedAt(step);
+    const walked = happened.filter(({ actor }) => actor === "silicon").map(({ text }) => text);
+    const others = happened.filter(({ actor }) => actor !== "silicon").map(({ text }) => text);
+    return `${`${i + 1}`.padStart(2)}  ${step.text.padEnd(36)}  ${walked.join("").padEnd(14)}  ${others.join("; ")}`.trimEnd();
   });
   return [
     `${attack} against ${scheme} (${schemes[scheme].title}): ${attacks[attack].title}`,
@@ -80,10 +80,3 @@ export function stepsText(outcome: Outcome): string {
     `${verdictText(outcome)} exits, ${denied} acts denied`,
   ].join("\n");
 }
-
-const answerText = {
-  resume: "answered",
-  emulated: "stored for the guest",
-  skip: "DENIED, passed over",
-  inject: "#PF to the guest",
-} as const;

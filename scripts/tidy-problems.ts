@@ -92,6 +92,7 @@ const mayImport: readonly (readonly [room: string, allowed: readonly string[]])[
       "machine/",
       "viommu/",
       "host/dma/",
+      "policies/attack/",
     ],
   ],
   ["report/page/", ["report/", "bench/costs/", "bench/results/"]],

@@ -58,6 +58,7 @@ const sections = [
   ["walk", "A walk"],
   ["operations", "Operations"],
   ["dma", "A device"],
+  ["attack", "An attack"],
   ["points", "Points"],
   ["fidelity", "Fidelity"],
   ["run", "How it was run"],
@@ -139,6 +140,14 @@ function body(content: PageContent, note: string): Html {
           A driver maps scattered pages, its device writes the first one twice, the driver unmaps,
           and the device comes back. The guest's stores, what exits, what the host maps, and what
           the IOMMU reads and forgets.
+        </p>
+      </section>
+      <section id="attack">
+        <h2>A lock under attack</h2>
+        <p>
+          One page T of the guest’s kernel is locked: its frame t must not change, and T must go on
+          meaning t. Short programs of the guest’s kernel try to get around that. A lock is broken
+          if T then has the attacker’s bytes. Choose an attack and a scheme to see each step.
         </p>
       </section>
       <section id="points">

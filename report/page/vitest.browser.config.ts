@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     root: import.meta.dirname,
-    include: ["./page.browser.ts", "./story.browser.ts"],
+    include: ["./page.browser.ts", "./story.browser.ts", "../explorer/attack.browser.ts"],
     pool: "forks",
     // One browser at a time.
     fileParallelism: false,

@@ -1,6 +1,7 @@
 /**
  * The page comes alive: prices, figures, pickers, explorers, table.
  */
+import { attackExplorer } from "../../explorer/attack-view.ts";
 import { dmaExplorer } from "../../explorer/dma-view.ts";
 import { operationsExplorer } from "../../explorer/operations-view.ts";
 import { walkExplorer } from "../../explorer/walk-view.ts";
@@ -35,6 +36,7 @@ const fillPoints = pointsTable(byId("points"), rowsNow);
 walkExplorer(byId("walk"), { costs: data.costs, state: sectionState("walk") });
 operationsExplorer(byId("operations"), data.costs);
 dmaExplorer(byId("dma"));
+attackExplorer(byId("attack"), sectionState("attack"));
 
 async function drawEverything(): Promise<void> {
   if (isSlideshow()) await showSlide();
