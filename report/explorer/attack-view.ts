@@ -23,7 +23,7 @@ export function attackExplorer(place: HTMLElement, state: SectionState): void {
   const outcomes = new Map<string, Outcome>();
   const cells = schemeNames.flatMap((scheme) =>
     attackNames.map((attack): Cell => {
-      const button = element("button", { type: "button", class: "verdict" }, "…");
+      const button = element("button", { type: "button" }, "…");
       button.addEventListener("click", () => {
         state.set({ scheme, attack });
         show(scheme, attack);
