@@ -112,7 +112,7 @@ test("the walk says what it looks for, cuts the address, counts cycles and follo
   expect(await sentence()).toMatch(
     /^To find the guest’s PML4E at GPA 0x[0-9a-f]+: nested level 4, index \d+\.$/,
   );
-  await section.getByRole("region", { name: "Walk grid" }).focus();
+  await section.getByRole("group", { name: "Walk grid" }).focus();
   for (let step = 0; step < 4; step++) await page.keyboard.press("ArrowRight");
   expect(await sentence()).toBe(
     "The guest’s own PML4E, index 0: where the table of level 3 lies, as a GPA.",
