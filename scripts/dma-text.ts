@@ -36,6 +36,11 @@ const columns: readonly Column[] = [
     text: ({ family, pinnedPeak, guestPages }) =>
       family === "bare" ? "–" : `${((100 * pinnedPeak) / guestPages).toFixed(1)} %`,
   },
+  {
+    header: ["exposed", "us per page"],
+    text: ({ exposedMicroseconds, pagesUnmapped }) =>
+      pagesUnmapped === 0 ? "–" : (exposedMicroseconds / pagesUnmapped).toFixed(0),
+  },
   { header: ["", "faults"], text: ({ faults }) => String(faults) },
 ];
 

@@ -15,7 +15,9 @@ import {
   type IommuPresetName,
 } from "./catalogue.ts";
 import type { DeviceProgram } from "../../workloads/devices/device-program.ts";
+import { nobody } from "../../linux/iommu/dma.ts";
 import { DriverIo } from "./driver-io.ts";
+import { ExposureMeter } from "./exposure.ts";
 
 export interface DmaRunOptions {
   readonly scheme: DmaSchemeName;
@@ -46,6 +48,9 @@ export interface DmaRow extends SchemeCounts {
   /** Pages of guest memory pinned at most, and all of it. */
   readonly pinnedPeak: number;
   readonly guestPages: number;
+  /** Pages unmapped, and page-microseconds from there until no device could reach them. */
+  readonly pagesUnmapped: number;
+  readonly exposedMicroseconds: number;
   /** Accesses that the oracle judged, what it found wrong, and what was reached after its unmap, legally. */
   readonly checked: number;
   readonly mismatches: number;
@@ -77,7 +82,11 @@ export function runDma(options: DmaRunOptions): DmaRow {
   if (api === undefined || device === undefined)
     throw new Error("bug: dma: a machine without device");
   const oracle = options.check ? new DmaOracle(machine.pages, scheme.protects) : null;
-  if (oracle !== null) api.observer = oracle.observerOf(device.requestor.source);
+  const meter = new ExposureMeter(
+    machine.clock,
+    oracle?.observerOf(device.requestor.source) ?? nobody,
+  );
+  api.observer = meter;
 
   const now = () => {
     machine.iommu.collect();
@@ -86,6 +95,7 @@ export function runDma(options: DmaRunOptions): DmaRow {
       counts: guest.counts(),
       stores: machine.guest.stores,
       io: { maps: io.maps, unmaps: io.unmaps, pagesMapped: io.pagesMapped },
+      exposure: { pagesUnmapped: meter.pages, exposedMicroseconds: meter.total() },
     };
   };
   const onMeasure = () => {
@@ -113,6 +123,7 @@ export function runDma(options: DmaRunOptions): DmaRow {
     family: scheme.family,
     ...differences(after.counts, before.counts),
     ...differences(after.io, before.io),
+    ...differences(after.exposure, before.exposure),
     ...siliconColumns(silicon),
     guestStores: after.stores - before.stores,
     pinnedPeak: machine.pages.pinnedPeak,

@@ -87,7 +87,8 @@ Programs and their parameters:
 ${programsListed}
 
 Columns: host calls are those that map or unmap for a device; invalidations are submissions to the host's IOMMU; references
-are memory reads of walks, context structures included; pinned is the share of guest memory.
+are memory reads of walks, context structures included; pinned is the share of guest memory; exposed is how long after
+its unmapping the guest's kernel must take a page to be within reach of the device.
 
 Examples:
   npx shadewalk dma

@@ -34,6 +34,8 @@ describe("the answer about devices", () => {
     ["shadow-or-nested", "shadow-cm", "nested"],
     ["protection-or-caching-mode", "shadow-cm", "shadow-wp"],
     ["price-of-strict", "nested", "optimistic"],
+    ["every-scheme", "nested", "optimistic"],
+    ["every-scheme", "coiommu", "pinned"],
   ] as const)("%s is given up when %s and %s change places", (name, one, other) => {
     const places: Readonly<Record<string, DmaPoint["scheme"]>> = { [one]: other, [other]: one };
     const { of } = dmaFindings(results);

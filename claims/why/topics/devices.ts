@@ -2,6 +2,7 @@
  * A guest's devices: what each way to translate their DMA costs. A new experiment is its file and a line here.
  */
 import type { DmaTopic } from "../devices/experiment.ts";
+import { everyScheme } from "../devices/every-scheme.ts";
 import { devicesLargePages } from "../devices/large-pages.ts";
 import { priceOfStrict } from "../devices/price-of-strict.ts";
 import { protectionOrCachingMode } from "../devices/protection-or-caching-mode.ts";
@@ -14,5 +15,6 @@ export const devices = {
     "protection-or-caching-mode": protectionOrCachingMode,
     "price-of-strict": priceOfStrict,
     "large-pages": devicesLargePages,
+    "every-scheme": everyScheme,
   },
 } as const satisfies DmaTopic;
