@@ -16,7 +16,7 @@ import { TestGuest, userPage } from "./kvm/test-guest.ts";
 const interval = 1000;
 
 function engineWith(policy: Partial<AgilePolicy>): Engine {
-  const own = { ...agilePolicy, intervalAccesses: interval, ...policy };
+  const own = { ...agilePolicy, intervalAccesses: interval, worthCycles: -1, ...policy };
   return { title: "agile", family: "shadow", create: (platform) => createAgile(platform, own) };
 }
 

@@ -224,11 +224,17 @@ export function createAgile(platform: Platform, policy: AgilePolicy): Hypervisor
   };
 }
 
-/** The paper's two stores; an interval is assumed: its second would be longer than most of what is simulated. */
+/**
+ * The paper's two stores; the others are assumed. Its interval of a second would be longer than most of what is simulated; a
+ * look at a small program's tables costs some ten exits.
+ */
 export const agilePolicy: AgilePolicy = {
   storesMax: 2,
   intervalAccesses: 50_000,
   returns: "those without stores",
+  exitCycles: 3000,
+  nestedReferenceCycles: 20,
+  worthCycles: 45_000,
   begins: "nested",
   knownRoots: 8,
 };

@@ -38,7 +38,7 @@ const programsMax = 150;
 const programsOfControl = 12;
 
 /** An interval that ends many times in a short program. */
-const hasty = { ...agilePolicy, intervalAccesses: 20 };
+const hasty = { ...agilePolicy, intervalAccesses: 20, worthCycles: -1 };
 /** Finds the other mode cheaper more often than not. */
 const fickle: ShspPolicy = {
   intervalAccesses: 10,
@@ -58,6 +58,11 @@ const schemes: Readonly<Record<string, CreateEngine>> = {
   "agile, all tables return": agileWith({ returns: "all" }),
   "agile, spaces begin shadowed": agileWith({ begins: "shadowed" }),
   "agile, no table returns": agileWith({ begins: "shadowed", intervalAccesses: 1e9 }),
+  "agile, trials that fail": agileWith({
+    worthCycles: 0,
+    nestedReferenceCycles: 1,
+    exitCycles: 1e6,
+  }),
   "agile, CR3 writes exit": agileWith({ knownRoots: 0 }),
   "SHSP, changing to and fro": (platform) => createShsp(platform, fickle),
   "ept-flat": eptFlat.create,

@@ -43,20 +43,16 @@ const reasons: readonly Reason[] = [
       "a root that is a guest's frame: the hypervisor loads its host frame, 20 references instead of 24",
   },
   {
-    rows: "AG16-079..086 AG16-111..126 AG16-135..150 AG16-166",
+    rows: "AG16-079..086 AG16-166",
     reason:
       "absolute overheads of programs that ours only resemble; rankings and means are compared",
-  },
-  {
-    rows: "AG16-103..110 AG16-127..134 AG16-151..158",
-    reason: "agile paging with 2M pages and its parts: rankings at 4K and means are compared",
   },
   { rows: "AG16-162 AG16-167 AG16-169", reason: "a summary of other rows, a rule and a size" },
   { rows: "NE22-001..007", reason: "no hashed nested tables" },
   { rows: "AG16-171..175", reason: "geometry of a processor that is no preset" },
   { rows: "EM14-002..003", reason: "no direct segments" },
   {
-    rows: "SH11-001..003 NW10-001..002",
+    rows: "SH11-001..002 NW10-001..002",
     reason: "per-benchmark tables are not readable: no workload to run",
   },
   {

@@ -8,12 +8,11 @@
  */
 import type { Gfn } from "../../machine/address.ts";
 import { TableRegions } from "../shadow/table-regions.ts";
+import type { TrialPolicy } from "./trial.ts";
 
-export interface AgilePolicy {
+export interface AgilePolicy extends TrialPolicy {
   /** Stores to a shadowed table within an interval after which it is nested, and all below it. */
   readonly storesMax: number;
-  /** Guest accesses from one look at the nested tables to the next. */
-  readonly intervalAccesses: number;
   /**
    * Which tables are shadowed at the end of an interval: all, or those that had no store in it. The paper asks the D bits
    * of the host's entries; Intel's silicon sets these whenever it walks a table, so they are watched instead.
@@ -26,7 +25,6 @@ export interface AgilePolicy {
 }
 
 interface Nested {
-  isWatched: boolean;
   /** Intervals before it is watched. */
   wait: number;
 }
@@ -40,25 +38,25 @@ export class Modes {
   /** Intervals that a table is left alone the next time, where it had stores before. */
   private readonly patience = new Map<Gfn, number>();
   private readonly stores = new Map<Gfn, number>();
-  private readonly regions: TableRegions;
+  private readonly watched: TableRegions;
 
   constructor(policy: AgilePolicy, frames: number) {
     this.policy = policy;
-    this.regions = new TableRegions(frames);
+    this.watched = new TableRegions(frames);
   }
 
   isNested(gfn: Gfn): boolean {
-    return this.regions.isTable(gfn);
+    return this.nested.has(gfn);
   }
 
   /** Do stores to the nested table at `gfn` exit, so that the first one is seen? */
   isWatched(gfn: Gfn): boolean {
-    return this.nested.get(gfn)?.isWatched === true;
+    return this.watched.isTable(gfn);
   }
 
-  /** Is a nested table in the page of `level` around `gfn`? */
+  /** Is a watched table in the page of `level` around `gfn`? */
   holds(gfn: Gfn, level: number): boolean {
-    return this.regions.holds(gfn, level);
+    return this.watched.holds(gfn, level);
   }
 
   /** All nested tables that are known one by one. */
@@ -82,8 +80,7 @@ export class Modes {
 
   setNested(gfn: Gfn): void {
     if (this.nested.has(gfn)) return;
-    this.regions.add(gfn);
-    this.nested.set(gfn, { isWatched: false, wait: this.patience.get(gfn) ?? 0 });
+    this.nested.set(gfn, { wait: this.patience.get(gfn) ?? 0 });
   }
 
   /** It had stores again: it is left alone for twice as long. */
@@ -94,24 +91,32 @@ export class Modes {
   }
 
   setShadowed(gfn: Gfn): void {
-    if (this.nested.delete(gfn)) this.regions.remove(gfn);
+    if (this.isWatched(gfn)) this.watched.remove(gfn);
+    this.nested.delete(gfn);
   }
 
   /** Watches the table from now on, if it is due; false if it goes on unwatched, or was watched before. */
   watch(gfn: Gfn): boolean {
     const table = this.nested.get(gfn);
-    if (table === undefined || table.isWatched) return false;
+    if (table === undefined || this.isWatched(gfn)) return false;
     table.wait -= 1;
     if (table.wait >= 0) return false;
-    table.isWatched = true;
+    this.watched.add(gfn);
     return true;
+  }
+
+  /** Nothing is watched any more. */
+  unwatchAll(): Gfn[] {
+    const watched = this.list().filter((gfn) => this.isWatched(gfn));
+    for (const gfn of watched) this.watched.remove(gfn);
+    return watched;
   }
 
   /** A store to a watched table, if it is one. */
   written(gfn: Gfn): void {
     const table = this.nested.get(gfn);
-    if (table === undefined || !table.isWatched) return;
-    table.isWatched = false;
+    if (table === undefined || !this.isWatched(gfn)) return;
+    this.watched.remove(gfn);
     table.wait = this.losePatience(gfn);
   }
 }

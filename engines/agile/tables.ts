@@ -14,6 +14,7 @@ import { ShadowTables } from "../shadow/tables.ts";
 import { HostSide } from "./host-side.ts";
 import { type AgilePolicy, Modes } from "./modes.ts";
 import { nestedBelow } from "./nested-below.ts";
+import { Trial } from "./trial.ts";
 
 export class AgileTables {
   /** The vCPU whose exit is being answered; null while the host acts. */
@@ -22,6 +23,7 @@ export class AgileTables {
   readonly shadow: ShadowTables;
   readonly host: HostSide;
   readonly modes: Modes;
+  private readonly trial: Trial;
   private readonly vcpus: readonly VirtualCpu[];
   /** A table with nothing in it. */
   private readonly nowhere: Pfn;
@@ -41,6 +43,7 @@ export class AgileTables {
     this.nowhere = bytes.allocateTable();
     this.memory = memory;
     this.modes = modes;
+    this.trial = new Trial(policy);
     this.shadow = new ShadowTables({
       bytes,
       memory,
@@ -214,12 +217,15 @@ export class AgileTables {
   endInterval(): void {
     const { modes, shadow } = this;
     modes.forgetStores();
+    const hasFailed = this.trial.endInterval(this.vcpus.map((vcpu) => vcpu.counted()));
+    if (hasFailed) this.nestAll();
     const found = nestedBelow(this.memory, this.heads());
     for (const gfn of modes.list()) if (!found.has(gfn)) modes.setShadowed(gfn);
     // A known root may be one that was just forgotten: no more than its frame is known of it.
     this.forgetRoots();
     // One that is shadowed for others is read through its shadow's leaf, and stays so.
     for (const gfn of found.keys()) if (!shadow.isTable(gfn)) modes.setNested(gfn);
+    if (!this.trial.isOn) return;
     for (const [gfn, above] of found) {
       if (!modes.isNested(gfn)) continue;
       const isBelowNested = above !== null && modes.isNested(above);
@@ -230,6 +236,12 @@ export class AgileTables {
         this.forbidStores(gfn);
       }
     }
+  }
+
+  /** The running spaces are silicon's to walk from their roots on, and every store is the guest's own. */
+  private nestAll(): void {
+    for (const { cr3 } of this.vcpus) if (!this.modes.isNested(cr3.root)) this.toNested(cr3.root);
+    for (const gfn of this.modes.unwatchAll()) this.host.allowStores(gfn);
   }
 
   /** Nested tables that silicon comes to from a shadow, or as its root; and the level of their entries. */

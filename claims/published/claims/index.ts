@@ -2,6 +2,7 @@
 import type { Claim } from "../claim.ts";
 import { adamsAgesen } from "./adams-agesen.ts";
 import { agileClaims } from "./agile.ts";
+import { agileRankings } from "./agile-rankings.ts";
 import { agileWinner } from "./agile-winner.ts";
 import { bigMemory } from "./big-memory.ts";
 import { dirtyAndSync } from "./dirty-and-sync.ts";
@@ -28,4 +29,5 @@ export const claims: readonly Claim[] = [
   ...nested,
   ...pvm,
   ...agileClaims,
+  ...agileRankings,
 ];
