@@ -54,6 +54,8 @@ export function createAgile(platform: Platform, policy: AgilePolicy): Hypervisor
       stages: switchingStages(nested),
       // With CR0.WP clear the guest means something else by a read-only entry than silicon here does.
       deliversSwitchedFaults: registers.writeProtect,
+      // Silicon has the guest's root beside what it walks, and reads it from there.
+      exitOnCr3Read: false,
       exitOnInvlpg: false,
       exitOnInvpcid: false,
     });
@@ -145,10 +147,10 @@ export function createAgile(platform: Platform, policy: AgilePolicy): Hypervisor
         both.loadRoot(vcpu);
         vcpu.mmu.flushLinear();
         return "resume";
-      case "cr3-read":
       case "cpuid":
       case "other":
         return "resume";
+      case "cr3-read":
       case "invlpg":
       case "invpcid":
       case "pml-full":

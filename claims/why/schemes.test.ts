@@ -47,6 +47,16 @@ test("a hybrid that loses is seen to lose", () => {
   expect(failing("hybrids", "agile", slower)).toContain("agile paging beats both on average");
 });
 
+test("a hybrid that gains on a real Linux, or loses, is seen to", () => {
+  const faster = (row: PointRow): PointRow => ({ ...row, cyclesTotal: 0.9 * row.cyclesTotal });
+  expect(failing("hybrids-linux", "agile", faster)).toEqual([
+    "neither hybrid beats the better side",
+  ]);
+  expect(failing("hybrids-linux", "shsp", slower)).toEqual([
+    "both are within 2% of it in all but one",
+  ]);
+});
+
 test("a shape whose walks grow is seen to grow", () => {
   const longer = (row: PointRow): PointRow => {
     const { counters } = row;

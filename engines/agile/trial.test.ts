@@ -16,13 +16,18 @@ const policy: TrialPolicy = {
 };
 
 /** Runs intervals of these costs, on trial or not; returns those after which a trial ran, and those in which one failed. */
-function run(costs: (interval: number, isOn: boolean) => number, intervals: number) {
+function run(
+  costs: (interval: number, isOn: boolean) => number,
+  intervals: number,
+  exits: (isOn: boolean) => number = () => 0,
+) {
   const trial = new Trial(policy);
   const counts = createLedger();
   const on: number[] = [];
   const failed: number[] = [];
   for (let i = 0; i < intervals; i++) {
     counts.walkReferencesNested += costs(i, trial.isOn);
+    counts.exits += exits(trial.isOn);
     if (trial.endInterval([counts])) failed.push(i);
     if (trial.isOn) on.push(i);
   }
@@ -50,12 +55,26 @@ test("one whose costs fall is waited for", () => {
   expect(filling.failed).toEqual([]);
 });
 
-test("an exit counts as much as its policy says", () => {
-  const trial = new Trial(policy);
-  const counts = createLedger();
-  for (let i = 0; i < 4; i++) {
-    counts.exits += 5;
-    trial.endInterval([counts]);
-  }
-  expect(trial.isOn).toBe(true);
+test("exits that come anyhow begin no trial, and those that it causes end it", () => {
+  expect(
+    run(
+      () => 0,
+      20,
+      () => 50,
+    ).on,
+  ).toEqual([]);
+  expect(
+    run(
+      () => 500,
+      20,
+      (isOn) => (isOn ? 8 : 5),
+    ).failed,
+  ).toEqual([9]);
+  expect(
+    run(
+      () => 500,
+      20,
+      () => 5,
+    ).failed,
+  ).toEqual([]);
 });

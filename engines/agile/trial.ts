@@ -30,14 +30,20 @@ const falling = 0.9;
 const waitFirst = 8;
 const waitMax = 64;
 
+/** Of an interval, in cycles: the walks' second dimension, and with all exits, some of which are nobody's fault. */
+interface Cost {
+  readonly walks: number;
+  readonly all: number;
+}
+
 export class Trial {
   /** May tables return to the shadow? */
   isOn: boolean;
   private readonly policy: TrialPolicy;
   private readonly isForced: boolean;
   private before = { nested: 0, exits: 0 };
-  /** What the last intervals cost in which all was nested. */
-  private nested: readonly number[] = [];
+  /** The last intervals in which all was nested. */
+  private nested: readonly Cost[] = [];
   private grace = 0;
   private lastCycles = 0;
   private worse = 0;
@@ -52,20 +58,21 @@ export class Trial {
 
   /** Looks at what the vCPUs counted by now. True: the trial has failed, and all is to be nested. */
   endInterval(ledgers: readonly Readonly<Ledger>[]): boolean {
-    const cycles = this.spent(ledgers);
+    const cost = this.spent(ledgers);
     if (this.isForced) return false;
     if (!this.isOn) {
       this.wait -= 1;
-      this.nested = [...this.nested.slice(1 - observed), cycles];
-      this.isOn = this.wait < 0 && Math.min(...this.nested) >= this.policy.worthCycles;
+      this.nested = [...this.nested.slice(1 - observed), cost];
+      this.isOn =
+        this.wait < 0 && this.nested.every(({ walks }) => walks >= this.policy.worthCycles);
       this.grace = graceFirst;
       return false;
     }
     this.grace -= 1;
-    const isWorse =
-      this.grace < 0 && cycles > Math.min(...this.nested) && cycles > falling * this.lastCycles;
+    const isDearer = this.nested.some(({ all }) => cost.all > all);
+    const isWorse = this.grace < 0 && isDearer && cost.all > falling * this.lastCycles;
     this.worse = isWorse ? this.worse + 1 : 0;
-    this.lastCycles = cycles;
+    this.lastCycles = cost.all;
     if (this.worse < worseMax) return false;
     this.isOn = false;
     this.worse = 0;
@@ -74,7 +81,7 @@ export class Trial {
     return true;
   }
 
-  private spent(ledgers: readonly Readonly<Ledger>[]): number {
+  private spent(ledgers: readonly Readonly<Ledger>[]): Cost {
     const now = { nested: 0, exits: 0 };
     for (const { walkReferencesNested, exits } of ledgers) {
       now.nested += walkReferencesNested;
@@ -83,6 +90,7 @@ export class Trial {
     const { nested, exits } = this.before;
     this.before = now;
     const { nestedReferenceCycles, exitCycles } = this.policy;
-    return nestedReferenceCycles * (now.nested - nested) + exitCycles * (now.exits - exits);
+    const walks = nestedReferenceCycles * (now.nested - nested);
+    return { walks, all: walks + exitCycles * (now.exits - exits) };
   }
 }

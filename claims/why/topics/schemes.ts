@@ -2,10 +2,11 @@
  * What was proposed between shadow and nested paging: which wins where, what it asks of silicon and of the hypervisor.
  */
 import { hybrids } from "../experiments/hybrids.ts";
+import { hybridsLinux } from "../experiments/hybrids-linux.ts";
 import { tableShapes } from "../experiments/table-shapes.ts";
 import type { Topic } from "../topic.ts";
 
 export const schemes = {
   title: "Shadow, nested, and what was proposed between them",
-  experiments: { hybrids, "table-shapes": tableShapes },
+  experiments: { hybrids, "hybrids-linux": hybridsLinux, "table-shapes": tableShapes },
 } as const satisfies Topic;
