@@ -38,25 +38,30 @@ const siliconCounters = [
   "nestedPwcHitsLevel5",
   "accessedBitsSet",
   "dirtyBitsSet",
-  // Where the lines of walk references were, when the preset has a data-cache model.
+  // Where the lines of walk references were, when the preset has a data-cache model: three caches, the DRAM of the
+  // processor's own node, that of another one.
   "referenceL1Hits",
   "referenceL2Hits",
   "referenceLlcHits",
   "referenceDram",
+  "referenceRemote",
   // The same by dimension: guest (or shadow) tables, nested tables.
   "guestReferenceL1Hits",
   "guestReferenceL2Hits",
   "guestReferenceLlcHits",
   "guestReferenceDram",
+  "guestReferenceRemote",
   "nestedReferenceL1Hits",
   "nestedReferenceL2Hits",
   "nestedReferenceLlcHits",
   "nestedReferenceDram",
+  "nestedReferenceRemote",
   // Where the program's own lines were, when the preset lets them through its data caches.
   "dataL1Hits",
   "dataL2Hits",
   "dataLlcHits",
   "dataDram",
+  "dataRemote",
   // Invalidations by scope.
   "flushesPage",
   "flushesContext",

@@ -9,8 +9,11 @@
  */
 import type { DataCacheLevel, DataCaches } from "./presets.ts";
 
-/** Where a line was found, as an index into the counts: L1, L2, last level, DRAM. */
-export type LinePlace = 0 | 1 | 2 | 3;
+/** Where a line was found, as an index into the counts: L1, L2, last level, DRAM, another node's DRAM. */
+export type LinePlace = 0 | 1 | 2 | 3 | 4;
+
+/** On which node a line of memory is; absent: there is one node. */
+export type NodeOfLine = (line: number) => number;
 
 interface Level {
   readonly mask: number;
@@ -26,15 +29,18 @@ export interface DataCache {
   reference(line: number): LinePlace;
   /** The program does. */
   access(line: number): LinePlace;
-  /** Every line is forgotten. */
+  /** The processor is on this node from now on, with caches of its own. */
+  moveTo(node: number): void;
+  /** Every line is forgotten, and the processor is on node 0. */
   reset(): void;
 }
 
-export function createDataCache(caches: DataCaches): DataCache {
+export function createDataCache(caches: DataCaches, nodeOf: NodeOfLine = () => 0): DataCache {
   const { pairPrefetch, hashesLlc } = caches;
   const llc = emptyLevel(caches.llc, hashesLlc);
   const [l1, l2] = [emptyLevel(caches.l1, false), emptyLevel(caches.l2, false)];
   const levels = [l1, l2, llc];
+  let home = 0;
 
   /** True on a hit. The set's lines lie from the latest used on: each moves one place until the line is found, or is lost. */
   function lookUp({ mask, hashBits, ways, lines }: Level, line: number): boolean {
@@ -54,7 +60,13 @@ export function createDataCache(caches: DataCaches): DataCache {
   function reference(line: number): LinePlace {
     if (lookUp(l1, line)) return 0;
     if (lookUp(l2, line)) return 1;
-    return lookUp(llc, line) ? 2 : 3;
+    if (lookUp(llc, line)) return 2;
+    return nodeOf(line) === home ? 3 : 4;
+  }
+
+  function moveTo(node: number): void {
+    for (const { lines } of levels) lines.fill(0);
+    home = node;
   }
 
   return {
@@ -67,9 +79,8 @@ export function createDataCache(caches: DataCaches): DataCache {
       }
       return place;
     },
-    reset() {
-      for (const { lines } of levels) lines.fill(0);
-    },
+    moveTo,
+    reset: () => moveTo(0),
   };
 }
 

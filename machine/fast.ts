@@ -38,7 +38,7 @@ function roomFor({ l1Data, l1Code, stlb, stlb1g, pwc, nestedPwc, nestedTlb }: Pr
   return 64 * entries + roomElse;
 }
 
-const dataCounters = ["dataL1Hits", "dataL2Hits", "dataLlcHits", "dataDram"] as const;
+const dataCounters = ["dataL1Hits", "dataL2Hits", "dataLlcHits", "dataDram", "dataRemote"] as const;
 
 function createMmu(
   memory: PhysicalMemory,
@@ -48,7 +48,10 @@ function createMmu(
   const firstRoom = createRoom(8 * columnLength + roomFor(preset));
   const low = firstRoom.int32(columnLength);
   const high = firstRoom.int32(columnLength);
-  const dataCache = preset.dataCache === null ? null : createDataCache(preset.dataCache);
+  const dataCache =
+    preset.dataCache === null
+      ? null
+      : createDataCache(preset.dataCache, (line) => memory.nodeOf((line >>> 6) as Pfn));
   const units: { readonly stages: readonly Stage[]; readonly unit: Unit }[] = [];
   /** Counts of units that are not in use. */
   const counted = createLedger();
@@ -132,6 +135,7 @@ function createMmu(
     flushLinear: () => unit.flushLinear(),
     flushNested: () => unit.flushNested(),
     invalidateViolation: (gfn, vpn) => unit.invalidateViolation(gfn, vpn),
+    moveTo: (node) => dataCache?.moveTo(node),
 
     collect(ledger, walkLengths) {
       unit.collect(ledger, walkLengths);

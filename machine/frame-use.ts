@@ -7,10 +7,27 @@
  */
 import type { Pfn } from "./address.ts";
 import { assert } from "./assert.ts";
+import { partOf, startOfPart } from "./nodes.ts";
 
 export interface FrameSpace {
   readonly guestFrames: number;
   readonly frames: number;
+  readonly nodes: number;
+}
+
+/** The node of a frame: guest memory lies on all nodes in equal parts, and so does the rest. */
+export function nodeOfFrame({ guestFrames, frames, nodes }: FrameSpace, pfn: Pfn): number {
+  return pfn < guestFrames
+    ? partOf(pfn, guestFrames, nodes)
+    : partOf(pfn - guestFrames, frames - guestFrames, nodes);
+}
+
+/** Frames of one node that hold no guest memory. */
+interface Pool {
+  /** Frames from here on were never given out. */
+  cursor: number;
+  readonly end: number;
+  readonly freeTables: Pfn[];
 }
 
 export class FrameUse {
@@ -24,49 +41,50 @@ export class FrameUse {
   private readonly space: FrameSpace;
   /** Users of a frame beyond the first. The host counts them; silicon knows nothing of it. */
   private readonly sharers = new Map<Pfn, number>();
-  private readonly freeTables: Pfn[] = [];
   private readonly freeSpares: Pfn[] = [];
   private tablesInUse = 0;
-  /** Frames from here on were never given out. */
-  private cursor: number;
+  private readonly pools: readonly Pool[];
 
-  constructor(space: FrameSpace) {
-    this.space = space;
-    this.cursor = space.guestFrames;
+  constructor({ guestFrames, frames, nodes }: FrameSpace) {
+    this.space = { guestFrames, frames, nodes };
+    const start = (node: number) => guestFrames + startOfPart(node, frames - guestFrames, nodes);
+    this.pools = Array.from({ length: nodes }, (_, node) => {
+      return { cursor: start(node), end: start(node + 1), freeTables: [] };
+    });
   }
 
-  takeTable(): Pfn {
+  takeTable(node: number): Pfn {
     this.tablesInUse += 1;
     if (this.tablesInUse > this.tablesPeak) this.tablesPeak = this.tablesInUse;
     const { guestFrames, frames } = this.space;
     return (
-      this.freeTables.pop() ??
-      this.takeFresh(() => `memory: all ${frames - guestFrames} table frames used`)
+      this.pools[node]?.freeTables.pop() ??
+      this.takeFresh(node, () => `memory: all ${frames - guestFrames} table frames used`)
     );
   }
 
   /** Frames one after another, from those that were never given out; what is left out for alignment is free. */
   takeTables(count: number): Pfn | null {
-    const first = Math.ceil(this.cursor / count) * count;
-    if (first + count > this.space.frames) return null;
-    for (; this.cursor < first; this.cursor++) this.freeTables.push(this.cursor as Pfn);
-    this.cursor = first + count;
+    const [pool] = this.pools;
+    assert(pool !== undefined, "memory: no node");
+    const first = roundUp(pool.cursor, count);
+    if (first + count > pool.end) return null;
+    for (; pool.cursor < first; pool.cursor++) pool.freeTables.push(pool.cursor as Pfn);
+    pool.cursor = first + count;
     this.tablesInUse += count;
     if (this.tablesInUse > this.tablesPeak) this.tablesPeak = this.tablesInUse;
     return first as Pfn;
   }
 
   takeSpare(): Pfn {
-    return this.freeSpares.pop() ?? this.takeFresh(() => "memory: no spare frame left");
+    return this.freeSpares.pop() ?? this.takeFresh(0, () => "memory: no spare frame left");
   }
 
   takeRow(frames: number, align: number): Pfn {
-    const first = Math.ceil(this.cursor / align) * align;
-    assert(
-      first + frames <= this.space.frames,
-      () => `memory: no ${frames} frames in a row are left`,
-    );
-    this.cursor = first + frames;
+    const pool = this.pools.find(({ cursor, end }) => roundUp(cursor, align) + frames <= end);
+    assert(pool !== undefined, () => `memory: no ${frames} frames in a row are left`);
+    const first = roundUp(pool.cursor, align);
+    pool.cursor = first + frames;
     return first as Pfn;
   }
 
@@ -74,7 +92,7 @@ export class FrameUse {
     const { guestFrames } = this.space;
     assert(pfn >= guestFrames, () => `memory: frame ${pfn} is the guest's, not a table`);
     this.tablesInUse -= 1;
-    this.freeTables.push(pfn);
+    this.pools[nodeOfFrame(this.space, pfn)]?.freeTables.push(pfn);
   }
 
   isShared(pfn: Pfn): boolean {
@@ -102,10 +120,18 @@ export class FrameUse {
     return true;
   }
 
-  private takeFresh(exhausted: () => string): Pfn {
-    assert(this.cursor < this.space.frames, exhausted);
-    const pfn = this.cursor as Pfn;
-    this.cursor += 1;
+  /** A frame of the node that was never given out, or of another one. */
+  private takeFresh(node: number, exhausted: () => string): Pfn {
+    const near = this.pools[node];
+    const hasRoom = ({ cursor, end }: Pool) => cursor < end;
+    const pool = near !== undefined && hasRoom(near) ? near : this.pools.find(hasRoom);
+    assert(pool !== undefined, exhausted);
+    const pfn = pool.cursor as Pfn;
+    pool.cursor += 1;
     return pfn;
   }
+}
+
+function roundUp(value: number, unit: number): number {
+  return Math.ceil(value / unit) * unit;
 }

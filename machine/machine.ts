@@ -9,7 +9,8 @@ import { addInto, createLedger, type Ledger, walkLengthMax } from "./counters.ts
 import { type MemorySize, PhysicalMemory } from "./memory.ts";
 import type { Mmu } from "./mmu.ts";
 import type { HostObserver } from "./observer.ts";
-import { identity, linear, type Placement, scatter } from "./placement.ts";
+import { type NodePlan, nodeOfTables } from "./nodes.ts";
+import { identity, linear, type Placement, scatterOnNodes } from "./placement.ts";
 import type { Pfn } from "./address.ts";
 import type { Preset } from "./presets.ts";
 import { Vcpu } from "./vcpu.ts";
@@ -77,6 +78,12 @@ function roundedFrames({ guestFrames, backing }: Pick<MachineOptions, "guestFram
   return 2 ** Math.ceil(Math.log2(Math.max(512, 2 ** orderOfSize(backing), guestFrames)));
 }
 
+/** A guest on nodes has as many frames on each as it asks for in all: its memory there is never full. */
+function framesOf(options: MachineOptions): number {
+  const nodes = options.preset.nodes?.count ?? 1;
+  return nodes * roundedFrames(options);
+}
+
 /** Host frames for hypervisor tables: twice what tables of a fully mapped guest need, and a floor. */
 function tableFramesFor(guestFrames: number): number {
   return Math.max(65_536, Math.ceil(guestFrames / 64));
@@ -95,6 +102,7 @@ export class Machine {
   readonly nestedLevels: PagingLevels;
   readonly hasVpid: boolean;
   readonly mmioBeyond: boolean;
+  readonly nodes: NodePlan | null;
   /** Told when the host moves pages; null when nobody checks. */
   hostObserver: HostObserver | null = null;
 
@@ -104,11 +112,14 @@ export class Machine {
     this.nestedLevels = options.nestedLevels;
     this.hasVpid = options.preset.vpid;
     this.mmioBeyond = options.mmioBeyond ?? false;
-    const guestFrames = roundedFrames(options);
+    const guestFrames = framesOf(options);
     const { placement, host } = options;
     this.guestFrames = guestFrames;
+    this.nodes = options.preset.nodes ?? null;
+    const nodes = this.nodes?.count ?? 1;
     const offset = placement === "scatter" ? 0 : placement.linearFrom;
-    const scattered = scatter(guestFrames, 2 ** orderOfSize(options.backing), options.seed);
+    const blockFrames = 2 ** orderOfSize(options.backing);
+    const scattered = scatterOnNodes({ frames: guestFrames, nodes }, blockFrames, options.seed);
     const firstFrame = host?.firstFrame ?? 0;
     this.placement =
       placement === "scatter"
@@ -117,9 +128,13 @@ export class Machine {
     const size = {
       guestFrames: guestFrames + offset,
       tableFrames: tableFramesFor(guestFrames),
+      nodes,
       ...(options.slotsMax === undefined ? {} : { slotsMax: options.slotsMax }),
     };
     this.memory = host?.memory ?? options.memory?.(size) ?? new PhysicalMemory(size);
+    if (this.nodes !== null) {
+      this.memory.tableNode = nodeOfTables(this.nodes.hypervisorTables, 0, nodes);
+    }
     this.vcpus = Array.from({ length: options.vcpus }, (_, id) => {
       const mmu = options.mmu(this.memory, options.preset);
       return new Vcpu({ id, vpid: (host?.firstVpid ?? 1) + id, mmu, memory: this.memory });

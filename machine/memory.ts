@@ -8,7 +8,7 @@
 import type { Pfn } from "./address.ts";
 import { assert } from "./assert.ts";
 import { highHalf, lowHalf } from "./entry.ts";
-import { FrameUse } from "./frame-use.ts";
+import { FrameUse, nodeOfFrame } from "./frame-use.ts";
 
 /** Frames with bytes, where nobody asks for more or fewer and the guest is not a large one: 256 MiB of tables. */
 const slotsUsual = 65_536;
@@ -35,6 +35,8 @@ export interface MemorySize {
   readonly tableFrames: number;
   /** Frames that may ever hold bytes: guest tables plus hypervisor tables. Address space, not RSS. */
   readonly slotsMax?: number;
+  /** Nodes that the frames lie on, guest memory and the rest each in equal parts; absent: 1. */
+  readonly nodes?: number;
 }
 
 /**
@@ -61,12 +63,21 @@ export class PhysicalMemory {
   /** Frames of the guest, and of guest and hypervisor together. Only `reset` changes them. */
   guestFrames: number;
   frames: number;
+  nodes: number;
+  /** Where tables are made that nobody asks a node for. */
+  tableNode = 0;
   /** Who uses what since the last reset: what others know of the memory, they know of this. */
   private use: FrameUse;
 
-  constructor({ guestFrames, tableFrames, slotsMax = slotsFor(guestFrames) }: MemorySize) {
+  constructor({
+    guestFrames,
+    tableFrames,
+    slotsMax = slotsFor(guestFrames),
+    nodes = 1,
+  }: MemorySize) {
     this.guestFrames = guestFrames;
     this.frames = guestFrames + tableFrames;
+    this.nodes = nodes;
     this.slotOf = new Int32Array(this.frames);
     this.stamps = new Int32Array(this.frames);
     // Typed arrays are committed page by page on first touch, so room that is not used costs nothing.
@@ -95,12 +106,19 @@ export class PhysicalMemory {
     this.next.fill(0, 0, this.use.slotsUsed << (frameShift - 1));
     this.guestFrames = size.guestFrames;
     this.frames = size.guestFrames + size.tableFrames;
+    this.nodes = size.nodes ?? 1;
+    this.tableNode = 0;
     this.use = new FrameUse(this);
   }
 
-  /** A zeroed frame for a hypervisor table. */
-  allocateTable(): Pfn {
-    const pfn = this.use.takeTable();
+  /** The node that the frame lies on. */
+  nodeOf(pfn: Pfn): number {
+    return this.nodes === 1 ? 0 : nodeOfFrame(this, pfn);
+  }
+
+  /** A zeroed frame for a hypervisor table, on the node if there is one left. */
+  allocateTable(node = this.tableNode): Pfn {
+    const pfn = this.use.takeTable(node);
     this.zero(pfn);
     return pfn;
   }

@@ -97,6 +97,9 @@ export interface Mmu {
   /** What silicon drops when it reports an EPT violation for `gfn` at `vpn`. */
   invalidateViolation(gfn: Gfn, vpn: Vpn): void;
 
+  /** The processor is another one from now on, on this node: nothing is in its data caches, and DRAM elsewhere is remote. */
+  moveTo(node: number): void;
+
   /** Adds this unit's counts since the last call into `ledger` and the walk histogram into `walks`. */
   collect(ledger: Ledger, walkLengths: Float64Array): void;
   /** Sum of the page frames of all accesses, modulo 2^32: a checksum of translations. */

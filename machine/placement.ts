@@ -3,8 +3,8 @@
  *
  * So every scheme sees the same frames, and two runs with one seed are comparable reference by reference.
  *
- * Model: all memory is equally far away, there are no nodes. Bias: for EPT, whose longer walks would wait
- * longer for tables on another node.
+ * Model: without nodes in a preset, all memory is equally far away. Bias: for EPT, whose longer walks would wait longer
+ * for tables on another node.
  */
 import type { Gfn, Pfn } from "./address.ts";
 
@@ -24,6 +24,23 @@ export function scatter(frames: number, blockFrames: number, seed: number): Plac
     const block = Math.floor(gfn / blockFrames);
     const placed = (Math.imul(block, 0x9e37_79b1) + shift) & mask;
     return (placed * blockFrames + (gfn % blockFrames)) as Pfn;
+  };
+}
+
+/**
+ * A scatter on each of `nodes` nodes for itself: guest frames of the host's node lie there, so that a guest that is told of
+ * nodes is told the truth. As many frames as `nodes` times a whole number of blocks.
+ */
+export function scatterOnNodes(
+  { frames, nodes }: { readonly frames: number; readonly nodes: number },
+  blockFrames: number,
+  seed: number,
+): Placement {
+  const part = frames / nodes;
+  const within = scatter(part, blockFrames, seed);
+  return (gfn) => {
+    const first = gfn - (gfn % part);
+    return (first + within((gfn - first) as Gfn)) as Pfn;
   };
 }
 

@@ -4,6 +4,8 @@
  * `null` switches a structure off. Entries = sets x ways; sets are powers of two.
  */
 
+import type { NodePlan } from "./nodes.ts";
+
 /**
  * One set-associative structure with true LRU.
  *
@@ -60,6 +62,8 @@ export interface Preset {
   readonly vpid: boolean;
   /** Does it have PCID? */
   readonly pcid: boolean;
+  /** Nodes that memory lies on, where the preset has data caches; absent: one. */
+  readonly nodes?: NodePlan | null;
 }
 
 const off: Readonly<Record<2 | 3 | 4 | 5, null>> = { 2: null, 3: null, 4: null, 5: null };

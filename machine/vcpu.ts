@@ -42,6 +42,7 @@ export class Vcpu implements VirtualCpu {
   /** CR3[11:0] as last loaded: the PCID, and with CR4.PCIDE clear bits that mean nothing until it is set. */
   cr3LowBits = 0;
   knownRoots: VirtualCpu["knownRoots"] = [];
+  node = 0;
   /** High half of what `load` returned. */
   loadedHigh = 0;
   /** What hypervisors beside its own did for it: those of a hypervisor that is a guest. */
@@ -145,7 +146,6 @@ export class Vcpu implements VirtualCpu {
     this.unit.append(vpn, offset, FETCH);
   }
 
-  /** Runs everything appended so far. */
   drain(): void {
     this.unit.drain();
   }

@@ -29,6 +29,8 @@ export interface KnownRoot {
 /** A vCPU as its hypervisor sees it: the VMCS, the cached translations, the guest's registers. */
 export interface VirtualCpu {
   readonly id: number;
+  /** Node of the processor that runs it. */
+  readonly node: number;
   readonly mmu: CachedTranslations;
   readonly ledger: Ledger;
   /** Ledgers of other hypervisors that work for this guest: a snapshot has their work too. */

@@ -15,7 +15,7 @@ const cost = readCost("skylake-sp");
 
 /** Counts of lines by where they were. */
 const lineCounters = counterNames.filter((name) =>
-  /^(?:guestReference|nestedReference|data)[LD]/.test(name),
+  /^(?:guestReference|nestedReference|data)[LDR]/.test(name),
 );
 
 const ledgers = fc

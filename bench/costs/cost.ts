@@ -103,6 +103,7 @@ export const walkPrices = [
   "referenceL2",
   "referenceLlc",
   "referenceDram",
+  "referenceRemote",
   "entryUpdated",
 ] as const;
 export type WalkPrice = (typeof walkPrices)[number];
@@ -162,7 +163,8 @@ export function totalCycles(cycles: Cycles): number {
 
 /** Cycles of lines by where they were. */
 function lineCycles(lines: readonly number[], { walk }: CostModel): number {
-  const prices = [walk.referenceL1, walk.referenceL2, walk.referenceLlc, walk.referenceDram];
+  const { referenceL1, referenceL2, referenceLlc, referenceDram, referenceRemote } = walk;
+  const prices = [referenceL1, referenceL2, referenceLlc, referenceDram, referenceRemote];
   return lines.reduce((sum, count, place) => sum + count * (prices[place] ?? Number.NaN), 0);
 }
 
@@ -192,5 +194,6 @@ function places(
     counts[`${what}L2Hits`],
     counts[`${what}LlcHits`],
     counts[`${what}Dram`],
+    counts[`${what}Remote`],
   ];
 }

@@ -145,6 +145,7 @@ test("a reference that a data cache answered costs what that place costs", () =>
     L2Hits: cost.walk.referenceL2,
     LlcHits: cost.walk.referenceLlc,
     Dram: cost.walk.referenceDram,
+    Remote: cost.walk.referenceRemote,
   };
   for (const [place, cycles] of Object.entries(places)) {
     const counts = {

@@ -115,6 +115,7 @@ describe("a mechanism taken away", () => {
         nestedReferenceL2Hits: 0,
         nestedReferenceLlcHits: 0,
         nestedReferenceDram: 0,
+        nestedReferenceRemote: 0,
       },
       cost,
     });

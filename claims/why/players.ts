@@ -86,6 +86,7 @@ export const players = {
         nestedReferenceL2Hits: 0,
         nestedReferenceLlcHits: 0,
         nestedReferenceDram: 0,
+        nestedReferenceRemote: 0,
       },
       cost,
     }),

@@ -40,11 +40,16 @@ export class L1Memory implements FrameMemory {
     this.parts = parts;
     this.words = bytes.words;
     this.guestFrames = guestFrames;
-    this.use = new FrameUse({ guestFrames, frames });
+    this.use = new FrameUse({ guestFrames, frames, nodes: 1 });
   }
 
   get tableBytesPeak(): number {
     return this.use.tablesPeak * 4096;
+  }
+
+  /** L1 is told of no nodes. */
+  nodeOf(): number {
+    return 0;
   }
 
   wordsOf(pfn: Pfn): number {
@@ -109,7 +114,7 @@ export class L1Memory implements FrameMemory {
   }
 
   allocateTable(): Pfn {
-    const pfn = this.use.takeTable();
+    const pfn = this.use.takeTable(0);
     this.zero(pfn);
     return pfn;
   }

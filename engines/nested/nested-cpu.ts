@@ -31,6 +31,7 @@ export interface ControlBlock {
 /** The vCPU as L0 sees it: L1's registers while L1 runs, what the control block says while L2 does. */
 export class OuterCpu extends OneLevelOnly implements VirtualCpu {
   readonly id: number;
+  readonly node = 0;
   readonly ledger: Ledger;
   readonly mmu: CachedTranslations;
   controls: Controls = bareMetalControls;
@@ -115,6 +116,7 @@ function noPml(): never {
 /** L2's vCPU as L1's hypervisor sees it. */
 export class InnerCpu extends OneLevelOnly implements VirtualCpu {
   readonly id: number;
+  readonly node = 0;
   /** What L1 counts. */
   readonly ledger: Ledger = createLedger();
   readonly otherLevels: Readonly<Ledger>[] = [];

@@ -123,6 +123,7 @@ function composedCpu(outer: VirtualCpu, firstId: number): ComposedCpu {
   };
   return {
     id: firstId + outer.id,
+    node: outer.node,
     ledger: outer.ledger,
     otherLevels: [],
     mmu,

@@ -109,6 +109,8 @@ const configuration: fc.Arbitrary<Configuration> = fc.record({
 
 const kinds = [0, STORE, FETCH].flatMap((kind) => [kind, kind, kind | USER]);
 const page = fc.nat({ max: 59 });
+const guestTree = fc.constantFrom(0 as const, 1 as const);
+const to = fc.constantFrom("zeros", "copy");
 const op: fc.Arbitrary<Op> = fc.oneof(
   {
     weight: 80,
@@ -167,16 +169,7 @@ const op: fc.Arbitrary<Op> = fc.oneof(
       flags: fc.constantFrom(bits.A, bits.D, bits.EPT_A, bits.EPT_D, bits.A | bits.D, bits.W),
     }),
   },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      op: fc.constant("table"),
-      tree,
-      page,
-      level,
-      to: fc.constantFrom("zeros", "copy"),
-    }),
-  },
+  { weight: 1, arbitrary: fc.record({ op: fc.constant("table"), tree, page, level, to }) },
   { weight: 8, arbitrary: fc.record({ op: fc.constant("rebuild") }) },
   {
     weight: 14,
@@ -196,15 +189,9 @@ const op: fc.Arbitrary<Op> = fc.oneof(
       pcid,
     }),
   },
-  {
-    weight: 24,
-    arbitrary: fc.record({
-      op: fc.constant("root"),
-      tree: fc.constantFrom(0 as const, 1 as const),
-      pcid,
-    }),
-  },
+  { weight: 24, arbitrary: fc.record({ op: fc.constant("root"), tree: guestTree, pcid }) },
   { weight: 6, arbitrary: fc.record({ op: fc.constant("configure"), configuration }) },
+  { weight: 1, arbitrary: fc.record({ op: fc.constant("move"), node: fc.nat({ max: 1 }) }) },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -265,6 +252,9 @@ function perform(scenario: Scenario, step: Op): readonly unknown[] {
       break;
     case "configure":
       scenario.configure(step.configuration);
+      break;
+    case "move":
+      mmu.moveTo(step.node);
       break;
     case "pml":
       scenario.setPml(step.to);

@@ -260,6 +260,8 @@ class PlainMmu implements Mmu {
     this.dropNested((entry) => covers(entry, gfn));
   }
 
+  moveTo = (node: number): void => this.translator.dataCache?.moveTo(node);
+
   collect(ledger: Ledger, walkLengths: Float64Array): void {
     addInto(ledger, this.counts);
     Object.assign(this.counts, createLedger());
@@ -271,9 +273,7 @@ class PlainMmu implements Mmu {
     return this.sum;
   }
 
-  lastWalk(): readonly WalkReference[] {
-    return this.translator.log;
-  }
+  lastWalk = (): readonly WalkReference[] => this.translator.log;
 
   private dropTlb(unwanted: (entry: TlbEntry) => boolean): void {
     for (const tlb of [this.l1Data, this.l1Code, this.stlb]) tlb.removeWhere(unwanted);

@@ -152,6 +152,8 @@ export type Op =
     }
   | { readonly op: "root"; readonly tree: 0 | 1; readonly pcid: number }
   | { readonly op: "configure"; readonly configuration: Configuration }
+  /** Another processor, with data caches of its own. */
+  | { readonly op: "move"; readonly node: number }
   | { readonly op: "pml"; readonly to: "on" | "off" | "reset" }
   /** Fills the PML buffer until `left` entries are free. */
   | { readonly op: "fill-pml"; readonly left: number };

@@ -39,7 +39,12 @@ const guestFrames = 4096;
 const isNestedTree = (tree: TreeNumber) => tree >= 2;
 
 export class Scenario {
-  readonly memory = new PhysicalMemory({ guestFrames, tableFrames: 256, slotsMax: 128 });
+  readonly memory = new PhysicalMemory({
+    guestFrames,
+    tableFrames: 256,
+    slotsMax: 128,
+    nodes: 2,
+  });
   readonly mmu: Mmu;
   readonly ledger = createLedger();
   readonly walkLengths = new Float64Array(walkLengthMax + 1);

@@ -37,7 +37,7 @@ export interface Access {
 
 type PwcByLevel = CachesByLevel<PwcEntry>;
 
-const places = ["L1Hits", "L2Hits", "LlcHits", "Dram"] as const;
+const places = ["L1Hits", "L2Hits", "LlcHits", "Dram", "Remote"] as const;
 
 export class PlainTranslator {
   readonly pwc: PwcByLevel;
@@ -54,7 +54,7 @@ export class PlainTranslator {
   pmlBuffer: Pfn | null = null;
   pmlIndex = 511;
   private readonly memory: PhysicalMemory;
-  private readonly dataCache: DataCache | null;
+  readonly dataCache: DataCache | null;
   private readonly hasProgramLines: boolean;
   private readonly counts: Ledger;
   private readonly walkLengths: Float64Array;
@@ -67,7 +67,8 @@ export class PlainTranslator {
     this.nestedPwc = cachesByLevel(preset.nestedPwc);
     this.nestedTlb = new PlainCache(preset.nestedTlb);
     this.hasProgramLines = preset.dataCache?.programLines === true;
-    this.dataCache = preset.dataCache === null ? null : createDataCache(preset.dataCache);
+    const nodeOf = (line: number) => memory.nodeOf(Math.floor(line / 64) as Pfn);
+    this.dataCache = preset.dataCache === null ? null : createDataCache(preset.dataCache, nodeOf);
   }
 
   /** One walk, counted whether it ends in a translation or in a stop. */

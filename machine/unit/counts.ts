@@ -33,14 +33,17 @@ const columns = [
   "referenceL2Hits",
   "referenceLlcHits",
   "referenceDram",
+  "referenceRemote",
   "guestReferenceL1Hits",
   "guestReferenceL2Hits",
   "guestReferenceLlcHits",
   "guestReferenceDram",
+  "guestReferenceRemote",
   "nestedReferenceL1Hits",
   "nestedReferenceL2Hits",
   "nestedReferenceLlcHits",
   "nestedReferenceDram",
+  "nestedReferenceRemote",
 ] as const satisfies readonly CounterName[];
 
 const place = (name: (typeof columns)[number]): number => columns.indexOf(name);
@@ -67,7 +70,7 @@ export const C_PAGE = place("flushesPage");
 export const C_CONTEXT = place("flushesContext");
 export const C_LINEAR = place("flushesLinear");
 export const C_NESTED_FLUSH = place("flushesNested");
-/** Lines of walk references found in L1, L2, the last level, DRAM, one after another. */
+/** Lines of walk references found in L1, L2, the last level, DRAM, another node's, one after another. */
 export const C_LINES = place("referenceL1Hits");
 /** The same by dimension. */
 export const C_GUEST_LINES = place("guestReferenceL1Hits");

@@ -20,8 +20,8 @@ export interface Given {
   readonly high: Int32Array;
 }
 
-/** A unit can take over from another one in the midst of a run. */
-export interface Unit extends Omit<ResettableMmu, "root"> {
+/** A unit can take over from another one in the midst of a run. The data caches belong to whoever made it. */
+export interface Unit extends Omit<ResettableMmu, "root" | "moveTo"> {
   /** What that one says of its log and of its last access is true here too. */
   takeOver(from: Unit): void;
 }
