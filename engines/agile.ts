@@ -188,6 +188,7 @@ export function createAgile(platform: Platform, policy: AgilePolicy): Hypervisor
       case "dirty-log-clear":
       case "dirty-log-get":
       case "vcpu-run":
+      case "balance-tables":
         return [];
     }
   }

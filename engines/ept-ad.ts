@@ -7,6 +7,7 @@ import { createNested } from "./ept.ts";
 export const eptAd: Engine = {
   title: "EPT, dirty pages found by scanning D bits",
   family: "nested",
+  placesTables: true,
   create: (platform, options) =>
     createNested(platform, {
       format: "ept",

@@ -18,5 +18,6 @@ export function createEptPml(own: Partial<DirtyLogOptions>): CreateEngine {
 export const eptPml: Engine = {
   title: "EPT, dirty pages logged by silicon (PML), large pages split at once",
   family: "nested",
+  placesTables: true,
   create: createEptPml({}),
 };

@@ -18,5 +18,6 @@ export function createEptWp(own: Partial<DirtyLogOptions>): CreateEngine {
 export const eptWp: Engine = {
   title: "EPT without A/D bits, dirty pages found by write protection",
   family: "nested",
+  placesTables: true,
   create: createEptWp({}),
 };

@@ -10,12 +10,11 @@ import { type Gfn, levelOfOrder, pagesPerEntry } from "../machine/address.ts";
 import { EPT_X, PS, W } from "../machine/entry.ts";
 import type { Ledger } from "../machine/counters.ts";
 import type { HostEvent } from "../hypervisor/host-events.ts";
-import type { Controls } from "../machine/controls.ts";
 import type { Resolution, VmExit } from "../machine/exits.ts";
 import type { Hypervisor } from "../hypervisor/hypervisor.ts";
 import type { VirtualCpu } from "../machine/virtual-cpu.ts";
 import type { Platform } from "../hypervisor/platform.ts";
-import { nestedControls, unaskedExit } from "../hypervisor/controls.ts";
+import { unaskedExit } from "../hypervisor/controls.ts";
 import { nestedTables } from "../hypervisor/dirty/nested-tables.ts";
 import { type LoggedTables, noTracker } from "../hypervisor/dirty/tracker.ts";
 import type { Engine } from "../hypervisor/engine.ts";
@@ -32,6 +31,7 @@ import { allowedRanges, mayWrite } from "../hypervisor/policy/police-host.ts";
 import type { PolicyRule } from "../hypervisor/policy/rules.ts";
 import { policedTracker } from "../hypervisor/policy/policed-tracker.ts";
 import { narrowLeaves } from "../hypervisor/policy/narrow-leaves.ts";
+import { balanceTables } from "../hypervisor/tables/balance.ts";
 import {
   type EntryPlace,
   findPlace,
@@ -42,6 +42,7 @@ import {
 } from "../hypervisor/tables/radix.ts";
 import { radixTables } from "./nested/layouts.ts";
 import { allRights, flagsOf } from "./nested/nested-format.ts";
+import { NodeControls } from "./nested/node-controls.ts";
 import type { NestedOn, NestedScheme } from "./nested/scheme.ts";
 
 type EptViolation = Extract<VmExit, { readonly reason: "ept-violation" }>;
@@ -57,18 +58,19 @@ export function createNested(platform: Platform, scheme: NestedScheme): Hypervis
 /** The same on a memory that others map too: who makes it tells `notifier`. */
 export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedScheme): NestedOn {
   const { format, accessedDirty, policy, createGuard, layout = radixTables } = scheme;
-  const { memory: bytes, vcpus } = platform;
+  const { vcpus, nodes } = platform;
   const tracker = policedTracker(scheme.tracker, policy ?? null);
   const { tree, stages } = layout(platform, { format, accessedDirty });
-  const controls = nestedControls(stages, platform.hasVpid);
+  const bytes = tree.memory;
+  const controls = new NodeControls(platform, stages);
+  /** Tables that an entry is stored in. */
+  const copies = nodes?.hypervisorTables === "replicated" ? nodes.count : 1;
   const { leafFlags, accessedBit, dirtyBit, pagingWriteHigh } = flagsOf[format];
   /** D in a leaf whose write the log knows: silicon need not tell it again (KVM `make_spte` sets it too). */
   const known = accessedDirty ? dirtyBit : 0;
 
   /** The vCPU whose exit is being answered; null while the host acts. */
   let serving: VirtualCpu | null = null;
-  /** Does silicon log modified pages? */
-  let isLogging = false;
 
   function allowWrite(gfn: Gfn, { table, index }: EntryPlace): void {
     const flags = tracker.isLogged(gfn) ? W | known : W;
@@ -82,7 +84,7 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
     const isWritable = isWrite || tracker.mayMapWritable(gfn);
     const asked = policy === undefined || policy.mayExecute(gfn) ? leafFlags : leafFlags & ~EPT_X;
     const flags = isWritable && memory.isWritable(gfn) ? asked : asked & ~W;
-    vcpu.ledger.entriesFilled += 1;
+    vcpu.ledger.entriesFilled += copies;
     for (let level = levelOfOrder(memory.orderOf(gfn)) as number; level > 1; level--) {
       if (level > tree.levels || tracker.needsSmall(gfn, level)) continue;
       const place = makePlace(tree, gfn, level);
@@ -134,7 +136,7 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
         return violation(exit, vcpu);
       case "pml-full":
         // The tracker empties the buffer at every exit.
-        return isLogging ? "resume" : unaskedExit(format, exit);
+        return controls.isLogging ? "resume" : unaskedExit(format, exit);
       case "cpuid":
       case "other":
         return "resume";
@@ -161,10 +163,7 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
     },
     vcpus,
     flush,
-    setPml(buffers) {
-      isLogging = buffers !== null;
-      for (const vcpu of vcpus) vcpu.setControls(withPml(controls, buffers?.get(vcpu.id)));
-    },
+    setPml: (buffers) => controls.setLogs(buffers, vcpus),
   };
 
   function ledger(): Ledger {
@@ -235,6 +234,10 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
         for (const part of allowedRanges(policy ?? null, event)) reclaim(part.start, part.frames);
         return [];
       case "vcpu-run":
+        if (nodes?.hypervisorTables === "replicated") controls.load(vcpus[event.vcpu]!);
+        return [];
+      case "balance-tables":
+        if (nodes?.hypervisorTables === "migrated" && balanceTables(tree, nodes.count) > 0) flush();
         return [];
       case "dirty-log-get": {
         const report = tracker.collect();
@@ -251,7 +254,8 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
   }
 
   const guard =
-    policy && createGuard?.({ tree, memory, vcpus, policy, controls, pagingWriteHigh, flush });
+    policy &&
+    createGuard?.({ tree, memory, vcpus, policy, controls: controls.first, pagingWriteHigh, flush });
   const approvesCode = format === "ept-mbec";
   const [locksPages, pinsPages] = [guard !== undefined, guard?.pinsPages ?? false];
   policy?.attach({ name: format, locksPages, pinsPages, approvesCode, enforce });
@@ -259,7 +263,7 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
   const hypervisor: Hypervisor = {
     memory,
     boot(vcpu, cr3) {
-      vcpu.setControls(controls);
+      controls.load(vcpu);
       vcpu.setHardwareRoot(cr3.root, cr3.pcid);
       guard?.boot(vcpu, cr3);
     },
@@ -274,16 +278,13 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
     },
     host,
   };
-  return { hypervisor, notifier, controls, dropFrames };
-}
-
-function withPml(controls: Controls, buffer: Controls["pml"] | undefined): Controls {
-  return { ...controls, pml: buffer ?? null };
+  return { hypervisor, notifier, controls: controls.first, dropFrames };
 }
 
 export const ept: Engine = {
   title: "Intel's two dimensions, with A/D bits",
   family: "nested",
+  placesTables: true,
   create: (platform, options) =>
     createNested(platform, {
       format: "ept",

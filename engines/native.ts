@@ -39,6 +39,7 @@ function createNative({ memory, guestFrames }: Platform): Hypervisor {
         case "slot-create":
         case "slot-move":
         case "vcpu-run":
+        case "balance-tables":
           return [];
       }
     },

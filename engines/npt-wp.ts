@@ -7,6 +7,7 @@ import { createNested } from "./ept.ts";
 export const nptWp: Engine = {
   title: "NPT, dirty pages found by write protection",
   family: "nested",
+  placesTables: true,
   create: (platform, options) =>
     createNested(platform, {
       format: "npt",

@@ -13,6 +13,7 @@ import { createNested } from "./ept.ts";
 export const npt: Engine = {
   title: "AMD's two dimensions: nested accesses are user accesses",
   family: "nested",
+  placesTables: true,
   create: (platform) =>
     createNested(platform, { format: "npt", accessedDirty: true, tracker: noTracker }),
 };

@@ -246,6 +246,7 @@ function createShadowVtlb(platform: Platform): Hypervisor {
           // No dirty tracker is composed with it: nothing is logged, nothing reported.
           return [];
         case "vcpu-run":
+        case "balance-tables":
           return [];
       }
     },

@@ -26,6 +26,8 @@ export interface Engine {
   readonly family: "bare" | "shadow" | "nested";
   /** Needs it no virtualization hardware? Absent: it does. */
   readonly withoutHardware?: boolean;
+  /** Can its tables follow a node plan, by copies or by moves? Absent: they stay where they were made. */
+  readonly placesTables?: true;
   readonly create: CreateEngine;
 }
 

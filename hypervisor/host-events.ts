@@ -47,5 +47,10 @@ export type HostEvent =
   | { readonly kind: "slot-create"; readonly start: Gfn; readonly frames: number }
   /** The slot of this range lies at `to` from now on, with its memory; what was there goes the other way, without a slot. */
   | { readonly kind: "slot-move"; readonly start: Gfn; readonly frames: number; readonly to: Gfn }
-  /** In lock step: this vCPU enters the guest again after another one ran; what was asked of it meanwhile is done now. */
+  /**
+   * Tables are moved to the node that most of what they point to is on, if the node plan says `migrated`: one pass of what a
+   * host's automatic balancing does. Who has no such tables does nothing.
+   */
+  | { readonly kind: "balance-tables" }
+  /** In lock step, or on a processor of another node: this vCPU enters the guest again; what was asked of it meanwhile is done now. */
   | { readonly kind: "vcpu-run"; readonly vcpu: number };

@@ -6,6 +6,7 @@
  */
 import type { HostPageSize, PagingLevels } from "../machine/address.ts";
 import type { PhysicalMemory } from "../machine/memory.ts";
+import type { NodePlan } from "../machine/nodes.ts";
 import type { HostObserver } from "../machine/observer.ts";
 import type { Placement } from "../machine/placement.ts";
 import type { Vcpu } from "../machine/vcpu.ts";
@@ -39,6 +40,7 @@ export type FrameMemory = Pick<
   | "guestFrames"
   | "tableBytesPeak"
   | "stampOf"
+  | "nodeOf"
 >;
 
 export interface Platform {
@@ -52,6 +54,8 @@ export interface Platform {
   readonly backing: HostPageSize;
   /** Depth of nested tables. */
   readonly nestedLevels: PagingLevels;
+  /** Nodes that memory lies on, and where tables are to be; null: one node. */
+  readonly nodes: NodePlan | null;
   /** Have cached translations a tag, so that an exit need not drop them? VPID, on AMD the ASID. */
   readonly hasVpid: boolean;
   /** One more vCPU, beside those that the guest has: for a hypervisor that runs in it. */

@@ -62,6 +62,7 @@ export class DirtyModel {
       case "write":
       case "slot-create":
       case "vcpu-run":
+      case "balance-tables":
         return undefined;
     }
   }

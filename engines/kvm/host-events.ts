@@ -141,6 +141,8 @@ export function answerHost(
     case "dirty-log-on":
       dirtyLogOn(vm, event);
       return [];
+    case "balance-tables":
+      return [];
     case "dirty-log-get":
       return dirtyLogGet(vm);
     case "dirty-log-clear":

@@ -29,6 +29,7 @@ export function answerTdpHost(tables: TdpTables, event: HostEvent): readonly Gfn
       tables.reclaim(event);
       return [];
     case "vcpu-run":
+    case "balance-tables":
       return [];
   }
 }

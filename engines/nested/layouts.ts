@@ -3,29 +3,40 @@
  *
  * The same entries each time; what differs is how many of them a walk reads, and what memory they ask for.
  */
-import { type HostPageSize, pagesPerEntry } from "../../machine/address.ts";
+import { type HostPageSize, pagesPerEntry, type Pfn } from "../../machine/address.ts";
 import { assert } from "../../machine/assert.ts";
 import type { Controls } from "../../machine/controls.ts";
 import { eptFolded } from "../../machine/formats/ept.ts";
 import { eptStage, twoStages, twoStagesRootKept } from "../../machine/stages.ts";
 import type { Platform } from "../../hypervisor/platform.ts";
 import type { RadixTree } from "../../hypervisor/tables/radix.ts";
+import { replicateTables } from "../../hypervisor/tables/replicas.ts";
 import { flagsOf, type NestedFormat, stageOf } from "./nested-format.ts";
 
 /** Tables with nothing in them, and how silicon translates through them. */
 export interface NestedTables {
   readonly tree: RadixTree;
-  readonly stages: Controls["stages"];
+  /** By node of the processor that walks them. */
+  readonly stages: (node: number) => Controls["stages"];
 }
 
 export type TableLayout = (platform: Platform, format: NestedFormat) => NestedTables;
 
-/** As many levels as the platform has, 512 entries each. */
+/** As many levels as the platform has, 512 entries each; a copy on every node, if the platform's plan says so. */
 export const radixTables: TableLayout = (platform, format) => {
-  const { memory, nestedLevels: levels } = platform;
-  const { moreLinkFlags } = flagsOf[format.format];
-  const tree = { memory, root: memory.allocateTable(), levels, moreLinkFlags };
-  return { tree, stages: twoStages(stageOf(format, tree)) };
+  const { nestedLevels: levels, nodes } = platform;
+  const { moreLinkFlags, accessedBit, dirtyBit } = flagsOf[format.format];
+  const stages = (root: Pfn) => twoStages(stageOf(format, { root, levels }));
+  if (nodes?.hypervisorTables !== "replicated") {
+    const { memory } = platform;
+    const root = memory.allocateTable();
+    return { tree: { memory, root, levels, moreLinkFlags }, stages: () => stages(root) };
+  }
+  const marks = accessedBit | dirtyBit;
+  const memory = replicateTables(platform.memory, { nodes: nodes.count, marks });
+  const root = memory.allocateTable();
+  const tree = { memory, root, levels, moreLinkFlags };
+  return { tree, stages: (node) => stages(memory.on(root, node)) };
 };
 
 /** Entries for every guest frame, one after another; the guest's root table is translated once for each load of it. */
@@ -35,7 +46,7 @@ export const flatTable: TableLayout = ({ memory, guestFrames }, { accessedDirty 
   assert(root !== null, () => `flat table: no ${frames} frames one after another`);
   const shape = { levels: 1, rootExtraBits: Math.log2(frames) };
   const nested = { ...eptStage(root, 1, accessedDirty), shape };
-  return { tree: { memory, root, levels: 1 }, stages: twoStagesRootKept(nested) };
+  return { tree: { memory, root, levels: 1 }, stages: () => twoStagesRootKept(nested) };
 };
 
 /** Links to two levels in one, by size of host pages: what maps large pages stays a level of its own. */
@@ -48,5 +59,5 @@ export const flattenedTables: TableLayout = ({ memory, backing }, { accessedDirt
   const shape = { levels: 3, rootExtraBits: 9 };
   const nested = { ...eptStage(root, 3, accessedDirty), shape, format: eptFolded };
   const tree = { memory, root, levels: 3, folds: folds[backing] };
-  return { tree, stages: twoStages(nested) };
+  return { tree, stages: () => twoStages(nested) };
 };

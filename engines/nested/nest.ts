@@ -145,6 +145,7 @@ function outerPlatform(platform: Platform, layout: Layout, vcpus: readonly Outer
   return {
     memory: platform.memory,
     vcpus,
+    nodes: null,
     guestFrames: frames,
     placement: (gfn) =>
       gfn < guestFrames
@@ -180,6 +181,7 @@ function innerPlatform(
     placement: (gfn) => layout.mirror(gfn) as Pfn,
     backing: layout.backing,
     nestedLevels: platform.nestedLevels,
+    nodes: null,
     hasVpid: hasTags && platform.hasVpid,
     mmioBeyond: false,
     addVcpu: (id) => platform.addVcpu(id),

@@ -49,6 +49,7 @@ export function shadowHost(parts: ShadowHostParts): (event: HostEvent) => readon
         for (const { start, frames } of allowedRanges(policy, event)) parts.reclaim(start, frames);
         return [];
       case "vcpu-run":
+      case "balance-tables":
         return [];
     }
   };

@@ -19,8 +19,24 @@ export interface EntryPlace {
   readonly level: number;
 }
 
+/** The frames that tables lie in. */
+export type TableMemory = Pick<
+  FrameMemory,
+  | "readLow"
+  | "readHigh"
+  | "write"
+  | "writeEntry"
+  | "setLow"
+  | "allocateTable"
+  | "allocateTables"
+  | "freeTable"
+  | "zero"
+  | "nodeOf"
+  | "tableBytesPeak"
+>;
+
 export interface RadixTree {
-  readonly memory: FrameMemory;
+  readonly memory: TableMemory;
   readonly root: Pfn;
   readonly levels: number;
   /**
@@ -96,7 +112,7 @@ export function findPlace(tree: RadixTree, page: number): EntryPlace {
 
 /** Leaves of pages in [start, end), and what to do with them. */
 interface LeafVisit {
-  readonly memory: FrameMemory;
+  readonly memory: TableMemory;
   readonly start: number;
   readonly end: number;
   readonly visit: (place: EntryPlace, page: number) => void;
@@ -199,7 +215,7 @@ export function cutBranch(tree: RadixTree, place: EntryPlace): void {
 
 /** Clears the A bit in these entries; true when it was set in one. A flush is due before it is asked again. */
 export function takeAccessed(
-  memory: FrameMemory,
+  memory: TableMemory,
   places: Iterable<Pick<EntryPlace, "table" | "index">>,
   accessedBit: number,
 ): boolean {
@@ -219,7 +235,7 @@ export function emptyTree({ memory, root, levels }: RadixTree): void {
   memory.zero(root);
 }
 
-function freeBelow(memory: FrameMemory, table: Pfn, level: number): void {
+function freeBelow(memory: TableMemory, table: Pfn, level: number): void {
   if (level === 1) return;
   for (let index = 0; index < 512; index++) {
     const low = memory.readLow(table, index);

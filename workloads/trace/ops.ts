@@ -47,8 +47,8 @@ export interface TraceHeader {
   readonly boot: Cr3;
 }
 
-/** That a vCPU runs again follows from `v` lines; it is no line of its own. */
-export type TraceHostEvent = Exclude<HostEvent, { readonly kind: "vcpu-run" }>;
+/** That a vCPU runs again follows from `v` lines; it is no line of its own. Nodes are the machine's, not the guest's. */
+export type TraceHostEvent = Exclude<HostEvent, { readonly kind: "vcpu-run" | "balance-tables" }>;
 
 /** INVPCID types by their number. */
 export const invpcidTypes: readonly InvpcidType[] = [

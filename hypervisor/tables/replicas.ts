@@ -1,0 +1,83 @@
+/**
+ * Tables with a copy on every node, so that each processor walks those that are near to it.
+ *
+ * Who edits them sees one tree, the one on the node where tables are made. A store goes into every copy, a link leads to
+ * the child's copy on the same node; what silicon notes in one copy is read from all.
+ *
+ * Source: Achermann et al., "Mitosis" (ASPLOS 2020), section 5; Panwar et al., vMitosis (ASPLOS 2021), section 3.3.
+ */
+import type { Pfn } from "../../machine/address.ts";
+import { frameOf, highHalf, lowHalf, NX_HIGH } from "../../machine/entry.ts";
+import type { TableMemory } from "./radix.ts";
+
+export interface ReplicatedTables extends TableMemory {
+  /** The table's copy on that node. */
+  on(table: Pfn, node: number): Pfn;
+}
+
+const flagBits = 0xfff;
+
+/** `marks`: the bits that silicon sets in entries. */
+export function replicateTables(
+  memory: TableMemory,
+  { nodes, marks }: { readonly nodes: number; readonly marks: number },
+): ReplicatedTables {
+  /** All copies of a table by node, under each of them: a link leads to the one on its own node. */
+  const copies = new Map<Pfn, readonly Pfn[]>();
+
+  function copiesOf(table: Pfn): readonly Pfn[] {
+    return copies.get(table) ?? [table];
+  }
+
+  function write(table: Pfn, index: number, low: number, high: number): void {
+    const children = copies.get(frameOf(low, high) as Pfn);
+    copiesOf(table).forEach((copy, node) => {
+      const child = children?.[node];
+      if (child === undefined) memory.write(copy, index, low, high);
+      else memory.writeEntry(copy, index, child, low & flagBits, high & NX_HIGH);
+    });
+  }
+
+  return {
+    get tableBytesPeak() {
+      return memory.tableBytesPeak;
+    },
+    nodeOf: (pfn) => memory.nodeOf(pfn),
+    readHigh: (table, index) => memory.readHigh(table, index),
+    readLow(table, index) {
+      const low = memory.readLow(table, index);
+      return copiesOf(table).reduce(
+        (all, copy) => all | (memory.readLow(copy, index) & marks),
+        low,
+      );
+    },
+    write,
+    writeEntry(table: Pfn, index: number, frame: number, flags: number, nx = 0) {
+      write(table, index, lowHalf(frame, flags), highHalf(frame, nx));
+    },
+    setLow(table, index, low) {
+      write(table, index, low, memory.readHigh(table, index));
+    },
+    allocateTable(node) {
+      const own = memory.allocateTable(node);
+      const home = memory.nodeOf(own);
+      const all = Array.from({ length: nodes }, (_, at) =>
+        at === home ? own : memory.allocateTable(at),
+      );
+      for (const copy of all) copies.set(copy, all);
+      return own;
+    },
+    /** Only flattened tables ask for several in a row, and those have no copies. */
+    allocateTables: () => null,
+    freeTable(table) {
+      for (const copy of copiesOf(table)) {
+        memory.freeTable(copy);
+        copies.delete(copy);
+      }
+    },
+    zero(table) {
+      for (const copy of copiesOf(table)) memory.zero(copy);
+    },
+    on: (table, node) => copiesOf(table)[node] ?? table,
+  };
+}
