@@ -30,11 +30,18 @@ export class Contexts {
   private nextAsid = 0;
   private asid = 0;
   private space: AddressSpace | null = null;
+  /** The copy of a root that is near to the processor. */
+  private readonly nearest: (root: Gfn) => Gfn;
 
-  constructor(vcpu: Vcpu, { kpti, pcid }: KernelOptions) {
+  constructor(
+    vcpu: Vcpu,
+    { kpti, pcid }: KernelOptions,
+    nearest: (root: Gfn) => Gfn = (root) => root,
+  ) {
     this.vcpu = vcpu;
     this.kpti = kpti;
     this.pcid = pcid;
+    this.nearest = nearest;
   }
 
   isLoaded(space: AddressSpace): boolean {
@@ -82,14 +89,15 @@ export class Contexts {
     this.writeCr3(this.loaded().root, 0, false);
   }
 
-  private loaded(): AddressSpace {
+  loaded(): AddressSpace {
     assert(this.space !== null, "contexts: no address space is loaded");
     return this.space;
   }
 
   private writeCr3(root: Gfn, userBit: number, keep: boolean): void {
-    if (this.pcid) this.vcpu.writeCr3(root, (this.asid + 1) | userBit, keep);
-    else this.vcpu.writeCr3(root);
+    const near = this.nearest(root);
+    if (this.pcid) this.vcpu.writeCr3(near, (this.asid + 1) | userBit, keep);
+    else this.vcpu.writeCr3(near);
   }
 
   /** True when the ASID still holds this space's translations. */

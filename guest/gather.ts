@@ -8,18 +8,18 @@
  */
 import type { Vpn } from "../machine/address.ts";
 import { type Contexts, pageFlushesMax } from "./contexts.ts";
-import type { FrameAllocator } from "./frames.ts";
+import type { TableFrames } from "./table-frames.ts";
 
 export class Gather {
   private readonly contexts: Contexts;
-  private readonly frames: FrameAllocator;
+  private readonly frames: Pick<TableFrames, "release">;
   private readonly released: number[] = [];
   private from = Infinity;
   private to = 0;
   /** Pages between two flushes: 512 while only 2 MiB entries changed. */
   private stride = 512;
 
-  constructor(contexts: Contexts, frames: FrameAllocator) {
+  constructor(contexts: Contexts, frames: Pick<TableFrames, "release">) {
     this.contexts = contexts;
     this.frames = frames;
   }

@@ -56,7 +56,7 @@ export function mapKernelPage(
 
 /** Links a zeroed table at each of the slots. */
 function linkTable({ map, frames }: TableParts, slots: readonly Slot[]): Gfn {
-  const below = frames.take();
+  const below = frames.take(0, "kernel");
   map.zero(below);
   for (const { table, index } of slots) map.storeEntry(table, index, below, tableFlags);
   return below;
@@ -68,7 +68,7 @@ function splitLeaf(
   { table, index }: Slot,
   { vpn, level, low, high }: { vpn: Vpn; level: number; low: number; high: number },
 ): Gfn {
-  const small = frames.take();
+  const small = frames.take(0, "kernel");
   const first = frameOf(low, high);
   const span = pagesPerEntry(level - 1);
   const flags = low & (P | W | A | D | G | (level > 2 ? PS : 0));
@@ -81,7 +81,7 @@ function splitLeaf(
 }
 
 function fillPage({ map, frames, options }: TableParts, { table, index }: Slot, level: 1 | 2) {
-  const block = level === 2 ? frames.takeBlock() : frames.take();
+  const block = level === 2 ? frames.takeBlock() : frames.take(0, "kernel");
   assert(block !== null, "guest: no 2 MiB of memory in one piece");
   for (let i = 0; i < pagesPerEntry(level); i++) map.zero((block + i) as Gfn);
   // Under KPTI no kernel page but the entry area may outlive the way back to user mode.

@@ -6,8 +6,10 @@
  */
 import type { HostEvent } from "../hypervisor/host-events.ts";
 import type { Hypervisor } from "../hypervisor/hypervisor.ts";
+import type { NodePlan } from "../machine/nodes.ts";
 import type { Vcpu } from "../machine/vcpu.ts";
 import { Balloon } from "./balloon.ts";
+import { balanceLoaded } from "./balance-tables.ts";
 import { writeBootImage } from "./boot-image.ts";
 import { Contexts } from "./contexts.ts";
 import { DirectMap } from "./direct-map.ts";
@@ -19,6 +21,7 @@ import { OperatingSystem } from "./operating-system.ts";
 import type { KernelOptions } from "./options.ts";
 import { PageCache } from "./page-cache.ts";
 import { PageTables } from "./page-tables.ts";
+import { TableFrames } from "./table-frames.ts";
 
 export interface KernelBoot {
   readonly vcpu: Vcpu;
@@ -26,6 +29,8 @@ export interface KernelBoot {
   readonly options: KernelOptions;
   /** The workload says that its set-up is done. */
   readonly onMeasure: () => void;
+  /** The nodes of the machine; null or absent: one. */
+  readonly nodes?: NodePlan | null;
 }
 
 export interface BootedKernel {
@@ -45,7 +50,10 @@ export function bootWithDrivers(boot: KernelBoot): BootedKernel {
   const { memory } = hypervisor;
   const layout = kernelLayout(options.levels);
   const image = writeBootImage(memory, layout, options);
-  const frames = new FrameAllocator({ first: image.end, frames: memory.frames }, options.seed);
+  const plan = boot.nodes?.isShown === true ? boot.nodes : null;
+  const nodes = plan?.count ?? 1;
+  const range = { first: image.end, frames: memory.frames, nodes };
+  const frames = new FrameAllocator(range, options.seed);
   vcpu.boot(
     hypervisor,
     { root: image.root, pcid: 0, keep: false },
@@ -58,19 +66,23 @@ export function bootWithDrivers(boot: KernelBoot): BootedKernel {
   );
 
   vcpu.setPrivilege("supervisor");
-  const map = new DirectMap(vcpu, layout.directMap);
+  const tableFrames = new TableFrames(frames, plan);
+  const map = new DirectMap(vcpu, layout.directMap, tableFrames.copies);
   if (options.usedMemory) map.touch(image.end, memory.frames);
-  const contexts = new Contexts(vcpu, options);
+  const contexts = new Contexts(vcpu, options, (root) => tableFrames.on(root, vcpu.node));
   const entry = new KernelEntry(vcpu, contexts, layout);
   entry.run("boot");
-  const tableParts = { map, frames, contexts, options, kernelRoot: image.root };
+  const tableParts = { map, frames, tableFrames, contexts, options, kernelRoot: image.root };
   const zeroFrame = frames.take();
   map.zero(zeroFrame);
   const tables = new PageTables(tableParts);
   const pageCache = new PageCache(map, frames);
   const parts = { ...tableParts, tables, pageCache, zeroFrame };
   const world = {
-    onMeasure,
+    onMeasure: () => {
+      if (plan?.guestTables === "migrated") balanceLoaded(parts, vcpu);
+      onMeasure();
+    },
     host: (event: HostEvent) => hypervisor.host(within(event, memory.frames)).length,
   };
   const system = new OperatingSystem(vcpu, world, { parts, entry });

@@ -260,7 +260,7 @@ export class OperatingSystem implements Guest, GuestSoftware {
   }
 
   private createProcess(space: Process["space"]): Process {
-    const stack = this.parts.frames.take();
+    const stack = this.parts.frames.take(0, "kernel");
     this.parts.map.zero(stack);
     this.pids += 1;
     const process: Process = { pid: this.pids as Pid, stack, space };

@@ -24,6 +24,7 @@ import type { FrameAllocator } from "./frames.ts";
 import type { Gather } from "./gather.ts";
 import { entryAreaTop } from "./layout.ts";
 import type { KernelOptions } from "./options.ts";
+import type { TableFrames } from "./table-frames.ts";
 import { type Vma, Vmas } from "./vmas.ts";
 
 /** In an entry with P clear: the page exists but nobody may touch it (Linux's _PAGE_PROTNONE). */
@@ -50,6 +51,7 @@ export interface Leaf {
 export interface TableParts {
   readonly map: DirectMap;
   readonly frames: FrameAllocator;
+  readonly tableFrames: TableFrames;
   readonly contexts: Contexts;
   readonly options: KernelOptions;
   /** The boot image's root. */
@@ -66,12 +68,12 @@ export class PageTables {
 
   /** An empty space: kernel half shared, user half zero. */
   createSpace(): AddressSpace {
-    const { map, frames, kernelRoot, options } = this.parts;
-    const root = frames.take();
+    const { map, tableFrames, kernelRoot, options } = this.parts;
+    const root = tableFrames.take();
     map.copy(root, kernelRoot);
     let userRoot: Gfn | null = null;
     if (options.kpti) {
-      userRoot = frames.take();
+      userRoot = tableFrames.take();
       map.zero(userRoot);
       const low = map.load(kernelRoot, entryAreaTop);
       map.store(userRoot, entryAreaTop, low, map.high);
@@ -82,8 +84,8 @@ export class PageTables {
 
   /** Frees the roots; everything below is gone already. */
   destroySpace({ root, userRoot }: AddressSpace): void {
-    this.parts.frames.release(root);
-    if (userRoot !== null) this.parts.frames.release(userRoot);
+    this.parts.tableFrames.release(root);
+    if (userRoot !== null) this.parts.tableFrames.release(userRoot);
   }
 
   /** The table whose entries at `level` cover `vpn`, grown where it is missing. */
@@ -105,8 +107,8 @@ export class PageTables {
 
   /** Links a zeroed table below the entry. */
   growTable(space: AddressSpace, at: { table: Gfn; index: number; level: number }): Gfn {
-    const { map, frames } = this.parts;
-    const below = frames.take();
+    const { map, tableFrames } = this.parts;
+    const below = tableFrames.take();
     map.zero(below);
     this.storeLink(space, at, below);
     return below;
@@ -137,9 +139,9 @@ export class PageTables {
    * flushed first: two sizes for one address must never be cached at once.
    */
   splitLeaf({ vpn, table, index, low, high }: Leaf): Gfn {
-    const { map, frames, contexts } = this.parts;
+    const { map, tableFrames, contexts } = this.parts;
     const base = vpn - (vpn % entriesPerTable);
-    const small = frames.take();
+    const small = tableFrames.take();
     map.clear(table, index);
     contexts.flushPage(base as Vpn);
     const first = frameOf(low, high);
@@ -206,7 +208,7 @@ export class PageTables {
   }
 
   /** Stores a link to a table, or clears it; under KPTI a top-level link goes into both roots. */
-  private storeLink(
+  storeLink(
     space: AddressSpace,
     { table, index, level }: { table: Gfn; index: number; level: number },
     below: Gfn | null,

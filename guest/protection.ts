@@ -27,7 +27,7 @@ export function changeProtection(
   { regions, access }: { readonly regions: readonly Vma[]; readonly access: Access },
 ): void {
   const { map, frames, contexts, tables } = parts;
-  const gather = new Gather(contexts, frames);
+  const gather = new Gather(contexts, parts.tableFrames);
   const change = ({ vpn, level, table, index, low, high }: Leaf): void => {
     const frame = frameOf(low, high);
     // A shared page stays read-only whatever the region allows: its first store copies it.

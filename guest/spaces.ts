@@ -17,7 +17,7 @@ type SpaceParts = TableParts & { readonly tables: PageTables };
 
 /** munmap: regions, entries, translations, tables and frames, in this order. */
 export function unmapRange(parts: SpaceParts, space: AddressSpace, from: Vpn, to: number): void {
-  const gather = new Gather(parts.contexts, parts.frames);
+  const gather = new Gather(parts.contexts, parts.tableFrames);
   const gone = space.vmas.carve(from, to);
   for (const vma of gone) clearEntries(parts, space, vma, gather);
   parts.tables.freeTables(space, gone, gather);
@@ -26,7 +26,7 @@ export function unmapRange(parts: SpaceParts, space: AddressSpace, from: Vpn, to
 
 /** Everything below the roots goes. A loaded space is flushed, one that never runs again need not be. */
 export function emptySpace(parts: SpaceParts, space: AddressSpace): void {
-  const gather = new Gather(parts.contexts, parts.frames);
+  const gather = new Gather(parts.contexts, parts.tableFrames);
   const gone = space.vmas.carve(0, Infinity);
   for (const vma of gone) clearEntries(parts, space, vma, gather);
   parts.tables.freeTables(space, gone, gather);
@@ -62,7 +62,7 @@ export function copySpace(parts: SpaceParts, parent: AddressSpace): AddressSpace
     if (file !== null && !parent.copiedFiles.has(file)) continue;
     tables.visitLeaves(parent, start, end, copyLeaf);
   }
-  new Gather(contexts, frames).flushSpace();
+  new Gather(contexts, parts.tableFrames).flushSpace();
   return child;
 }
 

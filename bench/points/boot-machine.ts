@@ -14,6 +14,7 @@ import { fastMmu } from "../../machine/fast.ts";
 import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import { watched } from "../../hypervisor/watched.ts";
 import type { Machine, MmuFactory } from "../../machine/machine.ts";
+import type { TablePolicy } from "../../machine/nodes.ts";
 import { type Preset, presets } from "../../machine/presets.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";
 import type { Snapshot } from "../../machine/region.ts";
@@ -57,6 +58,11 @@ export const hosts = {
     },
     cost: "skylake-sp",
   },
+  "two nodes": onNodes("local", "local"),
+  "two nodes, guest tables far": onNodes("remote", "local"),
+  "two nodes, nested tables far": onNodes("local", "remote"),
+  "two nodes, both tables far": onNodes("remote", "remote"),
+  "two nodes, both tables moved": onNodes("migrated", "migrated"),
   zen2: { preset: zen2, cost: "zen2" },
   "zen2, no nested TLB": { preset: { ...zen2, nestedTlb: null }, cost: "zen2" },
   "zen2, guest walk cache only": {
@@ -65,6 +71,11 @@ export const hosts = {
   },
 } as const satisfies Record<string, Host>;
 export type HostName = keyof typeof hosts;
+
+function onNodes(guestTables: TablePolicy, hypervisorTables: TablePolicy): Host {
+  const nodes = { count: 2, isShown: true, guestTables, hypervisorTables } as const;
+  return { preset: { ...skylakeCaches, nodes }, cost: "skylake-sp" };
+}
 
 function doubled(caches: Preset["pwc"]): Preset["pwc"] {
   const twice = (level: 2 | 3 | 4 | 5) => {
@@ -111,7 +122,9 @@ export function bootMachine(request: BootRequest): BootedMachine {
     vcpu,
     hypervisor,
     options: { ...options, pcid: options.pcid && preset.pcid },
+    nodes: machine.nodes,
     onMeasure: () => {
+      hypervisor.host({ kind: "balance-tables" });
       measured = machine.snapshot();
     },
   });

@@ -3,7 +3,7 @@
  */
 import type { Engine } from "../../hypervisor/engine.ts";
 import { engines, findEngine } from "../../engines/index.ts";
-import { presets } from "../../machine/presets.ts";
+import { type Preset, presets } from "../../machine/presets.ts";
 import { workloads } from "../../workloads/index.ts";
 import type { RecordedWorkload } from "../../workloads/trace/lackey-workload.ts";
 import type { SystemWorkload } from "../../workloads/trace/system-workload.ts";
@@ -11,7 +11,13 @@ import type { Workload } from "../../workloads/workload.ts";
 import { ConfigError, quote, unknownText } from "../input/config-error.ts";
 import type { Catalogue } from "./sweep-schema.ts";
 
-export const catalogue = { engines, presets, workloads, engineProblem } satisfies Catalogue;
+export const catalogue = {
+  engines,
+  presets,
+  workloads,
+  engineProblem,
+  nodesProblem,
+} satisfies Catalogue;
 
 /** An engine's name, and what it is in a line. */
 export function describeEngines(): readonly (readonly [name: string, title: string])[] {
@@ -33,6 +39,16 @@ export function engineProblem(name: string): string | undefined {
   const found = findEngine(name);
   if (found === undefined) return unknownText(name, Object.keys(engines));
   return "problem" in found ? found.problem : undefined;
+}
+
+/** What keeps the engine from running on the machine's nodes; undefined when nothing does. */
+export function nodesProblem(name: string, { nodes }: Preset): string | undefined {
+  const policy = nodes?.hypervisorTables ?? "local";
+  if (policy === "local" || policy === "remote") return undefined;
+  const engine = findEngine(name);
+  if (engine === undefined || "problem" in engine) return undefined;
+  if (engine.family === "bare" || engine.placesTables === true) return undefined;
+  return `${name} leaves its tables where they were made: hypervisorTables must be local or remote`;
 }
 
 /** What silicon walks under each engine. */

@@ -5,6 +5,7 @@
  * is how silicon picks a set. `null` switches a structure off.
  */
 import { z } from "zod";
+import { tablePolicies } from "../../machine/nodes.ts";
 import type { Geometry, Preset } from "../../machine/presets.ts";
 
 const size = z
@@ -41,12 +42,22 @@ export const machineSchema = z.strictObject({
   dataCache: z.null().optional(),
   vpid: z.boolean().optional(),
   pcid: z.boolean().optional(),
+  /** Nodes of memory, and where tables are; for presets with data caches. */
+  nodes: z
+    .strictObject({
+      count: z.literal([2, 4], { error: "must be 2 or 4" }),
+      isShown: z.boolean().default(true),
+      guestTables: z.enum(tablePolicies).default("local"),
+      hypervisorTables: z.enum(tablePolicies).default("local"),
+    })
+    .optional(),
 });
 export type MachineChange = z.infer<typeof machineSchema>;
 
 /** `base` with what `change` names replaced. */
 export function changedPreset(base: Preset, name: string, change: MachineChange): Preset {
   const { like, l1Data, l1Code, pwc, nestedPwc, dataCache, vpid, pcid } = change;
+  const nodes = change.nodes ?? base.nodes;
   return {
     title: `${base.title}, changed as ${name}`,
     sources: [...base.sources, `changed from ${like} by the sweep`],
@@ -61,6 +72,7 @@ export function changedPreset(base: Preset, name: string, change: MachineChange)
     dataCache: dataCache === undefined ? base.dataCache : dataCache,
     vpid: vpid ?? base.vpid,
     pcid: pcid ?? base.pcid,
+    ...(nodes ? { nodes } : {}),
   };
 }
 

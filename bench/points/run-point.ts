@@ -81,8 +81,10 @@ export function bootGuest(key: PointKey, boot: GuestBoot): BootedGuest {
     hypervisor,
     // A kernel uses what its processor has.
     options: { ...options, pcid: options.pcid && preset.pcid },
+    nodes: machine.nodes,
     onMeasure() {
       assert(setup === null, `workload ${key.workload}: its set-up ends twice`);
+      hypervisor.host({ kind: "balance-tables" });
       setup = machine.snapshot();
     },
   });

@@ -16,6 +16,8 @@ export interface Catalogue {
   readonly engines: Readonly<Record<string, unknown>>;
   /** What is wrong with the name of an engine that is made of others. */
   readonly engineProblem: (name: string) => string | undefined;
+  /** What keeps an engine from running on a machine's nodes. */
+  readonly nodesProblem: (engine: string, preset: Preset) => string | undefined;
   readonly presets: Readonly<Record<string, Preset>>;
   readonly workloads: Readonly<Record<string, ParamSource>>;
 }

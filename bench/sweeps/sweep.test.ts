@@ -6,6 +6,8 @@ import type { Catalogue } from "../points/sweep-schema.ts";
 
 const catalogue: Catalogue = {
   engineProblem: () => "made of what is not there",
+  nodesProblem: (engine, { nodes }) =>
+    nodes?.hypervisorTables === "replicated" && engine === "shadow" ? "has one tree" : undefined,
   engines: { native: 0, ept: 0, shadow: 0 },
   presets: { textbook: presets.textbook, skylake: presets.textbook },
   workloads: {
@@ -305,4 +307,37 @@ test.each(mistakes)("a wrong sweep file: %s", (_, text, expected) => {
   expect(message.slice(0, expected.length)).toBe(expected);
   expect(message).not.toContain("\n");
   expect(message.length).toBeLessThan(400);
+});
+
+describe("nodes of a machine", () => {
+  const text = (machine: string, engines = "[native, shadow]") =>
+    `title: t\nmachines:\n  mine: ${machine}\nengines: ${engines}\npresets: [mine]\nseeds: [1]\nworkloads: [{ workload: uniform }]\n`;
+  const cached: Catalogue = {
+    ...catalogue,
+    presets: { caches: presets["skylake-sp-caches"], textbook: presets.textbook },
+  };
+
+  test("are near tables unless something else is said", () => {
+    const { machines } = parseSweep(text("{ like: caches, nodes: { count: 2 } }"), "s", cached);
+    expect(machines["mine"]?.preset.nodes).toEqual({
+      count: 2,
+      isShown: true,
+      guestTables: "local",
+      hypervisorTables: "local",
+    });
+  });
+
+  test.each([
+    ["{ like: caches, nodes: { count: 3 } }", "s:3: machines.mine.nodes.count: 3: must be 2 or 4"],
+    [
+      "{ like: textbook, nodes: { count: 2 } }",
+      "s:3: machines.mine.nodes: only data caches tell near memory from far: like must be skylake-sp-caches",
+    ],
+    [
+      "{ like: caches, nodes: { count: 2, hypervisorTables: replicated } }",
+      "s:7: workloads[0]: mine: has one tree",
+    ],
+  ])("%s is refused", (machine, message) => {
+    expect(() => parseSweep(text(machine), "s", cached)).toThrow(new ConfigError(message));
+  });
 });

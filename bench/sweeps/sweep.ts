@@ -81,6 +81,9 @@ export function sweepOf(
     for (const params of entryParams(entry, path, catalogue, yaml)) {
       for (const key of pointsOf(yaml.value, entry, params, replaced)) {
         if (exclude.some((rule) => isExcluded(rule, key))) continue;
+        const machine = machines[key.preset];
+        const problem = machine && catalogue.nodesProblem(key.engine, machine.preset);
+        if (problem !== undefined) throw yaml.complain(path, `${key.preset}: ${problem}`);
         const text_ = JSON.stringify(key);
         const earlier = seen.get(text_);
         if (earlier !== undefined) throw yaml.complain(path, `repeats point ${earlier}: ${text_}`);
@@ -178,7 +181,12 @@ function machinesOf(yaml: YamlFile<SweepFile>, { presets }: Catalogue): Sweep["m
       const problem = unknownText(change.like, Object.keys(presets));
       throw yaml.complain([...path, "like"], `${quote(change.like)}: ${problem}`);
     }
-    machines[name] = { preset: changedPreset(base, name, change), like: change.like };
+    const preset = changedPreset(base, name, change);
+    if (change.nodes !== undefined && preset.dataCache === null) {
+      const needed = "only data caches tell near memory from far: like must be skylake-sp-caches";
+      throw yaml.complain([...path, "nodes"], needed);
+    }
+    machines[name] = { preset, like: change.like };
   }
   return machines;
 }

@@ -7,6 +7,7 @@ import type { Topic } from "./topic.ts";
 import { devices } from "./topics/devices.ts";
 import { migration } from "./topics/migration.ts";
 import { nested } from "./topics/nested.ts";
+import { nodes } from "./topics/nodes.ts";
 import { policy } from "./topics/policy.ts";
 import { schemes } from "./topics/schemes.ts";
 import { shadowOrEpt } from "./topics/shadow-or-ept.ts";
@@ -18,6 +19,7 @@ export const topics: Readonly<Record<string, Topic | MigrationTopic | DmaTopic>>
   devices,
   policy,
   schemes,
+  nodes,
 };
 
 export const defaultTopic = "shadow-or-ept";

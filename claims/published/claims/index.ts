@@ -10,6 +10,7 @@ import { effectiveReferences } from "./effective-references.ts";
 import { kernelBuild } from "./kernel-build.ts";
 import { lmbench } from "./lmbench.ts";
 import { nested } from "./nested.ts";
+import { nodes } from "./nodes.ts";
 import { pvm } from "./pvm.ts";
 import { systemCalls } from "./system-calls.ts";
 import { walkPlaces } from "./walk-places.ts";
@@ -25,6 +26,7 @@ export const claims: readonly Claim[] = [
   ...effectiveReferences,
   ...bigMemory,
   ...walkPlaces,
+  ...nodes,
   ...agileWinner,
   ...nested,
   ...pvm,
