@@ -17,8 +17,9 @@ const plan = (guestTables: TablePolicy, isShown = true): NodePlan => {
 function boot(nodes: NodePlan, kpti = false) {
   const preset = { ...presets["skylake-sp-caches"], nodes };
   const computer = buildComputer({ engine: engines.native, preset, guestFrames: 16_384 });
-  const { machine, hypervisor, vcpu } = computer;
-  const oracle = attachOracle(machine, hypervisor, { native: true, engine: "native" });
+  const { machine, vcpu } = computer;
+  const oracle = attachOracle(machine, { native: true, engine: "native" });
+  const hypervisor = oracle.watch(computer.hypervisor);
   const options = { ...kernelDefaults, kpti };
   const guest = bootKernel({ vcpu, hypervisor, options, nodes, onMeasure: () => undefined });
   /** Nodes of the tables that a walk for a page reads, below the root. */
