@@ -62,7 +62,8 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
   const tracker = policedTracker(scheme.tracker, policy ?? null);
   const { tree, stages } = layout(platform, { format, accessedDirty });
   const bytes = tree.memory;
-  const controls = new NodeControls(platform, stages);
+  const byNode = new NodeControls(platform, stages);
+  const controls = byNode.first;
   /** Tables that an entry is stored in. */
   const copies = nodes?.hypervisorTables === "replicated" ? nodes.count : 1;
   const { leafFlags, accessedBit, dirtyBit, pagingWriteHigh } = flagsOf[format];
@@ -136,7 +137,7 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
         return violation(exit, vcpu);
       case "pml-full":
         // The tracker empties the buffer at every exit.
-        return controls.isLogging ? "resume" : unaskedExit(format, exit);
+        return byNode.isLogging ? "resume" : unaskedExit(format, exit);
       case "cpuid":
       case "other":
         return "resume";
@@ -163,7 +164,7 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
     },
     vcpus,
     flush,
-    setPml: (buffers) => controls.setLogs(buffers, vcpus),
+    setPml: (buffers) => byNode.setLogs(buffers, vcpus),
   };
 
   function ledger(): Ledger {
@@ -234,7 +235,7 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
         for (const part of allowedRanges(policy ?? null, event)) reclaim(part.start, part.frames);
         return [];
       case "vcpu-run":
-        if (nodes?.hypervisorTables === "replicated") controls.load(vcpus[event.vcpu]!);
+        if (nodes?.hypervisorTables === "replicated") byNode.load(vcpus[event.vcpu]!);
         return [];
       case "balance-tables":
         if (nodes?.hypervisorTables === "migrated" && balanceTables(tree, nodes.count) > 0) flush();
@@ -254,8 +255,7 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
   }
 
   const guard =
-    policy &&
-    createGuard?.({ tree, memory, vcpus, policy, controls: controls.first, pagingWriteHigh, flush });
+    policy && createGuard?.({ tree, memory, vcpus, policy, controls, pagingWriteHigh, flush });
   const approvesCode = format === "ept-mbec";
   const [locksPages, pinsPages] = [guard !== undefined, guard?.pinsPages ?? false];
   policy?.attach({ name: format, locksPages, pinsPages, approvesCode, enforce });
@@ -263,7 +263,7 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
   const hypervisor: Hypervisor = {
     memory,
     boot(vcpu, cr3) {
-      controls.load(vcpu);
+      byNode.load(vcpu);
       vcpu.setHardwareRoot(cr3.root, cr3.pcid);
       guard?.boot(vcpu, cr3);
     },
@@ -278,7 +278,7 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
     },
     host,
   };
-  return { hypervisor, notifier, controls: controls.first, dropFrames };
+  return { hypervisor, notifier, controls, dropFrames };
 }
 
 export const ept: Engine = {
