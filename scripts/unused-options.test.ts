@@ -47,6 +47,7 @@ const unused: [string[], string][] = [
     ["migrate", "--mode", "postcopy", "--postcopy-after", "0", "--downtime", "1ms"],
     "--downtime: is not used with --postcopy-after 0",
   ],
+  [["walk", "0x400000", "-e", "npt@npt,ept", "--cascade"], "--cascade: is not used by ept,"],
   [["share", "--answers", "--backing", "2m"], "--backing: is not used with --answers"],
   [["share", "snapshot", "--answers"], "scenarios snapshot: not used with --answers"],
   [["share", "clone", "--every", "500"], "--every: is not used by clone"],

@@ -116,3 +116,25 @@ test.each([
   const request = { ...page, engine: "ept", gva, ...levelsOf("4-on-4"), ...change };
   expect(() => showWalk(request)).toThrow(message);
 });
+
+// Seen failing with frames that are looked for in L0's map alone.
+test.each([
+  ["npt@npt", 9],
+  ["ept@ept", 3],
+] as const)(
+  "%s: a new frame is a cascade of %i exits, then L0's own violation",
+  (engine, exits) => {
+    const { cascade, frames, hpa } = showWalk({ ...page, engine, ...levelsOf("4-on-4") });
+    const first = cascade.findIndex(({ kind }) => kind === "entry");
+    expect(first).toBe(exits);
+    expect(cascade[0]).toMatchObject({ from: "L2", cause: "ept-violation", answeredBy: "L1" });
+    expect(cascade[first + 1]).toMatchObject({ cause: "ept-violation", answeredBy: "L0" });
+    expect(BigInt(hpa) / 4096n).toBe(BigInt(frames?.host ?? -1));
+    expect(new Set([frames?.l2, frames?.l1, frames?.host]).size).toBe(3);
+  },
+);
+
+test("with one level there is no cascade", () => {
+  const shown = showWalk({ ...page, engine: "npt", ...levelsOf("4-on-4") });
+  expect(shown).toMatchObject({ cascade: [], frames: null });
+});

@@ -5,6 +5,8 @@
  * dropped and the page is read once more. What that read's walk did is shown.
  */
 import { buildComputer } from "../../engines/computer.ts";
+import type { CascadeStep } from "../../engines/nested/cascade.ts";
+import { type Levels, levelsOf } from "../../engines/nested/nested-hypervisor.ts";
 import {
   type AnyPage,
   framesUpTo,
@@ -16,7 +18,13 @@ import {
 import { footprintFrames } from "../../guest/footprint.ts";
 import { bootKernel } from "../../guest/kernel.ts";
 import { kernelDefaults } from "../../guest/options.ts";
-import { hexAddress, hexGva, type HostPageSize } from "../../machine/address.ts";
+import {
+  type Gfn,
+  hexAddress,
+  hexGva,
+  type HostPageSize,
+  type Pfn,
+} from "../../machine/address.ts";
 import {
   type EntryFormat,
   entryText,
@@ -61,6 +69,10 @@ export interface ShownWalk {
   /** Where the walk ended. */
   readonly hpa: string;
   readonly steps: readonly WalkStep[];
+  /** In a guest's guest: the page's frame at each level, else null. */
+  readonly frames: { readonly l2: number; readonly l1: number; readonly host: number } | null;
+  /** In a guest's guest: what went on between the levels while its kernel mapped the page and touched it. */
+  readonly cascade: readonly CascadeStep[];
 }
 
 const hugePages = 512;
@@ -85,22 +97,39 @@ export function showWalk(request: WalkRequest): ShownWalk {
     options: { ...kernelDefaults, levels: guestLevels },
     onMeasure: () => undefined,
   });
+  vcpu.drain();
+  const cascade: CascadeStep[] = [];
+  const levels = levelsOf(hypervisor);
+  levels?.watch((step) => cascade.push(step));
   const user = mapAnyPage(guest, vcpu, page);
   user.write(vpn, offset);
   vcpu.drain();
+  levels?.watch(null);
   vcpu.mmu.flushLinear();
   vcpu.mmu.flushNested();
   user.read(vpn, offset);
   vcpu.drain();
+  const hostFrame = vcpu.mmu.lastPfn();
   return {
     gva: `0x${hexGva(vpn, offset, guestLevels)}`,
     kind: pageKind(page),
-    hpa: `0x${hexAddress(vcpu.mmu.lastPfn(), offset)}`,
+    hpa: `0x${hexAddress(hostFrame, offset)}`,
     steps: vcpu.mmu.lastWalk().map((reference, index) => {
       const nested = nestedFormatOf(vcpu.controls) ?? "x86-64";
       return stepOf(reference, index + 1, reference.dimension === "guest" ? "x86-64" : nested);
     }),
+    frames: levels === null ? null : framesOf(hypervisor.memory.frames, hostFrame, levels),
+    cascade,
   };
+}
+
+/** Looked for from below, for L2's tables are L2's. */
+function framesOf(count: number, host: Pfn, levels: Levels): ShownWalk["frames"] {
+  for (let l2 = 0; l2 < count; l2++) {
+    const place = levels.placeOf(l2 as Gfn);
+    if (place?.host === host) return { l2, ...place };
+  }
+  return null;
 }
 
 function stepOf(reference: WalkReference, step: number, format: EntryFormat): WalkStep {

@@ -12,9 +12,16 @@
  */
 import type { Gfn, Pfn, Vpn } from "../../machine/address.ts";
 import type { Ledger } from "../../machine/counters.ts";
-import { countException, exitCounter, type VmExit } from "../../machine/exits.ts";
+import {
+  countException,
+  exitCounter,
+  type ExitReason,
+  isException,
+  type VmExit,
+} from "../../machine/exits.ts";
 import type { GuestMemory, Hypervisor } from "../../hypervisor/hypervisor.ts";
-import type { HostMemory } from "../../hypervisor/memory/host-memory.ts";
+import { type HostMemory, hostMemoryOf } from "../../hypervisor/memory/host-memory.ts";
+import type { CascadeWatcher } from "./cascade.ts";
 import { l1Frame } from "./l1-memory.ts";
 import { isReflected } from "./level0.ts";
 import type { NestedCpu } from "./nested-cpu.ts";
@@ -38,6 +45,10 @@ export interface Levels {
   useAllMemory(): void;
   /** L0's host swaps frames of L1's memory out: what L1 has for L2 and what it has for itself alike. */
   evict(start: Gfn, frames: number): void;
+  /** L1's frame behind a frame of L2's, and the host's behind that; null where one has none. */
+  placeOf(gfn: Gfn): { readonly l1: number; readonly host: number } | null;
+  /** Is told of each step between the levels from now on; null: nobody is. */
+  watch(watcher: CascadeWatcher | null): void;
   /** L2 executes OUT and L1 goes to user space for it, up to the VMRUN that `resume` is: where a phase ends. */
   pause(id: number): void;
   resume(id: number): void;
@@ -78,6 +89,10 @@ export function nestedHypervisor(transitions: Transitions, level1: Level1): Nest
     exit(exit, vcpu) {
       const cpu = cpus[vcpu.id]!;
       const answer = level0.answer(exit, cpu);
+      const { reason } = isReflected(answer) ? answer.reflect : exit;
+      const answeredBy = isReflected(answer) ? "L1" : "L0";
+      const takenBy = isOwnException(cpu, reason) ? "L1" : "L0";
+      transitions.watcher?.({ kind: "exit", from: "L2", cause: reason, takenBy, answeredBy });
       if (!isReflected(answer)) {
         vcpu.ledger.l2ExitsHandled += 1;
         return answer;
@@ -107,6 +122,15 @@ export function nestedHypervisor(transitions: Transitions, level1: Level1): Nest
       evict(start, frames) {
         level0.hypervisor.host({ kind: "evict", start, frames });
       },
+      placeOf(gfn) {
+        const l1 = level1.memory.pfnOf(gfn);
+        const outer = hostMemoryOf(level0.hypervisor);
+        const host = l1 === -1 || outer === null ? -1 : outer.pfnOf(l1Frame(l1));
+        return host === -1 ? null : { l1, host };
+      },
+      watch(watcher) {
+        transitions.watcher = watcher;
+      },
       pause(id) {
         const cpu = cpus[id]!;
         const { ledger } = cpu.l2;
@@ -120,6 +144,11 @@ export function nestedHypervisor(transitions: Transitions, level1: Level1): Nest
       resume: (id) => transitions.enter(cpus[id]!),
     },
   };
+}
+
+/** Does L2 leave by an exception of L1's kernel, which silicon has no exit for? */
+function isOwnException({ inner }: NestedCpu, reason: ExitReason): boolean {
+  return inner.block.controls.deprivileged && isException[reason];
 }
 
 /** An exit of L2's in L1's counts. One without virtualization hardware is nothing that L0 reflects. */

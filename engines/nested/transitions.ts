@@ -5,7 +5,8 @@
  */
 import type { Vpn } from "../../machine/address.ts";
 import type { CounterName } from "../../machine/counters.ts";
-import { exitCounter, type Resolution, type VmExit } from "../../machine/exits.ts";
+import { exitCounter, type ExitReason, type Resolution, type VmExit } from "../../machine/exits.ts";
+import type { CascadeWatcher } from "./cascade.ts";
 import type { Level0 } from "./level0.ts";
 import type { NestedCpu } from "./nested-cpu.ts";
 import {
@@ -21,6 +22,8 @@ export class Transitions {
   readonly cpus: readonly NestedCpu[];
   /** The vCPU that L1's code runs on, when it runs. */
   running: NestedCpu;
+  /** Hears of each step between the levels. */
+  watcher: CascadeWatcher | null = null;
   private readonly features: NestingFeatures;
   /** Do cached translations of L2's outlive L1? Without virtualization hardware, PCIDs tell whose they are. */
   private readonly keepsTranslations: boolean;
@@ -38,6 +41,7 @@ export class Transitions {
   /** L1 exited: the same to L0 as any guest's exit. */
   exitOfL1(exit: VmExit, cpu: NestedCpu): Resolution {
     count(cpu, exitCounter[exit.reason]);
+    this.noteExitOfL1(exit.reason);
     return this.level0.hypervisor.exit(exit, cpu.outer);
   }
 
@@ -51,6 +55,11 @@ export class Transitions {
     ledger.exits += 1;
     ledger[counter] += 1;
     count(cpu, counter);
+    this.noteExitOfL1(instruction);
+  }
+
+  private noteExitOfL1(cause: ExitReason | HypervisorInstruction): void {
+    this.watcher?.({ kind: "exit", from: "L1", cause, takenBy: "L0", answeredBy: "L0" });
   }
 
   /** INVLPGA, or INVVPID of an address. */
@@ -80,6 +89,7 @@ export class Transitions {
   enter(cpu: NestedCpu): void {
     this.execute(cpu, this.instructions.entry);
     this.load(cpu);
+    this.watcher?.({ kind: "entry" });
     for (const other of this.cpus) {
       const isOwed = other.isStale && other.outer.isInL2;
       other.isStale = false;

@@ -1,7 +1,9 @@
 /** `shadewalk walk`: every reference of one page walk, in order. */
 import { Command, Option } from "@commander-js/extra-typings";
 import { levelsOf } from "../../bench/points/levels.ts";
-import { showWalk } from "../../bench/points/show-walk.ts";
+import { showWalk, type ShownWalk } from "../../bench/points/show-walk.ts";
+import { ConfigError } from "../../bench/input/config-error.ts";
+import { cascadeText } from "../../bench/points/cascade-text.ts";
 import { engineFlag, enginesFlag, enginesGiven } from "./engine-options.ts";
 import { pageSize } from "./options.ts";
 import { backingOption, levelsOption } from "./point-options.ts";
@@ -19,6 +21,10 @@ export const walk = () =>
     .addOption(guestPagesOption("--guest-pages <size>").default("4k" as const))
     .addOption(backingOption())
     .addOption(guestPagesOption("--pages <size>").hideHelp())
+    .option(
+      "--cascade",
+      "A@B: print first what mapping and touching the page took between the levels",
+    )
     .option("--json", "print the walks as JSON", false)
     .addHelpText(
       "after",
@@ -32,32 +38,56 @@ a guest-physical address that m nested entries translate, and so does the page i
 One line per reference: step, dimension, level (1 is the leaf table of 4 KiB pages), host-physical address of
 the entry, its value, and what it says. P W U A D G PS NX are x86-64's flags, R W X A D PS those of EPT.
 
+--cascade says how a composed entry came to be: a line for each time that L2 left, who took it and who answered, and
+the exits of L0 that it set off, with the instructions and faults of L1's that are among them.
+
 Examples:
   npx shadewalk walk 0x400000 -e ept                        24 references
   npx shadewalk walk 0x400000 -e shadow                     4 references
   npx shadewalk walk 0x400000 -e npt --levels 5-on-5        35 references
   npx shadewalk walk 0x400000 -e npt@npt                    24 references, nested tables that L0 composed
+  npx shadewalk walk 0x400000 -e npt@npt --cascade          first what it took at each level
   npx shadewalk walk 0x400000 --backing 2m                  4 guest and 15 nested references
   npx shadewalk walk 0xffff888000001000 --guest-pages 2m    the direct map: 3 guest and 16 nested references`,
     )
-    .action((gva, { preset, levels, guestPages, backing, json, ...options }) => {
+    .action((gva, { preset, levels, guestPages, backing, json, cascade, ...options }) => {
       const engines = enginesGiven(options, "ept");
       const pages = options.pages ?? guestPages;
       const walks = engines.map((engine) => {
         return showWalk({ gva, engine, preset, ...levelsOf(levels), pages, backing });
       });
+      const alone = walks.findIndex(({ frames }) => frames === null);
+      if (cascade === true && alone !== -1) {
+        throw new ConfigError(
+          `--cascade: is not used by ${engines[alone] ?? ""}, which has one level`,
+        );
+      }
       if (json) return console.log(JSON.stringify(walks.length === 1 ? walks[0] : walks, null, 1));
       walks.forEach((shown, index) => {
         if (walks.length > 1) console.log(`${index === 0 ? "" : "\n"}${engines[index] ?? ""}:`);
+        if (cascade === true) printCascade(shown);
         print(shown);
       });
     });
+
+function printCascade({ cascade, frames }: ShownWalk): void {
+  if (frames === null) return;
+  const { l2, l1, host } = frames;
+  console.log(`${cascadeText(cascade)}\n`);
+  console.log(
+    `L2's frame 0x${hex(l2)} is L1's frame 0x${hex(l1)}, the host's frame 0x${hex(host)}\n`,
+  );
+}
+
+function hex(frame: number): string {
+  return frame.toString(16);
+}
 
 /** `--pages` is what it was called before there were host pages to tell it from. */
 const guestPagesOption = <const F extends string>(flags: F) =>
   new Option(flags, "guest pages: 4k or 2m").argParser(pageSize(flags.split(" ")[0] ?? "", sizes));
 
-function print({ steps, gva, kind, hpa }: ReturnType<typeof showWalk>): void {
+function print({ steps, gva, kind, hpa }: ShownWalk): void {
   for (const { step, dimension, level, address, value, meaning } of steps) {
     const place = `${dimension.padEnd(6)} level ${level}`;
     console.log(`${`${step}`.padStart(2)}  ${place}  ${address.padEnd(12)}  ${value}  ${meaning}`);
