@@ -112,7 +112,6 @@ function matrix(cells: readonly Cell[]): HTMLElement {
   return element(
     "table",
     { class: "attacks" },
-    element("caption", {}, "The number is how many VM exits it took until the attack was over."),
     element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "scheme"), ...headers)),
     element("tbody", {}, ...rows),
   );
@@ -121,7 +120,7 @@ function matrix(cells: readonly Cell[]): HTMLElement {
 function headingOf(attack: AttackName, shown: readonly Outcome[]): (Node | string)[] {
   const verdicts = shown.map(({ scheme, isBroken, exits }) => {
     const verdict = isBroken ? "is broken" : "holds";
-    return `${scheme} ${verdict}, ${exits === 1 ? "1 exit" : `${exits} exits`}`;
+    return `${scheme} (${schemes[scheme].title}) ${verdict}, ${exits === 1 ? "1 exit" : `${exits} exits`}`;
   });
   return [element("strong", {}, attack), `: ${attacks[attack].title}. ${verdicts.join("; ")}.`];
 }

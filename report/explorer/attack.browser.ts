@@ -44,7 +44,7 @@ test("the attack matrix is run in the page, and a cell shows its steps", async (
   expect(verdicts).toEqual(expected);
   const heading = section.getByRole("status");
   expect(await heading.innerText()).toContain(
-    "ept-frame is broken, 0 exits; shadow holds, 2 exits",
+    "ept-frame (EPT, frame locked) is broken, 0 exits; shadow (shadow, page and frame locked) holds, 2 exits",
   );
   expect(await section.locator(".instructions > li").count()).toBe(3);
   await section
@@ -52,7 +52,7 @@ test("the attack matrix is run in the page, and a cell shows its steps", async (
     .getByRole("button")
     .nth(6)
     .click();
-  expect(await heading.innerText()).toMatch(/^deputy: .* shadow-deputy is broken, 3 exits/);
+  expect(await heading.innerText()).toMatch(/^deputy: .* shadow-deputy \(.*\) is broken, 3 exits/);
   expect(page.url()).toContain("#attack?scheme=shadow-deputy&attack=deputy");
   expect(complaints).toEqual([]);
 });

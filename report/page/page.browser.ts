@@ -172,14 +172,18 @@ test("the table sorts both ways, filters, and its CSV has every row", async () =
   const { page } = await open();
   const section = page.locator("#points");
   const column = async () =>
-    (await section.locator("tbody tr td:nth-child(4)").allInnerTexts()).map(Number);
+    (await section.locator("tbody tr td:nth-child(5)").allInnerTexts()).map(Number);
   const head = section.getByRole("button", { name: "slowdown" });
   await head.click();
   const up = await column();
+  expect(up.some(Number.isNaN)).toBe(false);
   expect(up).toEqual(up.toSorted((a, b) => a - b));
   expect(await head.locator("..").getAttribute("aria-sort")).toBe("ascending");
   await head.click();
-  expect(await column()).toEqual(up.toReversed());
+  const down = await column();
+  expect(down).toEqual(down.toSorted((a, b) => b - a));
+  expect(down[0]).toBeGreaterThanOrEqual(up.at(-1) ?? Infinity);
+  expect(down[0]).toBeGreaterThan(up[0] ?? Infinity);
   await section.getByLabel("Filter").fill("shadow uniform");
   const lines = await section.locator("tbody tr").count();
   expect(lines).toBeGreaterThan(0);
@@ -191,6 +195,32 @@ test("the table sorts both ways, filters, and its CSV has every row", async () =
   const csv = await readFile(await download.path(), "utf8");
   expect(csv.trimEnd().split("\n")).toHaveLength(lines + 1);
   expect(csv).toMatch(/^id,engine,workload,params,/);
+});
+
+// Seen failing: only the first column frozen; and all of them at the left edge, over each other.
+test("what a point is stays while its figures scroll", async () => {
+  const { page } = await open({ viewport: { width: 900, height: 900 } });
+  const section = page.locator("#points");
+  const edges = () =>
+    section.locator("tbody tr:first-child td").evaluateAll((cells) =>
+      cells.slice(0, 5).map((cell) => {
+        const { left, right } = cell.getBoundingClientRect();
+        return [left, right] as const;
+      }),
+    );
+  const before = await edges();
+  const box = section.getByRole("group", { name: "Points" });
+  const scrolled = await box.evaluate((one) => {
+    one.scrollLeft = 200;
+    return one.scrollLeft;
+  });
+  expect(scrolled).toBeGreaterThan(100);
+  const after = await edges();
+  for (let i = 0; i < 4; i++) {
+    expect(after[i]?.[0]).toBeCloseTo(before[i]?.[0] ?? 0, 0);
+    expect(after[i]?.[1]).toBeCloseTo(after[i + 1]?.[0] ?? 0, i === 3 ? -4 : 0);
+  }
+  expect(after[4]?.[0]).toBeLessThan((before[4]?.[0] ?? 0) - 100);
 });
 
 test("the switch turns the page and its charts dark", async () => {

@@ -147,7 +147,8 @@ function body(content: PageContent, note: string): Html {
         <p>
           One page T of the guest’s kernel is locked: its frame t must not change, and T must go on
           meaning t. Short programs of the guest’s kernel try to get around that. A lock is broken
-          if T then has the attacker’s bytes. Choose an attack and a scheme to see each step.
+          if T then has the attacker’s bytes. Choose an attack and a scheme to see each step; the
+          number is how many VM exits it took until the attack was over.
         </p>
       </section>
       <section id="points">

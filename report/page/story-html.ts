@@ -57,7 +57,8 @@ function verdictHtml({ verdict, setting }: Story): Html {
       <strong class="shadow">${short(shadow)} times</strong> with shadow paging.
     </p>
     <p class="quiet">
-      Nested paging is faster in ${nestedWins}, shadow paging in ${shadowWins}, ${draws} are even.
+      Nested paging is faster in ${nestedWins}, shadow paging in
+      ${shadowWins}${draws === 0 ? "" : `, ${draws} ${draws === 1 ? "is" : "are"} even`}.
       ${setting}; geometric means.
     </p>`;
 }

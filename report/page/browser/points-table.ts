@@ -2,7 +2,7 @@
  * Every point as a line: sorted by any column, filtered by words, saved as CSV.
  */
 import { pageSizeWords, type PointRow, type ResultRows } from "../../../bench/results/result.ts";
-import { figure } from "../../format.ts";
+import { figure, short } from "../../format.ts";
 import { arrange } from "../../cases.ts";
 import { programWords } from "../../program-words.ts";
 import { button, choice, download, element, labelled, scrollBox } from "./dom.ts";
@@ -14,6 +14,8 @@ type ProgramNames = ReadonlyMap<number, string>;
 interface Column {
   readonly name: string;
   readonly valueOf: (row: PointRow, words: ProgramNames) => string | number | null;
+  /** A ratio keeps its decimals, 1.00 beside 2.01; what was counted has none. */
+  readonly isRatio?: true;
 }
 
 const per1000 = (count: number, row: PointRow) =>
@@ -27,17 +29,23 @@ const columns: readonly Column[] = [
   { name: "engine", valueOf: ({ key }) => key.engine },
   { name: "processor", valueOf: ({ key }) => key.preset },
   { name: "host pages", valueOf: ({ key }) => pageSizeWords[key.backing] },
-  { name: "slowdown", valueOf: ({ slowdown }) => slowdown },
+  { name: "slowdown", valueOf: ({ slowdown }) => slowdown, isRatio: true },
   {
     name: "cycles per access",
     valueOf: (row) => row.cyclesTotal / Math.max(1, row.counters.accesses),
+    isRatio: true,
   },
-  { name: "exits per 1000", valueOf: (row) => per1000(row.counters.exits, row) },
-  { name: "misses per 1000", valueOf: (row) => per1000(row.counters.stlbMisses, row) },
+  { name: "exits per 1000", valueOf: (row) => per1000(row.counters.exits, row), isRatio: true },
+  {
+    name: "misses per 1000",
+    valueOf: (row) => per1000(row.counters.stlbMisses, row),
+    isRatio: true,
+  },
   {
     name: "references per walk",
     valueOf: ({ counters }) =>
       (counters.walkReferencesGuest + counters.walkReferencesNested) / Math.max(1, counters.walks),
+    isRatio: true,
   },
   { name: "accesses", valueOf: ({ counters }) => counters.accesses },
   { name: "exits", valueOf: ({ counters }) => counters.exits },
@@ -49,6 +57,9 @@ const columns: readonly Column[] = [
 
 /** As many as a screen holds; a browser stumbles over thousands. */
 const linesMax = 25;
+
+/** Program, engine, processor, host pages: without them no other cell says anything. */
+const frozenColumns = 4;
 
 /** Returns what fills the table again from the rows as they are then. */
 export function pointsTable(place: HTMLElement, rowsNow: () => ResultRows): () => void {
@@ -76,6 +87,8 @@ export function pointsTable(place: HTMLElement, rowsNow: () => ResultRows): () =
       }),
     ),
   );
+  const table = element("table", {}, element("thead", {}, element("tr", {}, ...heads)), body);
+  freeze(table, heads.slice(0, frozenColumns));
   const more = button("Show all lines", () => {
     limit = Infinity;
     show();
@@ -90,10 +103,7 @@ export function pointsTable(place: HTMLElement, rowsNow: () => ResultRows): () =
       button("Download CSV", () => download("points.csv", "text/csv", pointsCsv(chosen()))),
       count,
     ),
-    scrollBox(
-      "Points",
-      element("table", {}, element("thead", {}, element("tr", {}, ...heads)), body),
-    ),
+    scrollBox("Points", table),
     more,
   );
 
@@ -129,14 +139,26 @@ export function pointsTable(place: HTMLElement, rowsNow: () => ResultRows): () =
   return show;
 }
 
+/** Keeps the first columns where they are: each begins where the one before it ends, whatever their words are. */
+function freeze(table: HTMLElement, heads: readonly HTMLElement[]): void {
+  const watcher = new ResizeObserver(() => {
+    let left = 0;
+    heads.forEach((head, index) => {
+      table.style.setProperty(`--left-${index + 1}`, `${left}px`);
+      left += head.getBoundingClientRect().width;
+    });
+  });
+  for (const head of heads) watcher.observe(head);
+}
+
 function line(row: PointRow, words: ProgramNames): HTMLTableRowElement {
   return element(
     "tr",
     {},
-    ...columns.map(({ valueOf }) => {
+    ...columns.map(({ valueOf, isRatio = false }) => {
       const value = valueOf(row, words);
       const isNumber = typeof value !== "string";
-      const text = typeof value === "number" ? figure(value) : (value ?? "-");
+      const text = typeof value === "number" ? (isRatio ? short : figure)(value) : (value ?? "-");
       return element("td", { class: isNumber ? "number" : "" }, text);
     }),
   );

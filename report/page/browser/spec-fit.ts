@@ -30,7 +30,7 @@ const legendLetter = 0.58;
 const panelWidthMin = 130;
 /** Wider than this, a panel says no more. */
 const growthMax = 3;
-const stepMax = 220;
+const stepMax = 300;
 /** Padding of the chart, an axis' ticks and the gap to the next panel. */
 const panelMargin = 44;
 const panelGap = 26;
