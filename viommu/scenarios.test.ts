@@ -4,6 +4,7 @@
  */
 import { describe, expect, test } from "vitest";
 import { A, D } from "../machine/entry.ts";
+import { SL_R, SL_W } from "../machine/formats/second-level.ts";
 import { iommuMap } from "../linux/iommu/core.ts";
 import { IntelIommu } from "../linux/iommu/intel.ts";
 import { IoTable } from "../linux/iommu/io-table.ts";
@@ -150,4 +151,26 @@ test("a table made for hardware with small pages only has 512 leaves where the g
   });
   // Two links more to reach the leaf table.
   expect(counts).toEqual([512 + 3, 1 + 2]);
+});
+
+test("self-mapping: a root that is its own entry makes every entry one load away, and hands the tables to the device", () => {
+  const { machine, device } = testMachine("pinned");
+  const iommu = new IntelIommu(machine.iommu, machine.hostTables);
+  const domain = iommu.createDomain();
+  iommuMap(domain, 1000, [{ frame: 4096, pages: 1 }], "read-write");
+  const { root } = domain.table;
+  const self = 511;
+  const rights = SL_R | SL_W;
+  machine.hostTables.write(root, self, (root << 12) | rights, root >>> 20);
+  domain.attach({ source: device.requestor.source, ats: false });
+  // Below the entry of the root that names the root, a walk ends one level early: at the table that has the page's leaf.
+  const place = self * 512 ** 3 + Math.floor(1000 / 512);
+  const leafTable = machine.access(device, place, "read");
+  expect(machine.hostTables.readLow(leafTable ?? -1, 1000 % 512) & rights).toBe(rights);
+  // Which is why no driver of an IOMMU does it: the device could write its own entries.
+  expect(machine.access(device, place, "write")).toBe(leafTable);
+  machine.hostTables.write(root, self, 0, 0);
+  domain.flushAll();
+  expect(machine.access(device, place, "write")).toBeNull();
+  expect(machine.access(device, 1000, "write")).toBe(4096);
 });
