@@ -33,7 +33,7 @@ export interface MsixOptions {
   readonly table: InterruptTable;
   readonly remapper: InterruptRemapper;
   /** Frame of a vCPU's posted-interrupt descriptor; null: the host cannot post. */
-  descriptorOf(destination: number): number | null;
+  readonly descriptorOf: (destination: number) => number | null;
 }
 
 export class TrappedMsixTable {
