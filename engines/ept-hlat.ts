@@ -13,7 +13,7 @@ export function eptHlat(options: PinOptions): Engine {
     family: "nested",
     create: (platform, { policy = new MemoryPolicy() } = {}) =>
       createNested(platform, {
-        format: "ept",
+        format: options.verifies === true ? "ept-pw" : "ept",
         accessedDirty: false,
         tracker: noTracker,
         policy,

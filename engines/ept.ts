@@ -66,7 +66,7 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
   const controls = byNode.first;
   /** Tables that an entry is stored in. */
   const copies = nodes?.hypervisorTables === "replicated" ? nodes.count : 1;
-  const { leafFlags, accessedBit, dirtyBit, pagingWriteHigh } = flagsOf[format];
+  const { leafFlags, accessedBit, dirtyBit, pagingWriteHigh, verifyHigh } = flagsOf[format];
   /** D in a leaf whose write the log knows: silicon need not tell it again (KVM `make_spte` sets it too). */
   const known = accessedDirty ? dirtyBit : 0;
 
@@ -98,7 +98,8 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
     const place = makePlace(tree, gfn, 1);
     const low = isWrite && isLogged ? flags | known : flags;
     const takesMarks = memory.isWritable(gfn) && policy?.takesMarks(gfn) === true;
-    const high = takesMarks ? pagingWriteHigh : 0;
+    const binding = policy?.isBound(gfn) === true ? verifyHigh : 0;
+    const high = binding | (takesMarks ? pagingWriteHigh : 0);
     bytes.writeEntry(place.table, place.index, pfn, low, high);
   }
 
@@ -258,7 +259,8 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
     policy && createGuard?.({ tree, memory, vcpus, policy, controls, pagingWriteHigh, flush });
   const approvesCode = format === "ept-mbec";
   const [locksPages, pinsPages] = [guard !== undefined, guard?.pinsPages ?? false];
-  policy?.attach({ name: format, locksPages, pinsPages, approvesCode, enforce });
+  const bindsFrames = pinsPages && verifyHigh !== 0;
+  policy?.attach({ name: format, locksPages, pinsPages, approvesCode, bindsFrames, enforce });
   const notifier: MmuNotifier = { unmap, age, flush, slotDeleted: () => undefined };
   const hypervisor: Hypervisor = {
     memory,

@@ -39,6 +39,7 @@ export class PolicyChecks {
   private readonly locked = new Set<number>();
   private readonly hidden = new Set<number>();
   private readonly approved = new Set<number>();
+  private readonly bound = new Set<number>();
   private readonly pages = new Map<number, Page>();
   /** What frames under a rule held when they were first looked at: after boot, or when the rule came. */
   private readonly digests = new Map<number, number | null>();
@@ -86,6 +87,7 @@ export class PolicyChecks {
 
   /** May the host take this frame from its guest? */
   keeps(gfn: number): boolean {
+    if (this.bound.has(gfn)) return true;
     return this.locked.has(gfn) || this.hidden.has(gfn) || this.policy.isGuarded(gfn as Gfn);
   }
 
@@ -103,6 +105,9 @@ export class PolicyChecks {
     if (this.hidden.has(gfn)) return `reached gfn ${hex(gfn)}, which is hidden`;
     if (high < 0 && this.locked.has(gfn)) return `stored to gfn ${hex(gfn)}, which is locked`;
     const page = this.pages.get(vpn);
+    if (this.bound.has(gfn) && page?.gfn !== gfn) {
+      return `reached gfn ${hex(gfn)} by a name that it is not bound to`;
+    }
     if (page === undefined) return undefined;
     const needed =
       ((high & STORE) === 0 ? 0 : write) |
@@ -124,6 +129,10 @@ export class PolicyChecks {
     for (let gfn = rule.start as number; gfn < rule.start + rule.frames; gfn++) {
       if (rule.kind === "approve-frames") {
         this.approved.add(gfn);
+        continue;
+      }
+      if (rule.kind === "bind-frames") {
+        this.bound.add(gfn);
         continue;
       }
       if (rule.kind === "hide-frames") this.hidden.add(gfn);

@@ -5,7 +5,9 @@
  * walk for any other page in the same half reads these tables until one sends it back to the guest's.
  *
  * The tables lie in guest-physical memory, above the guest's own, and EPT grants reading alone. EPT's A and D bits stay
- * off: with them on, every walk through a protected table counts as a store to it.
+ * off: with them on, every walk through a protected table counts as a store to it. With paging-write control these tables
+ * are the only ones that have its bit, so a frame that asks for it is reached through them alone: guest-paging
+ * verification.
  *
  * Source: SDM vol. 3A 4.5 "HLAT Paging"; S. Tanda, "Intel VT-rp"; Windows HVPT.
  */
@@ -25,8 +27,10 @@ const readOnly = 1 | (6 << 3);
 const linkFlags = P | W | U | A | D;
 
 export interface PinOptions {
-  /** Are addresses of the lower half none of these tables' business? What is locked there is not, then. */
+  /** Are addresses of the lower half none of these tables' business? No page there may be locked, then. */
   readonly upperHalfOnly: boolean;
+  /** Can a frame ask that these tables led to it? */
+  readonly verifies?: boolean;
 }
 
 export function pinnedPages(options: PinOptions): CreateGuard {
@@ -46,7 +50,7 @@ function createPins(parts: GuardParts, { upperHalfOnly }: PinOptions): Guard {
     const pfn = bytes.allocateTable();
     for (let index = 0; index < 512; index++) bytes.write(pfn, index, P | HLAT_RESTART, 0);
     const { table, index } = makePlace(tree, gfn, 1);
-    bytes.writeEntry(table, index, pfn, readOnly);
+    bytes.writeEntry(table, index, pfn, readOnly, parts.pagingWriteHigh);
     return gfn;
   }
 
@@ -57,6 +61,8 @@ function createPins(parts: GuardParts, { upperHalfOnly }: PinOptions): Guard {
 
   function pin(root: Gfn, levels: PagingLevels, vpn: number, { gfn, access }: LockedPage): void {
     assert(gfn !== null, "hlat: a page whose frame is the guest's choice cannot be pinned");
+    const isUpper = Math.floor(vpn / 2 ** (9 * levels - 1)) % 2 === 1;
+    assert(isUpper || !upperHalfOnly, () => `hlat: vpn 0x${vpn.toString(16)} is in the lower half`);
     let table = placeOf(root);
     for (let level: number = levels; level > 1; level--) {
       const index = indexAt(vpn, level);

@@ -2,7 +2,7 @@
  * What the nested formats differ in, as an engine that fills such tables sees it.
  */
 import { A, D, EPT_A, EPT_D } from "../../machine/entry.ts";
-import { EPT_PW_HIGH, EPT_XU } from "../../machine/formats/ept.ts";
+import { EPT_PW_HIGH, EPT_VGP_HIGH, EPT_XU } from "../../machine/formats/ept.ts";
 import {
   eptByModeStage,
   eptPagingWriteStage,
@@ -15,7 +15,7 @@ import type { RadixTree } from "../../hypervisor/tables/radix.ts";
 export interface NestedFormat {
   /**
    * `ept-mbec`: with a right to execute for each mode of a page; `ept-pw`: with a bit by which walks may set A and D in
-   * what nobody may store to.
+   * what nobody may store to, and one by which a page is reached through such tables only.
    */
   readonly format: "ept" | "ept-mbec" | "ept-pw" | "npt";
   /** Does silicon set A and D in nested entries? Always, with `npt`. */
@@ -27,13 +27,13 @@ export const allRights = 7;
 /** EPT memory type write-back, bits 5:3; in NPT these bits would disable caching. */
 const writeBack = 6 << 3;
 
-const plain = { moreLinkFlags: 0, pagingWriteHigh: 0 };
+const plain = { moreLinkFlags: 0, pagingWriteHigh: 0, verifyHigh: 0 };
 const intel = { ...plain, leafFlags: allRights | writeBack, accessedBit: EPT_A, dirtyBit: EPT_D };
 
 export const flagsOf = {
   ept: intel,
   "ept-mbec": { ...intel, leafFlags: intel.leafFlags | EPT_XU, moreLinkFlags: EPT_XU },
-  "ept-pw": { ...intel, pagingWriteHigh: EPT_PW_HIGH },
+  "ept-pw": { ...intel, pagingWriteHigh: EPT_PW_HIGH, verifyHigh: EPT_VGP_HIGH },
   npt: { ...plain, leafFlags: allRights, accessedBit: A, dirtyBit: D },
 } as const satisfies Record<NestedFormat["format"], object>;
 

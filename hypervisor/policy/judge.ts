@@ -47,7 +47,9 @@ export function judgeFrame(
   if (access === "write" && !policy.mayStore(gfn, by)) {
     return policy.deny({ cpu: vcpu.id, vpn, gfn, by });
   }
-  return policy.isHidden(gfn) ? policy.deny({ cpu: vcpu.id, vpn, gfn, by: "reader" }) : null;
+  const isAlias = !duringWalk && policy.isBound(gfn) && policy.pages.at(vpn)?.gfn !== gfn;
+  if (!isAlias && !policy.isHidden(gfn)) return null;
+  return policy.deny({ cpu: vcpu.id, vpn, gfn, by: access === "write" ? "guest" : "reader" });
 }
 
 /** The frame that a page leads to: a locked one to its own, whatever the guest's entry says. */

@@ -27,6 +27,8 @@ export interface PolicyEnforcer {
   readonly pinsPages: boolean;
   /** Has it a right to execute for supervisor pages alone? */
   readonly approvesCode: boolean;
+  /** Can it tell by which name a frame is reached? */
+  readonly bindsFrames: boolean;
   /**
    * The rule holds from now on: every translation that is wider goes, cached ones too. Returns when that is done, so
    * that a lock is complete before the guest runs on.
@@ -35,12 +37,24 @@ export interface PolicyEnforcer {
 }
 
 /** What shadow tables can do about pages and code. */
-export const asShadowsCan = { locksPages: true, pinsPages: false, approvesCode: false } as const;
+export const asShadowsCan = {
+  locksPages: true,
+  pinsPages: false,
+  approvesCode: false,
+  bindsFrames: false,
+} as const;
 
 const noStore = 1;
 const hidden = 2;
 const guarded = 4;
 const approved = 8;
+const bound = 16;
+const flagOf = {
+  "lock-frames": noStore,
+  "hide-frames": hidden,
+  "approve-frames": approved,
+  "bind-frames": bound,
+} as const;
 const forbidding = noStore | hidden | guarded;
 
 export class MemoryPolicy {
@@ -90,9 +104,15 @@ export class MemoryPolicy {
   }
 
   /** May somebody store to the frame, by the name of a locked page if it is one? */
-  mayStore(gfn: Gfn, _by: Storer, page: LockedPage | null = null): boolean {
+  mayStore(gfn: Gfn, by: Storer, page: LockedPage | null = null): boolean {
     if (page !== null && (page.access & ACC_WRITE) === 0) return false;
-    return (this.flagsOf(gfn) & forbidding) === 0;
+    const byOthers = by === "guest" || by === "walker" ? 0 : bound;
+    return (this.flagsOf(gfn) & (forbidding | byOthers)) === 0;
+  }
+
+  /** Is it reached by its locked page alone? */
+  isBound(gfn: Gfn): boolean {
+    return (this.flagsOf(gfn) & bound) !== 0;
   }
 
   /** May the supervisor run code in the frame? */
@@ -161,9 +181,7 @@ export class MemoryPolicy {
     }
     const end = rule.start + rule.frames;
     this.growTo(end);
-    const flag = { "lock-frames": noStore, "hide-frames": hidden, "approve-frames": approved }[
-      rule.kind
-    ];
+    const flag = flagOf[rule.kind];
     if (rule.kind === "approve-frames") this.restrictsCode = true;
     for (let gfn = rule.start as number; gfn < end; gfn++) this.flags[gfn]! |= flag;
   }
@@ -177,7 +195,11 @@ export class MemoryPolicy {
   }
 }
 
-function check(rule: PolicyRule, { name, locksPages, approvesCode }: PolicyEnforcer): void {
+function check(rule: PolicyRule, enforcer: PolicyEnforcer): void {
+  const { name, locksPages, approvesCode, bindsFrames } = enforcer;
+  if (rule.kind === "bind-frames" && !bindsFrames) {
+    throw new Error(`${name}: cannot bind a frame: it does not see by which name it is reached`);
+  }
   if (rule.kind === "lock-pages" && !locksPages) {
     throw new Error(`${name}: cannot lock a page: the guest's own tables say what it means`);
   }

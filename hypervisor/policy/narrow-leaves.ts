@@ -2,7 +2,7 @@
  * A new rule in nested tables: leaves that are wider lose the right, or go. Whoever calls flushes.
  */
 import { W } from "../../machine/entry.ts";
-import { EPT_PW_HIGH } from "../../machine/formats/ept.ts";
+import { EPT_PW_HIGH, EPT_VGP_HIGH } from "../../machine/formats/ept.ts";
 import { forEachLeaf, type RadixTree, splitLeaves } from "../tables/radix.ts";
 import type { PolicyRule } from "./rules.ts";
 
@@ -21,10 +21,10 @@ export function narrowLeaves(tree: RadixTree, rule: PolicyRule): void {
   // Neighbours in a large page keep what they may.
   splitLeaves(tree, { start, pages: frames }, () => undefined);
   forEachLeaf(tree, start, frames, ({ table, index }) => {
+    const low = memory.readLow(table, index);
+    const high = memory.readHigh(table, index);
     if (rule.kind === "hide-frames") memory.write(table, index, 0, 0);
-    else {
-      const high = memory.readHigh(table, index) & ~EPT_PW_HIGH;
-      memory.write(table, index, memory.readLow(table, index) & ~W, high);
-    }
+    else if (rule.kind === "bind-frames") memory.write(table, index, low, high | EPT_VGP_HIGH);
+    else memory.write(table, index, low & ~W, high & ~EPT_PW_HIGH);
   });
 }

@@ -30,6 +30,11 @@ export type PolicyRule =
    * hold is the user's affair.
    */
   | { readonly kind: "approve-frames"; readonly start: Gfn; readonly frames: number }
+  /**
+   * Programs reach these frames through locked pages that lead to them, and by no other name; nobody else stores there. What
+   * silicon reads or marks in them as tables is none of the rule's business.
+   */
+  | { readonly kind: "bind-frames"; readonly start: Gfn; readonly frames: number }
   /** The guest sees nothing of these frames. */
   | { readonly kind: "hide-frames"; readonly start: Gfn; readonly frames: number };
 

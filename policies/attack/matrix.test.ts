@@ -21,6 +21,7 @@ const expected: Readonly<Record<SchemeName, string>> = {
   "ept-all": "1 1 1 1 1 1 2 1",
   "ept-all-pw": "1 1 1 1 1 1 2 1",
   "ept-hlat": "0 1 0 0 0 1 1 1",
+  "ept-hlat-gpv": "0 1 0 0 0 !0 1 1",
   "shadow-rights": "3 !0 !2 !2 !1 2 !3 !0",
   "shadow-page": "3 !0 2 2 1 2 !3 !0",
   "shadow-frame": "3 1 !2 !2 !1 2 3 1",

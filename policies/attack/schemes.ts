@@ -79,6 +79,11 @@ export const schemes = {
     engine: eptHlat({ upperHalfOnly: true }),
     rules: [frameLock, pageLock],
   },
+  "ept-hlat-gpv": {
+    title: "EPT, page pinned by HLAT, its frame reached by no other name (GPV)",
+    engine: eptHlat({ upperHalfOnly: true, verifies: true }),
+    rules: [{ kind: "bind-frames", start: frames.target, frames: 1 }, pageLock],
+  },
   "shadow-rights": {
     title: "shadow, rights of the page locked only",
     engine: engines.shadow,

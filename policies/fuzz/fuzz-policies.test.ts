@@ -61,6 +61,13 @@ const plants: readonly {
     },
   },
   {
+    name: "a bound frame is mapped as any other",
+    target: "ept-hlat-gpv",
+    plant(policy) {
+      policy.isBound = () => false;
+    },
+  },
+  {
     name: "the lock is lost on the way down, so that the role of a table is nobody's",
     target: "shadow",
     plant(policy) {

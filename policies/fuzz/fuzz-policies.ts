@@ -121,7 +121,10 @@ function runPoliced(draw: Draw, name: PolicedTargetName, plant: PolicyFuzzOption
 /** The rule as this scheme can hold it: EPT alone knows no pages, a guard takes no rights that the boot image gives. */
 function asEnforced(rule: PolicyRule, kind: PolicedTarget["rules"]): PolicyRule[] {
   if (rule.kind !== "lock-pages" || kind === "all") return [rule];
-  return kind === "frames" ? [] : [{ ...rule, access: allAccess }];
+  if (kind === "frames") return [];
+  const page = { ...rule, access: allAccess };
+  if (kind !== "bound-pages" || rule.first === null) return [page];
+  return [page, { kind: "bind-frames", start: rule.first, frames: rule.pages }];
 }
 
 /** Ends of phases at even distances, where rules come. */

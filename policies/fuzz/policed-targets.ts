@@ -7,8 +7,11 @@ import type { Engine } from "../../hypervisor/engine.ts";
 
 export interface PolicedTarget {
   readonly engine: Engine;
-  /** `all`: frames and pages, at any time; `frames`: no pages; `boot-pages`: pages as the boot image has them. */
-  readonly rules: "all" | "frames" | "boot-pages";
+  /**
+   * `all`: frames and pages, at any time; `frames`: no pages; `boot-pages`: pages as the boot image has them; `bound-pages`:
+   * the same, and their frames are bound to them.
+   */
+  readonly rules: "all" | "frames" | "boot-pages" | "bound-pages";
 }
 
 export const policedTargets = {
@@ -20,6 +23,10 @@ export const policedTargets = {
   ept: { engine: engines.ept, rules: "frames" },
   "ept-mbec": { engine: eptMbec, rules: "frames" },
   "ept-hlat": { engine: eptHlat({ upperHalfOnly: false }), rules: "boot-pages" },
+  "ept-hlat-gpv": {
+    engine: eptHlat({ upperHalfOnly: false, verifies: true }),
+    rules: "bound-pages",
+  },
   "ept-path4": {
     engine: guardedEpt("EPT, path guarded", { scope: "path", cr3Exits: true, cr3Targets: 4 }),
     rules: "boot-pages",
