@@ -18,14 +18,14 @@ __attribute__((visibility("default"))) int qemu_plugin_version = QEMU_PLUGIN_VER
 
 recorder rec;
 
+/* A block is translated once for a physical page, so it may run at other addresses than it was translated at. */
 typedef struct {
-  uint64_t gva, last_gva;
-  unsigned instructions;
+  unsigned bytes, instructions;
 } block;
 
 static const char *const register_names[registers_known] = {
     "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8",  "r9",
-    "r10", "r11", "r12", "r13", "r14", "r15", "cr0", "cr2", "cr3", "cr4"};
+    "r10", "r11", "r12", "r13", "r14", "r15", "rip", "cr0", "cr2", "cr3", "cr4"};
 static struct qemu_plugin_register *registers[registers_known];
 static GByteArray *register_bytes;
 
@@ -52,7 +52,9 @@ uint64_t register_value(int number) {
 static void on_block_exec(unsigned vcpu, void *userdata) {
   (void)vcpu;
   const block *own = userdata;
-  if (rec.is_recording) on_block(own->gva, own->instructions, own->last_gva);
+  if (!rec.is_recording) return;
+  uint64_t gva = register_value(reg_rip);
+  on_block(gva, own->instructions, gva + own->bytes - 1);
 }
 
 static void on_insn_exec(unsigned vcpu, void *userdata) {
@@ -133,10 +135,9 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb) {
   size_t count = qemu_plugin_tb_n_insns(tb);
   block *own = malloc(sizeof *own);
   if (own == NULL) abort();
-  own->gva = qemu_plugin_tb_vaddr(tb);
   own->instructions = (unsigned)count;
   struct qemu_plugin_insn *last = qemu_plugin_tb_get_insn(tb, count - 1);
-  own->last_gva = qemu_plugin_insn_vaddr(last) + qemu_plugin_insn_size(last) - 1;
+  own->bytes = (unsigned)(qemu_plugin_insn_vaddr(last) + qemu_plugin_insn_size(last) - qemu_plugin_tb_vaddr(tb));
   qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block_exec, QEMU_PLUGIN_CB_R_REGS, own);
   for (size_t i = 0; i < count; i++) instrument(qemu_plugin_tb_get_insn(tb, i));
 }

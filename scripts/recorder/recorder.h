@@ -74,7 +74,7 @@ typedef struct {
 decoded_insn decode(const uint8_t *bytes, size_t length, uint64_t next_gva);
 
 /* plugin.c: registers, valid in callbacks that asked for them. */
-typedef enum { reg_cr0 = general_registers, reg_cr2, reg_cr3, reg_cr4, registers_known } register_number;
+typedef enum { reg_rip = general_registers, reg_cr0, reg_cr2, reg_cr3, reg_cr4, registers_known } register_number;
 uint64_t register_value(int number);
 
 /* events.c */
