@@ -18,3 +18,26 @@ export type CascadeStep =
   | { readonly kind: "entry" };
 
 export type CascadeWatcher = (step: CascadeStep) => void;
+
+export type CascadeExit = Extract<CascadeStep, { readonly kind: "exit" }>;
+
+const reasons = {
+  "page-fault": "#PF",
+  "ept-violation": "violation",
+  "ept-misconfiguration": "misconfiguration",
+  "pml-full": "log full",
+  "cr3-write": "CR3 write",
+  "cr3-read": "CR3 read",
+  invlpg: "INVLPG",
+  invpcid: "INVPCID",
+  "cr0-write": "CR0 write",
+  "cr4-write": "CR4 write",
+  cpuid: "CPUID",
+  iret: "IRET",
+  other: "other",
+} as const satisfies Record<ExitReason, string>;
+
+/** Why somebody left, in a word: a reason, or the instruction. */
+export function causeWord(cause: CascadeExit["cause"]): string {
+  return Object.hasOwn(reasons, cause) ? reasons[cause as ExitReason] : cause.toUpperCase();
+}

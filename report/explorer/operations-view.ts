@@ -6,7 +6,7 @@ import { button, choice, element, scrollBox } from "../page/browser/dom.ts";
 import { costOf } from "./cost-of.ts";
 import { happeningCard } from "./happening-card.ts";
 import { type Done, type Operation, operations, runOperation } from "./operations.ts";
-import { engineNames, presetNames } from "./world.ts";
+import { engineNames, nestedNames, presetNames } from "./world.ts";
 
 const shownFirst: ReadonlySet<string> = new Set(["native", "shadow", "shadow-lazy", "ept"]);
 
@@ -30,7 +30,7 @@ export function operationsExplorer(
     ["skylake-sp", ...presetNames.filter((name) => name !== "skylake-sp")].map((n) => [n, n]),
     run,
   );
-  const boxes = engineNames.map((engine) => {
+  const boxes = [...engineNames, ...nestedNames].map((engine) => {
     const box = element("input", {
       type: "checkbox",
       value: engine,

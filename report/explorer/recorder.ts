@@ -4,9 +4,11 @@
  * It stands between silicon and hypervisor, and hears from silicon as a checker would. What the hypervisor did is
  * read from the ledger, so an engine that counts its work explains itself.
  */
+import { type CascadeExit, causeWord } from "../../engines/nested/cascade.ts";
+import { levelsOf } from "../../engines/nested/nested-hypervisor.ts";
 import { hexGva } from "../../machine/address.ts";
 import { type CounterName, type Ledger, subtract } from "../../machine/counters.ts";
-import type { Resolution, VmExit } from "../../machine/exits.ts";
+import { isException, type Resolution, type VmExit } from "../../machine/exits.ts";
 import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import type { Observer } from "../../machine/observer.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";
@@ -23,19 +25,26 @@ export class Recorder {
   private counted: Ledger | null = null;
   private vcpu: Vcpu | null = null;
   private isAnswering = false;
+  /** What went on between the levels of a guest's guest since its last exit. */
+  private steps: CascadeExit[] = [];
 
   /** For `WorldOptions.watch`: passes everything on and listens. */
   readonly watch = (hypervisor: Hypervisor, vcpu: Vcpu): Hypervisor => {
     this.vcpu = vcpu;
+    levelsOf(hypervisor)?.watch((step) => {
+      if (step.kind === "exit") this.steps.push(step);
+    });
     return {
       ...hypervisor,
       exit: (exit, from) => {
-        this.note("exit", exitText(exit));
+        this.note("exit", `${this.wayOut(exit)}: ${exitText(exit)}`);
         this.isAnswering = true;
+        this.steps = [];
         const before = { ...from.ledger };
         const resolution = hypervisor.exit(exit, from);
         this.isAnswering = false;
         this.collect();
+        for (const text of levelTexts(this.steps)) this.add("hypervisor", text);
         const work = subtract(from.ledger, before);
         for (const text of workTexts(work)) this.add("hypervisor", text);
         this.counted = { ...from.ledger };
@@ -85,6 +94,12 @@ export class Recorder {
       this.note("silicon", what === "" ? "Cached translations are dropped." : what);
     },
   };
+
+  /** A kernel outside of ring 0 takes exceptions where others exit. */
+  private wayOut({ reason }: VmExit): string {
+    const isOutside = this.vcpu?.controls.deprivileged === true;
+    return isOutside && isException[reason] ? "Exception, no VM exit" : "VM exit";
+  }
 
   private note(actor: Actor, text: string): void {
     this.sumUp();
@@ -150,6 +165,20 @@ const work: readonly (readonly [CounterName, (times: number) => string])[] = [
   ["flushesNested", (n) => `Flushes the nested translations${times(n)}.`],
 ];
 
+/** Who answers an exit of L2's, and what that sets off. */
+function levelTexts([first, ...set]: readonly CascadeExit[]): string[] {
+  if (first === undefined) return [];
+  const { takenBy, answeredBy } = first;
+  if (answeredBy === "L0") return ["L0 answers alone: L1 does not hear of it."];
+  const way =
+    takenBy === "L0"
+      ? "L0 hands it to L1."
+      : "It is an exception of L1's kernel: L0 does not hear of it.";
+  if (set.length === 0) return [`${way} L1 answers without an exit.`];
+  const words = set.map(({ cause }) => causeWord(cause)).join(", ");
+  return [`${way} Until L2 runs on, L1 exits to L0 ${count(set.length, "time")}: ${words}.`];
+}
+
 function workTexts(done: Ledger): string[] {
   return work.flatMap(([name, text]) => (done[name] > 0 ? [text(done[name])] : []));
 }
@@ -165,27 +194,27 @@ function times(number: number): string {
 function exitText(exit: VmExit): string {
   switch (exit.reason) {
     case "page-fault":
-      return `VM exit: #PF at 0x${hexGva(exit.vpn)}.`;
+      return `#PF at 0x${hexGva(exit.vpn)}.`;
     case "ept-violation":
-      return `VM exit: nested violation${exit.duringWalk ? " while walking the guest's tables" : ""}.`;
+      return `nested violation${exit.duringWalk ? " while walking the guest's tables" : ""}.`;
     case "cr3-write":
-      return "VM exit: the guest writes CR3.";
+      return "the guest writes CR3.";
     case "invlpg":
-      return "VM exit: INVLPG.";
+      return "INVLPG.";
     case "invpcid":
-      return "VM exit: INVPCID.";
+      return "INVPCID.";
     case "pml-full":
-      return "VM exit: the PML buffer is full.";
+      return "the PML buffer is full.";
     case "ept-misconfiguration":
-      return "VM exit: MMIO, known by its nested entry.";
+      return "MMIO, known by its nested entry.";
     case "other":
-      return `VM exit: ${exit.cause}.`;
+      return `${exit.cause}.`;
     case "cr3-read":
     case "cr0-write":
     case "cr4-write":
     case "cpuid":
     case "iret":
-      return `VM exit: ${exit.reason}.`;
+      return `${exit.reason}.`;
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import type { Engine } from "../../hypervisor/engine.ts";
 import { buildComputer } from "../../engines/computer.ts";
-import { engines } from "../../engines/index.ts";
+import { engines, findEngine } from "../../engines/index.ts";
 import { footprintFrames } from "../../guest/footprint.ts";
 import { bootKernel } from "../../guest/kernel.ts";
 import { kernelDefaults } from "../../guest/options.ts";
@@ -43,6 +43,14 @@ export interface World {
 }
 
 export const engineNames: readonly string[] = Object.keys(engines);
+/** Guests of guests that are offered beside them. */
+export const nestedNames = [
+  "npt@npt",
+  "ept@ept",
+  "shadow-lazy@npt",
+  "shadow-lazy@shadow-lazy",
+  "pvm@ept",
+] as const;
 export const presetNames: readonly string[] = Object.keys(presets);
 
 /** Two guest pages of 2 MiB at most. */
@@ -59,7 +67,7 @@ export function createWorld(options: WorldOptions): World {
   const least = footprintFrames({ pages: programPages, processes: 1 });
   const guestFrames = Math.max(least, options.framesMin ?? 0);
   const computer = buildComputer({
-    engine: entryOf<Engine>(engines, options.engine),
+    engine: engineOf(options.engine),
     preset,
     guestFrames,
     backing,
@@ -75,6 +83,12 @@ export function createWorld(options: WorldOptions): World {
     onMeasure: () => undefined,
   });
   return { machine, vcpu, hypervisor, guest, nestedFormat: () => nestedFormatOf(vcpu.controls) };
+}
+
+function engineOf(name: string): Engine {
+  const engine = findEngine(name);
+  if (engine === undefined || "problem" in engine) throw new Error(`world: no engine ${name}`);
+  return engine;
 }
 
 function entryOf<T>(registry: Readonly<Record<string, T>>, name: string): T {

@@ -152,6 +152,11 @@ test("operations show who exits, engine beside engine", async () => {
   expect(await section.locator(".instructions > li").count()).toBe(2);
   await section.getByLabel("npt", { exact: true }).check();
   expect(await section.locator(".totals tbody tr").count()).toBe(5);
+  await section.getByLabel("Operation").selectOption("first-touch");
+  await section.getByLabel("npt@npt", { exact: true }).check();
+  expect(await exits("npt@npt")).toBe("20 exits");
+  const levels = section.locator(".card li", { hasText: "L0 hands it to L1." });
+  expect(await levels.first().innerText()).toContain("VMSAVE, VMLOAD, STGI");
 });
 
 test("a mapping for a device shows who exits, scheme beside scheme", async () => {
