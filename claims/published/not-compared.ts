@@ -145,8 +145,8 @@ const reasons: readonly Reason[] = [
     reason: "change of a benchmark or migration that is not given",
   },
   {
-    rows: "DL-001..002 DS22-002..004 DS22-006..007",
-    reason: "wall-clock time of migration on many vCPUs: lock contention is not modelled",
+    rows: "DL-001..002",
+    reason: "wall-clock time of migration on many vCPUs: no lock is modelled there",
   },
   {
     rows: "EX-003..004",

@@ -1,15 +1,12 @@
 /**
  * Rules of dirty logging and of lazy shadow tables, each counted from a run (class b).
  */
-import { readCost } from "../../../bench/costs/cost-file.ts";
-import { engines } from "../../../engines/index.ts";
-import { runDirtyLog } from "../../../host/dirty-log/run-dirty-log.ts";
-import { assert } from "../../../machine/assert.ts";
-import { presets } from "../../../machine/presets.ts";
 import type { Gfn, Vpn } from "../../../machine/address.ts";
 import { hotWrite } from "../../../workloads/hot-write.ts";
 import type { Claim } from "../claim.ts";
+import { cyclesPerPage, firstPass } from "../programs/first-pass.ts";
 import type { Outcome, Stage } from "../stage.ts";
+import { mmuLock } from "./mmu-lock.ts";
 import { tableBench } from "../../../bench/speed/table-bench.ts";
 
 /** One epoch: every page of the log is newly dirty once. */
@@ -68,37 +65,6 @@ function exitsOfProtect(): number {
   return counted().exits - before;
 }
 
-/** Cycles of the first dirty pass per page that a vCPU writes, splitting 2 MiB leaves as they are written or all at first. */
-function firstPass(writePercent: 100 | 5, split: "first" | "when-written"): number {
-  const cost = readCost("skylake-sp");
-  const engine = split === "first" ? "ept-pml" : "ept-pml-lazy";
-  const phases = runDirtyLog(
-    {
-      engine,
-      factory: engines[engine].create,
-      preset: presets["skylake-sp"],
-      pagesPerVcpu: 32_768,
-      vcpus: 2,
-      regions: "partitioned",
-      order: "sequential",
-      writePercent,
-      slots: 1,
-      clearPages: null,
-      backing: "2m",
-      iterations: 1,
-      disabling: "stopped",
-      dirtyLog: {},
-      seed: 1,
-    },
-    { cost, check: false },
-  );
-  const dirty = phases.find(({ name }) => name === "dirty");
-  assert(dirty !== undefined, "published: no dirty phase");
-  return dirty.cyclesTotal / dirty.ledger.stores;
-}
-
-/** dirty_log_perf_test writes 1 GiB on each vCPU; 2.6 GHz, a Skylake's, is assumed, the letter names no part. */
-const cyclesPerPage = 2.6e9 / 262_144;
 const splitting = [
   { writePercent: 100, id: "DS22-005" },
   { writePercent: 5, id: "DS22-001" },
@@ -111,7 +77,7 @@ const firstPasses: readonly Claim[] = splitting.flatMap(({ writePercent, id }): 
     compare: { kind: "measured" },
     unit: "cycles per written page",
     how: `dirty_log_perf_test -v 2 -b 128M, ${writePercent}% writes, ept-pml-lazy on 2M: cycles of the first pass / pages written`,
-    simulate: () => firstPass(writePercent, "when-written"),
+    simulate: () => firstPass(writePercent, "when-written").cycles,
     note: "2.6 GHz and 1 GiB a vCPU, the test's default, are assumed",
   },
   {
@@ -121,7 +87,8 @@ const firstPasses: readonly Claim[] = splitting.flatMap(({ writePercent, id }): 
     compare: { kind: "same side" },
     unit: "x of time",
     how: `the same, ept-pml-lazy / ept-pml`,
-    simulate: () => firstPass(writePercent, "when-written") / firstPass(writePercent, "first"),
+    simulate: () =>
+      firstPass(writePercent, "when-written").cycles / firstPass(writePercent, "first").cycles,
   },
 ]);
 
@@ -129,6 +96,7 @@ const exact = { class: "b", compare: { kind: "equal" } } as const;
 
 export const dirtyAndSync: readonly Claim[] = [
   ...firstPasses,
+  ...mmuLock,
   {
     ...exact,
     name: "dirty log by write protection",
