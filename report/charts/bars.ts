@@ -33,7 +33,7 @@ export function bars({
     config: chartConfig,
     data: { values: panels.flatMap((panel) => rowsOf(panel, names)) },
     // Names of panels are whole phrases here: one line each.
-    ...plainHeader(
+    ...plainPanels(
       facetByCase(
         panels.map(({ name }) => name),
         grid,
@@ -74,8 +74,13 @@ export function bars({
   };
 }
 
-function plainHeader(faceted: ReturnType<typeof facetByCase>): ReturnType<typeof facetByCase> {
-  return { ...faceted, facet: { ...faceted.facet, header: { title: null } } };
+/** One scale for all panels, so that a longer bar is a larger figure everywhere; each panel has its axis still. */
+function plainPanels(faceted: ReturnType<typeof facetByCase>) {
+  return {
+    ...faceted,
+    facet: { ...faceted.facet, header: { title: null } },
+    resolve: { scale: { x: "shared" }, axis: { x: "independent" } },
+  } as const;
 }
 
 function rowsOf(panel: Bars["panels"][number], names: readonly string[]) {
