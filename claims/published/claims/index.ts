@@ -11,6 +11,7 @@ import { kernelBuild } from "./kernel-build.ts";
 import { lmbench } from "./lmbench.ts";
 import { nested } from "./nested.ts";
 import { nodes } from "./nodes.ts";
+import { policies } from "./policies.ts";
 import { pvm } from "./pvm.ts";
 import { systemCalls } from "./system-calls.ts";
 import { walkPlaces } from "./walk-places.ts";
@@ -29,6 +30,7 @@ export const claims: readonly Claim[] = [
   ...nodes,
   ...agileWinner,
   ...nested,
+  ...policies,
   ...pvm,
   ...agileClaims,
   ...agileRankings,
