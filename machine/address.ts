@@ -8,7 +8,7 @@
  */
 declare const brand: unique symbol;
 
-/** Guest-virtual page number: GVA / 4 KiB, 48- or 57-bit addresses with the sign extension dropped. */
+/** Guest-virtual page number: GVA / 4 KiB, of 39, 48 or 57 bits with the sign extension dropped. */
 export type Vpn = number & { readonly [brand]: "vpn" };
 /** Guest-physical frame number (KVM's term): GPA / 4 KiB. */
 export type Gfn = number & { readonly [brand]: "gfn" };
@@ -27,7 +27,7 @@ export const pageSizeWords: Readonly<Record<HostPageSize, string>> = {
   "1g": "1 GiB",
 };
 /** Depth of a table tree: the paging mode's levels. Level 1 is the table that holds 4 KiB leaves. */
-export type PagingLevels = 4 | 5;
+export type PagingLevels = 3 | 4 | 5;
 
 /** 8-byte entries in a 4 KiB table. */
 export const entriesPerTable = 512;
@@ -64,9 +64,11 @@ export function hexAddress(page: number, offset = 0): string {
 
 /** Sign-extends a guest-virtual page number, for printing: the canonical form has 64 bits. */
 export function hexGva(vpn: Vpn, offset = 0, levels: PagingLevels = 4): string {
-  const bits = levels === 5 ? 57n : 48n;
-  return BigInt.asUintN(
-    64,
-    BigInt.asIntN(Number(bits), BigInt(vpn) * 4096n + BigInt(offset)),
-  ).toString(16);
+  const address = BigInt(vpn) * 4096n + BigInt(offset);
+  return BigInt.asUintN(64, BigInt.asIntN(addressBits(levels), address)).toString(16);
+}
+
+/** Bits of an address that so many levels translate. */
+export function addressBits(levels: PagingLevels): number {
+  return 12 + 9 * levels;
 }

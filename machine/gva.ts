@@ -1,13 +1,19 @@
 /**
  * Guest-virtual addresses as people write them, and the two halves that are canonical.
  *
- * Silicon takes a GVA whose upper bits all equal its highest translated one (bit 47, or 56 with five levels);
+ * Silicon takes a GVA whose upper bits all equal its highest translated one (bit 47 with four levels);
  * a `Vpn` drops what they repeat. So the user half is below `kernelHalf` and the kernel half from there on, and
  * a page number tells on which side it lies without a sign of its own.
  *
  * Source: SDM vol. 1 3.3.7.1 "Canonical Addressing".
  */
-import { entriesPerTable, type PagingLevels, pagesPerEntry, type Vpn } from "./address.ts";
+import {
+  addressBits,
+  entriesPerTable,
+  type PagingLevels,
+  pagesPerEntry,
+  type Vpn,
+} from "./address.ts";
 
 export interface Gva {
   readonly vpn: Vpn;
@@ -33,7 +39,7 @@ export function canonicalRanges(levels: PagingLevels, prefix = "0x"): string {
 
 /** The page and byte of a 64-bit address, or null when it is not canonical. */
 export function gvaOf(address: bigint, levels: PagingLevels): Gva | null {
-  const bits = levels === 5 ? 57 : 48;
+  const bits = addressBits(levels);
   const signed = BigInt.asIntN(64, address);
   if (BigInt.asIntN(bits, signed) !== signed) return null;
   const dropped = BigInt.asUintN(bits, signed);
@@ -52,7 +58,7 @@ export function readGva(text: string, levels: PagingLevels): Gva | { readonly pr
   }
   const gva = digits.length > 16 ? null : gvaOf(address, levels);
   if (gva !== null) return gva;
-  const isDeeper = levels === 4 && digits.length <= 16 && gvaOf(address, 5) !== null;
+  const isDeeper = levels < 5 && digits.length <= 16 && gvaOf(address, 5) !== null;
   const hint = isDeeper ? " (five guest levels reach it)" : "";
   const allowed = canonicalRanges(levels);
   return { problem: `is not canonical with ${levels} levels, allowed: ${allowed}${hint}` };

@@ -53,6 +53,11 @@ export interface Stage {
   readonly switchBit: number;
   /** Does silicon set A and D? Walking what is translated through this stage then counts as writing there. */
   readonly marks: boolean;
+  /**
+   * Does silicon refuse a leaf without A, or without D for a store, as one that lacks the right? So do processors that
+   * leave these bits to software: RISC-V without Svadu, Arm without FEAT_HAFDBS. Never with `marks`.
+   */
+  readonly refusesUnmarked: boolean;
   /** Where its tables start. Null: what the guest or its hypervisor loads as root. */
   readonly root: Pfn | null;
   /** Does silicon keep where the root table lies, once it has translated that after the root was loaded? */
@@ -75,11 +80,13 @@ export function haveOneShape(one: readonly Stage[], other: readonly Stage[]): bo
   return (
     one.length === other.length &&
     one.every((stage, i) => {
-      const { format, shape, through, switchBit, marks, keepsRoot, askedFirst } = other[i]!;
+      const { format, shape, through, switchBit, marks, keepsRoot, askedFirst, refusesUnmarked } =
+        other[i]!;
       return (
         stage.format === format &&
         stage.shape.rootExtraBits === shape.rootExtraBits &&
         (i > 0 || stage.marks === marks) &&
+        stage.refusesUnmarked === refusesUnmarked &&
         stage.through === through &&
         stage.keepsRoot === keepsRoot &&
         stage.askedFirst?.restartBit === askedFirst?.restartBit &&
@@ -114,6 +121,7 @@ export function x86Stage(levels: number): Stage {
     through: null,
     switchBit: 0,
     marks: true,
+    refusesUnmarked: false,
     root: null,
     keepsRoot: false,
     askedFirst: null,

@@ -3,6 +3,7 @@
  *
  * A trace decides some of it. Asked for something else, it is refused, for the record of a run says what was so.
  */
+import type { PagingLevels } from "../../machine/address.ts";
 import { ConfigError } from "../input/config-error.ts";
 import { type LevelPair, levelPairNames, levelsOf } from "./levels.ts";
 import type { PointKey } from "../results/result.ts";
@@ -20,7 +21,7 @@ export interface AskedHost {
 /** What a trace decides; undefined: nothing. `seed` is false where nothing is placed at random. */
 export interface SaidHost {
   readonly backing?: Host["backing"] | undefined;
-  readonly guestLevels?: Host["guestLevels"];
+  readonly guestLevels?: PagingLevels;
   readonly seed?: false;
 }
 

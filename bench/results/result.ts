@@ -5,7 +5,7 @@
  * (boot, mapping, warm-up) and `measured`. Counts come from the run; cycles are priced afterwards, so they
  * are not part of a `PointResult` but of the `PointRow` made from it.
  */
-import type { HostPageSize } from "../../machine/address.ts";
+import type { HostPageSize, PagingLevels } from "../../machine/address.ts";
 import type { Ledger } from "../../machine/counters.ts";
 import type { RegionCounts } from "../../machine/region.ts";
 import { exitCauses, type ExitCause, type ExitCounter } from "./exit-names.ts";
@@ -40,8 +40,8 @@ export interface PointKey {
   /** Host page size behind guest memory. */
   readonly backing: HostPageSize;
   /** Guest page-table levels and nested levels. */
-  readonly guestLevels: 4 | 5;
-  readonly nestedLevels: 4 | 5;
+  readonly guestLevels: PagingLevels;
+  readonly nestedLevels: PagingLevels;
   readonly seed: number;
 }
 

@@ -29,6 +29,11 @@ const masks = {
   pagingWriteHigh: 0,
   verifyHigh: 0,
   reservedHigh: 0,
+  link: 3,
+  // Normal memory, inner shareable, loads and stores allowed.
+  leaf: 0x3ff,
+  largeLeaf: 0x3fd,
+  write: 0x80,
   accessed: 0,
   dirty: 0,
   global: 0,

@@ -44,6 +44,11 @@ const masks = {
   verifyHigh: 0,
   reservedHigh: 0,
   checksLeaves: false,
+  link: 7,
+  // Memory type write-back is in bits 5 to 3.
+  leaf: 0x37,
+  largeLeaf: 0xb7,
+  write: 2,
   accessed: 0x100,
   dirty: 0x200,
   global: 0,

@@ -72,6 +72,13 @@ export interface EntryMasks {
   readonly reservedHigh: number;
   /** May a leaf name a frame that its size does not divide, or be where no page is? Then nothing checks it. */
   readonly checksLeaves: boolean;
+  /** Bits of an entry that points to a table and takes no right away; one without any of them is empty. */
+  readonly link: number;
+  /** Bits of a leaf at level 1 that grants all rights, A and D clear, and of one above. */
+  readonly leaf: number;
+  readonly largeLeaf: number;
+  /** Bit by which a leaf grants stores. */
+  readonly write: number;
   readonly accessed: number;
   readonly dirty: number;
   readonly global: number;

@@ -44,9 +44,25 @@ const masks = {
   verifyHigh: 0,
   reservedHigh: 0xffc0_0000 | 0,
   checksLeaves: true,
+  link: 1,
+  leaf: 0x1f,
+  largeLeaf: 0x1f,
+  write: 4,
   accessed: 0x40,
   dirty: 0x80,
   global: 0x20,
 } as const;
 
 export const riscv = entryFormat(masks);
+
+/**
+ * The second stage, whose root has two index bits more (Sv39x4, Sv48x4, Sv57x4): a hypervisor's tables. G means nothing.
+ * Model: nothing checks its reserved bits and its alignment, as with EPT. Bias: none, hypervisors write sound entries.
+ */
+export const riscvSecond = entryFormat({
+  ...masks,
+  name: "sv39x4",
+  reservedHigh: 0,
+  checksLeaves: false,
+  global: 0,
+});

@@ -6,6 +6,8 @@ import { counterNames } from "../counters.ts";
 import { EPT_PW_HIGH, EPT_VGP_HIGH, EPT_XU } from "../formats/ept.ts";
 import { HLAT_RESTART } from "../formats/x86.ts";
 import * as bits from "../entry.ts";
+import { svade, svadu } from "../isa/riscv.ts";
+import { x86Isa } from "../isa/x86.ts";
 import type { MmuFactory } from "../machine.ts";
 import {
   FETCH,
@@ -16,9 +18,9 @@ import {
   STORE,
   USER,
 } from "../mmu.ts";
-import { type Preset, presets } from "../presets.ts";
+import { differentialPresets } from "./differential-presets.ts";
 import { foundLives } from "./examples.ts";
-import { tinyPreset, units } from "./fixture.ts";
+import { units } from "./fixture.ts";
 import { plainMmu } from "./mmu.ts";
 import {
   type Configuration,
@@ -32,43 +34,12 @@ import {
 } from "./operation.ts";
 import { Scenario } from "./scenario.ts";
 
-const noBanks = { "4k": null, "2m": null, "1g": null };
-const differentialPresets: readonly Preset[] = [
-  presets.textbook,
-  presets.yardstick,
-  tinyPreset,
-  { ...tinyPreset, l1Data: { ...noBanks, "4k": { sets: 4, ways: 3 } }, stlb1g: null },
-  { ...tinyPreset, l1Data: { ...noBanks, "2m": { sets: 2, ways: 1 } }, nestedTlb: null },
-  { ...tinyPreset, l1Data: noBanks, l1Code: { "4k": null, "2m": null }, pwc: presets.textbook.pwc },
-  {
-    ...tinyPreset,
-    l1Data: { "4k": { sets: 1, ways: 4 }, "2m": { sets: 1, ways: 2 }, "1g": { sets: 1, ways: 1 } },
-    stlb: { sets: 1, ways: 3 },
-  },
-  { ...tinyPreset, stlb: null, nestedPwc: presets.textbook.nestedPwc },
-  {
-    ...tinyPreset,
-    l1Data: { "4k": { sets: 16, ways: 4 }, "2m": { sets: 8, ways: 4 }, "1g": { sets: 1, ways: 4 } },
-    stlb: { sets: 128, ways: 8 },
-    stlb2m: false,
-    dataCache: {
-      l1: { sets: 1, ways: 2, lineBytes: 64 },
-      l2: { sets: 2, ways: 2, lineBytes: 64 },
-      llc: { sets: 4, ways: 2, lineBytes: 64 },
-      hashesLlc: true,
-      programLines: true,
-      pairPrefetch: true,
-    },
-    nestedTlb: { sets: 16, ways: 4 },
-  },
-];
-
 const index = (list: readonly unknown[]) => fc.nat({ max: list.length - 1 });
 const level = fc.constantFrom(1, 1, 1, 2, 2, 3, 4, 5);
 const pageLevel = fc.constantFrom(1, 1, 1, 2, 2, 3);
 const tree = fc.constantFrom<TreeNumber>(0, 0, 0, 1, 2, 2, 3, 3);
 const pcid = fc.nat({ max: 2 });
-const pagingLevels = fc.constantFrom(4 as const, 4 as const, 5 as const);
+const pagingLevels = fc.constantFrom(4 as const, 4 as const, 5 as const, 3 as const);
 const mostly = fc.constantFrom(true, true, true, false);
 
 /** XORed into P|W|U or RWX. */
@@ -366,6 +337,7 @@ function liveAlike(factory: MmuFactory, from: Start, ops: readonly Op[]): void {
 
 const start: fc.Arbitrary<Start> = fc.record({
   preset: fc.constantFrom(...differentialPresets),
+  isa: fc.constantFrom(x86Isa, x86Isa, svade, svadu),
   configuration,
   placedAt: fc.constantFrom(0, 1024),
   pages: fc.uniqueArray(fc.constantFrom(...pages), { minLength: 1, maxLength: 7, size: "max" }),

@@ -6,6 +6,7 @@
  * date the first match of the second level only (the second life). The fourth enters a 4 KiB piece after a 2 MiB
  * one that the second level cannot hold: a fetch must find it there.
  */
+import { x86Isa } from "../isa/x86.ts";
 import { FETCH, STORE, USER } from "../mmu.ts";
 import { type Preset, presets } from "../presets.ts";
 import { tinyPreset } from "./fixture.ts";
@@ -29,7 +30,7 @@ const nestedTlbOnly: Preset = { ...tinyPreset, stlb: null, nestedPwc: presets.te
 const smallSecondLevel: Preset = { ...tinyPreset, stlb2m: false };
 
 const start = (preset: Preset, pages: readonly number[]): Start => {
-  return { preset, configuration, placedAt: 0, pages };
+  return { preset, isa: x86Isa, configuration, placedAt: 0, pages };
 };
 /** Accesses as [index of the page, kind]. */
 const run = (...accesses: readonly (readonly [number, number])[]): Op => {

@@ -4,6 +4,7 @@
 import type { Pfn } from "../address.ts";
 import { type Context, type Key, keyOf } from "./cache.ts";
 import type { EntryFormat } from "../formats/format.ts";
+import { needsNoMark } from "./marks.ts";
 import type { Leaf, Request, Tree } from "./walk.ts";
 
 /** Guest-physical mappings belong to the EPTP alone, and all of them go when it changes. */
@@ -28,11 +29,11 @@ export type NestedEntry = Key & {
 export function nestedEntry(
   gfn: number,
   { order, frame, rights, low, high }: Leaf,
-  tree: Tree,
+  { stage }: Tree,
 ): NestedEntry {
-  const { format, marks } = tree.stage;
+  const { format } = stage;
   const verified = (high & format.pagingWriteHigh) !== 0;
-  const modified = !marks || (low & format.dirty) !== 0;
+  const modified = needsNoMark(stage, low);
   return {
     ...keyOf(gfn, order, noContext),
     frame,
@@ -57,6 +58,7 @@ export function permitsNested(format: EntryFormat): Tree["permits"] {
   return (rights, { kind, user, duringWalk, isVerified }, high) => {
     if (!duringWalk && !isVerified && (high & format.verifyHigh) !== 0) return false;
     const isPagingWrite = duringWalk && (high & format.pagingWriteHigh) !== 0;
+    if (!format.executesByMode && !rights.user) return false;
     if (kind === "write") return rights.write || isPagingWrite;
     if (kind === "read") return rights.read;
     return user && format.executesByMode ? rights.user : rights.execute;

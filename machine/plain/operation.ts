@@ -6,6 +6,7 @@
 import type { PagingLevels } from "../address.ts";
 import { D, G, NX_HIGH, U, W } from "../entry.ts";
 import { HLAT_RESTART } from "../formats/x86.ts";
+import type { Isa } from "../isa/isa.ts";
 import type { Preset } from "../presets.ts";
 
 /** Pages on both sides of boundaries between tables of each level. */
@@ -160,6 +161,8 @@ export type Op =
 
 export interface Start {
   readonly preset: Preset;
+  /** Whose entries both dimensions have. Those of operations are x86-64's, which it turns into its own. */
+  readonly isa: Isa;
   readonly configuration: Configuration;
   /** XORed into a guest frame's number to give its host frame under nested paging. */
   readonly placedAt: number;

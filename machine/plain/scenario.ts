@@ -7,22 +7,17 @@
  */
 import { type Gfn, indexAt, pagesPerEntry, type PagingLevels, type Pfn } from "../address.ts";
 import { createLedger, walkLengthMax } from "../counters.ts";
-import { EPT_D, PS, W } from "../entry.ts";
+import { A, D, EPT_D, highHalf, lowHalf, PS, W } from "../entry.ts";
+import { riscv, riscvSecond } from "../formats/riscv.ts";
+import type { Isa } from "../isa/isa.ts";
+import { svade, svadu } from "../isa/riscv.ts";
+import { x86Isa } from "../isa/x86.ts";
 import type { MmuFactory } from "../machine.ts";
 import { PhysicalMemory } from "../memory.ts";
 import { type Mmu, STORE } from "../mmu.ts";
 import { EPT_PW_HIGH, EPT_XU } from "../formats/ept.ts";
 import { HLAT_RESTART } from "../formats/x86.ts";
-import {
-  eptByModeStage,
-  eptPagingWriteStage,
-  eptStage,
-  nptStage,
-  oneStage,
-  type Stage,
-  twoStages,
-  twoStagesAsking,
-} from "../stages.ts";
+import { eptByModeStage, eptPagingWriteStage, eptStage, nptStage, type Stage } from "../stages.ts";
 import { rwx, userWritable } from "./fixture.ts";
 import {
   type Configuration,
@@ -36,6 +31,8 @@ import {
 } from "./operation.ts";
 
 const guestFrames = 4096;
+/** What operations call reserved. */
+const reservedHigh = 0x0008_0000;
 const isNestedTree = (tree: TreeNumber) => tree >= 2;
 
 export class Scenario {
@@ -49,6 +46,7 @@ export class Scenario {
   readonly ledger = createLedger();
   readonly walkLengths = new Float64Array(walkLengthMax + 1);
   readonly pages: readonly number[];
+  private readonly isa: Isa;
   private configuration: Configuration;
   private readonly placedAt: number;
   /** Frame of the table of `tree` at `level` around `page`: key "tree level page-span". */
@@ -57,7 +55,8 @@ export class Scenario {
   private root: { readonly tree: 0 | 1; readonly pcid: number } = { tree: 0, pcid: 0 };
   private nextGuestTable = 1;
 
-  constructor(factory: MmuFactory, { preset, configuration, placedAt, pages: few }: Start) {
+  constructor(factory: MmuFactory, { preset, isa, configuration, placedAt, pages: few }: Start) {
+    this.isa = isa;
     this.mmu = factory(this.memory, preset);
     this.pages = few;
     this.configuration = configuration;
@@ -100,18 +99,20 @@ export class Scenario {
   configure(configuration: Configuration): void {
     this.configuration = configuration;
     const { nested, asked, nestedLevels, levels, writeProtect, globalPages, vpid } = configuration;
-    const stagesAsking = (second: Stage) =>
-      asked === "nobody"
-        ? twoStages(second)
-        : twoStagesAsking(second, () => ({
+    const first = this.isa.stage(levels);
+    // Tables that are asked first are x86-64's alone.
+    const askedFirst =
+      asked === "nobody" || this.isa !== x86Isa
+        ? null
+        : {
             root: this.tableFrame(1, 0, levels) as Gfn,
             restartBit: HLAT_RESTART,
             upperHalfOnly: asked === "upper-half",
-          }));
+          };
     const stages =
       nested === "none"
-        ? oneStage(levels)
-        : stagesAsking(this.nestedStage(nested, nestedLevels))(levels);
+        ? [first]
+        : [{ ...first, through: 1, askedFirst }, this.nestedStage(nested, nestedLevels)];
     this.mmu.configure({ stages, writeProtect, globalPages }, vpid);
     this.loadRoot(this.root);
   }
@@ -129,12 +130,21 @@ export class Scenario {
 
   setEntry(tree: TreeNumber, page: number, level: number, value: EntryValue): void {
     const { pfn, index } = this.entryAt(tree, page, level);
-    // Bit 10 means nothing but under mode-based execute control.
-    const leafFlags = tree === 2 ? rwx | EPT_XU : userWritable;
-    const flags = (leafFlags ^ value.flags) | (level === 1 || value.kind !== "leaf" ? 0 : PS);
-    if (value.kind === "absent") this.memory.write(pfn, index, 0, 0);
-    else
-      this.memory.writeEntry(pfn, index, this.target(tree, page, level, value), flags, value.high);
+    const { isa, memory } = this;
+    // Where software keeps A and D, what lacks them is of no use. Bit 10 is for mode-based execute control alone.
+    const marked = isa.marks === "software" ? A | D : 0;
+    const leafFlags = tree === 2 && isa === x86Isa ? rwx | EPT_XU : userWritable | marked;
+    const isLeaf = level === 1 || value.kind === "leaf";
+    const flags = (leafFlags ^ value.flags) | (level > 1 && isLeaf ? PS : 0);
+    const frame = this.target(tree, page, level, value);
+    const low = lowHalf(frame, flags);
+    const high = highHalf(frame, value.high);
+    // The same high bits are NX and reserved in both formats, or what RISC-V has in their place.
+    const reserved = isa === x86Isa || (high & reservedHigh) === 0 ? 0 : riscv.reservedHigh;
+    if (value.kind === "absent") memory.write(pfn, index, 0, 0);
+    else if (isLeaf)
+      memory.write(pfn, index, isa.leafLow(low, high), isa.leafHigh(low, high) | reserved);
+    else memory.write(pfn, index, isa.linkLow(low, high), isa.linkHigh(low, high) | reserved);
   }
 
   /** As `setEntry`, in the guest tree that was loaded last. */
@@ -145,7 +155,8 @@ export class Scenario {
   clear(tree: TreeNumber, page: number, level: number, flags: number): void {
     const { pfn, index } = this.entryAt(tree, page, level);
     const low = this.memory.readLow(pfn, index);
-    this.memory.write(pfn, index, low & ~flags, this.memory.readHigh(pfn, index));
+    const gone = this.isa === x86Isa ? flags : (flags & (W | A | D)) << 1;
+    this.memory.write(pfn, index, low & ~gone, this.memory.readHigh(pfn, index));
   }
 
   /** A table becomes zeros, or the copy of the first table of its level. */
@@ -166,7 +177,7 @@ export class Scenario {
     this.mmu.low[0] = vpn << 12;
     this.mmu.high[0] = Math.floor(vpn / 2 ** 20) | STORE;
     for (let i = 0; i < 600 && this.mmu.pmlIndex() >= left; i++) {
-      this.clear(2, frames[0]!, 1, EPT_D);
+      this.clear(2, frames[0]!, 1, this.isa === x86Isa ? EPT_D : D);
       this.mmu.flushNested();
       this.mmu.run(0, 1);
     }
@@ -176,6 +187,10 @@ export class Scenario {
 
   private nestedStage(kind: Exclude<Configuration["nested"], "none">, levels: PagingLevels): Stage {
     const root = this.tableFrame(kind === "npt" ? 3 : 2, 0, levels) as Pfn;
+    if (this.isa !== x86Isa) {
+      const stage = (kind === "ept" ? svade : svadu).stage(levels);
+      return { ...stage, counters: "Nested", format: riscvSecond, root };
+    }
     if (kind === "ept-pw" || kind === "ept-pw-ad") {
       return eptPagingWriteStage(root, levels, kind === "ept-pw-ad");
     }

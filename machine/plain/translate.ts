@@ -15,6 +15,7 @@ import * as stops from "../mmu.ts";
 import type { Preset } from "../presets.ts";
 import { oneStage, type Paging, type Stage } from "../stages.ts";
 import { cachesByLevel, type CachesByLevel, type Context, keyOf, PlainCache } from "./cache.ts";
+import { needsNoMark } from "./marks.ts";
 import {
   type NestedEntry,
   nestedEntry,
@@ -115,7 +116,7 @@ export class PlainTranslator {
       user: leaf.rights.user,
       execute: leaf.rights.execute,
       nestedExecute: leaf.rights.user ? page.userExecute : page.execute,
-      dirty: (!stage.marks || (leaf.low & stage.format.dirty) !== 0) && page.dirty,
+      dirty: needsNoMark(stage, leaf.low) && page.dirty,
       global: this.paging.globalPages && (leaf.low & stage.format.global) !== 0,
     };
   }

@@ -15,6 +15,7 @@ import type { Stage } from "../stages.ts";
 import { isStop, type Kind, type Stop } from "./stop.ts";
 import { allRights, bothRights, type Rights, rightsFrom } from "./rights.ts";
 import { type Context, type Key, keyOf, type PlainCache } from "./cache.ts";
+import { isUnmarked } from "./marks.ts";
 
 /** A table: its frame number as the entry above has it (gfn under nested paging), and where it is. */
 export interface Table {
@@ -162,6 +163,8 @@ export function walk(
       : rightsFrom(format.rightsOf(low, high), isVerified);
     const rights = bothRights(step.rights, own);
     if (isLeaf && !now.permits(rights, request, high)) return now.refuse("denied", request, low);
+    if (isLeaf && now.stage.refusesUnmarked && isUnmarked(format, request.kind, low))
+      return now.refuse("denied", request, low);
 
     const entry = { table, index, low, setsDirty: isLeaf && request.kind === "write" };
     const marked = isPlainLink ? low : mark(memory, now, request, observer, entry);

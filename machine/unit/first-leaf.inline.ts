@@ -23,6 +23,7 @@ import {
   RESTART,
   firstMarks,
   firstMayRefuseLoads,
+  firstRefuses,
   hasOddPages,
   secondByMode,
 } from "./shape.ts";
@@ -61,7 +62,8 @@ export function leaveFirst(
     (isStore !== 0 && (rights & MAY_WRITE) === 0 && (isUser || s[WRITE_PROTECT] !== 0)) ||
     (isUser && (rights & USER_MAY) === 0) ||
     ((kind & 2) !== 0 && (rights & MAY_EXECUTE) === 0) ||
-    (firstMayRefuseLoads && kind < 2 && (rights & MAY_READ) === 0)
+    (firstMayRefuseLoads && kind < 2 && (rights & MAY_READ) === 0) ||
+    (firstRefuses && ((e & FIRST_A) !== FIRST_A || (isStore !== 0 && (e & FIRST_D) !== FIRST_D)))
   ) {
     return pageFault(kind, PF_PRESENT);
   }
@@ -73,7 +75,7 @@ export function leaveFirst(
   const inPage = (1 << shift) - 1;
   const page = ((e >>> FIRST_FRAME) | (h << (32 - FIRST_FRAME))) & ~inPage;
   let raw = ((rights >>> 1) & 1) | ((rights >>> 2) & 2) | (rights & 4) | RAW_NESTED_X;
-  if (!firstMarks || (e & FIRST_D) !== 0) raw |= RAW_STORE;
+  if ((!firstMarks && !firstRefuses) || (e & FIRST_D) === FIRST_D) raw |= RAW_STORE;
   if ((e & FIRST_G) !== 0 && s[GLOBAL_PAGES] !== 0) raw |= RAW_GLOBAL;
   const gfn = page | (vLow & inPage);
   if (!isThrough) {

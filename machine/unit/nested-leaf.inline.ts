@@ -11,7 +11,9 @@ import {
   SECOND_LOW,
   SECOND_VERIFY,
   hasPagingWrite,
+  secondAsksUser,
   secondByMode,
+  secondRefuses,
 } from "./shape.ts";
 import { FRAMES, NESTED_AD, N_FLAGS, N_ORDER, N_TABLE, STOP_DURING, s } from "./state.ts";
 import { violation } from "./stops.ts";
@@ -36,8 +38,14 @@ export function leaveNested(
     paging = mayMark(own, e, h) | 0;
     refused = (kind === PAGING ? paging === 0 : refused) || !isVerified(h & SECOND_VERIFY);
   }
+  if (secondAsksUser) refused = refused || (own & USER_MAY) === 0;
   if (refused) return violation(gfn, kind, e);
   let storable = (own >>> 1) & 1;
+  if (secondRefuses) {
+    const wanted = SECOND_A | (kind === STORING ? SECOND_D : 0);
+    if ((e & wanted) !== wanted) return violation(gfn, kind, e);
+    if ((e & SECOND_D) !== SECOND_D) storable = 0;
+  }
   if (s[NESTED_AD] !== 0) {
     const isStore: boolean = kind === STORING || (hasPagingWrite && kind === PAGING);
     const wanted = SECOND_A | (isStore ? SECOND_D : 0);

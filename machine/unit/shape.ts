@@ -1,6 +1,6 @@
 import { assert } from "../assert.ts";
 import { entriesPerTable } from "../address.ts";
-import { MAY_EXECUTE, MAY_READ, MAY_WRITE } from "../formats/format.ts";
+import { MAY_EXECUTE, MAY_READ, MAY_WRITE, USER_MAY } from "../formats/format.ts";
 import { stages } from "./given.ts";
 
 /**
@@ -49,6 +49,9 @@ export const firstHasParts = firstParts !== 0 || FIRST_FOLD !== 0;
 export const keepsRoot = first.keepsRoot;
 /** Does silicon set A and D in the first stage? */
 export const firstMarks = first.marks;
+/** Does it refuse leaves without A, or D for a store? */
+export const firstRefuses = first.refusesUnmarked;
+export const secondRefuses = second.refusesUnmarked;
 /** May an entry be present and grant no loads? */
 export const firstMayRefuseLoads = (first.format.rightsOf(FIRST_ALL, 0) & MAY_READ) === 0;
 export const firstRightsMasks = first.format.rights;
@@ -77,6 +80,10 @@ export const secondParts = SECOND_BITS - indexBitsOfFrame;
 export const secondFoldParts = 2 * SECOND_BITS - indexBitsOfFrame;
 export const secondHasParts = secondParts !== 0 || SECOND_FOLD !== 0;
 export const secondRights = second.format.rights;
+/** Has a leaf to say that its page is the user's, for all of a guest's memory is? Some formats have that in `presentAll`. */
+export const secondAsksUser =
+  !second.format.executesByMode &&
+  ((secondRights.always | second.format.rightsOf(SECOND_ALL, 0)) & USER_MAY) === 0;
 export const secondMalformed = (e: number): boolean => second.format.isMalformed(e);
 /** Bits of an entry that points to a table and takes no rights away. */
 export const SECOND_PLAIN =
