@@ -7,7 +7,6 @@
  * Source: SDM vol. 3C 29.3 "The Extended Page Table Mechanism (EPT)"; KVM `kvm_tdp_page_fault`.
  */
 import { type Gfn, levelOfOrder, pagesPerEntry } from "../machine/address.ts";
-import { EPT_X, PS, W } from "../machine/entry.ts";
 import type { Ledger } from "../machine/counters.ts";
 import type { HostEvent } from "../hypervisor/host-events.ts";
 import type { Resolution, VmExit } from "../machine/exits.ts";
@@ -37,17 +36,18 @@ import {
   findPlace,
   forEachLeaf,
   makePlace,
+  putEntry,
   splitLeaves,
   takeAccessed,
 } from "../hypervisor/tables/radix.ts";
 import { radixTables } from "./nested/layouts.ts";
-import { allRights, flagsOf } from "./nested/nested-format.ts";
+import { flagsOf } from "./nested/nested-format.ts";
 import { NodeControls } from "./nested/node-controls.ts";
 import type { NestedOn, NestedScheme } from "./nested/scheme.ts";
 
 type EptViolation = Extract<VmExit, { readonly reason: "ept-violation" }>;
 
-/** Every nested-paging engine: EPT or NPT entries, with a dirty tracker. */
+/** Every nested-paging engine: entries of some format, with a dirty tracker. */
 export function createNested(platform: Platform, scheme: NestedScheme): Hypervisor {
   const memory = createHostMemory(platform);
   const nested = nestedOn(platform, memory, scheme);
@@ -60,13 +60,14 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
   const { format, accessedDirty, policy, createGuard, layout = radixTables } = scheme;
   const { vcpus, nodes } = platform;
   const tracker = policedTracker(scheme.tracker, policy ?? null);
-  const { tree, stages } = layout(platform, { format, accessedDirty });
+  const { tree, stages } = layout(platform, scheme);
   const bytes = tree.memory;
   const byNode = new NodeControls(platform, stages);
   const controls = byNode.first;
   /** Tables that an entry is stored in. */
   const copies = nodes?.hypervisorTables === "replicated" ? nodes.count : 1;
-  const { leafFlags, accessedBit, dirtyBit, pagingWriteHigh, verifyHigh } = flagsOf[format];
+  const { link: present, write, execute, accessed: accessedBit, dirty: dirtyBit } = tree.format;
+  const { leafFlags, hugeFlags } = flagsOf(controls.stages(4).at(-1)!);
   /** D in a leaf whose write the log knows: silicon need not tell it again (KVM `make_spte` sets it too). */
   const known = accessedDirty ? dirtyBit : 0;
 
@@ -74,7 +75,7 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
   let serving: VirtualCpu | null = null;
 
   function allowWrite(gfn: Gfn, { table, index }: EntryPlace): void {
-    const flags = tracker.isLogged(gfn) ? W | known : W;
+    const flags = tracker.isLogged(gfn) ? write | known : write;
     bytes.write(table, index, bytes.readLow(table, index) | flags, bytes.readHigh(table, index));
   }
 
@@ -83,8 +84,9 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
     const pfn = memory.touch(gfn);
     const isLogged = tracker.isLogged(gfn);
     const isWritable = isWrite || tracker.mayMapWritable(gfn);
-    const asked = policy === undefined || policy.mayExecute(gfn) ? leafFlags : leafFlags & ~EPT_X;
-    const flags = isWritable && memory.isWritable(gfn) ? asked : asked & ~W;
+    const mayRun = policy === undefined || policy.mayExecute(gfn);
+    const mayStore = isWritable && memory.isWritable(gfn);
+    const denied = (mayRun ? 0 : execute) | (mayStore ? 0 : write);
     vcpu.ledger.entriesFilled += copies;
     for (let level = levelOfOrder(memory.orderOf(gfn)) as number; level > 1; level--) {
       if (level > tree.levels || tracker.needsSmall(gfn, level)) continue;
@@ -92,15 +94,14 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
       // A split page has a table there already and is filled piece by piece.
       if (bytes.readLow(place.table, place.index) !== 0) continue;
       const first = pfn - (gfn % pagesPerEntry(level));
-      bytes.writeEntry(place.table, place.index, first, flags | PS);
+      putEntry(tree, place, { frame: first, flags: hugeFlags & ~denied });
       return;
     }
-    const place = makePlace(tree, gfn, 1);
-    const low = isWrite && isLogged ? flags | known : flags;
+    const flags = (leafFlags & ~denied) | (isWrite && isLogged ? known : 0);
     const takesMarks = memory.isWritable(gfn) && policy?.takesMarks(gfn) === true;
-    const binding = policy?.isBound(gfn) === true ? verifyHigh : 0;
-    const high = binding | (takesMarks ? pagingWriteHigh : 0);
-    bytes.writeEntry(place.table, place.index, pfn, low, high);
+    const binding = policy?.isBound(gfn) === true ? tree.format.verifyHigh : 0;
+    const high = binding | (takesMarks ? tree.format.pagingWriteHigh : 0);
+    putEntry(tree, makePlace(tree, gfn, 1), { frame: pfn, flags, high });
   }
 
   function violation(exit: EptViolation, vcpu: VirtualCpu): Resolution {
@@ -113,7 +114,7 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
     if (memory.isHole(gfn)) return answerMmio(vcpu, exit, { duringWalk, guestFrames });
     if (isWrite) memory.touchForWrite(gfn);
     const place = findPlace(tree, gfn);
-    const isMapped = (bytes.readLow(place.table, place.index) & allRights) !== 0;
+    const isMapped = (bytes.readLow(place.table, place.index) & present) !== 0;
     if (isWrite) tracker.wrote(gfn, vcpu);
     // Mapped, and may not be run: the page is the supervisor's.
     if (isMapped && policy !== undefined && exit.access === "fetch" && !policy.mayExecute(gfn)) {
@@ -155,7 +156,6 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
     }
   }
 
-  const hugeFlags = leafFlags;
   const leaves = nestedTables({ tree, memory, dirtyBit, hugeFlags, ledger: () => ledger() });
   const tables: LoggedTables = {
     ...leaves,
@@ -196,7 +196,7 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
   /** Without A bits the leaf goes, and its next use exits: what KVM's access tracking does. */
   function age(gfn: Gfn): boolean {
     const place = findPlace(tree, gfn);
-    if ((bytes.readLow(place.table, place.index) & allRights) === 0) return false;
+    if ((bytes.readLow(place.table, place.index) & present) === 0) return false;
     if (accessedDirty) return takeAccessed(bytes, [place], accessedBit);
     bytes.write(place.table, place.index, 0, 0);
     ledger().entriesDropped += 1;
@@ -208,7 +208,7 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
       tracker.unmapping(gfn);
       splitLeaves(tree, { start: gfn, pages: 1 }, () => undefined);
       const place = findPlace(tree, gfn);
-      if ((bytes.readLow(place.table, place.index) & allRights) !== 0) {
+      if ((bytes.readLow(place.table, place.index) & present) !== 0) {
         bytes.write(place.table, place.index, 0, 0);
         ledger().entriesDropped += 1;
       }
@@ -256,10 +256,19 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
   }
 
   const guard =
-    policy && createGuard?.({ tree, memory, vcpus, policy, controls, pagingWriteHigh, flush });
+    policy &&
+    createGuard?.({
+      tree,
+      memory,
+      vcpus,
+      policy,
+      controls,
+      pagingWriteHigh: tree.format.pagingWriteHigh,
+      flush,
+    });
   const approvesCode = format === "ept-mbec";
   const [locksPages, pinsPages] = [guard !== undefined, guard?.pinsPages ?? false];
-  const bindsFrames = pinsPages && verifyHigh !== 0;
+  const bindsFrames = pinsPages && tree.format.verifyHigh !== 0;
   policy?.attach({ name: format, locksPages, pinsPages, approvesCode, bindsFrames, enforce });
   const notifier: MmuNotifier = { unmap, age, flush, slotDeleted: () => undefined };
   const hypervisor: Hypervisor = {

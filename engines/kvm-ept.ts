@@ -8,6 +8,7 @@
  * Source: KVM arch/x86/kvm/mmu/tdp_mmu.c; rules V3, V5, P1 to P11 and M1 of results/groundtruth/intel.
  */
 import { EPT_A, EPT_D, EPT_R, EPT_W, EPT_X } from "../machine/entry.ts";
+import { ept } from "../machine/formats/ept.ts";
 import type { Engine } from "../hypervisor/engine.ts";
 import { MMU_WRITABLE } from "./kvm/entries.ts";
 import { type EptTables, EptVm, writeBack } from "./kvm/ept-vm.ts";
@@ -16,6 +17,7 @@ import { answerTdpHost } from "./kvm/tdp-host.ts";
 import { TdpTables } from "./kvm/tdp-tables.ts";
 
 const withoutBits: TdpFormat = {
+  entries: ept,
   leafFlags: EPT_R | EPT_W | EPT_X | writeBack | MMU_WRITABLE,
   present: EPT_R | EPT_X,
   accessed: 0,

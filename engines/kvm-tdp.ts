@@ -7,6 +7,7 @@
  * Source: KVM arch/x86/kvm/svm/svm.c; rules 4, 11 to 13 and 17 of results/groundtruth. `kvm/tdp-tables.ts` has the tables.
  */
 import { A, D, P, U, W } from "../machine/entry.ts";
+import { npt } from "../machine/formats/x86.ts";
 import type { Resolution, VmExit } from "../machine/exits.ts";
 import { nptStage, twoStages } from "../machine/stages.ts";
 import type { VirtualCpu } from "../machine/virtual-cpu.ts";
@@ -20,6 +21,7 @@ import type { TdpFormat } from "./kvm/tdp-format.ts";
 import { TdpTables } from "./kvm/tdp-tables.ts";
 
 const format: TdpFormat = {
+  entries: npt,
   leafFlags: P | W | U | A | D | MMU_WRITABLE,
   present: P,
   accessed: A,

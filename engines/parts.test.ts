@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { Gfn } from "../machine/address.ts";
 import { A, D, EPT_A, lowHalf, NX_HIGH, P, PS, U, W } from "../machine/entry.ts";
+import { x86 } from "../machine/formats/x86.ts";
 import { PhysicalMemory } from "../machine/memory.ts";
 import { FrameRanges } from "../hypervisor/dirty/frame-ranges.ts";
 import { FrameSet } from "../hypervisor/dirty/frame-set.ts";
@@ -154,7 +155,7 @@ test("a PCID has another root when it is loaded with one, not at its first load"
 describe("radix tables", () => {
   function treeOf(levels: 4 | 5 = 4): RadixTree {
     const memory = new PhysicalMemory({ guestFrames: 512, tableFrames: 64, slotsMax: 64 });
-    return { memory, root: memory.allocateTable(), levels };
+    return { memory, format: x86, root: memory.allocateTable(), levels };
   }
   const pageOf = (a: number, b: number, c: number, d: number) =>
     ((a * 512 + b) * 512 + c) * 512 + d;

@@ -8,6 +8,7 @@
  */
 import { type Gfn, pagesPerEntry, type Vpn } from "../machine/address.ts";
 import { A, D, frameOf, highHalf, lowHalf, NX_HIGH, P, PF_WRITE, U, W } from "../machine/entry.ts";
+import { x86 } from "../machine/formats/x86.ts";
 import type { Resolution, VmExit } from "../machine/exits.ts";
 import type { Registers } from "../machine/registers.ts";
 import type { Hypervisor } from "../hypervisor/hypervisor.ts";
@@ -56,7 +57,7 @@ function createShadowVtlb(platform: Platform): Hypervisor {
     if (known !== undefined) return known;
     const levels = vcpu.registers.levels;
     const tlb = {
-      tree: { memory: bytes, root: bytes.allocateTable(), levels },
+      tree: { memory: bytes, format: x86, root: bytes.allocateTable(), levels },
       fragments: new Map(),
     };
     tlbs.set(vcpu.id, tlb);

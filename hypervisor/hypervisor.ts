@@ -4,6 +4,7 @@
  * An engine sets control fields, owns its tables, and answers exits and host events.
  */
 import type { Gfn, Pfn } from "../machine/address.ts";
+import type { Isa } from "../machine/isa/isa.ts";
 import type { ExitHandler } from "../machine/virtual-cpu.ts";
 import type { HostEvent } from "./host-events.ts";
 
@@ -28,6 +29,8 @@ export interface GuestMemory {
 /** A scheme is its reaction to what a guest and the host do. No optional methods. */
 export interface Hypervisor extends ExitHandler {
   readonly memory: GuestMemory;
+  /** Whose entries the guest's own tables have; absent: x86-64's. */
+  readonly isa?: Isa;
   /** Returns the frames reported, for `dirty-log-get`; otherwise an empty list. */
   host(event: HostEvent): readonly Gfn[];
 }

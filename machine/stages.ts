@@ -162,7 +162,7 @@ export const twoStagesAsking =
   ];
 
 /** Nested tables of Intel's. */
-export function eptStage(root: Pfn, levels: number, accessedDirty: boolean): Stage {
+export function eptStage(root: Pfn | null, levels: number, accessedDirty: boolean): Stage {
   return {
     ...x86Stage(levels),
     counters: "Nested",
@@ -173,16 +173,20 @@ export function eptStage(root: Pfn, levels: number, accessedDirty: boolean): Sta
 }
 
 /** Nested tables of Intel's whose execute right is one per mode of the page: mode-based execute control. */
-export function eptByModeStage(root: Pfn, levels: number, accessedDirty: boolean): Stage {
+export function eptByModeStage(root: Pfn | null, levels: number, accessedDirty: boolean): Stage {
   return { ...eptStage(root, levels, accessedDirty), format: eptByMode };
 }
 
 /** Nested tables of Intel's with paging-write control and guest-paging verification. */
-export function eptPagingWriteStage(root: Pfn, levels: number, accessedDirty: boolean): Stage {
+export function eptPagingWriteStage(
+  root: Pfn | null,
+  levels: number,
+  accessedDirty: boolean,
+): Stage {
   return { ...eptStage(root, levels, accessedDirty), format: eptPagingWrite };
 }
 
 /** Nested tables of AMD's, whose A and D bits are always set. */
-export function nptStage(root: Pfn, levels: number): Stage {
+export function nptStage(root: Pfn | null, levels: number): Stage {
   return { ...eptStage(root, levels, true), format: npt };
 }

@@ -6,6 +6,7 @@
  */
 import { type Gfn, levelOfOrder, pagesPerEntry } from "../../machine/address.ts";
 import { PS, W } from "../../machine/entry.ts";
+import { ept } from "../../machine/formats/ept.ts";
 import type { Ledger } from "../../machine/counters.ts";
 import { neighboursIn } from "../../hypervisor/memory/notifier.ts";
 import type { HostMemory } from "../../hypervisor/memory/host-memory.ts";
@@ -42,7 +43,7 @@ export class HostSide {
   constructor(parts: HostSideParts) {
     const { bytes, levels } = parts;
     this.parts = parts;
-    this.tree = { memory: bytes, root: bytes.allocateTable(), levels };
+    this.tree = { memory: bytes, format: ept, root: bytes.allocateTable(), levels };
   }
 
   /** Maps the frame, if it is not mapped; the host provides it. */

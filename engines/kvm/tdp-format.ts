@@ -3,7 +3,10 @@
  *
  * Source: KVM arch/x86/kvm/mmu/spte.c `kvm_mmu_set_ept_masks`, `kvm_mmu_reset_all_pte_masks`.
  */
+import type { EntryFormat } from "../../machine/formats/format.ts";
+
 export interface TdpFormat {
+  readonly entries: EntryFormat;
   /** A leaf with all rights, as KVM makes one: A and D set where silicon keeps them. */
   readonly leafFlags: number;
   /** An entry with one of these bits is present. */

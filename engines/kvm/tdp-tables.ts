@@ -64,6 +64,7 @@ export class TdpTables {
     });
     this.tree = {
       memory: this.bytes,
+      format: format.entries,
       root: this.bytes.allocateTable(),
       levels: platform.nestedLevels,
       onTable: () => {

@@ -7,11 +7,12 @@ import { type HostPageSize, pagesPerEntry, type Pfn } from "../../machine/addres
 import { assert } from "../../machine/assert.ts";
 import type { Controls } from "../../machine/controls.ts";
 import { eptFolded } from "../../machine/formats/ept.ts";
+import { x86Isa } from "../../machine/isa/x86.ts";
 import { eptStage, twoStages, twoStagesRootKept } from "../../machine/stages.ts";
 import type { Platform } from "../../hypervisor/platform.ts";
-import type { RadixTree } from "../../hypervisor/tables/radix.ts";
+import type { RadixTree, TableMemory } from "../../hypervisor/tables/radix.ts";
 import { replicateTables } from "../../hypervisor/tables/replicas.ts";
-import { flagsOf, type NestedFormat, stageOf } from "./nested-format.ts";
+import { type NestedFormat, stageOf } from "./nested-format.ts";
 
 /** Tables with nothing in them, and how silicon translates through them. */
 export interface NestedTables {
@@ -22,22 +23,30 @@ export interface NestedTables {
 
 export type TableLayout = (platform: Platform, format: NestedFormat) => NestedTables;
 
-/** As many levels as the platform has, 512 entries each; a copy on every node, if the platform's plan says so. */
+/**
+ * As many levels as the platform has, 512 entries each but for the root, which some formats widen; a copy on every node, if
+ * the platform's plan says so.
+ */
 export const radixTables: TableLayout = (platform, format) => {
   const { nestedLevels: levels, nodes } = platform;
-  const { moreLinkFlags, accessedBit, dirtyBit } = flagsOf[format.format];
-  const stages = (root: Pfn) => twoStages(stageOf(format, { root, levels }));
-  if (nodes?.hypervisorTables !== "replicated") {
-    const { memory } = platform;
-    const root = memory.allocateTable();
-    return { tree: { memory, root, levels, moreLinkFlags }, stages: () => stages(root) };
-  }
-  const marks = accessedBit | dirtyBit;
-  const memory = replicateTables(platform.memory, { nodes: nodes.count, marks });
-  const root = memory.allocateTable();
-  const tree = { memory, root, levels, moreLinkFlags };
-  return { tree, stages: (node) => stages(memory.on(root, node)) };
+  const { isa = x86Isa } = format;
+  const nested = stageOf(format, levels);
+  const guest = (depth: number) => ({ ...isa.stage(depth), through: 1 });
+  const stagesFrom = (root: Pfn) => (depth: number) => [guest(depth), { ...nested, root }];
+  const isReplicated = nodes?.hypervisorTables === "replicated";
+  const memory = isReplicated
+    ? replicateTables(platform.memory, { nodes: nodes.count, format: nested.format })
+    : null;
+  const root = allocateRoot(memory ?? platform.memory, 2 ** nested.shape.rootExtraBits);
+  const tree = { memory: memory ?? platform.memory, format: nested.format, root, levels };
+  return { tree, stages: (node) => stagesFrom(memory?.on(root, node) ?? root) };
 };
+
+function allocateRoot(memory: TableMemory, frames: number): Pfn {
+  const root = frames === 1 ? memory.allocateTable() : memory.allocateTables(frames);
+  assert(root !== null, () => `nested tables: no ${frames} frames one after another`);
+  return root;
+}
 
 /** Entries for every guest frame, one after another; the guest's root table is translated once for each load of it. */
 export const flatTable: TableLayout = ({ memory, guestFrames }, { accessedDirty }) => {
@@ -46,7 +55,8 @@ export const flatTable: TableLayout = ({ memory, guestFrames }, { accessedDirty 
   assert(root !== null, () => `flat table: no ${frames} frames one after another`);
   const shape = { levels: 1, rootExtraBits: Math.log2(frames) };
   const nested = { ...eptStage(root, 1, accessedDirty), shape };
-  return { tree: { memory, root, levels: 1 }, stages: () => twoStagesRootKept(nested) };
+  const tree = { memory, format: nested.format, root, levels: 1 };
+  return { tree, stages: () => twoStagesRootKept(nested) };
 };
 
 /** Links to two levels in one, by size of host pages: what maps large pages stays a level of its own. */
@@ -58,6 +68,6 @@ export const flattenedTables: TableLayout = ({ memory, backing }, { accessedDirt
   assert(root !== null, "flattened tables: no 2 MiB for the root");
   const shape = { levels: 3, rootExtraBits: 9 };
   const nested = { ...eptStage(root, 3, accessedDirty), shape, format: eptFolded };
-  const tree = { memory, root, levels: 3, folds: folds[backing] };
+  const tree = { memory, format: eptFolded, root, levels: 3, folds: folds[backing] };
   return { tree, stages: () => twoStages(nested) };
 };

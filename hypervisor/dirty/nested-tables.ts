@@ -2,7 +2,6 @@
  * Nested tables as a dirty tracker sees them: one leaf per frame, found by walking the tree.
  */
 import { type Gfn, levelOfOrder } from "../../machine/address.ts";
-import { PS, W } from "../../machine/entry.ts";
 import type { Ledger } from "../../machine/counters.ts";
 import type { HostMemory } from "../memory/host-memory.ts";
 import {
@@ -12,6 +11,7 @@ import {
   findPlace,
   findPlaceAt,
   forEachLeaf,
+  putEntry,
   type RadixTree,
   splitLeaves,
 } from "../tables/radix.ts";
@@ -19,36 +19,33 @@ import { type FrameRange, largeAround } from "./frame-ranges.ts";
 import type { DirtyLogOptions } from "./dirty-log-options.ts";
 import type { LoggedTables } from "./tracker.ts";
 
-/** Any of these bits makes a nested entry present: read, write, execute; present, write, user. */
-const present = 7;
-
 export interface NestedParts {
   readonly tree: RadixTree;
   readonly memory: HostMemory;
   /** Bit of a leaf that silicon sets at a write. */
   readonly dirtyBit: number;
-  /** Flags of a large leaf that comes back. */
+  /** Flags of a large leaf that comes back, writable. */
   readonly hugeFlags: number;
   readonly ledger: () => Ledger;
 }
 
 /** All of `LoggedTables` that is about entries; `collapse` says whether a table went, so that a flush is due. */
 export function nestedTables({ tree, memory, dirtyBit, hugeFlags, ledger }: NestedParts) {
-  const { memory: bytes } = tree;
+  const { memory: bytes, format } = tree;
 
   const lowAt = ({ table, index }: EntryPlace): number => bytes.readLow(table, index);
-  const isPresent = (place: EntryPlace): boolean => (lowAt(place) & present) !== 0;
+  const isPresent = (place: EntryPlace): boolean => (lowAt(place) & format.link) !== 0;
 
   /** Takes `flag` from a present leaf that has it. */
   function take(place: EntryPlace, flag: number): boolean {
     const low = lowAt(place);
-    if ((low & present) === 0 || (low & flag) === 0) return false;
+    if ((low & format.link) === 0 || (low & flag) === 0) return false;
     bytes.write(place.table, place.index, low & ~flag, bytes.readHigh(place.table, place.index));
     return true;
   }
 
   function protect(place: EntryPlace): void {
-    if (take(place, W)) ledger().entriesWriteProtected += 1;
+    if (take(place, format.write)) ledger().entriesWriteProtected += 1;
   }
 
   /** The 4 KiB leaf for `gfn`; null where there is none. */
@@ -63,8 +60,8 @@ export function nestedTables({ tree, memory, dirtyBit, hugeFlags, ledger }: Nest
     if (place === null || childTable(tree, place) === null) return false;
     cutBranch(tree, place);
     if (how === "at-once") {
-      const flags = memory.isWritable(first) ? hugeFlags : hugeFlags & ~W;
-      bytes.writeEntry(place.table, place.index, memory.touch(first), flags | PS);
+      const flags = memory.isWritable(first) ? hugeFlags : hugeFlags & ~format.write;
+      putEntry(tree, place, { frame: memory.touch(first), flags });
     }
     ledger().hugePagesCollapsed += 1;
     return true;

@@ -20,6 +20,7 @@ import {
   type Pfn,
 } from "../../machine/address.ts";
 import * as entry from "../../machine/entry.ts";
+import { x86 } from "../../machine/formats/x86.ts";
 import type { FrameMemory } from "../platform.ts";
 import {
   type EntryPlace,
@@ -61,7 +62,7 @@ export class HostTable {
 
   constructor(memory: FrameMemory) {
     this.memory = memory;
-    this.tree = { memory, root: memory.allocateTable(), levels: 4 };
+    this.tree = { memory, format: x86, root: memory.allocateTable(), levels: 4 };
   }
 
   /** The frame behind `gfn`, or -1. */

@@ -1,8 +1,6 @@
 /**
  * A new rule in nested tables: leaves that are wider lose the right, or go. Whoever calls flushes.
  */
-import { W } from "../../machine/entry.ts";
-import { EPT_PW_HIGH, EPT_VGP_HIGH } from "../../machine/formats/ept.ts";
 import { forEachLeaf, type RadixTree, splitLeaves } from "../tables/radix.ts";
 import type { PolicyRule } from "./rules.ts";
 
@@ -11,7 +9,7 @@ const allFrames = 2 ** 32;
 
 export function narrowLeaves(tree: RadixTree, rule: PolicyRule): void {
   if (rule.kind === "lock-pages") return;
-  const { memory } = tree;
+  const { memory, format } = tree;
   if (rule.kind === "approve-frames") {
     // What may be run has changed everywhere: all is mapped anew.
     forEachLeaf(tree, 0, allFrames, ({ table, index }) => memory.write(table, index, 0, 0));
@@ -24,7 +22,7 @@ export function narrowLeaves(tree: RadixTree, rule: PolicyRule): void {
     const low = memory.readLow(table, index);
     const high = memory.readHigh(table, index);
     if (rule.kind === "hide-frames") memory.write(table, index, 0, 0);
-    else if (rule.kind === "bind-frames") memory.write(table, index, low, high | EPT_VGP_HIGH);
-    else memory.write(table, index, low & ~W, high & ~EPT_PW_HIGH);
+    else if (rule.kind === "bind-frames") memory.write(table, index, low, high | format.verifyHigh);
+    else memory.write(table, index, low & ~format.write, high & ~format.pagingWriteHigh);
   });
 }

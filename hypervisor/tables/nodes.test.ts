@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import type { Pfn } from "../../machine/address.ts";
 import { frameOf, P, U, W } from "../../machine/entry.ts";
+import { x86 } from "../../machine/formats/x86.ts";
 import { PhysicalMemory } from "../../machine/memory.ts";
 import { balanceTables } from "./balance.ts";
 import { makePlace } from "./radix.ts";
@@ -9,9 +10,9 @@ import { replicateTables } from "./replicas.ts";
 
 test("what silicon notes in one copy is read, and a link leads to the copy on its own node", () => {
   const memory = new PhysicalMemory({ guestFrames: 512, tableFrames: 64, nodes: 2 });
-  const tables = replicateTables(memory, { nodes: 2, marks: 0x60 });
+  const tables = replicateTables(memory, { nodes: 2, format: x86 });
   const root = tables.allocateTable(1);
-  const tree = { memory: tables, root, levels: 3 };
+  const tree = { memory: tables, format: x86, root, levels: 3 };
   const { table, index } = makePlace(tree, 5, 1);
   tables.writeEntry(table, index, 77, P | W | U);
   for (const node of [0, 1]) {
@@ -33,7 +34,7 @@ test("what silicon notes in one copy is read, and a link leads to the copy on it
 test("tables move to what they point to, and say the same as before", () => {
   const memory = new PhysicalMemory({ guestFrames: 4096, tableFrames: 64, nodes: 2 });
   memory.tableNode = 1;
-  const tree = { memory, root: memory.allocateTable(), levels: 4 };
+  const tree = { memory, format: x86, root: memory.allocateTable(), levels: 4 };
   const pages = [0, 1, 700, 512 * 512 + 3];
   for (const page of pages) {
     const { table, index } = makePlace(tree, page, 1);

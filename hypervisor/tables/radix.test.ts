@@ -6,6 +6,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Gfn } from "../../machine/address.ts";
 import { frameOf, PS } from "../../machine/entry.ts";
+import { x86 } from "../../machine/formats/x86.ts";
 import { PhysicalMemory } from "../../machine/memory.ts";
 import { FrameRanges, largeAround } from "../dirty/frame-ranges.ts";
 import {
@@ -42,6 +43,7 @@ function treeOf(levels = 4) {
   let made = 0;
   const tree: RadixTree = {
     memory,
+    format: x86,
     root: memory.allocateTable(),
     levels,
     onTable: () => (made += 1),

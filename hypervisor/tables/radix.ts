@@ -1,16 +1,12 @@
 /**
  * Editing radix tables in host memory: EPT, NPT, the host's own table, the virtual TLB.
  *
- * One loop finds the entry for a page at a level and makes the tables on the way. Formats differ in flags
- * only, and the flags that links need (present, write, execute or user) are 7 in both.
+ * One loop finds the entry for a page at a level and makes the tables on the way. What an entry looks like, its format
+ * says; tables are of 512 entries.
  */
 import { indexAt, pagesPerEntry, type Pfn } from "../../machine/address.ts";
-import { frameOf, PS } from "../../machine/entry.ts";
-import { FOLD_HIGH } from "../../machine/formats/format.ts";
+import { type EntryFormat, FOLD_HIGH } from "../../machine/formats/format.ts";
 import type { FrameMemory } from "../platform.ts";
-
-/** Present, writable and user or executable: what an entry that links a table carries, x86 and EPT alike. */
-const linkFlags = 7;
 
 /** One entry of one table. */
 export interface EntryPlace {
@@ -37,6 +33,7 @@ export type TableMemory = Pick<
 
 export interface RadixTree {
   readonly memory: TableMemory;
+  readonly format: EntryFormat;
   readonly root: Pfn;
   readonly levels: number;
   /**
@@ -44,8 +41,6 @@ export interface RadixTree {
    * cut or emptied, and has no large leaf below a folded link.
    */
   readonly folds?: readonly number[];
-  /** What a link carries beside what all formats' do, where a format has more rights. */
-  readonly moreLinkFlags?: number;
   /** Told of each table that is made. */
   readonly onTable?: () => void;
 }
@@ -56,24 +51,44 @@ function rootFor({ root, levels }: RadixTree, page: number): Pfn {
   return page < pages ? root : ((root + Math.floor(page / pages)) as Pfn);
 }
 
+/** What `format` has as the frame of an entry. */
+function frameIn({ frameShift }: EntryFormat, low: number, high: number): Pfn {
+  return (((low >>> frameShift) | (high << (32 - frameShift))) >>> 0) as Pfn;
+}
+
+/** Is the entry, a used one, a leaf? */
+function isLeaf({ leafBits, flipped, leafLevelMax }: EntryFormat, level: number, low: number) {
+  return level === 1 || (level <= leafLevelMax && ((low ^ flipped) & leafBits) !== 0);
+}
+
+/** Stores an entry for `frame` with these flags of either half. */
+export function putEntry(
+  { memory, format: { frameShift } }: Pick<RadixTree, "memory" | "format">,
+  { table, index }: Pick<EntryPlace, "table" | "index">,
+  entry: { readonly frame: number; readonly flags: number; readonly high?: number },
+): void {
+  const { frame, flags, high = 0 } = entry;
+  memory.write(table, index, (frame << frameShift) | flags, (frame >>> (32 - frameShift)) | high);
+}
+
 /** Links a new table to an entry that is empty. */
-function link(tree: RadixTree, { table, index, level }: EntryPlace): void {
-  const { memory, folds, onTable, moreLinkFlags = 0 } = tree;
-  const large = folds?.includes(level) === true ? memory.allocateTables(512) : null;
-  const child = large ?? memory.allocateTable();
+function link(tree: RadixTree, place: EntryPlace): void {
+  const { memory, format, folds, onTable } = tree;
+  const large = folds?.includes(place.level) === true ? memory.allocateTables(512) : null;
+  const frame = large ?? memory.allocateTable();
   onTable?.();
-  memory.writeEntry(table, index, child, linkFlags | moreLinkFlags, large === null ? 0 : FOLD_HIGH);
+  putEntry(tree, place, { frame, flags: format.link, high: large === null ? 0 : FOLD_HIGH });
 }
 
 /** The entry for `page` at `level`, with the tables above it made where they were missing. */
 export function makePlace(tree: RadixTree, page: number, level: number): EntryPlace {
-  const { memory } = tree;
+  const { memory, format } = tree;
   let table = rootFor(tree, page);
   for (let at = tree.levels; at > level; at--) {
     const index = indexAt(page, at);
-    if ((memory.readLow(table, index) & linkFlags) === 0) link(tree, { table, index, level: at });
+    if ((memory.readLow(table, index) & format.link) === 0) link(tree, { table, index, level: at });
     const high = memory.readHigh(table, index);
-    table = frameOf(memory.readLow(table, index), high) as Pfn;
+    table = frameIn(format, memory.readLow(table, index), high);
     // Two levels in one: its first index says in which of its frames.
     if ((high & FOLD_HIGH) !== 0) table = (table + indexAt(page, --at)) as Pfn;
   }
@@ -81,14 +96,10 @@ export function makePlace(tree: RadixTree, page: number, level: number): EntryPl
 }
 
 /** The entry for `page` at `level`; null where a leaf or nothing stands above it. */
-export function findPlaceAt(
-  { memory, root, levels }: RadixTree,
-  page: number,
-  level: number,
-): EntryPlace | null {
-  let table = root;
-  for (let at: number = levels; at > level; at--) {
-    const child = childTable({ memory }, { table, index: indexAt(page, at), level: at });
+export function findPlaceAt(tree: RadixTree, page: number, level: number): EntryPlace | null {
+  let table = rootFor(tree, page);
+  for (let at: number = tree.levels; at > level; at--) {
+    const child = childTable(tree, { table, index: indexAt(page, at), level: at });
     if (child === null) return null;
     table = child;
   }
@@ -97,15 +108,14 @@ export function findPlaceAt(
 
 /** The entry that ends the walk for `page`: a leaf, or the first one that is not present. */
 export function findPlace(tree: RadixTree, page: number): EntryPlace {
-  const { memory } = tree;
+  const { memory, format } = tree;
   let table = rootFor(tree, page);
   for (let level = tree.levels; ; level--) {
     const index = indexAt(page, level);
     const low = memory.readLow(table, index);
-    const isLeaf = level === 1 || ((low & PS) !== 0 && level <= 3);
-    if (isLeaf || (low & linkFlags) === 0) return { table, index, level };
+    if ((low & format.link) === 0 || isLeaf(format, level, low)) return { table, index, level };
     const high = memory.readHigh(table, index);
-    table = frameOf(low, high) as Pfn;
+    table = frameIn(format, low, high);
     if ((high & FOLD_HIGH) !== 0) table = (table + indexAt(page, --level)) as Pfn;
   }
 }
@@ -113,6 +123,7 @@ export function findPlace(tree: RadixTree, page: number): EntryPlace {
 /** Leaves of pages in [start, end), and what to do with them. */
 interface LeafVisit {
   readonly memory: TableMemory;
+  readonly format: EntryFormat;
   readonly start: number;
   readonly end: number;
   readonly visit: (place: EntryPlace, page: number) => void;
@@ -128,29 +139,29 @@ export function forEachLeaf(
   pages: number,
   visit: (place: EntryPlace, page: number) => void,
 ): void {
-  const { memory, levels } = tree;
+  const { memory, format, levels } = tree;
   const end = start + pages;
   const span = pagesPerEntry(levels) * 512;
   for (let first = start - (start % span); first < end; first += span) {
-    visitBelow({ memory, start, end, visit }, rootFor(tree, first), levels, first);
+    visitBelow({ memory, format, start, end, visit }, rootFor(tree, first), levels, first);
   }
 }
 
 /** The leaves below `table`, whose first entry is for page `first`. */
 function visitBelow(leaves: LeafVisit, table: Pfn, level: number, first: number): void {
-  const { memory, start, end, visit } = leaves;
+  const { memory, format, start, end, visit } = leaves;
   const span = 512 ** (level - 1);
   const last = Math.min(511, Math.floor((end - 1 - first) / span));
   for (let index = Math.max(0, Math.floor((start - first) / span)); index <= last; index++) {
     const low = memory.readLow(table, index);
-    if ((low & linkFlags) === 0) continue;
+    if ((low & format.link) === 0) continue;
     const page = first + index * span;
-    if (level === 1 || ((low & PS) !== 0 && level <= 3)) {
+    if (isLeaf(format, level, low)) {
       visit({ table, index, level }, page);
       continue;
     }
     const high = memory.readHigh(table, index);
-    const below = frameOf(low, high) as Pfn;
+    const below = frameIn(format, low, high);
     if ((high & FOLD_HIGH) === 0) visitBelow(leaves, below, level - 1, page);
     else visitFolded(leaves, below, level - 2, page);
   }
@@ -167,16 +178,19 @@ function visitFolded(leaves: LeafVisit, table: Pfn, level: number, first: number
 }
 
 /** Replaces a large leaf by a table of 512 leaves, one size smaller, with the same rights. */
-export function splitLeaf({ memory, moreLinkFlags = 0 }: RadixTree, place: EntryPlace): void {
+export function splitLeaf(tree: RadixTree, place: EntryPlace): void {
+  const { memory, format } = tree;
   const low = memory.readLow(place.table, place.index);
-  const frame = frameOf(low, memory.readHigh(place.table, place.index));
+  const first = frameIn(format, low, memory.readHigh(place.table, place.index));
   const span = pagesPerEntry(place.level - 1);
-  const flags = place.level === 2 ? low & 0xfff & ~PS : low & 0xfff;
+  const own = low & ((1 << format.frameShift) - 1);
+  // What tells a large leaf from a small one, in either direction.
+  const flags = place.level === 2 ? own ^ format.leaf ^ format.largeLeaf : own;
   const child = memory.allocateTable();
   for (let index = 0; index < 512; index++) {
-    memory.writeEntry(child, index, frame + index * span, flags);
+    putEntry(tree, { table: child, index }, { frame: first + index * span, flags });
   }
-  memory.writeEntry(place.table, place.index, child, linkFlags | moreLinkFlags);
+  putEntry(tree, place, { frame: child, flags: format.link });
 }
 
 /** Splits the large leaves that map pages in [start, start + pages) down to 4 KiB there; their rest stays large. */
@@ -196,12 +210,12 @@ export function splitLeaves(
 
 /** The table that the present entry at `place` links to; null for a leaf, which links to none. */
 export function childTable(
-  { memory }: Pick<RadixTree, "memory">,
+  { memory, format }: Pick<RadixTree, "memory" | "format">,
   { table, index, level }: EntryPlace,
 ): Pfn | null {
   const low = memory.readLow(table, index);
-  if (level === 1 || (low & linkFlags) === 0 || (low & PS) !== 0) return null;
-  return frameOf(low, memory.readHigh(table, index)) as Pfn;
+  if ((low & format.link) === 0 || isLeaf(format, level, low)) return null;
+  return frameIn(format, low, memory.readHigh(table, index));
 }
 
 /** Clears an entry and frees the tables below it. */
@@ -209,7 +223,7 @@ export function cutBranch(tree: RadixTree, place: EntryPlace): void {
   const child = childTable(tree, place);
   tree.memory.write(place.table, place.index, 0, 0);
   if (child === null) return;
-  freeBelow(tree.memory, child, place.level - 1);
+  freeBelow(tree, child, place.level - 1);
   tree.memory.freeTable(child);
 }
 
@@ -230,18 +244,17 @@ export function takeAccessed(
 }
 
 /** Frees every table below the root and clears the root. */
-export function emptyTree({ memory, root, levels }: RadixTree): void {
-  freeBelow(memory, root, levels);
-  memory.zero(root);
+export function emptyTree(tree: RadixTree): void {
+  freeBelow(tree, tree.root, tree.levels);
+  tree.memory.zero(tree.root);
 }
 
-function freeBelow(memory: TableMemory, table: Pfn, level: number): void {
+function freeBelow(tree: RadixTree, table: Pfn, level: number): void {
   if (level === 1) return;
   for (let index = 0; index < 512; index++) {
-    const low = memory.readLow(table, index);
-    if ((low & linkFlags) === 0 || (low & PS) !== 0) continue;
-    const child = frameOf(low, memory.readHigh(table, index)) as Pfn;
-    freeBelow(memory, child, level - 1);
-    memory.freeTable(child);
+    const child = childTable(tree, { table, index, level });
+    if (child === null) continue;
+    freeBelow(tree, child, level - 1);
+    tree.memory.freeTable(child);
   }
 }

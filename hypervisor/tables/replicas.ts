@@ -7,7 +7,8 @@
  * Source: Achermann et al., "Mitosis" (ASPLOS 2020), section 5; Panwar et al., vMitosis (ASPLOS 2021), section 3.3.
  */
 import type { Pfn } from "../../machine/address.ts";
-import { frameOf, highHalf, lowHalf, NX_HIGH } from "../../machine/entry.ts";
+import { highHalf, lowHalf, NX_HIGH } from "../../machine/entry.ts";
+import type { EntryFormat } from "../../machine/formats/format.ts";
 import type { TableMemory } from "./radix.ts";
 
 export interface ReplicatedTables extends TableMemory {
@@ -15,13 +16,15 @@ export interface ReplicatedTables extends TableMemory {
   on(table: Pfn, node: number): Pfn;
 }
 
-const flagBits = 0xfff;
-
-/** `marks`: the bits that silicon sets in entries. */
+/** `format`: what the entries look like. */
 export function replicateTables(
   memory: TableMemory,
-  { nodes, marks }: { readonly nodes: number; readonly marks: number },
+  { nodes, format }: { readonly nodes: number; readonly format: EntryFormat },
 ): ReplicatedTables {
+  const { frameShift } = format;
+  const flagBits = 2 ** frameShift - 1;
+  /** What silicon sets in entries. */
+  const marks = format.accessed | format.dirty;
   /** All copies of a table by node, under each of them: a link leads to the one on its own node. */
   const copies = new Map<Pfn, readonly Pfn[]>();
 
@@ -30,11 +33,12 @@ export function replicateTables(
   }
 
   function write(table: Pfn, index: number, low: number, high: number): void {
-    const children = copies.get(frameOf(low, high) as Pfn);
+    const children = copies.get(format.frameOf(low, high) as Pfn);
     copiesOf(table).forEach((copy, node) => {
       const child = children?.[node];
-      if (child === undefined) memory.write(copy, index, low, high);
-      else memory.writeEntry(copy, index, child, low & flagBits, high & NX_HIGH);
+      if (child === undefined) return memory.write(copy, index, low, high);
+      const childHigh = (child >>> (32 - frameShift)) | (high & NX_HIGH);
+      memory.write(copy, index, (child << frameShift) | (low & flagBits), childHigh);
     });
   }
 

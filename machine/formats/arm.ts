@@ -34,6 +34,7 @@ const masks = {
   leaf: 0x3ff,
   largeLeaf: 0x3fd,
   write: 0x80,
+  execute: 0,
   accessed: 0,
   dirty: 0,
   global: 0,

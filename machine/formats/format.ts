@@ -77,8 +77,9 @@ export interface EntryMasks {
   /** Bits of a leaf at level 1 that grants all rights, A and D clear, and of one above. */
   readonly leaf: number;
   readonly largeLeaf: number;
-  /** Bit by which a leaf grants stores. */
+  /** Bits of the low half by which a leaf grants stores and fetches; 0: another bit takes the right away. */
   readonly write: number;
+  readonly execute: number;
   readonly accessed: number;
   readonly dirty: number;
   readonly global: number;

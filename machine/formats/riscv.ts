@@ -48,6 +48,7 @@ const masks = {
   leaf: 0x1f,
   largeLeaf: 0x1f,
   write: 4,
+  execute: 8,
   accessed: 0x40,
   dirty: 0x80,
   global: 0x20,

@@ -45,6 +45,7 @@ export const secondLevel = entryFormat({
   leaf: 3,
   largeLeaf: 0x83,
   write: 2,
+  execute: 0,
   accessed: 0x100,
   dirty: 0x200,
   global: 0,

@@ -45,6 +45,7 @@ const masks = {
   leaf: 7,
   largeLeaf: 0x87,
   write: 2,
+  execute: 0,
   accessed: 0x20,
   dirty: 0x40,
   global: 0x100,
