@@ -7,7 +7,8 @@
  */
 import { entriesPerTable, type Gfn, indexAt, pagesPerEntry, type Vpn } from "../machine/address.ts";
 import { assert } from "../machine/assert.ts";
-import { A, D, G, highHalf, lowHalf, NX_HIGH, P, PS, W } from "../machine/entry.ts";
+import { A, D, frameOf, G, highHalf, lowHalf, NX_HIGH, P, PS, W } from "../machine/entry.ts";
+import type { Isa } from "../machine/isa/isa.ts";
 import type { GuestMemory } from "../hypervisor/hypervisor.ts";
 import { entryPages, type KernelLayout, textPages } from "./layout.ts";
 import type { KernelOptions } from "./options.ts";
@@ -29,15 +30,23 @@ interface Mapping {
   readonly nx: number;
 }
 
+/** What tables are to be like. */
+interface Tables {
+  readonly levels: number;
+  readonly isa: Isa;
+}
+
 class ImageWriter {
   private readonly memory: GuestMemory;
   private readonly levels: number;
+  private readonly isa: Isa;
   readonly root: Gfn;
   private cursor: number;
 
-  constructor(memory: GuestMemory, levels: number, firstTable: number) {
+  constructor(memory: GuestMemory, { levels, isa }: Tables, firstTable: number) {
     this.memory = memory;
     this.levels = levels;
+    this.isa = isa;
     this.cursor = firstTable;
     this.root = this.take();
   }
@@ -47,20 +56,23 @@ class ImageWriter {
   }
 
   map({ vpn, frame, level, flags, nx }: Mapping): void {
+    const { isa, memory } = this;
     let at = this.root;
     for (let above = this.levels; above > level; above--) {
       const index = indexAt(vpn, above);
-      const low = this.memory.readLow(at, index);
-      if ((low & P) !== 0) {
-        at = (low >>> 12) as Gfn;
+      const [low, high] = [memory.readLow(at, index), memory.readHigh(at, index)];
+      if (low !== 0) {
+        at = frameOf(isa.readLow(low, high), isa.readHigh(low, high)) as Gfn;
         continue;
       }
       const below = this.take();
-      this.memory.write(at, index, lowHalf(below, table), highHalf(below));
+      const link = [lowHalf(below, table), highHalf(below)] as const;
+      memory.write(at, index, isa.linkLow(...link), isa.linkHigh(...link));
       at = below;
     }
     const size = level === 1 ? 0 : PS;
-    this.memory.write(at, indexAt(vpn, level), lowHalf(frame, flags | size), highHalf(frame, nx));
+    const leaf = [lowHalf(frame, flags | size), highHalf(frame, nx)] as const;
+    memory.write(at, indexAt(vpn, level), isa.leafLow(...leaf), isa.leafHigh(...leaf));
   }
 
   private take(): Gfn {
@@ -75,13 +87,14 @@ class ImageWriter {
 export function writeBootImage(
   memory: GuestMemory,
   layout: KernelLayout,
-  options: KernelOptions,
+  options: KernelOptions & { readonly isa: Isa },
 ): BootImage {
-  const { directMap, kpti, globalPages } = options;
+  const { directMap, kpti, globalPages, isa } = options;
   // With large pages the text is one 2 MiB page from frame 0, so the image starts with a whole one.
   const textLevel = directMap === "4k" ? 1 : 2;
   const entryFrame = textPages.count;
-  const writer = new ImageWriter(memory, layout.levels, entryFrame + entryPages.count);
+  const { levels } = layout;
+  const writer = new ImageWriter(memory, { levels, isa }, entryFrame + entryPages.count);
   // Under KPTI kernel translations must not survive the way back to user mode, except the entry area.
   const shared = globalPages ? G : 0;
   const kernel = kpti ? 0 : shared;

@@ -2,22 +2,34 @@
  * The kernel's window on physical memory: page `base + gfn` is guest frame gfn.
  *
  * All page-table work is loads and stores of 8 bytes through this window, which is how a shadow engine
- * comes to see it and why nothing here calls the hypervisor.
+ * comes to see it and why nothing here calls the hypervisor. The kernel has one set of words for an entry
+ * (`machine/isa/isa.ts`); here they become the bytes of its machine, and back.
  */
 import type { Gfn, Vpn } from "../machine/address.ts";
-import { A, D, frameOf, highHalf, lowHalf, NX_HIGH, P } from "../machine/entry.ts";
+import { A, D, highHalf, lowHalf } from "../machine/entry.ts";
+import type { Isa } from "../machine/isa/isa.ts";
 import type { Vcpu } from "../machine/vcpu.ts";
 import type { TableCopies } from "./table-frames.ts";
 
+/** Where an entry is. */
+export interface EntryAt {
+  readonly table: Gfn;
+  readonly index: number;
+}
+
 export class DirectMap {
+  readonly isa: Isa;
+  /** High half of the entry loaded last. */
+  high = 0;
   private readonly vcpu: Vcpu;
   private readonly base: Vpn;
   /** Tables that have copies on other nodes; null: none has. */
   private readonly copies: TableCopies | null;
 
-  constructor(vcpu: Vcpu, base: Vpn, copies: TableCopies | null = null) {
+  constructor(vcpu: Vcpu, base: Vpn, isa: Isa, copies: TableCopies | null = null) {
     this.vcpu = vcpu;
     this.base = base;
+    this.isa = isa;
     this.copies = copies;
   }
 
@@ -32,23 +44,31 @@ export class DirectMap {
     return copies === undefined ? low : low | this.marksIn(copies, index);
   }
 
-  get high(): number {
-    return this.vcpu.loadedHigh;
-  }
-
+  /** Stores a leaf. */
   store(table: Gfn, index: number, low: number, high: number): void {
-    const copies = this.copies?.get(table);
-    if (copies === undefined) this.storeOne(table, index, low, high);
-    else this.storeAll(copies, index, low, high);
+    this.storeAlike(table, index, this.isa.leafLow(low, high), this.isa.leafHigh(low, high));
   }
 
-  /** Stores an entry that points to `frame`; `nx` is `NX_HIGH` or 0. */
+  /**
+   * Stores an entry that points to the table `below`; `nx` is `NX_HIGH` or 0. In a table that has copies each leads to the
+   * child's copy on its own node.
+   */
+  storeLink(at: EntryAt, below: Gfn, flags: number, nx = 0): void {
+    const copies = this.copies?.get(at.table);
+    if (copies === undefined) return this.storeLinkTo(at, below, flags, nx);
+    const children = this.copies?.get(below);
+    copies.forEach((table, node) => {
+      this.storeLinkTo({ table, index: at.index }, children?.[node] ?? below, flags, nx);
+    });
+  }
+
+  /** Stores a leaf for `frame`; `nx` is `NX_HIGH` or 0. */
   storeEntry(table: Gfn, index: number, frame: number, flags: number, nx = 0): void {
     this.store(table, index, lowHalf(frame, flags), highHalf(frame, nx));
   }
 
   clear(table: Gfn, index: number): void {
-    this.store(table, index, 0, 0);
+    this.storeAlike(table, index, 0, 0);
   }
 
   /** Writes to each frame from `from` until before `to`; what is in them stays. */
@@ -72,12 +92,10 @@ export class DirectMap {
 
   private loadOne(table: Gfn, index: number): number {
     this.vcpu.ledger.pteLoads += 1;
-    return this.vcpu.load(this.page(table), index);
-  }
-
-  private storeOne(table: Gfn, index: number, low: number, high: number): void {
-    this.vcpu.ledger.pteStores += 1;
-    this.vcpu.store(this.page(table), index, low, high);
+    const low = this.vcpu.load(this.page(table), index);
+    const high = this.vcpu.loadedHigh;
+    this.high = this.isa.readHigh(low, high);
+    return this.isa.readLow(low, high);
   }
 
   /** What silicon noted in one of the copies, in an entry that all have. `high` is as before. */
@@ -85,17 +103,25 @@ export class DirectMap {
     const { high } = this;
     let marks = 0;
     for (const copy of copies) marks |= this.loadOne(copy, index) & (A | D);
-    this.vcpu.loadedHigh = high;
+    this.high = high;
     return marks;
   }
 
-  /** The entry goes into every copy; a link leads to the child's copy on the same node. */
-  private storeAll(copies: readonly Gfn[], index: number, low: number, high: number): void {
-    const children = this.copies?.get(frameOf(low, high));
-    copies.forEach((copy, node) => {
-      const child = (low & P) === 0 ? undefined : children?.[node];
-      if (child === undefined) this.storeOne(copy, index, low, high);
-      else this.storeOne(copy, index, lowHalf(child, low & 0xfff), highHalf(child, high & NX_HIGH));
-    });
+  private storeLinkTo({ table, index }: EntryAt, below: Gfn, flags: number, nx: number): void {
+    const low = lowHalf(below, flags);
+    const high = highHalf(below, nx);
+    this.storeBytes(table, index, this.isa.linkLow(low, high), this.isa.linkHigh(low, high));
+  }
+
+  /** The same bytes in every copy of the table. */
+  private storeAlike(table: Gfn, index: number, low: number, high: number): void {
+    const copies = this.copies?.get(table);
+    if (copies === undefined) this.storeBytes(table, index, low, high);
+    else for (const copy of copies) this.storeBytes(copy, index, low, high);
+  }
+
+  private storeBytes(table: Gfn, index: number, low: number, high: number): void {
+    this.vcpu.ledger.pteStores += 1;
+    this.vcpu.store(this.page(table), index, low, high);
   }
 }

@@ -48,7 +48,7 @@ export function resolveFault(parts: FaultParts, fault: Fault): boolean {
     table = frameOf(pde, pdeHigh) as Gfn;
   } else {
     const leaf = { vpn, level: 2, table: directory, index: slot, low: pde, high: pdeHigh };
-    if (!write || (pde & W) !== 0) return false;
+    if (!write || (pde & W) !== 0) return markLeaf(parts, leaf, write);
     if (reuseHugePage(parts, leaf)) return true;
     table = tables.splitLeaf(leaf);
   }
@@ -59,9 +59,26 @@ export function resolveFault(parts: FaultParts, fault: Fault): boolean {
     fillPage(parts, fault, { table, index });
     return true;
   }
-  if (!write || (low & W) !== 0) return false;
+  const leaf = { vpn, level: 1, table, index, low, high: map.high };
+  if (!write || (low & W) !== 0) return markLeaf(parts, leaf, write);
   if (vma.file !== null) space.copiedFiles.add(vma.file);
-  copyOnWrite(parts, { vpn, level: 1, table, index, low, high: map.high });
+  copyOnWrite(parts, leaf);
+  return true;
+}
+
+/**
+ * Where A and D are the kernel's, an access that the entry allows faults until they are set, and what silicon has cached
+ * of the entry goes (Linux arch/riscv `update_mmu_cache`).
+ */
+function markLeaf(
+  { map, contexts }: FaultParts,
+  { vpn, table, index, low, high }: Leaf,
+  write: boolean,
+): boolean {
+  const wanted = A | (write ? D : 0);
+  if (map.isa.marks === "silicon" || (low & wanted) === wanted) return false;
+  map.store(table, index, low | wanted, high);
+  contexts.flushPage(vpn);
   return true;
 }
 

@@ -58,7 +58,7 @@ export function mapKernelPage(
 function linkTable({ map, frames }: TableParts, slots: readonly Slot[]): Gfn {
   const below = frames.take(0, "kernel");
   map.zero(below);
-  for (const { table, index } of slots) map.storeEntry(table, index, below, tableFlags);
+  for (const slot of slots) map.storeLink(slot, below, tableFlags);
   return below;
 }
 
@@ -75,7 +75,7 @@ function splitLeaf(
   for (let i = 0; i < entriesPerTable; i++) {
     map.storeEntry(small, i, first + i * span, flags, high & NX_HIGH);
   }
-  map.storeEntry(table, index, small, tableFlags);
+  map.storeLink({ table, index }, small, tableFlags);
   contexts.flushPage(vpn);
   return small;
 }

@@ -6,6 +6,8 @@
  */
 import type { HostEvent } from "../hypervisor/host-events.ts";
 import type { Hypervisor } from "../hypervisor/hypervisor.ts";
+import { assert } from "../machine/assert.ts";
+import { x86Isa } from "../machine/isa/x86.ts";
 import type { NodePlan } from "../machine/nodes.ts";
 import type { Vcpu } from "../machine/vcpu.ts";
 import { Balloon } from "./balloon.ts";
@@ -49,7 +51,9 @@ export function bootWithDrivers(boot: KernelBoot): BootedKernel {
   const { vcpu, hypervisor, options, onMeasure } = boot;
   const { memory } = hypervisor;
   const layout = kernelLayout(options.levels);
-  const image = writeBootImage(memory, layout, options);
+  const { isa = x86Isa } = hypervisor;
+  assert(!options.kpti || isa.hasKpti, () => `kernel: no page-table isolation on ${isa.name}`);
+  const image = writeBootImage(memory, layout, { ...options, isa });
   const plan = boot.nodes?.isShown === true ? boot.nodes : null;
   const nodes = plan?.count ?? 1;
   const range = { first: image.end, frames: memory.frames, nodes };
@@ -67,7 +71,7 @@ export function bootWithDrivers(boot: KernelBoot): BootedKernel {
 
   vcpu.setPrivilege("supervisor");
   const tableFrames = new TableFrames(frames, plan);
-  const map = new DirectMap(vcpu, layout.directMap, tableFrames.copies);
+  const map = new DirectMap(vcpu, layout.directMap, isa, tableFrames.copies);
   if (options.usedMemory) map.touch(image.end, memory.frames);
   const contexts = new Contexts(vcpu, options, (root) => tableFrames.on(root, vcpu.node));
   const entry = new KernelEntry(vcpu, contexts, layout);

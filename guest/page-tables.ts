@@ -31,6 +31,8 @@ import { type Vma, Vmas } from "./vmas.ts";
 export const PROTNONE = G;
 
 const tableFlags = P | W | U | A | D;
+/** Below the frame in an entry's low half. */
+const flagsMask = 0xfff;
 
 /** True for an entry that holds a frame, accessible or not. */
 export function isUsed(low: number): boolean {
@@ -76,7 +78,8 @@ export class PageTables {
       userRoot = tableFrames.take();
       map.zero(userRoot);
       const low = map.load(kernelRoot, entryAreaTop);
-      map.store(userRoot, entryAreaTop, low, map.high);
+      const at = { table: userRoot, index: entryAreaTop };
+      map.storeLink(at, frameOf(low, map.high) as Gfn, low & flagsMask, map.high & NX_HIGH);
     }
     this.spaces += 1;
     return { id: this.spaces, root, userRoot, vmas: new Vmas(), copiedFiles: new Set() };
@@ -149,7 +152,7 @@ export class PageTables {
     for (let i = 0; i < entriesPerTable; i++) {
       map.storeEntry(small, i, first + i, flags, high & NX_HIGH);
     }
-    map.storeEntry(table, index, small, tableFlags);
+    map.storeLink({ table, index }, small, tableFlags);
     return small;
   }
 
@@ -220,7 +223,7 @@ export class PageTables {
       // The kernel must never run user code, not even by accident: its copy of the link forbids it.
       const nx = roots.length === 2 && at === table ? NX_HIGH : 0;
       if (below === null) map.clear(at, index);
-      else map.storeEntry(at, index, below, tableFlags, nx);
+      else map.storeLink({ table: at, index }, below, tableFlags, nx);
     }
   }
 }

@@ -12,6 +12,7 @@ import { type Gfn, indexAt, type Vpn } from "../../machine/address.ts";
 import { frameOf } from "../../machine/entry.ts";
 import { type Ledger, subtract } from "../../machine/counters.ts";
 import type { MmuFactory } from "../../machine/machine.ts";
+import { x86Isa } from "../../machine/isa/x86.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";
 import { type BootedMachine, bootMachine, type HostName } from "../points/boot-machine.ts";
 
@@ -62,7 +63,7 @@ export function tableBench(engine: EngineName, host: HostName, mmu?: MmuFactory)
   const base = (Math.ceil(mapped / tablePages) * tablePages) as Vpn;
   for (let page = 0; page < leafTables * tablePages; page++) guest.write((base + page) as Vpn);
   vcpu.drain();
-  const map = new DirectMap(vcpu, booted.directMap);
+  const map = new DirectMap(vcpu, booted.directMap, x86Isa);
   const entryOf = (vpn: Vpn, level: 1 | 2): Entry => {
     const table = tableAt(booted, vpn, level);
     const index = indexAt(vpn, level);

@@ -6,9 +6,8 @@
  * Source: Panwar et al., vMitosis (ASPLOS 2021), section 3.2 "Page-table migration".
  */
 import type { Pfn } from "../../machine/address.ts";
-import { frameOf } from "../../machine/entry.ts";
 import { majority } from "../../machine/nodes.ts";
-import { childTable, type EntryPlace, type RadixTree } from "./radix.ts";
+import { childTable, type EntryPlace, putEntry, type RadixTree } from "./radix.ts";
 
 /** Moves what has to move, and says how many tables that were. Cached translations are the caller's. */
 export function balanceTables(tree: RadixTree, nodes: number): number {
@@ -21,15 +20,15 @@ function balanceBelow(
   level: number,
   nodes: number,
 ): { readonly moved: number; readonly node: number } {
-  const { memory } = tree;
+  const { memory, format } = tree;
   const counts = Array.from({ length: nodes }, () => 0);
   let moved = 0;
   for (let index = 0; index < 512; index++) {
     const low = memory.readLow(table, index);
-    if ((low & 7) === 0) continue;
+    if ((low & format.link) === 0) continue;
     const place = { table, index, level };
     const child = childTable(tree, place);
-    let at = memory.nodeOf(frameOf(low, memory.readHigh(table, index)) as Pfn);
+    let at = memory.nodeOf(format.frameOf(low, memory.readHigh(table, index)) as Pfn);
     if (child !== null) {
       const below = balanceBelow(tree, child, level - 1, nodes);
       moved += below.moved;
@@ -45,12 +44,13 @@ function balanceBelow(
 }
 
 /** The table `child`, linked at `place`, gets another frame on that node. */
-function moveTable({ memory }: RadixTree, place: EntryPlace, child: Pfn, node: number): void {
+function moveTable(tree: RadixTree, place: EntryPlace, child: Pfn, node: number): void {
+  const { memory, format } = tree;
   const to = memory.allocateTable(node);
   for (let index = 0; index < 512; index++) {
     memory.write(to, index, memory.readLow(child, index), memory.readHigh(child, index));
   }
-  const { table, index } = place;
-  memory.writeEntry(table, index, to, memory.readLow(table, index) & 0xfff);
+  const flags = memory.readLow(place.table, place.index) & (2 ** format.frameShift - 1);
+  putEntry(tree, place, { frame: to, flags });
   memory.freeTable(child);
 }
