@@ -3,9 +3,10 @@ import { expect, test } from "vitest";
 import type { PagingLevels, Vpn } from "../machine/address.ts";
 import { isKernelHalf, kernelHalf } from "../machine/gva.ts";
 import { type AnyPage, mapAnyPage, pageKind, pageProblem } from "./any-page.ts";
-import { imageVpn } from "./guest.ts";
-import { kernelLayout, stackEnd } from "./layout.ts";
+import { kernelLayout, userLayout } from "./layout.ts";
 import { mappingOf, testGuest } from "./test-guest.ts";
+
+const { image: imageVpn, stackEnd } = userLayout(4);
 
 /** Pages at every border of the address space, and one on each side of it. */
 function borders(levels: PagingLevels): Vpn[] {

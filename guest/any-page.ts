@@ -8,7 +8,6 @@
 import { entriesPerTable, type PagingLevels, type Vpn } from "../machine/address.ts";
 import { isKernelHalf } from "../machine/gva.ts";
 import type { Vcpu } from "../machine/vcpu.ts";
-import { imageVpn } from "./guest.ts";
 import { kernelLayout } from "./layout.ts";
 import type { OperatingSystem } from "./operating-system.ts";
 
@@ -58,7 +57,7 @@ export function mapAnyPage(system: OperatingSystem, vcpu: Vcpu, page: AnyPage): 
   const length = unitOf(page) * page.count;
   if (!isKernelHalf(page.vpn, page.levels)) {
     // Instead of its own first page the program runs from what is mapped over it.
-    const executable = first <= imageVpn && imageVpn < first + length;
+    const executable = first <= system.image && system.image < first + length;
     const { pages } = page;
     system.mapAt(first, length, { fill: "populate", pages, writable: true, executable });
     return system;

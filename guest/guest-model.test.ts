@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Vpn } from "../machine/address.ts";
 import { assert } from "../machine/assert.ts";
-import { imageVpn, type Pid } from "./guest.ts";
+import type { Pid } from "./guest.ts";
 import type { KernelOptions } from "./options.ts";
 import { testGuest, type TestGuest } from "./test-guest.ts";
 
@@ -288,6 +288,6 @@ describe("the guest operating system, against a model", () => {
 /** Brings all pages of a program into the page cache. */
 function touchImage({ guest, vcpu }: TestGuest, pages: number): void {
   guest.exec(pages);
-  for (let i = 0; i < pages; i++) guest.read((imageVpn + i) as Vpn);
+  for (let i = 0; i < pages; i++) guest.read((guest.image + i) as Vpn);
   vcpu.drain();
 }

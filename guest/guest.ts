@@ -24,12 +24,9 @@ export interface MapOptions {
   readonly onForbidden?: "unprotect";
 }
 
-/** Where the first process and `Guest.exec` place the program. */
-export const imageVpn = 0x1_0000_0000 as Vpn;
-
-/** The program's code comes first (half of the image, rounded up), its writable data behind. */
-export function imageDataVpn(pages: number): Vpn {
-  return (imageVpn + imageCodePages(pages)) as Vpn;
+/** A program's image has its code first (half of the pages, rounded up), its writable data behind: where that begins. */
+export function imageDataVpn({ image }: Pick<Guest, "image">, pages: number): Vpn {
+  return (image + imageCodePages(pages)) as Vpn;
 }
 
 export function imageCodePages(pages: number): number {
@@ -38,6 +35,8 @@ export function imageCodePages(pages: number): number {
 
 /** The system calls and instructions of a program. Fifteen methods at most. A workload never learns which engine runs it. */
 export interface Guest {
+  /** Where the first process and `exec` place the program. */
+  readonly image: Vpn;
   /** mmap of `pages` 4 KiB pages; returns the first page. */
   map(pages: number, options: MapOptions): Vpn;
   /** mmap at a given page, for replayed system calls. Replaces what was mapped there. */

@@ -1,9 +1,9 @@
 /**
- * Where things lie in the guest's virtual address space, for 4 and 5 levels.
+ * Where things lie in the guest's virtual address space, for 3, 4 and 5 levels.
  *
  * The kernel half begins at top-level index 256. Its three parts have a top-level entry each, so that the
  * user-mode tables of KPTI can share the entry area and nothing else. Stack and mmap area of user programs lie
- * below 47 bits in both modes, as Linux places them unless they ask for more; who asks may have all of the
+ * below 47 bits with 4 levels and more, as Linux places them unless they ask for more; who asks may have all of the
  * user half.
  *
  * Model: with 5 levels Linux puts entry area and text under the last PML5E; here they stay apart. Bias: none.
@@ -53,8 +53,22 @@ export function kernelLayout(levels: PagingLevels): KernelLayout {
   };
 }
 
-/** Main stack: ends 64 KiB below 2^47 bytes. */
-export const stackEnd = (kernelHalf(4) - 16) as Vpn;
 export const stackPages = 32;
-/** mmap goes down from here; 2 MiB aligned. */
-export const mmapEnd = 0x7_fff7_fe00;
+
+/** Where a program's parts lie. */
+export interface UserLayout {
+  readonly image: Vpn;
+  /** Main stack: ends 64 KiB below 2^47 bytes, or where fewer levels end. */
+  readonly stackEnd: Vpn;
+  /** mmap goes down from here; 2 MiB aligned. */
+  readonly mmapEnd: number;
+}
+
+export function userLayout(levels: PagingLevels): UserLayout {
+  const end = kernelHalf(levels === 3 ? 3 : 4);
+  return {
+    image: (levels === 3 ? 0x20_0000 : 0x1_0000_0000) as Vpn,
+    stackEnd: (end - 16) as Vpn,
+    mmapEnd: end - 0x8_0200,
+  };
+}

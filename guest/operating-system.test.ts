@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Gfn, Vpn } from "../machine/address.ts";
-import { imageDataVpn, imageVpn } from "./guest.ts";
+import { imageDataVpn } from "./guest.ts";
 import { mappingOf, testGuest } from "./test-guest.ts";
 
 describe("the guest operating system", () => {
@@ -128,10 +128,10 @@ describe("the guest operating system", () => {
   test("copies program data privately: exec twice sees fresh data", () => {
     const { guest, vcpu } = testGuest();
     guest.exec(8);
-    vcpu.store(imageDataVpn(8), 0, 99, 0);
-    expect(vcpu.load(imageDataVpn(8), 0)).toBe(99);
+    vcpu.store(imageDataVpn(guest, 8), 0, 99, 0);
+    expect(vcpu.load(imageDataVpn(guest, 8), 0)).toBe(99);
     guest.exec(8);
-    expect(vcpu.load(imageDataVpn(8), 0)).toBe(0);
+    expect(vcpu.load(imageDataVpn(guest, 8), 0)).toBe(0);
   });
 
   test("says how many frames there are when they are used up", () => {
@@ -149,7 +149,7 @@ describe("the guest operating system", () => {
 
   test("hands host events on after all that the program did, cut to the memory there is", () => {
     const { guest, vcpu, events } = testGuest({}, 2048);
-    guest.read(imageVpn);
+    guest.read(guest.image);
     const before = vcpu.ledger.accesses;
     guest.host({ kind: "dirty-log-on", start: 0 as Gfn, frames: 2 ** 32 });
     expect(vcpu.snapshot().ledger.accesses).toBeGreaterThan(before);

@@ -13,10 +13,10 @@ import type { HostEvent } from "../hypervisor/host-events.ts";
 import type { GuestSoftware, PageFault } from "../machine/observer.ts";
 import type { Vcpu } from "../machine/vcpu.ts";
 import { type FaultParts, resolveFault } from "./faults.ts";
-import { type Guest, imageVpn, type MapOptions, type Pid } from "./guest.ts";
+import type { Guest, MapOptions, Pid } from "./guest.ts";
 import type { KernelEntry } from "./kernel-entry.ts";
 import { type KernelPage, mapKernelPage } from "./kernel-pages.ts";
-import { stackEnd, type TextPage } from "./layout.ts";
+import { type TextPage, type UserLayout, userLayout } from "./layout.ts";
 import { assertUserRange } from "./page-tables.ts";
 import { initPages, mapImage, type Process } from "./process.ts";
 import { changeProtection } from "./protection.ts";
@@ -25,6 +25,8 @@ import { type Access, allows } from "./vmas.ts";
 import type { World } from "./world.ts";
 
 export class OperatingSystem implements Guest, GuestSoftware {
+  readonly image: Vpn;
+  private readonly user: UserLayout;
   private readonly vcpu: Vcpu;
   private readonly world: World;
   private readonly parts: FaultParts;
@@ -42,17 +44,17 @@ export class OperatingSystem implements Guest, GuestSoftware {
     this.world = world;
     this.parts = parts;
     this.entry = entry;
+    this.user = userLayout(parts.options.levels);
+    this.image = this.user.image;
     this.current = this.createProcess(parts.tables.createSpace());
   }
 
   /** Leaves the boot tables for those of the first process. */
   start(): void {
-    mapImage(this.current.space, initPages);
+    mapImage(this.current.space, initPages, this.user);
     this.parts.contexts.load(this.current.space);
     this.leave();
   }
-
-  // --- Memory ---------------------------------------------------------------------------------------
 
   map(pages: number, options: MapOptions): Vpn {
     this.enter("memoryMap");
@@ -115,8 +117,6 @@ export class OperatingSystem implements Guest, GuestSoftware {
     this.vcpu.ledger.computeOps += ops;
   }
 
-  // --- Processes ------------------------------------------------------------------------------------
-
   fork(): Pid {
     this.enter("fork");
     this.vcpu.ledger.forks += 1;
@@ -128,17 +128,17 @@ export class OperatingSystem implements Guest, GuestSoftware {
   exec(pages: number): void {
     this.enter("exec");
     this.vcpu.ledger.execs += 1;
-    assertUserRange(imageVpn, pages, this.parts.options.levels);
+    assertUserRange(this.image, pages, this.parts.options.levels);
     const { tables, contexts } = this.parts;
     const old = this.current.space;
     const space = tables.createSpace();
-    mapImage(space, pages);
+    mapImage(space, pages, this.user);
     this.current.space = space;
     contexts.load(space);
     emptySpace(this.parts, old);
     tables.destroySpace(old);
     // Arguments and environment are copied to the new stack before the program runs.
-    this.populate(stackEnd - 1, 1);
+    this.populate(this.user.stackEnd - 1, 1);
     this.leave();
   }
 
@@ -176,8 +176,6 @@ export class OperatingSystem implements Guest, GuestSoftware {
     return result;
   }
 
-  // --- World ----------------------------------------------------------------------------------------
-
   host(event: HostEvent): number {
     this.vcpu.drain();
     return this.world.host(event);
@@ -209,7 +207,7 @@ export class OperatingSystem implements Guest, GuestSoftware {
       this.signal(vpn);
     }
     // A fetch that faulted is fetched again by silicon; otherwise the program's code goes on.
-    if (fromUser) this.entry.leave(this.stack(), fetch ? null : imageVpn);
+    if (fromUser) this.entry.leave(this.stack(), fetch ? null : this.image);
     return "retry";
   }
 
@@ -218,13 +216,11 @@ export class OperatingSystem implements Guest, GuestSoftware {
     return this.parts.frames.free;
   }
 
-  // --- Inside ---------------------------------------------------------------------------------------
-
   /** SIGSEGV to the program's handler, which unprotects the page and comes back by sigreturn. */
   private signal(vpn: Vpn): void {
     this.entry.run("signal");
     // The kernel stores the signal frame on the user stack, through the user's own address.
-    const frame = (stackEnd - 1) as Vpn;
+    const frame = (this.user.stackEnd - 1) as Vpn;
     this.vcpu.write(frame);
     this.leave();
     this.protect(vpn, 1, "read-write");
@@ -294,6 +290,6 @@ export class OperatingSystem implements Guest, GuestSoftware {
   }
 
   private leave(): void {
-    this.entry.leave(this.stack(), imageVpn);
+    this.entry.leave(this.stack(), this.image);
   }
 }

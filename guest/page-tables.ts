@@ -22,7 +22,7 @@ import type { Contexts } from "./contexts.ts";
 import type { DirectMap } from "./direct-map.ts";
 import type { FrameAllocator } from "./frames.ts";
 import type { Gather } from "./gather.ts";
-import { entryAreaTop } from "./layout.ts";
+import { entryAreaTop, userLayout } from "./layout.ts";
 import type { KernelOptions } from "./options.ts";
 import type { TableFrames } from "./table-frames.ts";
 import { type Vma, Vmas } from "./vmas.ts";
@@ -82,7 +82,8 @@ export class PageTables {
       map.storeLink(at, frameOf(low, map.high) as Gfn, low & flagsMask, map.high & NX_HIGH);
     }
     this.spaces += 1;
-    return { id: this.spaces, root, userRoot, vmas: new Vmas(), copiedFiles: new Set() };
+    const vmas = new Vmas(userLayout(options.levels).mmapEnd);
+    return { id: this.spaces, root, userRoot, vmas, copiedFiles: new Set() };
   }
 
   /** Frees the roots; everything below is gone already. */

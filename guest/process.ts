@@ -8,8 +8,8 @@ export const initPages = 8;
  */
 import type { Gfn } from "../machine/address.ts";
 import type { AddressSpace } from "./address-space.ts";
-import { imageCodePages, imageVpn, type Pid } from "./guest.ts";
-import { stackEnd, stackPages } from "./layout.ts";
+import { imageCodePages, type Pid } from "./guest.ts";
+import { stackPages, type UserLayout } from "./layout.ts";
 
 export interface Process {
   readonly pid: Pid;
@@ -22,14 +22,18 @@ export interface Process {
 const imageFileBase = 0x4000_0000;
 
 /** The regions of a fresh program: code, data (private copies of the file), stack. */
-export function mapImage({ vmas }: AddressSpace, pages: number): void {
+export function mapImage(
+  { vmas }: AddressSpace,
+  pages: number,
+  { image, stackEnd }: UserLayout,
+): void {
   const code = imageCodePages(pages);
   const file = imageFileBase + pages;
   const program = { huge: false, signals: false, file };
   vmas.insert({
     ...program,
-    start: imageVpn,
-    end: imageVpn + code,
+    start: image,
+    end: image + code,
     access: "read",
     executable: true,
     filePage: 0,
@@ -37,8 +41,8 @@ export function mapImage({ vmas }: AddressSpace, pages: number): void {
   if (pages > code) {
     vmas.insert({
       ...program,
-      start: imageVpn + code,
-      end: imageVpn + pages,
+      start: image + code,
+      end: image + pages,
       access: "read-write",
       executable: false,
       filePage: code,

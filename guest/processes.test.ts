@@ -3,10 +3,11 @@ import { describe, expect, test } from "vitest";
 import type { Vpn } from "../machine/address.ts";
 import { subtract } from "../machine/counters.ts";
 import { kernelHalf } from "../machine/gva.ts";
-import { imageVpn, type MapOptions, type Pid } from "./guest.ts";
-import { mmapEnd, stackEnd } from "./layout.ts";
+import type { MapOptions, Pid } from "./guest.ts";
+import { userLayout } from "./layout.ts";
 import { mappingOf, testGuest } from "./test-guest.ts";
 
+const { image: imageVpn, stackEnd, mmapEnd } = userLayout(4);
 const populated: MapOptions = { fill: "populate", pages: "4k", writable: true };
 /** A corner of the address space with no table below the root. */
 const corner = 512 ** 3 * 7;

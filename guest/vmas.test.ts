@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Vpn } from "../machine/address.ts";
 import { assert } from "../machine/assert.ts";
-import { mmapEnd } from "./layout.ts";
+import { userLayout } from "./layout.ts";
 import { type Vma, Vmas } from "./vmas.ts";
 
 const pages = 64;
@@ -36,7 +36,7 @@ describe("the regions of an address space", () => {
   test("equal a page-by-page model and never lie side by side when they are alike", () => {
     fc.assert(
       fc.property(fc.array(step, { size: "max", maxLength: 60 }), (steps) => {
-        const vmas = new Vmas();
+        const vmas = new Vmas(userLayout(4).mmapEnd);
         const model: (Cell | null)[] = Array.from({ length: pages }, () => null);
         for (const { kind, from, length, access, file } of steps) {
           const start = from + 1;
@@ -85,9 +85,9 @@ describe("the regions of an address space", () => {
   });
 
   test("gives room from the top down and fills holes", () => {
-    const vmas = new Vmas();
+    const vmas = new Vmas(userLayout(4).mmapEnd);
     const first = vmas.room(10, 1);
-    expect(first).toBe(mmapEnd - 10);
+    expect(first).toBe(userLayout(4).mmapEnd - 10);
     vmas.insert({ ...template, start: first, end: first + 10 });
     const second = vmas.room(5, 1);
     expect(second).toBe(first - 5);

@@ -6,7 +6,6 @@
  */
 import type { Vpn } from "../machine/address.ts";
 import { assert } from "../machine/assert.ts";
-import { mmapEnd } from "./layout.ts";
 
 export type Access = "none" | "read" | "read-write";
 
@@ -28,8 +27,14 @@ export interface Vma {
 
 export class Vmas {
   private list: Vma[] = [];
+  private readonly mmapEnd: number;
   /** Index of the last region found: neighbouring faults hit it again. */
   private last = 0;
+
+  /** mmap goes down from `mmapEnd`. */
+  constructor(mmapEnd: number) {
+    this.mmapEnd = mmapEnd;
+  }
 
   get all(): readonly Vma[] {
     return this.list;
@@ -83,7 +88,7 @@ export class Vmas {
 
   /** The highest free room of `pages` below the mmap ceiling, as Linux searches top down. */
   room(pages: number, alignment: number): Vpn {
-    let ceiling = mmapEnd;
+    let ceiling = this.mmapEnd;
     for (let i = this.list.length - 1; i >= 0; i--) {
       const vma = this.list[i]!;
       const candidate = alignDown(ceiling - pages, alignment);

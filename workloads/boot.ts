@@ -9,7 +9,7 @@
  * measurement. Bias: for shadow, because under KPTI each interrupt would be two more CR3 writes.
  */
 import type { Vpn } from "../machine/address.ts";
-import { type Guest, imageDataVpn, imageVpn, type Pid } from "../guest/guest.ts";
+import { type Guest, imageDataVpn, type Pid } from "../guest/guest.ts";
 import { footprintFrames } from "../guest/footprint.ts";
 import type { Prng } from "../guest/prng.ts";
 import { type KernelSwitches, onDemand, switches } from "./options.ts";
@@ -46,8 +46,8 @@ function startService(guest: Guest, service: number, params: BootParams, prng: P
     file: librariesFile,
   });
   for (let page = 0; page < imagePages / 2; page += 2) {
-    use(() => guest.fetch((imageVpn + page) as Vpn));
-    use(() => guest.write((imageDataVpn(imagePages) + page) as Vpn));
+    use(() => guest.fetch((guest.image + page) as Vpn));
+    use(() => guest.write((imageDataVpn(guest, imagePages) + page) as Vpn));
   }
   for (let page = 0; page < libraryPages / 2; page++) {
     use(() => guest.fetch((libraries + prng.below(libraryPages)) as Vpn));
@@ -84,7 +84,7 @@ export const boot: Workload<BootParams> = {
   run(guest, params, prng) {
     guest.measure();
     guest.exec(params.imagePages);
-    writeEach(guest, imageDataVpn(params.imagePages), Math.floor(params.imagePages / 4));
+    writeEach(guest, imageDataVpn(guest, params.imagePages), Math.floor(params.imagePages / 4));
     const init = 1 as Pid;
     const daemons: Pid[] = [];
     for (let service = 0; service < params.services; service++) {

@@ -10,7 +10,7 @@
  * Source: Adams and Agesen, ASPLOS 2006 (kernel compile: 204 s native, 281 s under hardware shadow paging).
  */
 import type { Vpn } from "../machine/address.ts";
-import { type Guest, imageDataVpn, imageVpn, type Pid } from "../guest/guest.ts";
+import { type Guest, imageDataVpn, type Pid } from "../guest/guest.ts";
 import { footprintFrames } from "../guest/footprint.ts";
 import type { Prng } from "../guest/prng.ts";
 import { type KernelSwitches, onDemand, switches } from "./options.ts";
@@ -40,7 +40,7 @@ function compileOne(guest: Guest, job: number, params: CompileParams, prng: Prng
   const { imagePages, headerPages, heapPages, accessesPerPage } = params;
   const readOnly = { fill: "demand", pages: "4k", writable: false } as const;
   guest.exec(imagePages);
-  writeEach(guest, imageDataVpn(imagePages), Math.floor(imagePages / 4));
+  writeEach(guest, imageDataVpn(guest, imagePages), Math.floor(imagePages / 4));
   const headers = guest.map(headerPages, { ...readOnly, file: headersFile });
   const source = guest.map(sourcePages, { ...readOnly, file: headersFile + 1 + job });
   for (let i = 0; i < sourcePages; i++) guest.read((source + i) as Vpn);
@@ -51,7 +51,7 @@ function compileOne(guest: Guest, job: number, params: CompileParams, prng: Prng
     guest.write((heap + grown - 1) as Vpn);
     for (let i = 0; i < accessesPerPage; i++) {
       const where = prng.below(8);
-      if (where === 0) guest.fetch((imageVpn + prng.below(codePages)) as Vpn);
+      if (where === 0) guest.fetch((guest.image + prng.below(codePages)) as Vpn);
       else if (where === 1) guest.read((headers + prng.below(headerPages)) as Vpn);
       else if (where === 2) guest.write((heap + prng.below(grown)) as Vpn);
       else guest.read((heap + prng.below(grown)) as Vpn);
@@ -91,7 +91,7 @@ export const compile: Workload<CompileParams> = {
 
   run(guest, params, prng) {
     guest.exec(makePages);
-    writeEach(guest, imageDataVpn(makePages), Math.floor(makePages / 2));
+    writeEach(guest, imageDataVpn(guest, makePages), Math.floor(makePages / 2));
     guest.measure();
     const make = 1 as Pid;
     for (let job = 0; job < params.jobs; job++) {

@@ -30,7 +30,7 @@ export const forkwait: Workload<ForkwaitParams> = {
 
   run(guest, { forks, pages, childWrites }) {
     guest.exec(pages);
-    const data = imageDataVpn(pages);
+    const data = imageDataVpn(guest, pages);
     const dataPages = Math.floor(pages / 2);
     writeEach(guest, data, dataPages);
     guest.measure();

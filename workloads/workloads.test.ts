@@ -49,6 +49,7 @@ function recorder(hash: CallHash): Guest {
     (...words: readonly number[]): void =>
       hash.add(code, ...words);
   return {
+    image: 0x1_0000_0000 as Vpn,
     map: (pages, { fill, pages: size }) => {
       hash.add(1, pages, fill.length, size.length);
       next += pages;

@@ -39,6 +39,7 @@ export function slicedGuest(guest: Guest, activity: Activity): Guest {
     return result;
   };
   return {
+    image: guest.image,
     map: (pages, options) =>
       after(guest.map(pages, options), options.fill === "populate" ? pages : callWeight),
     mapAt: (vpn, pages, options) => after(guest.mapAt(vpn, pages, options), callWeight),

@@ -12,6 +12,7 @@ export function paced(guest: Guest, every: number, act: () => void): Guest {
     act();
   };
   return {
+    image: guest.image,
     map: (pages, options) => guest.map(pages, options),
     mapAt: (vpn, pages, options) => guest.mapAt(vpn, pages, options),
     unmap: (vpn, pages) => guest.unmap(vpn, pages),

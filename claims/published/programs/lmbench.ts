@@ -6,7 +6,7 @@
  * Source: lmbench lat_proc, lat_pagefault, lat_mmap, lat_sig (McVoy and Staelin, USENIX 1996).
  */
 import type { Vpn } from "../../../machine/address.ts";
-import { type Guest, imageDataVpn, imageVpn, type Pid } from "../../../guest/guest.ts";
+import { type Guest, imageDataVpn, type Pid } from "../../../guest/guest.ts";
 import { footprintFrames } from "../../../guest/footprint.ts";
 import type { Workload } from "../../../workloads/workload.ts";
 
@@ -20,8 +20,8 @@ const parent = 1 as Pid;
 function startProgram(guest: Guest): void {
   guest.exec(smallProgram);
   for (let page = 0; page < touched; page++) {
-    guest.fetch((imageVpn + page) as Vpn);
-    guest.write((imageDataVpn(smallProgram) + page) as Vpn);
+    guest.fetch((guest.image + page) as Vpn);
+    guest.write((imageDataVpn(guest, smallProgram) + page) as Vpn);
   }
 }
 
