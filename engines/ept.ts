@@ -7,6 +7,7 @@
  * Source: SDM vol. 3C 29.3 "The Extended Page Table Mechanism (EPT)"; KVM `kvm_tdp_page_fault`.
  */
 import { type Gfn, levelOfOrder, pagesPerEntry } from "../machine/address.ts";
+import { x86Isa } from "../machine/isa/x86.ts";
 import type { Ledger } from "../machine/counters.ts";
 import type { HostEvent } from "../hypervisor/host-events.ts";
 import type { Resolution, VmExit } from "../machine/exits.ts";
@@ -68,6 +69,8 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
   const copies = nodes?.hypervisorTables === "replicated" ? nodes.count : 1;
   const { link: present, write, execute, accessed: accessedBit, dirty: dirtyBit } = tree.format;
   const { leafFlags, hugeFlags } = flagsOf(controls.stages(4).at(-1)!);
+  /** RISC-V's and Arm's fences name the guest. */
+  const fenced = scheme.isa === undefined ? "nested" : { vmid: vcpus[0]!.vmid };
   /** D in a leaf whose write the log knows: silicon need not tell it again (KVM `make_spte` sets it too). */
   const known = accessedDirty ? dirtyBit : 0;
 
@@ -173,7 +176,7 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
   }
 
   function flush(): void {
-    flushVcpus(vcpus, serving, "nested");
+    flushVcpus(vcpus, serving, fenced);
   }
 
   function unmap(start: Gfn, frames: number): void {
@@ -273,6 +276,7 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
   const notifier: MmuNotifier = { unmap, age, flush, slotDeleted: () => undefined };
   const hypervisor: Hypervisor = {
     memory,
+    isa: scheme.isa ?? x86Isa,
     boot(vcpu, cr3) {
       byNode.load(vcpu);
       vcpu.setHardwareRoot(cr3.root, cr3.pcid);

@@ -12,6 +12,7 @@ import { eptRing } from "./ept-ring.ts";
 import { eptWpManual } from "./ept-wp-manual.ts";
 import { eptWp } from "./ept-wp.ts";
 import { ept } from "./ept.ts";
+import { isaEngines } from "./isas.ts";
 import { kvmEpt, kvmEptNoAd, kvmEptNoPml } from "./kvm-ept.ts";
 import { kvmEptLegacy, kvmEptLegacyNoPml } from "./kvm-ept-legacy.ts";
 import { kvmTdpLegacy } from "./kvm-tdp-legacy.ts";
@@ -61,11 +62,14 @@ export const engines = {
 
 export type EngineName = keyof typeof engines;
 
+/** All that have a name of their own: those above, and those whose guests are of another ISA. */
+export const everyEngine: Readonly<Record<string, Engine>> = { ...engines, ...isaEngines };
+
 /**
  * The engine of that name; `A@B` is A in a guest of B's. Why there is none, where both exist; undefined where one does not.
  */
 export function findEngine(name: string): Engine | NestedProblem | undefined {
-  const known: Readonly<Record<string, Engine>> = engines;
+  const known = everyEngine;
   const [inner = "", outer, ...rest] = name.split("@");
   const level1 = Object.hasOwn(known, inner) ? known[inner] : undefined;
   if (outer === undefined || level1 === undefined) return level1;

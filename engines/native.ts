@@ -4,18 +4,22 @@
  * GPA is HPA, nothing exits, and there is no host to take a fault or to log dirty pages.
  */
 import { directMemory } from "../hypervisor/direct-memory.ts";
-import { bareMetalControls } from "../machine/controls.ts";
+import { bareMetalControls, type Controls } from "../machine/controls.ts";
+import type { Isa } from "../machine/isa/isa.ts";
+import { x86Isa } from "../machine/isa/x86.ts";
 import type { Hypervisor } from "../hypervisor/hypervisor.ts";
 import type { Platform } from "../hypervisor/platform.ts";
 import { unaskedExit } from "../hypervisor/controls.ts";
 import type { Engine } from "../hypervisor/engine.ts";
 
-function createNative({ memory, guestFrames }: Platform): Hypervisor {
+function createBare({ memory, guestFrames }: Platform, isa: Isa): Hypervisor {
   const direct = directMemory(memory, guestFrames);
+  const controls: Controls = { ...bareMetalControls, stages: (levels) => [isa.stage(levels)] };
   return {
     memory: direct,
+    isa,
     boot(vcpu, cr3) {
-      vcpu.setControls(bareMetalControls);
+      vcpu.setControls(controls);
       vcpu.setHardwareRoot(cr3.root, cr3.pcid);
     },
     exit: (exit) => unaskedExit("native", exit),
@@ -46,8 +50,13 @@ function createNative({ memory, guestFrames }: Platform): Hypervisor {
   };
 }
 
+/** A machine of that ISA with nothing but a guest on it. */
+export function bareEngine(title: string, isa: Isa): Engine {
+  return { title, family: "bare", isa, create: (platform) => createBare(platform, isa) };
+}
+
 export const native: Engine = {
   title: "no virtualization, the baseline of every figure",
   family: "bare",
-  create: createNative,
+  create: (platform) => createBare(platform, x86Isa),
 };

@@ -2,6 +2,7 @@
  * What every engine is: a name in words, a family, and how one is made for a platform.
  */
 import type { Pfn, Vpn } from "../machine/address.ts";
+import type { Isa } from "../machine/isa/isa.ts";
 import type { DirtyLogOptions } from "./dirty/dirty-log-options.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 import type { Platform } from "./platform.ts";
@@ -28,6 +29,8 @@ export interface Engine {
   readonly withoutHardware?: boolean;
   /** Can its tables follow a node plan, by copies or by moves? Absent: they stay where they were made. */
   readonly placesTables?: true;
+  /** Whose entries the tables of its guests have; absent: x86-64's. */
+  readonly isa?: Isa;
   readonly create: CreateEngine;
 }
 

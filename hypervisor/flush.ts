@@ -17,17 +17,21 @@
 import type { Ledger } from "../machine/counters.ts";
 import type { VirtualCpu } from "../machine/virtual-cpu.ts";
 
-/** What is dropped: what is cached of the tables that CR3 names, or all that the nested tables had a part in. */
-export type FlushKind = "linear" | "nested";
+/**
+ * What is dropped: what is cached of the tables that CR3 names, or all that the nested tables had a part in; those of one
+ * guest, by its tag, where fences name it.
+ */
+export type FlushKind = "linear" | "nested" | { readonly vmid: number };
 
 /** Who acts: the vCPU whose exit is being answered, or null, a thread of the host's. */
 export type Asker = VirtualCpu | null;
 
 /** Drops cached translations of all vCPUs, and counts what reaching them takes. */
 export function flushVcpus(vcpus: readonly VirtualCpu[], asker: Asker, kind: FlushKind): void {
-  for (const { mmu } of vcpus) {
-    if (kind === "nested") mmu.flushNested();
-    else mmu.flushLinear();
+  for (const vcpu of vcpus) {
+    if (kind === "nested") vcpu.mmu.flushNested();
+    else if (kind === "linear") vcpu.mmu.flushLinear();
+    else vcpu.fence(kind.vmid);
   }
   if (interruptVcpus(vcpus, asker) > 0) payer(vcpus, asker).remoteFlushes += 1;
 }

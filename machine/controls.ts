@@ -7,7 +7,7 @@
  */
 import type { PagingLevels, Pfn } from "./address.ts";
 import type { Cr3, Registers } from "./registers.ts";
-import { oneStage, type Stage } from "./stages.ts";
+import { oneStage, type Paging, type Stage } from "./stages.ts";
 
 /** What a VMCS or VMCB says about address translation. */
 export interface Controls {
@@ -69,4 +69,10 @@ export function exitsOnCr3({ exitOnCr3Write, cr3Targets }: Controls, value: Cr3)
   if (!exitOnCr3Write || cr3Targets.length === 0) return exitOnCr3Write;
   const { root, pcid, keep } = value;
   return !cr3Targets.some((to) => to.root === root && to.pcid === pcid && to.keep === keep);
+}
+
+/** What silicon is told: shadow tables are walked in their own paging mode, others in the guest's. */
+export function pagingOf({ stages, walk }: Controls, registers: Registers): Paging {
+  const { writeProtect, globalPages, levels } = walk ?? registers;
+  return { stages: stages(levels), writeProtect, globalPages };
 }

@@ -1,38 +1,39 @@
 /**
  * Page-table entries as people read them: value, frame, names of the flags that are set.
  *
- * Source: SDM vol. 3A 4.5 "4-Level Paging and 5-Level Paging", vol. 3C 29.3.2 "EPT Translation Mechanism".
+ * Source: SDM vol. 3A 4.5 "4-Level Paging and 5-Level Paging", vol. 3C 29.3.2 "EPT Translation Mechanism"; RISC-V privileged
+ * specification, "Sv39: Page-Based 39-bit Virtual-Memory System".
  */
 import { hexAddress } from "./address.ts";
 import type { Controls } from "./controls.ts";
-import {
-  A,
-  D,
-  EPT_A,
-  EPT_D,
-  EPT_PS,
-  EPT_R,
-  EPT_W,
-  EPT_X,
-  frameOf,
-  G,
-  NX_HIGH,
-  P,
-  PS,
-  U,
-  W,
-} from "./entry.ts";
-import { ept, eptFolded } from "./formats/ept.ts";
-import { FOLD_HIGH } from "./formats/format.ts";
-import { SL_PS, SL_R, SL_W, secondLevel } from "./formats/second-level.ts";
+import { A, D, EPT_A, EPT_D, EPT_R, EPT_W, EPT_X, G, NX_HIGH, P, U, W } from "./entry.ts";
+import { ept, eptByMode, eptFolded } from "./formats/ept.ts";
+import { type EntryFormat as Format, FOLD_HIGH } from "./formats/format.ts";
+import { riscv, riscvSecond } from "./formats/riscv.ts";
+import { SL_R, SL_W, secondLevel } from "./formats/second-level.ts";
+import { x86 } from "./formats/x86.ts";
 
-export type EntryFormat = "x86-64" | "ept" | "second-level";
+export type EntryFormat = "x86-64" | "ept" | "second-level" | "riscv";
+
+/** How entries of the first dimension read under these controls, and of the nested one: null without one. */
+export function formatsOf({ stages }: Controls): {
+  readonly guest: EntryFormat;
+  readonly nested: EntryFormat | null;
+} {
+  const all = stages(4);
+  const last = all.at(-1);
+  const isNested = last !== undefined && last.root !== null;
+  return { guest: wordsOf(all[0]?.format), nested: isNested ? wordsOf(last.format) : null };
+}
 
 /** How entries of the nested dimension read under these controls; null without one. */
-export function nestedFormatOf({ stages }: Controls): EntryFormat | null {
-  const last = stages(4).at(-1);
-  if (last === undefined || last.root === null) return null;
-  return last.format === ept || last.format === eptFolded ? "ept" : "x86-64";
+export function nestedFormatOf(controls: Controls): EntryFormat | null {
+  return formatsOf(controls).nested;
+}
+
+function wordsOf(format: Format | undefined): EntryFormat {
+  if (format === ept || format === eptFolded || format === eptByMode) return "ept";
+  return format === riscv || format === riscvSecond ? "riscv" : "x86-64";
 }
 
 type Flag = readonly [name: string, bit: number];
@@ -59,13 +60,24 @@ const flags: Readonly<Record<EntryFormat, readonly Flag[]>> = {
     ["A", secondLevel.accessed],
     ["D", secondLevel.dirty],
   ],
+  riscv: [
+    ["V", 0x01],
+    ["R", 0x02],
+    ["W", 0x04],
+    ["X", 0x08],
+    ["U", 0x10],
+    ["G", 0x20],
+    ["A", 0x40],
+    ["D", 0x80],
+  ],
 };
 
-/** An entry at a level above 1 with this bit is a leaf; at level 1 the bit is PAT or ignored. */
-const pageSize: Readonly<Record<EntryFormat, number>> = {
-  "x86-64": PS,
-  ept: EPT_PS,
-  "second-level": SL_PS,
+/** What tells leaves above level 1, and where the frame is. */
+const layouts: Readonly<Record<EntryFormat, Format>> = {
+  "x86-64": x86,
+  ept,
+  "second-level": secondLevel,
+  riscv,
 };
 
 /** 64 bits in hexadecimal, all digits. */
@@ -77,8 +89,10 @@ export function entryValue(low: number, high: number): string {
 /** `frame 0x85000 P W U A PS`. */
 export function entryText(low: number, high: number, format: EntryFormat, level: number): string {
   const names = flags[format].filter(([, bit]) => (low & bit) !== 0).map(([name]) => name);
-  if (level > 1 && (low & pageSize[format]) !== 0) names.push("PS");
+  const layout = layouts[format];
+  // RISC-V has no flag for it: a leaf has one of R, W, X.
+  if (format !== "riscv" && level > 1 && (low & layout.leafBits) !== 0) names.push("PS");
   if (format === "x86-64" && (high & NX_HIGH) !== 0) names.push("NX");
   if ((high & FOLD_HIGH) !== 0) names.push("FOLD");
-  return `frame 0x${hexAddress(frameOf(low, high))} ${names.join(" ")}`;
+  return `frame 0x${hexAddress(layout.frameOf(low, high))} ${names.join(" ")}`;
 }

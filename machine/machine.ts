@@ -135,9 +135,10 @@ export class Machine {
     if (this.nodes !== null) {
       this.memory.tableNode = nodeOfTables(this.nodes.hypervisorTables, 0, nodes);
     }
+    const vmid = host?.firstVpid ?? 1;
     this.vcpus = Array.from({ length: options.vcpus }, (_, id) => {
       const mmu = options.mmu(this.memory, options.preset);
-      return new Vcpu({ id, vpid: (host?.firstVpid ?? 1) + id, mmu, memory: this.memory });
+      return new Vcpu({ id, vmid, mmu, memory: this.memory });
     });
   }
 
@@ -146,7 +147,7 @@ export class Machine {
    */
   addVcpu(id: number): Vcpu {
     const mmu = this.options.mmu(this.memory, this.options.preset);
-    return new Vcpu({ id, vpid: 1 + id, mmu, memory: this.memory });
+    return new Vcpu({ id, vmid: 1, mmu, memory: this.memory });
   }
 
   /** Counts so far over all vCPUs, everything drained. */

@@ -16,7 +16,7 @@ import type { Gfn, Pfn, Vpn } from "./address.ts";
 import type { AccessUnit } from "./access-unit.ts";
 import { assert } from "./assert.ts";
 import { addHypervisorWork, type Ledger, walkLengthMax } from "./counters.ts";
-import { type Controls, exitsOnCr3 } from "./controls.ts";
+import { type Controls, exitsOnCr3, pagingOf } from "./controls.ts";
 import type { InvpcidType, OtherExit, PendingStore, VmExit } from "./exits.ts";
 import type { Cr3, Registers } from "./registers.ts";
 import { checkPcide } from "./general-protection.ts";
@@ -31,6 +31,7 @@ const pageStore: PendingStore = { kind: "page" };
 
 export class Vcpu implements VirtualCpu {
   readonly id: number;
+  readonly vmid: number;
   readonly mmu: Mmu;
   readonly memory: PhysicalMemory;
   readonly ledger: Ledger;
@@ -49,12 +50,11 @@ export class Vcpu implements VirtualCpu {
   readonly otherLevels: Readonly<Ledger>[] = [];
   private readonly unit: AccessUnit;
   private readonly exits: ExitUnit;
-  private readonly vpid: number;
   private hypervisor: ExitHandler | null = null;
 
-  constructor({ id, vpid, mmu, memory }: VcpuParts) {
+  constructor({ id, vmid, mmu, memory }: VcpuParts) {
     this.id = id;
-    this.vpid = vpid;
+    this.vmid = vmid;
     this.mmu = mmu;
     this.memory = memory;
     this.exits = new ExitUnit(id, mmu, memory, (exit) => {
@@ -78,10 +78,6 @@ export class Vcpu implements VirtualCpu {
   /** The control fields that its hypervisor loaded last. */
   get controls(): Controls {
     return this.exits.controls;
-  }
-
-  get isShadowed(): boolean {
-    return this.exits.controls.walk !== null;
   }
 
   get software(): GuestSoftware {
@@ -121,6 +117,10 @@ export class Vcpu implements VirtualCpu {
 
   setTimer(period: number, fire: () => void): void {
     this.unit.timer = { period, left: period, fire };
+  }
+
+  fence(vmid: number): void {
+    if (vmid === this.vmid) this.mmu.flushNested();
   }
 
   emulateStore(exit: { readonly vpn: Vpn; readonly store: PendingStore | null }, gfn: Gfn): void {
@@ -226,8 +226,8 @@ export class Vcpu implements VirtualCpu {
     this.drain();
     checkInvpcid(type, pcid, this.registers);
     this.ledger.invpcids += 1;
-    const { exitOnInvpcid } = this.exits.controls;
-    if (exitOnInvpcid) this.exits.vmExit({ reason: "invpcid", type, pcid, vpn });
+    if (this.exits.controls.exitOnInvpcid)
+      this.exits.vmExit({ reason: "invpcid", type, pcid, vpn });
     else this.invalidatePcid(type, pcid, vpn);
     this.observer?.invalidated(this.id, invpcidScope(type, { pcid, vpn }));
   }
@@ -291,10 +291,7 @@ export class Vcpu implements VirtualCpu {
     return { ledger, walkLengths: this.walkLengths.slice() };
   }
 
-  /** Shadow tables are walked in their own paging mode, others in the guest's. */
   private configure(): void {
-    const { stages, walk } = this.exits.controls;
-    const { writeProtect, globalPages, levels } = walk ?? this.registers;
-    this.mmu.configure({ stages: stages(levels), writeProtect, globalPages }, this.vpid);
+    this.mmu.configure(pagingOf(this.exits.controls, this.registers), this.vmid + this.id);
   }
 }

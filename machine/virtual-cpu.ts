@@ -31,6 +31,8 @@ export interface VirtualCpu {
   readonly id: number;
   /** Node of the processor that runs it. */
   readonly node: number;
+  /** Tag of its guest, the same for all vCPUs of that (RISC-V's and Arm's VMID); never 0, which is the host's. */
+  readonly vmid: number;
   readonly mmu: CachedTranslations;
   readonly ledger: Ledger;
   /** Ledgers of other hypervisors that work for this guest: a snapshot has their work too. */
@@ -64,6 +66,12 @@ export interface VirtualCpu {
    * is lost. Call it before answering `emulated`.
    */
   emulateMmio(exit: MmioAccess): void;
+  /**
+   * Drops all that the second stage of the guest with this tag had a part in: HFENCE.GVMA, TLBI VMALLS12E1.
+   *
+   * Model: a core has translations of one guest's alone, so a fence of another's finds none. Bias: none.
+   */
+  fence(vmid: number): void;
   /** What INVPCID does to this vCPU's caches, for engines that intercept it. */
   invalidatePcid(type: InvpcidType, pcid: number, vpn: Vpn): void;
 }
@@ -82,7 +90,7 @@ export interface ExitHandler {
 /** The parts that `Machine` hands to each vCPU. `vpid` tags its cached translations; never 0, which is the host's. */
 export interface VcpuParts {
   readonly id: number;
-  readonly vpid: number;
+  readonly vmid: number;
   readonly mmu: Mmu;
   readonly memory: PhysicalMemory;
 }

@@ -4,12 +4,12 @@
  * A workload's set-up is left out: what is compared is what was measured.
  */
 import type { OneOutcome } from "../bench/points/run-one.ts";
-import { baselineEngine, counterNames, cycleCategories } from "../bench/results/result.ts";
+import { counterNames, cycleCategories } from "../bench/results/result.ts";
 import { short } from "../report/format.ts";
 import { isCounted, type Line, programText, table } from "./point-text.ts";
 
-/** The outcomes are of one program on one machine, the baseline among them. */
-export function besideText(outcomes: readonly OneOutcome[]): string {
+/** The outcomes are of one program on one machine, the baseline, an engine, among them. */
+export function besideText(outcomes: readonly OneOutcome[], baseline: string): string {
   const [first] = outcomes;
   if (first === undefined) return "";
   const engines = outcomes.map(({ run }) => run.engine);
@@ -34,22 +34,22 @@ export function besideText(outcomes: readonly OneOutcome[]): string {
         "",
         ...table([`${name}: cycles`, ...engines], [...cycles.filter(isCounted), total]),
         "",
-        verdict(outcomes, name),
+        verdict(outcomes, baseline, name),
       ];
     }),
   ].join("\n");
 }
 
 /** `shadow 4.31x native, ept 1.01x native`. */
-function verdict(outcomes: readonly OneOutcome[], section: string): string {
+function verdict(outcomes: readonly OneOutcome[], baseline: string, section: string): string {
   const cyclesOf = (one: OneOutcome | undefined) =>
     one?.sections.find(({ name }) => name === section)?.cyclesTotal ?? 0;
-  const native = cyclesOf(outcomes.find(({ run }) => run.engine === baselineEngine));
+  const native = cyclesOf(outcomes.find(({ run }) => run.engine === baseline));
   return outcomes
-    .filter(({ run }) => run.engine !== baselineEngine)
+    .filter(({ run }) => run.engine !== baseline)
     .map((one) => {
       const ratio = native === 0 ? "-" : `${short(cyclesOf(one) / native)}x`;
-      return `${one.run.engine} ${ratio} ${baselineEngine}`;
+      return `${one.run.engine} ${ratio} ${baseline}`;
     })
     .join(", ");
 }

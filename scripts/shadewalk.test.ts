@@ -35,7 +35,7 @@ const mistakes: [string, string[], number, string[]][] = [
   ["a page size that is none", ["run", "-p", "pageSize=8k"], 2, ['"8k"', "4k or 2m"]],
   ["too much memory", ["run", "-p", "pages=99999999999"], 2, ["128 GiB"]],
   ["a seed that is none", ["run", "--seed", "x"], 2, ['--seed "x"', "whole number"]],
-  ["levels that do not exist", ["walk", "0", "--levels", "3-on-4"], 2, ["Allowed: 4-on-4"]],
+  ["levels that do not exist", ["walk", "0", "--levels", "2-on-4"], 2, ["Allowed: 4-on-4"]],
   ["a size that is none", ["dirty-log", "-b", "3k"], 2, ['-b "3k"', "10M or 3G"]],
   ["uneven memslots", ["dirty-log", "-b", "8k", "-x", "3"], 2, ["-x 3", "2 pages evenly"]],
   ["a ring without room", ["dirty-log", "--ring", "10"], 2, ['--ring "10"', "from 1024"]],

@@ -2,13 +2,14 @@
  * What can be named: engines, workloads with their parameters, presets. Derived from the registries.
  */
 import type { Engine } from "../../hypervisor/engine.ts";
-import { engines, findEngine } from "../../engines/index.ts";
+import { engines, everyEngine, findEngine } from "../../engines/index.ts";
 import { type Preset, presets } from "../../machine/presets.ts";
 import { workloads } from "../../workloads/index.ts";
 import type { RecordedWorkload } from "../../workloads/trace/lackey-workload.ts";
 import type { SystemWorkload } from "../../workloads/trace/system-workload.ts";
 import type { Workload } from "../../workloads/workload.ts";
 import { ConfigError, quote, unknownText } from "../input/config-error.ts";
+import { baselineEngine } from "../results/result.ts";
 import type { Catalogue } from "./sweep-schema.ts";
 
 export const catalogue = {
@@ -21,7 +22,7 @@ export const catalogue = {
 
 /** An engine's name, and what it is in a line. */
 export function describeEngines(): readonly (readonly [name: string, title: string])[] {
-  return Object.entries<Engine>(engines).map(([name, { title }]) => [name, title]);
+  return Object.entries(everyEngine).map(([name, { title }]) => [name, title]);
 }
 
 /** The engine of that name, `A@B` for A in a guest of B's. Throws a `ConfigError` where there is none. */
@@ -34,10 +35,20 @@ export function engineNamed(name: string): Engine {
   return found;
 }
 
+/** Bare metal: x86-64's if one of the engines has guests of that, or the first one's. */
+export function baselineOf(names: readonly string[]): string {
+  const isas = names.map((name) => engineNamed(name).isa);
+  if (isas.includes(undefined)) return baselineEngine;
+  const bare = Object.entries(everyEngine).find(
+    ([, { family, isa }]) => family === "bare" && isa === isas[0],
+  );
+  return bare?.[0] ?? baselineEngine;
+}
+
 /** What is wrong with the name; undefined when nothing is. */
 export function engineProblem(name: string): string | undefined {
   const found = findEngine(name);
-  if (found === undefined) return unknownText(name, Object.keys(engines));
+  if (found === undefined) return unknownText(name, Object.keys(everyEngine));
   return "problem" in found ? found.problem : undefined;
 }
 
@@ -54,7 +65,7 @@ export function nodesProblem(name: string, { nodes }: Preset): string | undefine
 /** What silicon walks under each engine. */
 export function engineFamilies(): Readonly<Record<string, Engine["family"]>> {
   return Object.fromEntries(
-    Object.entries<Engine>(engines).map(([name, { family }]) => [name, family]),
+    Object.entries(everyEngine).map(([name, { family }]) => [name, family]),
   );
 }
 

@@ -8,9 +8,21 @@ const pairs = {
   "5-on-5": { guestLevels: 5, nestedLevels: 5 },
 } as const;
 
-export type LevelPair = keyof typeof pairs;
-export const levelPairNames = Object.keys(pairs) as LevelPair[];
+/** What x86-64 has not. */
+const shallow = {
+  "3-on-3": { guestLevels: 3, nestedLevels: 3 },
+  "3-on-4": { guestLevels: 3, nestedLevels: 4 },
+  "4-on-3": { guestLevels: 4, nestedLevels: 3 },
+} as const;
 
-export function levelsOf(pair: LevelPair): (typeof pairs)[LevelPair] {
-  return pairs[pair];
+const all = { ...pairs, ...shallow };
+
+export type LevelPair = keyof typeof all;
+/** Those of x86-64. */
+export const levelPairNames = Object.keys(pairs) as (keyof typeof pairs)[];
+/** Those of any machine. */
+export const anyLevelPairs = Object.keys(all) as LevelPair[];
+
+export function levelsOf(pair: LevelPair): (typeof all)[LevelPair] {
+  return all[pair];
 }

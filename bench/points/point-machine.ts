@@ -1,12 +1,13 @@
 /**
  * The machine of a point, as its key and its runner's options decide it, and the oracle that watches it.
  */
+import { findEngine } from "../../engines/index.ts";
 import type { Engine } from "../../hypervisor/engine.ts";
 import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import type { Machine, MachineOptions, MmuFactory } from "../../machine/machine.ts";
 import type { Preset } from "../../machine/presets.ts";
 import { attachOracle, type Oracle } from "../../check/oracle/oracle.ts";
-import { baselineEngine, type PointKey, type PointResult } from "../results/result.ts";
+import type { PointKey, PointResult } from "../results/result.ts";
 
 export interface RunOptions {
   /** The machine that the key's preset names. */
@@ -46,7 +47,9 @@ export function watch(
   { engine, check }: WatchOptions,
 ): Checked {
   if (!check) return { oracle: null, hypervisor: made };
-  const oracle = attachOracle(machine, { native: engine === baselineEngine, engine });
+  const found = findEngine(engine);
+  const native = found !== undefined && "family" in found && found.family === "bare";
+  const oracle = attachOracle(machine, { native, engine, isa: made.isa });
   return { oracle, hypervisor: oracle.watch(made) };
 }
 

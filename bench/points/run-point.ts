@@ -15,7 +15,8 @@ import { Machine } from "../../machine/machine.ts";
 import type { Workload } from "../../workloads/workload.ts";
 import { workloads } from "../../workloads/index.ts";
 import { engineNamed } from "./catalogue.ts";
-import { pick } from "../input/config-error.ts";
+import { ConfigError, pick } from "../input/config-error.ts";
+import { levelsProblem, programProblem } from "./point-problem.ts";
 import type { Oracle } from "../../check/oracle/oracle.ts";
 import type { PointKey, PointResult } from "../results/result.ts";
 import { isSystem } from "./catalogue.ts";
@@ -28,6 +29,9 @@ import { regionBetween, type Snapshot } from "../../machine/region.ts";
 /** Throws a `ConfigError` for a key that names what does not exist. */
 export function runPoint(key: PointKey, options: RunOptions): CheckedResult {
   const workload: Workload = pick(workloads, key.workload, "workload");
+  const problem =
+    levelsProblem(key) ?? programProblem(key, { isRecordedSystem: isSystem(workload) });
+  if (problem !== undefined) throw new ConfigError(problem);
   if (isSystem(workload)) return runSystem(key, options, workload);
   const machine = new Machine({
     ...machineOf(key, options),

@@ -17,6 +17,7 @@ import { runTeaching } from "../../workloads/trace/teaching.ts";
 import { teachingLevels, teachingMachine } from "../../workloads/trace/teaching-guest.ts";
 import { readVmmu } from "../../workloads/trace/vmmu.ts";
 import { ConfigError } from "../input/config-error.ts";
+import { refuseOtherIsa } from "./point-problem.ts";
 import { engineNamed } from "./catalogue.ts";
 import { type AskedHost, type Host, traceHost } from "./trace-host.ts";
 import { counterNames, type PointKey, type PointResult } from "../results/result.ts";
@@ -112,6 +113,7 @@ async function runVmmu(
     vcpus,
   });
   const { engine } = key;
+  refuseOtherIsa(engine, "the trace has entries of x86-64");
   const { check } = options;
   const made = engineNamed(engine).create(machine, engineOptions(source.header));
   const { oracle, hypervisor } = watch(machine, made, { engine, check });
@@ -177,6 +179,7 @@ async function teach(trace: OpenTrace, request: TraceRequest, lesson: Lesson): P
   const key = keyOf(request, host);
   const machine = new Machine({ ...machineOf(key, lesson), ...teachingMachine });
   const { engine } = key;
+  refuseOtherIsa(engine, "the trace has entries of x86-64");
   const { check } = lesson;
   const made = engineNamed(engine).create(machine);
   const { oracle, hypervisor } = watch(machine, made, { engine, check });

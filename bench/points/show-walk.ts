@@ -23,18 +23,15 @@ import {
   hexAddress,
   hexGva,
   type HostPageSize,
+  type PagingLevels,
   type Pfn,
 } from "../../machine/address.ts";
-import {
-  type EntryFormat,
-  entryText,
-  entryValue,
-  nestedFormatOf,
-} from "../../machine/entry-text.ts";
+import { type EntryFormat, entryText, entryValue, formatsOf } from "../../machine/entry-text.ts";
 import { type Gva, readGva } from "../../machine/gva.ts";
 import type { WalkReference } from "../../machine/mmu.ts";
 import { presets } from "../../machine/presets.ts";
 import { ConfigError, pick, quote } from "../input/config-error.ts";
+import { levelsProblem } from "./point-problem.ts";
 import { engineNamed } from "./catalogue.ts";
 
 export interface WalkRequest {
@@ -42,8 +39,8 @@ export interface WalkRequest {
   readonly gva: string;
   readonly engine: string;
   readonly preset: string;
-  readonly guestLevels: 4 | 5;
-  readonly nestedLevels: 4 | 5;
+  readonly guestLevels: PagingLevels;
+  readonly nestedLevels: PagingLevels;
   /** Guest page size. */
   readonly pages: "4k" | "2m";
   /** Host page size. */
@@ -80,6 +77,8 @@ const entryBytes = 8;
 
 export function showWalk(request: WalkRequest): ShownWalk {
   const { engine, preset, backing, pages, guestLevels, nestedLevels } = request;
+  const deep = levelsProblem(request);
+  if (deep !== undefined) throw new ConfigError(deep);
   const { vpn, offset } = gvaOf(request);
   const page: AnyPage = { vpn, levels: guestLevels, pages, count: 1 };
   const problem = pageProblem(page);
@@ -115,8 +114,8 @@ export function showWalk(request: WalkRequest): ShownWalk {
     kind: pageKind(page),
     hpa: `0x${hexAddress(hostFrame, offset)}`,
     steps: vcpu.mmu.lastWalk().map((reference, index) => {
-      const nested = nestedFormatOf(vcpu.controls) ?? "x86-64";
-      return stepOf(reference, index + 1, reference.dimension === "guest" ? "x86-64" : nested);
+      const { guest: own, nested } = formatsOf(vcpu.controls);
+      return stepOf(reference, index + 1, reference.dimension === "guest" ? own : (nested ?? own));
     }),
     frames: levels === null ? null : framesOf(hypervisor.memory.frames, hostFrame, levels),
     cascade,

@@ -6,7 +6,7 @@ import { pageSizeWord } from "../input/page-size.ts";
 import { hostPageSizes } from "../../machine/address.ts";
 import type { Preset } from "../../machine/presets.ts";
 import { quote, unknownText } from "../input/config-error.ts";
-import { levelPairNames } from "./levels.ts";
+import { anyLevelPairs } from "./levels.ts";
 import { machineSchema } from "./machines.ts";
 import type { ParamSource } from "./params.ts";
 import type { FieldPath, YamlFile } from "../input/yaml-file.ts";
@@ -36,7 +36,7 @@ const hostPages = z.preprocess(
   z.enum(hostPageSizes),
 );
 const backing = z.array(hostPages).min(1);
-const levels = z.array(z.enum(levelPairNames)).min(1);
+const levels = z.array(z.enum(anyLevelPairs)).min(1);
 // NaN and infinities come through on purpose: the check against the workload names them better.
 const paramValue = z.union([z.string(), z.number(), z.nan(), z.literal([Infinity, -Infinity])], {
   error: "must be a number, a word, or a list of them",
@@ -123,12 +123,10 @@ export function checkNames(yaml: YamlFile<SweepFile>, catalogue: Catalogue): voi
   };
   const checkEngines = (path: FieldPath, list: readonly string[], simple: readonly string[]) => {
     for (const [index, name] of list.entries()) {
-      const isMade = name.includes("@");
-      const problem = isMade ? catalogue.engineProblem(name) : undefined;
-      if (!isMade) check([...path, index], name, simple);
-      else if (problem !== undefined) {
-        throw yaml.complain([...path, index], `${quote(name)}: ${problem}`);
-      }
+      const problem = catalogue.engineProblem(name);
+      if (problem === undefined || simple.includes(name)) continue;
+      if (!name.includes("@")) check([...path, index], name, simple);
+      throw yaml.complain([...path, index], `${quote(name)}: ${problem}`);
     }
   };
   checkEngines(["engines"], engines, engineNames);

@@ -5,7 +5,7 @@
  */
 import type { PagingLevels } from "../../machine/address.ts";
 import { ConfigError } from "../input/config-error.ts";
-import { type LevelPair, levelPairNames, levelsOf } from "./levels.ts";
+import { type LevelPair, anyLevelPairs, levelsOf } from "./levels.ts";
 import type { PointKey } from "../results/result.ts";
 
 /** The part of a point's key that its user may leave open. */
@@ -46,7 +46,7 @@ export function traceHost(file: string, said: SaidHost, asked: AskedHost): Host 
     );
   }
   if (asked.levels !== undefined && guestLevels !== host.guestLevels) {
-    const allowed = levelPairNames.filter((pair) => levelsOf(pair).guestLevels === guestLevels);
+    const allowed = anyLevelPairs.filter((pair) => levelsOf(pair).guestLevels === guestLevels);
     throw new ConfigError(
       `--levels ${asked.levels}: the guest of ${file} has ${guestLevels} levels, allowed: ${allowed.join(", ")}`,
     );

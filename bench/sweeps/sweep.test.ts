@@ -274,8 +274,8 @@ const mistakes: [what: string, text: string, complaint: string][] = [
   ],
   [
     "a wrong level pair",
-    `${head}${one}levels: [3-on-4]\n`,
-    's.yaml:6: levels[0]: "3-on-4": must be 4-on-4 or 4-on-5 or 5-on-4 or 5-on-5',
+    `${head}${one}levels: [2-on-4]\n`,
+    's.yaml:6: levels[0]: "2-on-4": must be 4-on-4 or 4-on-5 or 5-on-4 or 5-on-5',
   ],
   [
     "a repeated point",

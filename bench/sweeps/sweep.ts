@@ -7,6 +7,7 @@
 import type { Preset } from "../../machine/presets.ts";
 import { quote, unknownText } from "../input/config-error.ts";
 import { levelsOf } from "../points/levels.ts";
+import { levelsProblem, programProblem } from "../points/point-problem.ts";
 import { changedPreset } from "../points/machines.ts";
 import {
   asMeant,
@@ -82,8 +83,11 @@ export function sweepOf(
       for (const key of pointsOf(yaml.value, entry, params, replaced)) {
         if (exclude.some((rule) => isExcluded(rule, key))) continue;
         const machine = machines[key.preset];
-        const problem = machine && catalogue.nodesProblem(key.engine, machine.preset);
-        if (problem !== undefined) throw yaml.complain(path, `${key.preset}: ${problem}`);
+        const misplaced = machine && catalogue.nodesProblem(key.engine, machine.preset);
+        if (misplaced !== undefined) throw yaml.complain(path, `${key.preset}: ${misplaced}`);
+        const isRecordedSystem = "system" in (catalogue.workloads[key.workload] ?? {});
+        const problem = levelsProblem(key) ?? programProblem(key, { isRecordedSystem });
+        if (problem !== undefined) throw yaml.complain(path, problem);
         const text_ = JSON.stringify(key);
         const earlier = seen.get(text_);
         if (earlier !== undefined) throw yaml.complain(path, `repeats point ${earlier}: ${text_}`);

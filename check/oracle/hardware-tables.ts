@@ -4,13 +4,12 @@
  * Looked at when the host has acted and when a run ends; what a TLB holds is judged when it is used.
  */
 import { indexAt, pagesPerEntry, type Pfn } from "../../machine/address.ts";
-import { frameOf, P, PS, U, W } from "../../machine/entry.ts";
+import { frameOf, P, PS, W } from "../../machine/entry.ts";
 import { x86 } from "../../machine/formats/x86.ts";
 import type { Stage } from "../../machine/stages.ts";
 import { type PhysicalMemory, slotShift } from "../../machine/memory.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";
 
-const present = P | W | U;
 /** Bit 58: two levels in one. */
 const foldHigh = 0x0400_0000;
 
@@ -48,7 +47,7 @@ export class HardwareTables {
       const isShadow =
         through === null && root === null && walk !== null && loaded.isSwitched !== true;
       if (root !== null || isShadow) {
-        this.scan(root ?? (loaded.frame as Pfn), { ...shape, format }, visit);
+        this.scan(root ?? (loaded.frame as Pfn), { shape, format }, visit);
       }
     }
   }
@@ -78,25 +77,25 @@ export class HardwareTables {
   }
 
   /** Shadow tables that lie in memory which nested tables map: those of a hypervisor in a guest. */
-  private scanThrough({ root, shape, format }: Stage, levels: number, visit: Visit): void {
+  private scanThrough(nested: Stage, levels: number, visit: Visit): void {
     const below = new Map<number, { readonly pfn: Pfn; readonly low: number }>();
-    this.scan(root!, { ...shape, format }, (pfn, low, page) => below.set(page, { pfn, low }));
+    this.scan(nested.root!, nested, (pfn, low, page) => below.set(page, { pfn, low }));
     const visitBoth: Visit = (frame, low, page) => {
       const mapped = below.get(frame);
       if (mapped !== undefined) visit(mapped.pfn, low & mapped.low, page);
     };
     this.scan(
       this.vcpu.mmu.root.frame as Pfn,
-      { levels, rootExtraBits: 0, format: x86 },
+      { shape: { levels, rootExtraBits: 0 }, format: x86 },
       visitBoth,
       (table) => below.get(table)?.pfn,
     );
   }
 
   /** `placeOf`: where in host memory a table lies, if it does. */
-  private scan(root: Pfn, tables: Tables, visit: Visit, placeOf = here): void {
-    const { levels, rootExtraBits, format } = tables;
+  private scan(root: Pfn, { shape, format }: Tables, visit: Visit, placeOf = here): void {
     const { words, slotOf } = this.memory;
+    const { levels, rootExtraBits } = shape;
     const below = (table: Pfn, level: number, firstPage: number): void => {
       const place = placeOf(table);
       const first = place === undefined ? 0 : slotOf[place]! << slotShift;
@@ -104,13 +103,14 @@ export class HardwareTables {
       const pages = pagesPerEntry(level);
       for (let index = 0; index < 512; index++) {
         const low = words[first + 2 * index]!;
-        // The flags of a present entry have the same place in both formats, and W does too.
-        if ((low & present) === 0 || format.isMalformed(low)) continue;
+        if ((low & format.link) === 0 || format.isMalformed(low)) continue;
         const high = words[first + 2 * index + 1]!;
-        const frame = frameOf(low, high);
+        const frame = format.frameOf(low, high);
         const page = firstPage + index * pages;
-        if (level === 1 || (low & PS) !== 0) {
-          for (let i = 0; i < pages; i++) visit((frame + i) as Pfn, low, page + i);
+        if (format.isLeaf(level, low)) {
+          // Of a present entry x86-64, EPT and NPT have these flags in one place: P or R, W, U or X.
+          const flags = format.linksArePlain ? format.rightsOf(low, high) : low;
+          for (let i = 0; i < pages; i++) visit((frame + i) as Pfn, flags, page + i);
           // What is behind the switch bit are guest frames, which the nested tables know.
         } else if ((low & this.switchBit) !== 0) continue;
         else if ((high & foldHigh) === 0) below(frame as Pfn, level - 1, page);
@@ -125,7 +125,7 @@ export class HardwareTables {
   }
 }
 
-type Tables = Pick<Stage["shape"], "levels" | "rootExtraBits"> & Pick<Stage, "format">;
+type Tables = Pick<Stage, "shape" | "format">;
 
 /** A frame that is mapped, flags of its leaf, and the page that it is mapped at. */
 type Visit = (pfn: Pfn, low: number, page: number) => void;

@@ -31,6 +31,7 @@ import {
 } from "../../machine/entry.ts";
 import type { Cr3, Registers } from "../../machine/registers.ts";
 import { FETCH, STORE, USER } from "../../machine/mmu.ts";
+import type { Isa } from "../../machine/isa/isa.ts";
 import type { EntryHistory, Superseded } from "./entry-history.ts";
 import type { HostFrames } from "./host-frames.ts";
 import type { InvalidationLog, RootTenure } from "./invalidation-log.ts";
@@ -115,16 +116,32 @@ export class LegalWalks {
   private readonly frames: HostFrames;
   private readonly history: EntryHistory;
   private readonly pinned: Pinned;
+  private readonly isa: Isa;
 
-  constructor(frames: HostFrames, history: EntryHistory, pinned: Pinned = () => null) {
+  constructor(frames: HostFrames, history: EntryHistory, isa: Isa, pinned: Pinned = () => null) {
     this.frames = frames;
     this.history = history;
+    this.isa = isa;
     this.pinned = pinned;
   }
 
-  /** The entry as it is now. */
+  /** The entry as it is now, in x86-64's words. */
   entry(gfn: number, index: number): { readonly low: number; readonly high: number } {
-    return this.frames.entry(gfn, index);
+    return this.inWords(this.frames.entry(gfn, index));
+  }
+
+  private inWords<T extends { readonly low: number; readonly high: number }>(bytes: T): T {
+    const { low, high } = bytes;
+    const { isa } = this;
+    return { ...bytes, low: isa.readLow(low, high), high: isa.readHigh(low, high) };
+  }
+
+  /** Is this outcome a #PF with these P and RSVD bits? */
+  explains(outcome: Outcome, cause: number, query: Query): boolean {
+    if (outcome.kind !== "page") return cause === (outcome.reserved ? PF_PRESENT | PF_RESERVED : 0);
+    // Software's A and D: who lacks them is refused as who lacks the right.
+    const isRefused = this.isa.marks === "software" && !isMarked(outcome, query.high);
+    return cause === PF_PRESENT && (isRefused || !allows(outcome, query));
   }
 
   /** Where the tables as they are lead: the one right answer when nothing stale is cached. */
@@ -194,11 +211,13 @@ export class LegalWalks {
       const current = { low, high, start: history.startOf(table, index), end: Infinity };
       yield* this.through(search, path, level, current);
     }
-    const lost = history.lostAt(table, index);
+    const lostBytes = history.lostAt(table, index);
+    const lost = lostBytes === null ? null : this.inWords(lostBytes);
     if (lost !== null && !isReserved(level, lost.low, lost.high)) {
       yield* this.through(search, path, level, lost);
     }
-    for (const value of history.pastOf(table, index)) {
+    for (const bytes of history.pastOf(table, index)) {
+      const value = this.inWords(bytes);
       if ((value.low & A) === 0 || isReserved(level, value.low, value.high)) continue;
       yield* this.through(search, path, level, value);
     }
@@ -247,12 +266,6 @@ function isNoBetter({ seen }: Search, path: Path, level: number, table: number):
 function within(frame: number, vpn: number, level: number): number {
   const span = 512 ** (level - 1);
   return frame - (frame % span) + (vpn % span);
-}
-
-/** Is this outcome a #PF with these P and RSVD bits? */
-export function explains(outcome: Outcome, cause: number, query: Query): boolean {
-  if (outcome.kind === "page") return !allows(outcome, query) && cause === PF_PRESENT;
-  return cause === (outcome.reserved ? PF_PRESENT | PF_RESERVED : 0);
 }
 
 /** Flags that every entry of a walk must have for this access. */

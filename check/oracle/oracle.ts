@@ -10,6 +10,8 @@
  */
 import type { Gfn, Pfn, Vpn } from "../../machine/address.ts";
 import { PF_PRESENT, PF_RESERVED } from "../../machine/entry.ts";
+import type { Isa } from "../../machine/isa/isa.ts";
+import { x86Isa } from "../../machine/isa/x86.ts";
 import type { HostEvent } from "../../hypervisor/host-events.ts";
 import type { PendingStore } from "../../machine/exits.ts";
 import type { MemoryPolicy } from "../../hypervisor/policy/memory-policy.ts";
@@ -26,15 +28,7 @@ import { DirtyModel } from "./dirty-model.ts";
 import { HostChanges } from "./host-changes.ts";
 import { HostFrames } from "./host-frames.ts";
 import { InvalidationLog } from "./invalidation-log.ts";
-import {
-  allows,
-  explains,
-  isMarked,
-  kindBits,
-  LegalWalks,
-  type Outcome,
-  type Query,
-} from "./legal-walks.ts";
+import { allows, isMarked, kindBits, LegalWalks, type Outcome, type Query } from "./legal-walks.ts";
 import { PolicyChecks } from "./policy-checks.ts";
 import { quickWalk } from "./quick-walk.ts";
 import { SharingChecks } from "./sharing-checks.ts";
@@ -47,6 +41,8 @@ export interface OracleOptions {
   readonly engine?: string;
   /** Version of data before the first store: guests of one memory that run different programs differ in it. */
   readonly versionsFrom?: number;
+  /** Whose entries the guest's tables have; absent: x86-64's. */
+  readonly isa?: Isa | undefined;
 }
 
 /** Watches every vCPU of `machine` from now on. Attach it before the guest boots, on the hypervisor that `watch` returns. */
@@ -77,12 +73,14 @@ export class Oracle implements Observer {
   private readonly native: boolean;
   /** May a device reach the page? Then the host does not take it away. */
   isPinned: (gfn: number) => boolean = () => false;
+  private readonly isa: Isa;
   /** What it says of pages that move, and of frames that are shared. */
   readonly sharing: SharingChecks;
   /** What it says of the rules that the hypervisor enforces; null where there are none. */
   private policies: PolicyChecks | null = null;
 
-  constructor(machine: Machine, { native, engine, versionsFrom = 0 }: OracleOptions) {
+  constructor(machine: Machine, { native, engine, versionsFrom = 0, isa = x86Isa }: OracleOptions) {
+    this.isa = isa;
     this.machine = machine;
     this.engine = engine ?? (native ? "native" : "virtualized");
     this.native = native;
@@ -91,14 +89,14 @@ export class Oracle implements Observer {
     this.frames = new HostFrames(machine.memory, { guestFrames, placement, versionsFrom });
     this.sharing = new SharingChecks(machine, this.frames, this.engine);
     this.values = new FrameValues(this.frames, this.history);
-    this.walks = new LegalWalks(this.frames, this.history, (vpn) => this.pinned(vpn));
+    this.walks = new LegalWalks(this.frames, this.history, isa, (vpn) => this.pinned(vpn));
     this.changes = new HostChanges({
       frames: this.frames,
       values: this.values,
       history: this.history,
       native,
       isKept: (gfn) => this.isPinned(gfn) || (this.policies?.keeps(gfn) ?? false),
-      isShadowed: () => machine.vcpus.some(({ isShadowed }) => isShadowed),
+      isShadowed: () => machine.vcpus.some(({ controls }) => controls.walk !== null),
     });
     this.logs = machine.vcpus.map(() => new InvalidationLog());
   }
@@ -166,10 +164,10 @@ export class Oracle implements Observer {
     const query = this.query(this.running(cpu), vpn, high);
     const cause = error & (PF_PRESENT | PF_RESERVED);
     if (error === (cause | kindBits(high))) {
-      if (explains(this.walks.now(query), cause, query)) return;
+      if (this.walks.explains(this.walks.now(query), cause, query)) return;
       this.stale += 1;
       for (const outcome of this.walks.outcomes(query)) {
-        if (explains(outcome, cause, query)) return;
+        if (this.walks.explains(outcome, cause, query)) return;
       }
     }
     this.fail(query, `took #PF with error code ${hex(error)}`);
@@ -224,7 +222,8 @@ export class Oracle implements Observer {
 
   /** The frame where the tables as they are send this access; -1 if they do not let it complete as it did. */
   private translate(vcpu: Vcpu, vpn: number, kind: number): number {
-    if (this.pinned(vpn) !== null) return -1;
+    // Others than x86-64's are walked in full.
+    if (this.isa !== x86Isa || this.pinned(vpn) !== null) return -1;
     const gfn = quickWalk(this.machine.memory, this.frames.pfnOf, vcpu, { vpn, kind });
     return this.policies === null || gfn < 0 ? gfn : this.policies.reached(vpn, gfn);
   }

@@ -8,6 +8,7 @@
 import type { Gfn, Pfn, Vpn } from "../../machine/address.ts";
 import { assert } from "../../machine/assert.ts";
 import type { PendingStore } from "../../machine/exits.ts";
+import { x86Isa } from "../../machine/isa/x86.ts";
 import type { Machine } from "../../machine/machine.ts";
 import { STORE } from "../../machine/mmu.ts";
 import type { EmulatedStore, Observer } from "../../machine/observer.ts";
@@ -33,7 +34,7 @@ export class Stamper implements Observer {
     const { memory, guestFrames, placement } = machine;
     this.machine = machine;
     this.frames = new HostFrames(memory, { guestFrames, placement, versionsFrom: 0 });
-    this.walks = new LegalWalks(this.frames, new EntryHistory());
+    this.walks = new LegalWalks(this.frames, new EntryHistory(), x86Isa);
   }
 
   access(cpu: number, vpn: Vpn, high: number, pfn: Pfn): void {

@@ -32,6 +32,7 @@ export interface ControlBlock {
 export class OuterCpu extends OneLevelOnly implements VirtualCpu {
   readonly id: number;
   readonly node = 0;
+  readonly vmid: number;
   readonly ledger: Ledger;
   readonly mmu: CachedTranslations;
   controls: Controls = bareMetalControls;
@@ -45,6 +46,7 @@ export class OuterCpu extends OneLevelOnly implements VirtualCpu {
   constructor(l2: VirtualCpu, l1: Vcpu) {
     super();
     this.id = l2.id;
+    this.vmid = l2.vmid;
     this.ledger = l2.ledger;
     this.l2 = l2;
     this.l1 = l1;
@@ -117,6 +119,7 @@ function noPml(): never {
 export class InnerCpu extends OneLevelOnly implements VirtualCpu {
   readonly id: number;
   readonly node = 0;
+  readonly vmid: number;
   /** What L1 counts. */
   readonly ledger: Ledger = createLedger();
   readonly otherLevels: Readonly<Ledger>[] = [];
@@ -132,6 +135,7 @@ export class InnerCpu extends OneLevelOnly implements VirtualCpu {
   constructor(l2: VirtualCpu, actions: InnerActions) {
     super();
     this.id = l2.id;
+    this.vmid = l2.vmid;
     this.l2 = l2;
     l2.otherLevels.push(this.ledger);
     const flush = () => actions.flush();

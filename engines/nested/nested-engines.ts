@@ -66,6 +66,10 @@ function wayOf(level1: NamedEngine, level0: NamedEngine): Nest["level0"] | strin
   const hybrid = [level1, level0].find(({ name }) => hybrids.has(name));
   if (hybrid !== undefined)
     return `${hybrid.name} changes tables by silicon that is one level's alone`;
+  for (const { name, engine } of [level1, level0]) {
+    if (engine.isa !== undefined)
+      return `${name} runs guests of ${engine.isa.name} on hardware alone`;
+  }
   if (inner === "bare") return `${level1.name} runs no guest`;
   if (outer === "bare") return `${level0.name} has no guest that a hypervisor could run in`;
   if (level0.name === "shadow-vtlb") {

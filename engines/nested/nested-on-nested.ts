@@ -124,6 +124,8 @@ function composedCpu(outer: VirtualCpu, firstId: number): ComposedCpu {
   return {
     id: firstId + outer.id,
     node: outer.node,
+    vmid: outer.vmid,
+    fence: refuse,
     ledger: outer.ledger,
     otherLevels: [],
     mmu,

@@ -1,4 +1,4 @@
-/** What a vCPU does for hybrids of shadow and nested paging (`agile`, `shsp`), which run at no level of two. */
+/** What a vCPU does for hybrids (`agile`, `shsp`) and for other ISAs than x86-64, which run at no level of two. */
 import { assert } from "../../machine/assert.ts";
 import type { KnownRoot } from "../../machine/virtual-cpu.ts";
 
@@ -7,9 +7,10 @@ export abstract class OneLevelOnly {
   readonly setSwitchedRoot = refuse;
   readonly setTimer = refuse;
   readonly counted = refuse;
+  readonly fence = refuse;
 }
 
 /** `nestedEngine` makes none that would ask. */
 export function refuse(): never {
-  assert(false, "nested: no hybrid of shadow and nested paging runs here");
+  assert(false, "nested: neither hybrids nor other ISAs run here");
 }

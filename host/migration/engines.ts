@@ -3,6 +3,7 @@
  */
 import { engines, innermostEngine } from "../../engines/index.ts";
 import type { MigrationSettings } from "../../bench/results/migration-record.ts";
+import { otherIsaOf } from "../../bench/points/point-problem.ts";
 import { baselineEngine } from "../../bench/results/result.ts";
 
 /** Engines that accept dirty-log events and report nothing; a test asks each of them. */
@@ -29,6 +30,8 @@ export function engineProblem(
   { mode, postcopyAfterRounds }: Pick<MigrationSettings, "mode" | "postcopyAfterRounds">,
 ): string | undefined {
   if (engine === baselineEngine) return `${engine}: bare metal has no host that could migrate it`;
+  const isa = otherIsaOf(engine);
+  if (isa !== undefined) return `${engine}: guests of ${isa} do not migrate here`;
   const movesAtOnce = mode === "postcopy" && postcopyAfterRounds === 0;
   if (movesAtOnce || !withoutLog.has(innermostEngine(engine))) return undefined;
   const allowed = loggingEngines.join(", ");

@@ -17,6 +17,7 @@ const flagNames: Readonly<Record<EntryFormat, Readonly<Record<number, string>>>>
     8: "G",
     63: "NX",
   },
+  riscv: { 0: "V", 1: "R", 2: "W", 3: "X", 4: "U", 5: "G", 6: "A", 7: "D" },
   ept: { 0: "R", 1: "W", 2: "X", 7: "PS", 8: "A", 9: "D" },
   "second-level": { 0: "R", 1: "W", 7: "PS", 8: "A", 9: "D" },
 };

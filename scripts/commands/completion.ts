@@ -1,7 +1,7 @@
 /** `shadewalk completion`: a script that a shell reads once to complete commands, options and names. */
 import { Command } from "@commander-js/extra-typings";
-import { catalogue } from "../../bench/points/catalogue.ts";
-import { levelPairNames } from "../../bench/points/levels.ts";
+import { catalogue, describeEngines } from "../../bench/points/catalogue.ts";
+import { anyLevelPairs } from "../../bench/points/levels.ts";
 import { hostPageSizes } from "../../bench/results/result.ts";
 import { sweepNames } from "../../bench/sweeps/sweep-files.ts";
 import { dmaSchemeNames } from "../../host/dma/catalogue.ts";
@@ -36,7 +36,7 @@ Example, in ~/.bashrc:
 
 /** What may stand behind an option, and as the first word of a command. */
 function values() {
-  const engines = Object.keys(catalogue.engines);
+  const engines = describeEngines().map(([name]) => name);
   const presets = Object.keys(catalogue.presets);
   return {
     options: {
@@ -48,7 +48,7 @@ function values() {
       "--preset": presets,
       "--backing": [...hostPageSizes],
       "--guest-pages": ["4k", "2m"],
-      "--levels": [...levelPairNames],
+      "--levels": [...anyLevelPairs],
       "--topic": Object.keys(topics),
       "--scheme": schemeNames,
       "--attack": attackNames,

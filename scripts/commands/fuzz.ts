@@ -5,6 +5,7 @@ import { availableParallelism } from "node:os";
 import { parse } from "node:path";
 import { Command } from "@commander-js/extra-typings";
 import { engineNamed, engineNames } from "../../bench/points/catalogue.ts";
+import { refuseOtherIsa } from "../../bench/points/point-problem.ts";
 import { ConfigError } from "../../bench/input/config-error.ts";
 import { fuzz as runFuzz, type FuzzOptions, fuzzPresets } from "../../check/fuzz/fuzz.ts";
 import { folderFor } from "../../bench/files/make-folder.ts";
@@ -135,7 +136,10 @@ function chosenEngines({
 /** Names of the registry, each once and in its order, then those made of two. */
 function engineList(text: string): string[] {
   const names = new Set(text.split(",").map((name) => name.trim()));
-  for (const name of names) engineNamed(name);
+  for (const name of names) {
+    engineNamed(name);
+    refuseOtherIsa(name, "the fuzzer's write entries of x86-64");
+  }
   const simple = engineNames.filter((name) => names.has(name));
   return [...new Set<string>([...simple, ...names])];
 }

@@ -1,6 +1,6 @@
 /** Options that say on what one point runs; the same words in every command that takes one. */
 import { Option } from "@commander-js/extra-typings";
-import { levelPairNames } from "../../bench/points/levels.ts";
+import { anyLevelPairs } from "../../bench/points/levels.ts";
 import { hostPageSizes } from "../../bench/results/result.ts";
 import { oneOf, pageSize, seedMax, wholeNumber } from "./options.ts";
 
@@ -10,8 +10,8 @@ export const backingOption = () =>
     .default("4k" as const);
 
 export const levelsOption = () =>
-  new Option("--levels <pair>", `guest-on-nested table levels: ${levelPairNames.join(", ")}`)
-    .argParser(oneOf("--levels", levelPairNames))
+  new Option("--levels <pair>", `guest-on-nested table levels: ${anyLevelPairs.join(", ")}`)
+    .argParser(oneOf("--levels", anyLevelPairs))
     .default("4-on-4" as const);
 
 export const jsonOption = (what: string) =>

@@ -1,8 +1,8 @@
 /** `shadewalk run`: one point, its counts as a table or as JSON. */
 import { Command } from "@commander-js/extra-typings";
-import { catalogue } from "../../bench/points/catalogue.ts";
+import { baselineOf, catalogue } from "../../bench/points/catalogue.ts";
 import { ConfigError, pick, quote } from "../../bench/input/config-error.ts";
-import { baselineEngine, vendorOf } from "../../bench/results/result.ts";
+import { vendorOf } from "../../bench/results/result.ts";
 import { readParams } from "../../bench/points/params.ts";
 import { type OneOutcome, runOne, type RunRequest } from "../../bench/points/run-one.ts";
 import { perfTable } from "../../report/perf-shape.ts";
@@ -75,8 +75,9 @@ Examples:
         refuseGiven(command, ["perfShape"], why);
         if (trace === "-") throw new ConfigError("--trace -: standard input runs under one engine");
         const lock = out === undefined ? null : await lockFolder({ folder: out, onWatch: waiting });
-        const outcomes = await runBeside(withBaseline(engines), common);
-        console.log(json ? JSON.stringify(outcomes, null, 1) : besideText(outcomes));
+        const baseline = baselineOf(engines);
+        const outcomes = await runBeside([...new Set([baseline, ...engines])], common);
+        console.log(json ? JSON.stringify(outcomes, null, 1) : besideText(outcomes, baseline));
         if (out !== undefined) await draw(out, outcomes);
         lock?.release();
         return;
@@ -102,11 +103,7 @@ async function draw(folder: string, outcomes: readonly OneOutcome[]): Promise<vo
   console.error(`${folder}/charts/: ${files.length} files`);
 }
 
-/** Bare metal first: all others are set against it. */
-function withBaseline(engines: readonly string[]): readonly string[] {
-  return [baselineEngine, ...engines.filter((engine) => engine !== baselineEngine)];
-}
-
+/** Bare metal comes first: all others are set against it. */
 async function runBeside(
   engines: readonly string[],
   common: Omit<RunRequest, "engine">,
