@@ -69,8 +69,6 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
   const copies = nodes?.hypervisorTables === "replicated" ? nodes.count : 1;
   const { link: present, write, execute, accessed: accessedBit, dirty: dirtyBit } = tree.format;
   const { leafFlags, hugeFlags } = flagsOf(controls.stages(4).at(-1)!);
-  /** RISC-V's and Arm's fences name the guest. */
-  const fenced = scheme.isa === undefined ? "nested" : { vmid: vcpus[0]!.vmid };
   /** D in a leaf whose write the log knows: silicon need not tell it again (KVM `make_spte` sets it too). */
   const known = accessedDirty ? dirtyBit : 0;
 
@@ -176,7 +174,9 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
   }
 
   function flush(): void {
-    flushVcpus(vcpus, serving, fenced);
+    // RISC-V's and Arm's fences name the guest.
+    const kind = scheme.isa === undefined ? "nested" : { vmid: vcpus[0]!.vmid };
+    flushVcpus(vcpus, serving, kind);
   }
 
   function unmap(start: Gfn, frames: number): void {
@@ -258,17 +258,7 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
     flush();
   }
 
-  const guard =
-    policy &&
-    createGuard?.({
-      tree,
-      memory,
-      vcpus,
-      policy,
-      controls,
-      pagingWriteHigh: tree.format.pagingWriteHigh,
-      flush,
-    });
+  const guard = policy && createGuard?.({ tree, memory, vcpus, policy, controls, flush });
   const approvesCode = format === "ept-mbec";
   const [locksPages, pinsPages] = [guard !== undefined, guard?.pinsPages ?? false];
   const bindsFrames = pinsPages && tree.format.verifyHigh !== 0;

@@ -16,8 +16,6 @@ export interface GuardParts {
   readonly vcpus: readonly VirtualCpu[];
   readonly policy: MemoryPolicy;
   readonly controls: Controls;
-  /** Bit of a leaf's high half by which walks may set A and D in the page, whatever W says; 0: there is none. */
-  readonly pagingWriteHigh: number;
   /** Drops what every vCPU has cached of the nested tables, now. */
   readonly flush: () => void;
 }

@@ -152,7 +152,8 @@ export class GuardedTables {
   }
 
   private protect(gfn: Gfn): void {
-    const { policy, tree, memory, pagingWriteHigh } = this.parts;
+    const { policy, tree, memory } = this.parts;
+    const { pagingWriteHigh } = tree.format;
     policy.guard(gfn, true);
     // Its neighbours in a large page may go on being written.
     splitLeaves(tree, { start: gfn, pages: 1 }, () => (this.flushNeeded = true));
@@ -169,7 +170,8 @@ export class GuardedTables {
 
   /** It may be written again, by a leaf that says so at once: rights that grow need no flush. */
   private unprotect(gfn: Gfn): void {
-    const { policy, tree, memory, pagingWriteHigh } = this.parts;
+    const { policy, tree, memory } = this.parts;
+    const { pagingWriteHigh } = tree.format;
     policy.guard(gfn, false);
     const { table, index } = findPlace(tree, gfn);
     const low = tree.memory.readLow(table, index);

@@ -50,7 +50,7 @@ function createPins(parts: GuardParts, { upperHalfOnly }: PinOptions): Guard {
     const pfn = bytes.allocateTable();
     for (let index = 0; index < 512; index++) bytes.write(pfn, index, P | HLAT_RESTART, 0);
     const { table, index } = makePlace(tree, gfn, 1);
-    bytes.writeEntry(table, index, pfn, readOnly, parts.pagingWriteHigh);
+    bytes.writeEntry(table, index, pfn, readOnly, tree.format.pagingWriteHigh);
     return gfn;
   }
 
