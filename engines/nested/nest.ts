@@ -92,7 +92,7 @@ interface Layout {
 }
 
 /** Frames that L1 has beside L2's memory: at least so many, and one for so many of L2's. */
-const ownFramesMin = 8192;
+const ownFramesMin = 16_384;
 const framesPerOwnFrame = 128;
 /** Guests of L1's and what it keeps of them leave room for eight of this size, as where the ground truth was measured. */
 const memoryPerGuest = 8;
