@@ -59,12 +59,13 @@ export function makeLeaf(vm: Vm, page: ShadowPage, oldLow: number, wish: LeafWis
   if (access & ACC_USER) low |= U;
   let writeProtected = false;
   if (access & ACC_WRITE) {
-    // An entry that was writable is not checked again: protecting it was somebody else's duty. Nor does it get
-    // D: silicon sets that, so a page read only keeps an entry that a later fault finds unchanged.
-    if ((oldLow & W) !== 0) {
-      low |= W | MMU_WRITABLE;
-    } else if (!vm.guest.isWritable(gfn)) {
+    if (!vm.guest.isWritable(gfn)) {
       // The host shares the frame: read-only without a promise. A write fault asks the host first.
+    } else if ((oldLow & W) !== 0) {
+      // An entry that was writable is not checked again: protecting it was somebody else's duty. Nor does it get
+      // D: silicon sets that, so a page read only keeps an entry that a later fault finds unchanged. What marks MMIO
+      // counts as writable (`is_writable_pte`).
+      low |= W | MMU_WRITABLE;
     } else if (mayBecomeWritable(vm, gfn, cause)) {
       low |= W | MMU_WRITABLE | dirty;
     } else {
