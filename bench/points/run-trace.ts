@@ -135,6 +135,8 @@ async function runVmmu(
     onPhase: ({ name, dirtyPages }) => endSection(name, dirtyPages),
     options: { fetchEachOp: false },
   });
+  oracle?.sharing.checkTables();
+  oracle?.sharing.checkSnapshot();
   if (sections.length === 0 || hasCounted(then, machine.snapshot())) {
     endSection(sections.length === 0 ? "whole trace" : "rest", 0);
   }
