@@ -19,6 +19,9 @@ import { Prng } from "../../guest/prng.ts";
 import type { CreateEngine } from "../../hypervisor/engine.ts";
 import type { FrameRange } from "../../hypervisor/dirty/frame-ranges.ts";
 import type { Gfn } from "../../machine/address.ts";
+import { ept } from "../../machine/formats/ept.ts";
+import { PhysicalMemory } from "../../machine/memory.ts";
+import type { Stage } from "../../machine/stages.ts";
 import { fastMmu } from "../../machine/fast.ts";
 import type { MmuFactory } from "../../machine/machine.ts";
 import { plainMmu } from "../../machine/plain/mmu.ts";
@@ -166,6 +169,15 @@ describe("SHSP: a planted bug is found:", () => {
     expect(firstProblem(factory)).toMatch(/found old data|does not hold its contents/);
   });
 
+  test("the books say that the mode has changed, and silicon goes on as before", () => {
+    patch<unknown[], boolean>(Choice.prototype, "sawFault", (saw, self, ...nothing) => {
+      const choice = self as { mode: string };
+      choice.mode = "shadow";
+      return saw(...nothing);
+    });
+    expect(firstProblem(schemes["SHSP, changing to and fro"]!)).toMatch(stale);
+  });
+
   test("it does change", () => {
     const modes: string[] = [];
     patch<unknown[], void>(Choice.prototype, "endInterval", (end, self, ...counts) => {
@@ -187,6 +199,37 @@ describe("tables of other shapes: a planted bug is found:", () => {
       (existing, _, frame, pfn, may) => existing(frame, pfn >= 4096 ? pfn - (pfn % 8) : pfn, may),
     );
     expect(firstProblem(schemes["ept-flat"]!, plainMmu)).toMatch(stale);
+    expect(firstProblem(schemes["ept-folded"]!, plainMmu)).toMatch(stale);
+  });
+
+  /** Silicon that takes the nested tables to be of another kind than they are. */
+  function mistaken(change: (stage: Stage) => Partial<Stage>): void {
+    patch<[Stage], object>(PlainTranslator.prototype, "nestedTree", (tree, _, stage) =>
+      tree({ ...stage, ...change(stage) }),
+    );
+  }
+
+  test("a wide root is indexed by 9 bits", () => {
+    // Of a folded root a guest this small has entry 0 alone.
+    mistaken(({ shape }) => ({ shape: { ...shape, rootExtraBits: 0 } }));
+    expect(firstProblem(schemes["ept-flat"]!, plainMmu)).toMatch(stale);
+  });
+
+  test("a table of two levels gets one frame where it needs 512", () => {
+    let tables = 0;
+    patch<[number], number | null>(
+      PhysicalMemory.prototype,
+      "allocateTables",
+      (allocate, _, frames) => {
+        tables += 1;
+        return tables % 2 === 1 ? allocate(frames) : allocate(1);
+      },
+    );
+    expect(firstProblem(schemes["ept-folded"]!)).toMatch(stale);
+  });
+
+  test("the link to a table of two levels is taken for one to a table of one", () => {
+    mistaken(() => ({ format: ept }));
     expect(firstProblem(schemes["ept-folded"]!, plainMmu)).toMatch(stale);
   });
 
