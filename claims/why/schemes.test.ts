@@ -57,6 +57,32 @@ test("a hybrid that gains on a real Linux, or loses, is seen to", () => {
   ]);
 });
 
+test("the chart of all schemes adds up to what they cost more than the guest's own work", () => {
+  const { figures } = experiments.hybrids.read(findingsOf(rows, presetCosts()));
+  const [chart] = figures;
+  if (chart?.kind !== "bars") throw new Error("no bars");
+  for (const { name, bars } of chart.data.panels) {
+    expect(bars.map((bar) => bar.name)).toContain("ept-flat");
+    const valuesOf = (engine: string) => bars.find((bar) => bar.name === engine)?.values ?? [];
+    expect(valuesOf("native").slice(1), name).toEqual([0, 0, 0]);
+    const row = rows.points.find(
+      ({ key, region }) =>
+        region === "measured" &&
+        key.engine === "ept" &&
+        key.workload === name &&
+        key.backing === "2m",
+    );
+    if (row === undefined) throw new Error(`no point of ${name}`);
+    const { guestCompute, guestAccess, guestKernel } = row.cycles;
+    const added =
+      (row.cyclesTotal - guestCompute - guestAccess - guestKernel) / row.counters.accesses;
+    expect(
+      valuesOf("ept").reduce((sum, one) => sum + one, 0),
+      name,
+    ).toBeCloseTo(added, 3);
+  }
+});
+
 test("a shape whose walks grow is seen to grow", () => {
   const longer = (row: PointRow): PointRow => {
     const { counters } = row;

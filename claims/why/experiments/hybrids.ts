@@ -8,6 +8,7 @@ import { referencesPerWalk, six } from "../../../bench/results/figures.ts";
 import type { Experiment } from "../experiment.ts";
 import { rowNames } from "../findings.ts";
 import { programName } from "../programs.ts";
+import { schemeBars } from "../scheme-bars.ts";
 
 const rests = [
   { workload: "gups", params: { pages: 8192, updateOps: 1_000_000 } },
@@ -21,10 +22,15 @@ const stores = [
 ] as const;
 const shown = [...rests, ...stores];
 const engines = ["native", "shadow", "shadow-lazy", "ept", "agile", "shsp"] as const;
+/** Those of the chart alone. */
+const shapes = ["ept-flat", "ept-folded"] as const;
+const charted = [...engines.slice(0, 4), ...shapes, ...engines.slice(4)];
 
 export const hybrids: Experiment = {
   title: "Do both together beat either?",
-  points: engines.flatMap((engine) => shown.map((program) => ({ ...program, engine }))),
+  points: [...engines, ...shapes].flatMap((engine) =>
+    shown.map((program) => ({ ...program, engine })),
+  ),
 
   read({ row, native }) {
     const table = shown.map((program) => {
@@ -68,7 +74,18 @@ export const hybrids: Experiment = {
         },
       ],
       tables: [{ name: "hybrids", rows: table }],
-      figures: [],
+      figures: [
+        {
+          kind: "bars",
+          name: "schemes",
+          data: schemeBars(
+            shown.map((program) => ({
+              program: programName(program),
+              rows: charted.map((engine) => row({ ...program, engine })),
+            })),
+          ),
+        },
+      ],
     };
   },
 };
