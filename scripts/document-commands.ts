@@ -97,6 +97,7 @@ const substitutions: readonly (readonly [what: RegExp, small: string])[] = [
   [/ why$/, " why --only walks --out ./why"],
   [/why --topic devices/, "why --topic devices --only large-pages --out ./why-devices"],
   [/why --topic policy(?: --only remap)?/, "why --topic policy --only remap --out ./why-policy"],
+  [/why --topic schemes/, "why --topic schemes --only table-shapes --out ./why-schemes"],
   [/why --topic migration/, "why --topic migration --only idle-log --out ./why"],
 ];
 

@@ -1,9 +1,10 @@
 /** `shadewalk walk`: every reference of one page walk, in order. */
 import { Command, Option } from "@commander-js/extra-typings";
 import { levelsOf } from "../../bench/points/levels.ts";
-import { showWalk, type ShownWalk } from "../../bench/points/show-walk.ts";
+import { showWalk, type ShownWalk, type WalkStep } from "../../bench/points/show-walk.ts";
 import { ConfigError } from "../../bench/input/config-error.ts";
 import { cascadeText } from "../../bench/points/cascade-text.ts";
+import { walkPath } from "../walk-path.ts";
 import { engineFlag, enginesFlag, enginesGiven } from "./engine-options.ts";
 import { pageSize } from "./options.ts";
 import { backingOption, levelsOption } from "./point-options.ts";
@@ -25,6 +26,7 @@ export const walk = () =>
       "--cascade",
       "A@B: print first what mapping and touching the page took between the levels",
     )
+    .option("--path", "print a line per table: n4 is an entry of a nested table of level 4", false)
     .option("--json", "print the walks as JSON", false)
     .addHelpText(
       "after",
@@ -47,10 +49,11 @@ Examples:
   npx shadewalk walk 0x400000 -e npt --levels 5-on-5        35 references
   npx shadewalk walk 0x400000 -e npt@npt                    24 references, nested tables that L0 composed
   npx shadewalk walk 0x400000 -e npt@npt --cascade          first what it took at each level
+  npx shadewalk walk 0x400000 -e ept,ept-flat --path        each as a picture
   npx shadewalk walk 0x400000 --backing 2m                  4 guest and 15 nested references
   npx shadewalk walk 0xffff888000001000 --guest-pages 2m    the direct map: 3 guest and 16 nested references`,
     )
-    .action((gva, { preset, levels, guestPages, backing, json, cascade, ...options }) => {
+    .action((gva, { preset, levels, guestPages, backing, json, cascade, path, ...options }) => {
       const engines = enginesGiven(options, "ept");
       const pages = options.pages ?? guestPages;
       const walks = engines.map((engine) => {
@@ -66,7 +69,7 @@ Examples:
       walks.forEach((shown, index) => {
         if (walks.length > 1) console.log(`${index === 0 ? "" : "\n"}${engines[index] ?? ""}:`);
         if (cascade === true) printCascade(shown);
-        print(shown);
+        print(shown, path);
       });
     });
 
@@ -87,15 +90,18 @@ function hex(frame: number): string {
 const guestPagesOption = <const F extends string>(flags: F) =>
   new Option(flags, "guest pages: 4k or 2m").argParser(pageSize(flags.split(" ")[0] ?? "", sizes));
 
-function print({ steps, gva, kind, hpa }: ShownWalk): void {
-  for (const { step, dimension, level, address, value, meaning } of steps) {
-    const place = `${dimension.padEnd(6)} level ${level}`;
-    console.log(`${`${step}`.padStart(2)}  ${place}  ${address.padEnd(12)}  ${value}  ${meaning}`);
-  }
+function print(shown: ShownWalk, isPath: boolean): void {
+  const { steps, gva, kind, hpa } = shown;
+  for (const line of isPath ? walkPath(shown) : steps.map(stepLine)) console.log(line);
   const guest = steps.filter(({ dimension }) => dimension === "guest").length;
   const nested = steps.length - guest;
   console.log(
     `GVA ${gva}${kind === "user" ? "" : ` (${kind})`} is HPA ${hpa}: ` +
       `${steps.length} references, ${guest} guest and ${nested} nested`,
   );
+}
+
+function stepLine({ step, dimension, level, address, value, meaning }: WalkStep): string {
+  const place = `${dimension.padEnd(6)} level ${level}`;
+  return `${`${step}`.padStart(2)}  ${place}  ${address.padEnd(12)}  ${value}  ${meaning}`;
 }
