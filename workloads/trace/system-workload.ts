@@ -2,9 +2,10 @@
  * A recorded whole system as a workload: an unmodified kernel and its programs, their page-table stores included.
  *
  * It brings its own kernel, so no guest of ours boots: `bench/points/run-system.ts` replays it on a bare vCPU. Exits that
- * memory has no part in were counted, not placed: they come evenly through their phase, the same under every scheme.
+ * memory has no part in stand in the recording, or were counted, not placed: those come evenly through their phase. They are
+ * the same under every scheme.
  *
- * Model: what the guest read (A and D bits, time) is what it read as it was recorded, under a lazy shadow MMU. Bias: none
+ * Model: what the guest read (A and D bits, time) is what it read as it was recorded, under a lazy shadow MMU or none. Bias: none
  * known; under every scheme A and D are set by the same accesses.
  */
 import { readFileSync } from "node:fs";
@@ -33,8 +34,10 @@ export interface SystemRecording {
   readonly ops: number;
   /** 1 where the recorded kernel isolates its page tables. */
   readonly kpti: 0 | 1;
-  /** Exits that are not the MMU's, by phase, as KVM counted them in the recorded run. */
+  /** Exits that are not the MMU's, by phase, as KVM counted them in the recorded run; none where the recording has them. */
   readonly others: readonly Readonly<Partial<Record<OtherExit, number>>>[];
+  /** What a reader must know of the recording. */
+  readonly label: string;
 }
 
 export interface SystemWorkload extends Workload<SystemParams> {
@@ -55,12 +58,12 @@ const guestFrames = 0x1800_0000 / 4096;
 let kept: DecodedTrace | null = null;
 
 export function systemWorkload(recording: SystemRecording): SystemWorkload {
-  const { title, summary, path, warmOps, ops, kpti, others } = recording;
+  const { title, summary, path, warmOps, ops, kpti, others, label } = recording;
   const file = fileURLToPath(new URL(path, import.meta.url));
   return {
     title,
     summary,
-    label: "real Linux: recorded under KVM, one vCPU, no PCID",
+    label,
     file,
     others,
     system() {
