@@ -1,4 +1,4 @@
-/** `shadewalk speed memory`, `steadiness`, `traces` and `devices`: what a researcher asks beside nanoseconds. */
+/** `shadewalk speed memory`, `steadiness`, `traces`, `replays` and `devices`: what a researcher asks beside nanoseconds. */
 import { Command } from "@commander-js/extra-typings";
 import { deviceRatioMax, deviceStreams, measureDevices } from "../../bench/speed/devices.ts";
 import {
@@ -9,6 +9,7 @@ import {
   measureFootprint,
   measureGrowth,
 } from "../../bench/speed/memory.ts";
+import { measureReplay, replays as replayed } from "../../bench/speed/replays.ts";
 import { measureSteadiness, spread, steadyEngines } from "../../bench/speed/steadiness.ts";
 import { measureTraceReading } from "../../bench/speed/trace-reading.ts";
 import { wholeNumber } from "./options.ts";
@@ -105,6 +106,27 @@ export const steadiness = () =>
         }),
       );
       console.log(`\ntwo threads: ${twoThreads.toFixed(2)} times the speed of one`);
+    });
+
+export const replays = () =>
+  new Command("replays")
+    .description("Time how fast recorded Linux guests are replayed.")
+    .option("--times <n>", "the fastest counts (default: 5)", wholeNumber("--times", 1, 99))
+    .action(({ times = 5 }) => {
+      const rows = replayed.map((replay) => {
+        sayStep(`${replay.engine}: ${replay.workload}`);
+        return measureReplay(replay, times);
+      });
+      console.log(
+        speedTable({
+          engine: rows.map(({ engine }) => engine),
+          recording: rows.map(({ workload }) => workload),
+          ops: rows.map(({ ops }) => String(ops)),
+          exits: rows.map(({ exits }) => String(exits)),
+          "ns/op": rows.map((row) => row.nanosecondsPerOp.toFixed(1)),
+          "M ops/s": rows.map((row) => (1000 / row.nanosecondsPerOp).toFixed(1)),
+        }),
+      );
     });
 
 export const traces = () =>

@@ -5,7 +5,7 @@ import { EnvironmentError } from "../../bench/input/config-error.ts";
 import { measureSpeed, type SpeedReport } from "../../bench/speed/report.ts";
 import { argumentsOf } from "../../bench/speed/yardstick.ts";
 import { wholeNumber } from "./options.ts";
-import { devices, memory, steadiness, traces } from "./speed-beside.ts";
+import { devices, memory, replays, steadiness, traces } from "./speed-beside.ts";
 import { speedTable as table } from "./speed-table.ts";
 
 export const speed = () =>
@@ -27,6 +27,7 @@ Examples:
   npm run speed
   npm run speed -- memory
   npm run speed -- devices
+  npm run speed -- replays
   npm run speed -- --yardstick ../yardstick --pairs 5`,
     )
     .action(async ({ yardstick, pairs, json, quiet }) => {
@@ -47,6 +48,7 @@ Examples:
     .addCommand(memory())
     .addCommand(steadiness())
     .addCommand(traces())
+    .addCommand(replays())
     .addCommand(devices());
 
 function streamTable({ streams }: SpeedReport): string {
