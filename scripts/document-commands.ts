@@ -49,6 +49,7 @@ export const elsewhere: readonly (readonly [command: RegExp, where: string])[] =
   [/^npm run mutation/, "scripts/mutation/mutation.test.ts"],
   [/^npm run docs:model/, "scripts/model-choices.test.ts"],
   [/^npm run docs:data/, "scripts/data-dictionary.test.ts"],
+  [/^npm run docs:linux/, "scripts/linux-tables.test.ts"],
   [/^npm run speed|^npx shadewalk speed/, "bench/speed/speed.test.ts"],
   [/submit .*--engine slurm/, "scripts/test-slurm.sh"],
   [/submit .*--engine parallel/, "scripts/test-parallel.sh"],
@@ -60,6 +61,7 @@ export const elsewhere: readonly (readonly [command: RegExp, where: string])[] =
 const substitutions: readonly (readonly [what: RegExp, small: string])[] = [
   [/^npm run (why|report|bench|lab)(?: --)?/, "npx shadewalk $1"],
   [/^npx shadewalk (shard|merge|submit)$/, "npx shadewalk $1 --help"],
+  [/^npx shadewalk bench linux$/, "npx shadewalk bench small.yaml"],
   [/^npx shadewalk bench reference --out new/, "npx shadewalk bench small.yaml --out new"],
   [/\[SWEEP\]|\bSWEEP\b|\bdefault\b(?=.*--out)|my-sweep\.yaml|\bquick\b(?! --out a)/, "small.yaml"],
   [/^npx shadewalk bench(?= --|$)/, "npx shadewalk bench small.yaml"],

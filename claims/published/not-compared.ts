@@ -130,7 +130,7 @@ const reasons: readonly Reason[] = [
   {
     rows: "SJ21-002..006 SJ21-018..022",
     reason:
-      "a boot's mix of exits follows from its system calls per fault, which nobody counted: fitted it is met, and that is no test; the recordings of a real Linux with KPTI, which are no boots, have 1.2 (forks) to 94 (pipes) accesses of CR3 per #PF, the boot 6.5",
+      "a boot's mix of exits follows from its system calls per fault, which nobody counted: fitted it is met, and that is no test; the recordings of a real Linux with KPTI, which are no boots, have 1.2 (forks), 1.4 (a shell) and 94 (pipes) exits for CR3 per exit for #PF, four boots 5.1 to 6.8; a fifth, whose kernel hardly touches CR3, has 0.06 and 0.09 INVLPG, a recorded shell without KPTI 0.04 and 0.07",
   },
   {
     rows: "SJ21-001 SJ21-007..010 SJ21-017",
