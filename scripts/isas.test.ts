@@ -45,3 +45,24 @@ test("several are set against the bare metal of their own machine", async () => 
   const mixed = await runCommand(words.with(2, "riscv-h,ept"));
   expect(mixed.stdout).toMatch(/riscv-h \S+x native, ept \S+x native/);
 });
+
+// Seen failing: a reader of results that knew four and five levels only.
+test(
+  "a sweep of three levels is priced and drawn like any other",
+  { timeout: 60_000 },
+  async () => {
+    const own = join(folder, "own.yaml");
+    writeFileSync(
+      own,
+      "title: t\nengines: [riscv, riscv-h]\npresets: [skylake-sp]\nseeds: [1]\nlevels: [3-on-3, 4-on-4]\n" +
+        "workloads: [{ workload: uniform, params: [{ pages: 8, accesses: 10 }] }]\n",
+    );
+    const out = join(folder, "three");
+    expect((await runCommand(["bench", own, "--out", out, "--quiet"])).status).toBe(0);
+    const cost = join(import.meta.dirname, "../bench/costs/nehalem.yaml");
+    const prices = await runCommand(["price", join(out, "points.csv"), "--cost", cost]);
+    expect(prices.stderr).toBe("");
+    expect(prices.stdout).toContain("8 rows priced by nehalem");
+    expect((await runCommand(["report", out])).status).toBe(0);
+  },
+);

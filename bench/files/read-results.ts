@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { parse } from "csv-parse";
 import { z } from "zod";
-import { hostPageSizes } from "../../machine/address.ts";
+import { hostPageSizes, type PagingLevels } from "../../machine/address.ts";
 import { assertUnchanged } from "./checksums.ts";
 import { ConfigError, quote } from "../input/config-error.ts";
 import { totalCycles } from "../costs/cost.ts";
@@ -111,11 +111,20 @@ function keyOf(cells: Cells): Pick<PointRow, "key" | "region"> {
     params: cells.params(),
     preset: cells.text("preset"),
     backing: cells.oneOf("backing", hostPageSizes),
-    guestLevels: cells.oneOf("guestLevels", ["4", "5"]) === "4" ? 4 : 5,
-    nestedLevels: cells.oneOf("nestedLevels", ["4", "5"]) === "4" ? 4 : 5,
+    guestLevels: levelsIn(cells, "guestLevels"),
+    nestedLevels: levelsIn(cells, "nestedLevels"),
     seed: cells.count("seed"),
   };
   return { key, region: cells.oneOf("region", regions) };
+}
+
+const depths = { "3": 3, "4": 4, "5": 5 } as const satisfies Record<
+  `${PagingLevels}`,
+  PagingLevels
+>;
+
+function levelsIn(cells: Cells, column: string): PagingLevels {
+  return depths[cells.oneOf(column, Object.keys(depths) as (keyof typeof depths)[])];
 }
 
 interface ParsedLine {
