@@ -65,6 +65,7 @@ test.each([
   [["run", "-e", "ept,shadow", "--perf-shape"], "--perf-shape: takes one engine"],
   [["run", "-e", "ept", "--engine", "ept"], "--engine: is not used beside --engines"],
   [["trace", "-", "-e", "ept,shadow"], "-: standard input runs under one engine"],
+  [["walk", "0x1000", "-e", "etp"], 'engine "etp": unknown. Did you mean ept?'],
   [["walk", "0x1000", "-e", "ept,shadw"], 'engine "shadw": unknown. Did you mean shadow?'],
 ])("%j is a mistake in one line", async (words, said) => {
   const { status, stderr } = await runCommand(words);

@@ -67,15 +67,19 @@ function nearest(name: string, allowed: readonly string[]): string | undefined {
   return best;
 }
 
-/** Letters to insert, drop or replace between two words. Source: Levenshtein 1966, by rows. */
+/** Letters to insert, drop, replace or swap with a neighbour between two words. Source: Damerau 1964, by rows. */
 function editDistance(from: string, to: string): number {
+  let before: readonly number[] = [];
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (const [i, letter] of Array.from(from).entries()) {
     const next = [i + 1];
     for (const [j, other] of Array.from(to).entries()) {
       const replaced = (row[j] ?? 0) + (letter === other ? 0 : 1);
-      next.push(Math.min(replaced, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
+      const areSwapped = i > 0 && j > 0 && letter === to[j - 1] && from[i - 1] === other;
+      const swapped = areSwapped ? (before[j - 1] ?? 0) + 1 : replaced;
+      next.push(Math.min(replaced, swapped, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
     }
+    before = row;
     row = next;
   }
   return row.at(-1) ?? 0;
