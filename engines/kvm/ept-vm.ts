@@ -48,6 +48,13 @@ export interface EptSilicon {
   readonly pml: boolean;
 }
 
+const logEvents: ReadonlySet<HostEvent["kind"]> = new Set([
+  "dirty-log-on",
+  "dirty-log-get",
+  "dirty-log-clear",
+  "dirty-log-off",
+]);
+
 export class EptVm implements Hypervisor {
   readonly memory;
   private readonly platform: Platform;
@@ -115,7 +122,7 @@ export class EptVm implements Hypervisor {
   host(event: HostEvent): readonly Gfn[] {
     const { tables } = this;
     const wasLogging = tables.isLogging;
-    const isOfLog = event.kind.startsWith("dirty-log");
+    const isOfLog = logEvents.has(event.kind);
     // What silicon noted by itself: every vCPU is made to exit, which empties its buffer.
     if (isOfLog && wasLogging) this.pml?.sync(this.logged, this.mark);
     // One log for the whole VM, on while any slot is logged.
