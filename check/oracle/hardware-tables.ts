@@ -34,7 +34,7 @@ export class HardwareTables {
   forEach(visit: Visit): void {
     const { stages, walk, virtualized } = this.vcpu.controls;
     if (!virtualized) return;
-    const loaded = this.vcpu.mmu.root;
+    const loaded = this.vcpu.mmu.loadedRoot();
     const list = stages(walk?.levels ?? 4);
     this.switchBit = list[0]!.switchBit;
     const last = list.at(-1)!;
@@ -58,7 +58,7 @@ export class HardwareTables {
   ): { readonly pfn: number; readonly flags: number; readonly nx: boolean } | null {
     const levels = this.vcpu.controls.walk?.levels;
     if (levels === undefined) return null;
-    let table = this.vcpu.mmu.root.frame;
+    let table = this.vcpu.mmu.loadedRoot().frame;
     let flags = ~0;
     let highs = 0;
     for (let level: number = levels; level >= 1; level--) {
@@ -85,7 +85,7 @@ export class HardwareTables {
       if (mapped !== undefined) visit(mapped.pfn, low & mapped.low, page);
     };
     this.scan(
-      this.vcpu.mmu.root.frame as Pfn,
+      this.vcpu.mmu.loadedRoot().frame as Pfn,
       { shape: { levels, rootExtraBits: 0 }, format: x86 },
       visitBoth,
       (table) => below.get(table)?.pfn,

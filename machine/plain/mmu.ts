@@ -39,7 +39,8 @@ const notStopped: Stop = { ...noStop, reason: STOP_NONE };
 class PlainMmu implements Mmu {
   readonly low = new Int32Array(columnLength);
   readonly high = new Int32Array(columnLength);
-  root: MmuRoot = { frame: 0, pcid: 0 };
+  readonly loadedRoot = (): MmuRoot => this.root;
+  private root: MmuRoot = { frame: 0, pcid: 0 };
   private readonly l1Data: PlainTlb;
   private readonly l1Code: PlainTlb;
   private readonly stlb: PlainTlb;

@@ -21,7 +21,7 @@ export interface Given {
 }
 
 /** A unit can take over from another one in the midst of a run. The data caches belong to whoever made it. */
-export interface Unit extends Omit<ResettableMmu, "root" | "moveTo"> {
+export interface Unit extends Omit<ResettableMmu, "loadedRoot" | "moveTo"> {
   /** What that one says of its log and of its last access is true here too. */
   takeOver(from: Unit): void;
 }
