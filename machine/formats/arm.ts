@@ -11,24 +11,25 @@
  *
  * Source: Arm Architecture Reference Manual for A-profile, D8.3 "Translation table descriptor formats".
  */
-import { entryFormat, MAY_EXECUTE, MAY_READ, MAY_WRITE, USER_MAY } from "./format.ts";
+import {
+  entryFormat,
+  MAY_EXECUTE,
+  MAY_READ,
+  MAY_WRITE,
+  noRights,
+  USER_MAY,
+  usualMasks,
+} from "./format.ts";
 
 /** log2 of the bytes in a granule. */
 export type Granule = 12 | 14 | 16;
 
 const masks = {
-  foldHigh: 0,
+  ...usualMasks,
   presentAll: 1,
   presentAny: 1,
-  malformedMask: 0,
-  malformed: 0,
   leafBits: 2,
   linksArePlain: true,
-  frameShift: 12,
-  executesByMode: false,
-  pagingWriteHigh: 0,
-  verifyHigh: 0,
-  reservedHigh: 0,
   link: 3,
   // Normal memory, inner shareable, loads and stores allowed.
   leaf: 0x3ff,
@@ -58,12 +59,9 @@ export const armGuest = (granule: Granule) =>
     flipped: 0x82,
     checksLeaves: true,
     rights: {
+      ...noRights,
       lowShift: 6,
       lowMask: MAY_WRITE,
-      downShift: 0,
-      downMask: 0,
-      upShift: 0,
-      upMask: 0,
       highShift: 20,
       highMask: MAY_EXECUTE,
       always: MAY_READ | USER_MAY,
@@ -78,12 +76,9 @@ export const armStage2 = (granule: Granule) =>
     flipped: 2,
     checksLeaves: false,
     rights: {
+      ...noRights,
       lowShift: 6,
       lowMask: MAY_READ | MAY_WRITE,
-      downShift: 0,
-      downMask: 0,
-      upShift: 0,
-      upMask: 0,
       highShift: 20,
       highMask: MAY_EXECUTE,
       always: USER_MAY,

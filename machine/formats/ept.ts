@@ -10,40 +10,32 @@
  *
  * Source: SDM vol. 3C 29.3.2 "EPT Translation Mechanism", 29.3.3.1 "EPT Misconfigurations".
  */
-import { entryFormat, FOLD_HIGH, MAY_EXECUTE, MAY_READ, USER_MAY, MAY_WRITE } from "./format.ts";
+import {
+  entryFormat,
+  FOLD_HIGH,
+  MAY_EXECUTE,
+  MAY_READ,
+  MAY_WRITE,
+  noRights,
+  USER_MAY,
+  usualMasks,
+} from "./format.ts";
 
 const rights = {
-  lowShift: 0,
+  ...noRights,
   lowMask: MAY_READ | MAY_WRITE | MAY_EXECUTE,
-  downShift: 0,
-  downMask: 0,
-  upShift: 0,
-  upMask: 0,
-  highShift: 0,
-  highMask: 0,
   always: USER_MAY,
 } as const;
 
 const masks = {
+  ...usualMasks,
   name: "ept",
-  indexBits: 9,
-  pageOrder: 0,
-  foldHigh: 0,
   presentAll: 0,
   presentAny: MAY_READ | MAY_EXECUTE,
   malformedMask: MAY_READ | MAY_WRITE | MAY_EXECUTE,
   malformed: MAY_WRITE,
   leafBits: 0x80,
-  flipped: 0,
-  leafLevelMax: 3,
-  linksArePlain: false,
-  frameShift: 12,
   rights,
-  executesByMode: false,
-  pagingWriteHigh: 0,
-  verifyHigh: 0,
-  reservedHigh: 0,
-  checksLeaves: false,
   link: 7,
   // Memory type write-back is in bits 5 to 3.
   leaf: 0x37,

@@ -85,6 +85,37 @@ export interface EntryMasks {
   readonly global: number;
 }
 
+/** What a format has unless it says otherwise: 512 entries a table for pages of 4 KiB, and nothing that is special. */
+export const usualMasks = {
+  indexBits: 9,
+  pageOrder: 0,
+  foldHigh: 0,
+  malformedMask: 0,
+  malformed: 0,
+  flipped: 0,
+  leafLevelMax: 3,
+  linksArePlain: false,
+  frameShift: 12,
+  executesByMode: false,
+  pagingWriteHigh: 0,
+  verifyHigh: 0,
+  reservedHigh: 0,
+  checksLeaves: false,
+} as const satisfies Partial<EntryMasks>;
+
+/** Rights that no bit grants, to name those that do. */
+export const noRights = {
+  lowShift: 0,
+  lowMask: 0,
+  downShift: 0,
+  downMask: 0,
+  upShift: 0,
+  upMask: 0,
+  highShift: 0,
+  highMask: 0,
+  always: 0,
+} as const satisfies EntryMasks["rights"];
+
 export interface EntryFormat extends EntryMasks {
   /** Entries of a table. */
   readonly entries: number;

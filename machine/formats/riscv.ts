@@ -12,36 +12,29 @@
  * Source: RISC-V privileged specification, "Sv39: Page-Based 39-bit Virtual-Memory System", "Two-Stage Address
  * Translation".
  */
-import { entryFormat, MAY_EXECUTE, MAY_READ, MAY_WRITE, USER_MAY } from "./format.ts";
+import {
+  entryFormat,
+  MAY_EXECUTE,
+  MAY_READ,
+  MAY_WRITE,
+  noRights,
+  USER_MAY,
+  usualMasks,
+} from "./format.ts";
 
 const masks = {
+  ...usualMasks,
   name: "sv39",
-  indexBits: 9,
-  pageOrder: 0,
-  foldHigh: 0,
   presentAll: 1,
   presentAny: 1,
-  malformedMask: 0,
-  malformed: 0,
   leafBits: 0xe,
-  flipped: 0,
-  leafLevelMax: 3,
   linksArePlain: true,
   frameShift: 10,
   rights: {
+    ...noRights,
     lowShift: 1,
     lowMask: MAY_READ | MAY_WRITE | MAY_EXECUTE | USER_MAY,
-    downShift: 0,
-    downMask: 0,
-    upShift: 0,
-    upMask: 0,
-    highShift: 0,
-    highMask: 0,
-    always: 0,
   },
-  executesByMode: false,
-  pagingWriteHigh: 0,
-  verifyHigh: 0,
   reservedHigh: 0xffc0_0000 | 0,
   checksLeaves: true,
   link: 1,

@@ -9,38 +9,19 @@
  *
  * Source: VT-d specification 9.8 "Second-Stage Paging Entries"; Linux 6.1 drivers/iommu/intel/iommu.h (DMA_PTE_READ, ...).
  */
-import { entryFormat, MAY_READ, MAY_WRITE, USER_MAY } from "./format.ts";
+import { entryFormat, MAY_READ, MAY_WRITE, noRights, USER_MAY, usualMasks } from "./format.ts";
 
 export const secondLevel = entryFormat({
+  ...usualMasks,
   name: "second-level",
-  indexBits: 9,
-  pageOrder: 0,
-  foldHigh: 0,
   presentAll: 0,
   presentAny: MAY_READ | MAY_WRITE,
-  malformedMask: 0,
-  malformed: 0,
   leafBits: 0x80,
-  flipped: 0,
-  leafLevelMax: 3,
-  linksArePlain: false,
-  frameShift: 12,
   rights: {
-    lowShift: 0,
+    ...noRights,
     lowMask: MAY_READ | MAY_WRITE,
-    downShift: 0,
-    downMask: 0,
-    upShift: 0,
-    upMask: 0,
-    highShift: 0,
-    highMask: 0,
     always: USER_MAY,
   },
-  executesByMode: false,
-  pagingWriteHigh: 0,
-  verifyHigh: 0,
-  reservedHigh: 0,
-  checksLeaves: false,
   link: 3,
   leaf: 3,
   largeLeaf: 0x83,

@@ -8,37 +8,31 @@
  *
  * Source: SDM vol. 3A 4.5 "4-Level Paging and 5-Level Paging"; APM vol. 2 15.25 "Nested Paging".
  */
-import { MAY_EXECUTE, entryFormat, FOLD_HIGH, USER_MAY, MAY_WRITE } from "./format.ts";
+import {
+  entryFormat,
+  FOLD_HIGH,
+  MAY_EXECUTE,
+  MAY_WRITE,
+  noRights,
+  USER_MAY,
+  usualMasks,
+} from "./format.ts";
 
 const masks = {
+  ...usualMasks,
   name: "x86-64",
-  indexBits: 9,
-  pageOrder: 0,
-  foldHigh: 0,
   presentAll: 1,
   presentAny: 1,
-  malformedMask: 0,
-  malformed: 0,
   leafBits: 0x80,
-  flipped: 0,
-  leafLevelMax: 3,
-  linksArePlain: false,
-  frameShift: 12,
   // P stands for the right to read, W is in its place, U goes up one, NX comes down.
   rights: {
-    lowShift: 0,
+    ...noRights,
     lowMask: 1 | MAY_WRITE,
-    downShift: 0,
-    downMask: 0,
     upShift: 1,
     upMask: USER_MAY,
     highShift: 29,
     highMask: MAY_EXECUTE,
-    always: 0,
   },
-  executesByMode: false,
-  pagingWriteHigh: 0,
-  verifyHigh: 0,
   reservedHigh: 0x000f_f000,
   checksLeaves: true,
   link: 7,
