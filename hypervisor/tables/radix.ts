@@ -51,16 +51,6 @@ function rootFor({ root, levels }: RadixTree, page: number): Pfn {
   return page < pages ? root : ((root + Math.floor(page / pages)) as Pfn);
 }
 
-/** What `format` has as the frame of an entry. */
-function frameIn({ frameShift }: EntryFormat, low: number, high: number): Pfn {
-  return (((low >>> frameShift) | (high << (32 - frameShift))) >>> 0) as Pfn;
-}
-
-/** Is the entry, a used one, a leaf? */
-function isLeaf({ leafBits, flipped, leafLevelMax }: EntryFormat, level: number, low: number) {
-  return level === 1 || (level <= leafLevelMax && ((low ^ flipped) & leafBits) !== 0);
-}
-
 /** Stores an entry for `frame` with these flags of either half. */
 export function putEntry(
   { memory, format: { frameShift } }: Pick<RadixTree, "memory" | "format">,
@@ -88,7 +78,7 @@ export function makePlace(tree: RadixTree, page: number, level: number): EntryPl
     const index = indexAt(page, at);
     if ((memory.readLow(table, index) & format.link) === 0) link(tree, { table, index, level: at });
     const high = memory.readHigh(table, index);
-    table = frameIn(format, memory.readLow(table, index), high);
+    table = format.frameOf(memory.readLow(table, index), high) as Pfn;
     // Two levels in one: its first index says in which of its frames.
     if ((high & FOLD_HIGH) !== 0) table = (table + indexAt(page, --at)) as Pfn;
   }
@@ -113,9 +103,9 @@ export function findPlace(tree: RadixTree, page: number): EntryPlace {
   for (let level = tree.levels; ; level--) {
     const index = indexAt(page, level);
     const low = memory.readLow(table, index);
-    if ((low & format.link) === 0 || isLeaf(format, level, low)) return { table, index, level };
+    if ((low & format.link) === 0 || format.isLeaf(level, low)) return { table, index, level };
     const high = memory.readHigh(table, index);
-    table = frameIn(format, low, high);
+    table = format.frameOf(low, high) as Pfn;
     if ((high & FOLD_HIGH) !== 0) table = (table + indexAt(page, --level)) as Pfn;
   }
 }
@@ -156,12 +146,12 @@ function visitBelow(leaves: LeafVisit, table: Pfn, level: number, first: number)
     const low = memory.readLow(table, index);
     if ((low & format.link) === 0) continue;
     const page = first + index * span;
-    if (isLeaf(format, level, low)) {
+    if (format.isLeaf(level, low)) {
       visit({ table, index, level }, page);
       continue;
     }
     const high = memory.readHigh(table, index);
-    const below = frameIn(format, low, high);
+    const below = format.frameOf(low, high) as Pfn;
     if ((high & FOLD_HIGH) === 0) visitBelow(leaves, below, level - 1, page);
     else visitFolded(leaves, below, level - 2, page);
   }
@@ -181,7 +171,7 @@ function visitFolded(leaves: LeafVisit, table: Pfn, level: number, first: number
 export function splitLeaf(tree: RadixTree, place: EntryPlace): void {
   const { memory, format } = tree;
   const low = memory.readLow(place.table, place.index);
-  const first = frameIn(format, low, memory.readHigh(place.table, place.index));
+  const first = format.frameOf(low, memory.readHigh(place.table, place.index)) as Pfn;
   const span = pagesPerEntry(place.level - 1);
   const own = low & ((1 << format.frameShift) - 1);
   // What tells a large leaf from a small one, in either direction.
@@ -214,8 +204,8 @@ export function childTable(
   { table, index, level }: EntryPlace,
 ): Pfn | null {
   const low = memory.readLow(table, index);
-  if ((low & format.link) === 0 || isLeaf(format, level, low)) return null;
-  return frameIn(format, low, memory.readHigh(table, index));
+  if ((low & format.link) === 0 || format.isLeaf(level, low)) return null;
+  return format.frameOf(low, memory.readHigh(table, index)) as Pfn;
 }
 
 /** Clears an entry and frees the tables below it. */
