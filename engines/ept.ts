@@ -259,7 +259,7 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
   }
 
   const guard = policy && createGuard?.({ tree, memory, vcpus, policy, controls, flush });
-  const approvesCode = format === "ept-mbec";
+  const { executesByMode: approvesCode } = tree.format;
   const [locksPages, pinsPages] = [guard !== undefined, guard?.pinsPages ?? false];
   const bindsFrames = pinsPages && tree.format.verifyHigh !== 0;
   policy?.attach({ name: format, locksPages, pinsPages, approvesCode, bindsFrames, enforce });
