@@ -7,7 +7,8 @@
  */
 import type { Vpn } from "../../../machine/address.ts";
 import { A, D, P, U, W } from "../../../machine/entry.ts";
-import { engines, findEngine } from "../../../engines/index.ts";
+import { engineNamed } from "../../../bench/points/catalogue.ts";
+import { engines } from "../../../engines/index.ts";
 import { TestGuest, userPage } from "../../../engines/kvm/test-guest.ts";
 import { createNest, type Nest } from "../../../engines/nested/nest.ts";
 import { nestedOnNested } from "../../../engines/nested/nested-on-nested.ts";
@@ -43,15 +44,9 @@ function exitsPerCpuid(): number {
   return guest.exits(() => vcpu?.cpuid());
 }
 
-function today(name: string): Engine {
-  const engine = findEngine(name);
-  assert(engine !== undefined && !("problem" in engine), `published: no ${name}`);
-  return engine;
-}
-
 /** EPT on EPT: a page whose frame L1 has not mapped yet, all tables above it there. */
 function exitsPerViolation(): number {
-  const guest = new TestGuest(today("ept@ept"));
+  const guest = new TestGuest(engineNamed("ept@ept"));
   const { root } = guest.space(0, repeats, P + W + U + A + D);
   guest.load(root);
   guest.read(0);
@@ -63,7 +58,7 @@ function exitsPerViolation(): number {
 
 /** Shadow on EPT: a fault whose handler stores one entry, in a table that was flushed since its last store. */
 function exitsPerGuestFault(): number {
-  const guest = new TestGuest(today("kvm-6.1@ept"));
+  const guest = new TestGuest(engineNamed("kvm-6.1@ept"));
   const tables = guest.space(0, 0);
   // L0 knows the frames, and L1 has the tables above the leaf: both are warm, as the paper assumes.
   for (let page = 0; page < repeats; page++) {

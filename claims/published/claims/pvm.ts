@@ -4,9 +4,8 @@
  *
  * Differences, as with shadow paging: the kernel's own work has no price here.
  */
-import { findEngine } from "../../../engines/index.ts";
+import { engineNamed } from "../../../bench/points/catalogue.ts";
 import type { Engine } from "../../../hypervisor/engine.ts";
-import { assert } from "../../../machine/assert.ts";
 import { forkwait } from "../../../workloads/forkwait.ts";
 import type { Workload, WorkloadParams } from "../../../workloads/workload.ts";
 import type { Claim } from "../claim.ts";
@@ -22,12 +21,6 @@ import type { Stage } from "../stage.ts";
 
 /** Xeon 8269CY, by the paper: cycles in a microsecond. */
 const cyclesPerMicrosecond = 2500;
-
-function engineOf(name: string): Engine {
-  const engine = findEngine(name);
-  assert(engine !== undefined && !("problem" in engine), `published: no ${name}`);
-  return engine;
-}
 
 /** Cycles of one operation. */
 type Operation = (stage: Stage, engine: Engine) => number;
@@ -116,7 +109,7 @@ function addedInGuest({ name, row, how, cycles, missedBecause }: Test): Claim {
     unit: "us",
     how: `${how}: (cycles under pvm@ept - ept@ept) / operations, at 2.5 GHz`,
     simulate: (stage) =>
-      (cycles(stage, engineOf("pvm@ept")) - cycles(stage, engineOf("ept@ept"))) /
+      (cycles(stage, engineNamed("pvm@ept")) - cycles(stage, engineNamed("ept@ept"))) /
       cyclesPerMicrosecond,
     missedBecause,
   };
@@ -132,7 +125,7 @@ function shareOfShadow({ name, row, how, cycles }: Test): Claim {
     how: `${how}: (cycles under pvm - ept) / (shadow-lazy - ept)`,
     simulate: (stage) => {
       const [pvm, shadow, ept] = ["pvm", "shadow-lazy", "ept"].map((engine) =>
-        cycles(stage, engineOf(engine)),
+        cycles(stage, engineNamed(engine)),
       ) as [number, number, number];
       return (pvm - ept) / (shadow - ept);
     },

@@ -1,9 +1,8 @@
 /**
  * A fault of a guest's guest by the levels of tables that are new to it: PVM's formulas beside what each mechanism counts.
  */
-import { findEngine } from "../../../engines/index.ts";
+import { engineNamed } from "../../../bench/points/catalogue.ts";
 import type { StoredEntries } from "../../../engines/kvm/faulting-guest.ts";
-import type { Engine } from "../../../hypervisor/engine.ts";
 import { assert } from "../../../machine/assert.ts";
 import { joined, say } from "../../../bench/results/answer.ts";
 import type { Experiment } from "../experiment.ts";
@@ -19,26 +18,20 @@ const published = {
   pvmSwitches: (n: number) => 2 * n + 4,
 } as const;
 
-function engineOf(name: string): Engine {
-  const engine = findEngine(name);
-  assert(engine !== undefined && !("problem" in engine), `why: no ${name}`);
-  return engine;
-}
-
 export const nestedFaults: Experiment = {
   title: "What does a fault cost whose tables are new as well?",
   points: [],
 
   read() {
-    const newFrames = countNewFrames(engineOf("ept@ept"));
+    const newFrames = countNewFrames(engineNamed("ept@ept"));
     const rows = newLevels.map((n) => {
-      const pvm = countGuestFault(engineOf("pvm@ept"), n);
+      const pvm = countGuestFault(engineNamed("pvm@ept"), n);
       const onEpt = newFrames.get(n);
       assert(onEpt !== undefined, `why: no frame with ${n} new levels`);
       return {
         newLevels: n,
-        exitsShadowOnEpt: countGuestFault(engineOf("kvm-6.12@ept"), n).exits,
-        exitsEveryStoreTrapped: countGuestFault(engineOf("shadow@ept"), n).exits,
+        exitsShadowOnEpt: countGuestFault(engineNamed("kvm-6.12@ept"), n).exits,
+        exitsEveryStoreTrapped: countGuestFault(engineNamed("shadow@ept"), n).exits,
         formulaShadowOnEpt: published.shadowOnEpt(n),
         exitsEptOnEpt: onEpt.exits,
         formulaEptOnEpt: published.eptOnEpt(n),

@@ -1,10 +1,9 @@
 /**
  * What one operation of a guest's guest costs at each level: exits that L1 sees, and exits that L0 takes for them.
  */
-import { findEngine } from "../../../engines/index.ts";
+import { engineNamed } from "../../../bench/points/catalogue.ts";
 import { levelsOf } from "../../../engines/nested/nested-hypervisor.ts";
 import type { TestGuest } from "../../../engines/kvm/test-guest.ts";
-import type { Engine } from "../../../hypervisor/engine.ts";
 import { assert } from "../../../machine/assert.ts";
 import { say } from "../../../bench/results/answer.ts";
 import { six } from "../../../bench/results/figures.ts";
@@ -21,12 +20,6 @@ type Pair = keyof typeof pairs;
 
 const nameOfTable = "nested-operations";
 
-function engineOf(pair: Pair): Engine {
-  const engine = findEngine(pairs[pair]);
-  assert(engine !== undefined && !("problem" in engine), `why: no ${pairs[pair]}`);
-  return engine;
-}
-
 export const nestedOperations: Experiment = {
   title: "What does one operation of a guest's guest cost at each level?",
   points: [],
@@ -38,7 +31,7 @@ export const nestedOperations: Experiment = {
           levelsOf(hypervisor)?.ofVcpu(0).l1.exits ?? Number.NaN,
           machine.vcpus[0]?.ledger.exits ?? Number.NaN,
         ];
-        const [l1, l0] = countsPerOperation(operation, engineOf(pair), ledgers).map(six);
+        const [l1, l0] = countsPerOperation(operation, engineNamed(pairs[pair]), ledgers).map(six);
         return { l1: l1 ?? Number.NaN, l0: l0 ?? Number.NaN };
       };
       const onNpt = exits("shadow on NPT");
