@@ -11,7 +11,7 @@ import {
 } from "../bench/results/result.ts";
 import { arrange, type Setting } from "./cases.ts";
 import { pickMetric, scoreCase } from "./score.ts";
-import { geometricMean } from "./statistics.ts";
+import { geometricMean } from "../bench/results/figures.ts";
 
 /** A counter or a cause of cycles that moved. */
 export interface Moved {

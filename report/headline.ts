@@ -9,7 +9,7 @@ import { baselineEngine, pageSizeWords, type PointRow } from "../bench/results/r
 import { arrange, type Case, guestPageSize, type Setting, switchWords } from "./cases.ts";
 import { short } from "./format.ts";
 import { scoreCase } from "./score.ts";
-import { geometricMean } from "./statistics.ts";
+import { geometricMean } from "../bench/results/figures.ts";
 
 interface Sizes {
   readonly guest: "4k" | "2m";

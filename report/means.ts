@@ -7,7 +7,8 @@
 import { baselineEngine } from "../bench/results/result.ts";
 import type { Case, Setting } from "./cases.ts";
 import { isDraw, type Metric, type Score, scoreCase } from "./score.ts";
-import { geometricMean, type Summary } from "./statistics.ts";
+import type { Summary } from "./statistics.ts";
+import { geometricMean } from "../bench/results/figures.ts";
 
 /** By name of the engine: `bare`, `shadow` or `nested`. */
 export type Families = Readonly<Record<string, string>>;

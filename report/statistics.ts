@@ -31,12 +31,6 @@ export function halfRange({ min, max }: Summary): number {
   return (max - min) / 2;
 }
 
-/** For ratios: half as fast and twice as fast cancel out. */
-export function geometricMean(values: readonly number[]): number {
-  const logarithms = values.reduce((sum, value) => sum + Math.log(value), 0);
-  return Math.exp(logarithms / values.length);
-}
-
 function quantile(sorted: readonly number[], share: number): number {
   const position = share * (sorted.length - 1);
   const below = sorted[Math.floor(position)] ?? Number.NaN;

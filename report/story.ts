@@ -5,7 +5,8 @@
 import { baselineEngine, type CycleCategory, type PointRow } from "../bench/results/result.ts";
 import { arrange, type Case, type Setting } from "./cases.ts";
 import { programWords } from "./program-words.ts";
-import { geometricMean, summarize } from "./statistics.ts";
+import { summarize } from "./statistics.ts";
+import { geometricMean } from "../bench/results/figures.ts";
 import type { ResultRows } from "../bench/results/result.ts";
 
 /** Where cycles go, as coarse as the argument: the guest's own, and what each scheme adds. */

@@ -30,6 +30,12 @@ export function over(row: PointRow, other: PointRow): number {
   return row.cyclesTotal / other.cyclesTotal;
 }
 
+/** For ratios: half as fast and twice as fast cancel out. */
+export function geometricMean(values: readonly number[]): number {
+  const logarithms = values.reduce((sum, value) => sum + Math.log(value), 0);
+  return Math.exp(logarithms / values.length);
+}
+
 /** A share in percent. */
 export function percent(part: number, whole: number): number {
   return (100 * part) / whole;

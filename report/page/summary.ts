@@ -5,7 +5,7 @@ import { baselineEngine, type ResultRows } from "../../bench/results/result.ts";
 import { arrange, type Setting } from "../cases.ts";
 import { lead, short } from "../format.ts";
 import { pickMetric, scoreCase } from "../score.ts";
-import { geometricMean } from "../statistics.ts";
+import { geometricMean } from "../../bench/results/figures.ts";
 import { html, type Html } from "./html.ts";
 
 /** One table per setting: an engine a line, the fastest first. The first setting stands open, the others are folded. */

@@ -4,6 +4,7 @@
  * Each of their programs is represented by ours of the same kind; a claim is met when the same technique
  * wins. Bars were read from a figure, +-0.5 to +-1 points.
  */
+import { geometricMean } from "../../../bench/results/figures.ts";
 import { workloads } from "../../../workloads/index.ts";
 import type { Workload } from "../../../workloads/workload.ts";
 import type { EngineName } from "../../../engines/index.ts";
@@ -72,10 +73,11 @@ function overhead(stage: Stage, stand: Stand, engine: EngineName, size: PageSize
 
 /** Geometric mean over the eight workloads of an engine's overhead over native's. */
 function overheadRatio(stage: Stage, engine: "ept" | "shadow-lazy"): number {
-  const logs = stands.map((stand) =>
-    Math.log(overhead(stage, stand, engine, "4k") / overhead(stage, stand, "native", "4k")),
+  return geometricMean(
+    stands.map(
+      (stand) => overhead(stage, stand, engine, "4k") / overhead(stage, stand, "native", "4k"),
+    ),
   );
-  return Math.exp(logs.reduce((sum, log) => sum + log, 0) / logs.length);
 }
 
 const moreFaults =

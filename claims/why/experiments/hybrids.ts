@@ -4,7 +4,7 @@
  * Programs run long enough that either has made up its mind: what it learns by comes once.
  */
 import { joined, say } from "../../../bench/results/answer.ts";
-import { referencesPerWalk, six } from "../../../bench/results/figures.ts";
+import { geometricMean, referencesPerWalk, six } from "../../../bench/results/figures.ts";
 import type { Experiment } from "../experiment.ts";
 import { rowNames } from "../findings.ts";
 import { programName } from "../programs.ts";
@@ -50,7 +50,7 @@ export const hybrids: Experiment = {
       };
     });
     const mean = (name: "slowdownLazy" | "slowdownEpt" | "slowdownAgile" | "slowdownShsp") =>
-      Math.exp(table.reduce((sum, line) => sum + Math.log(line[name]), 0) / table.length);
+      geometricMean(table.map((line) => line[name]));
     const worst = Math.max(...table.map(({ shspOverBetter }) => shspOverBetter));
     const gains = table.map(
       ({ program, agileOverBetter }) => say`${program} ${100 * (1 - agileOverBetter)}%`,

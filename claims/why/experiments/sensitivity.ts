@@ -5,7 +5,7 @@ import { readCost } from "../../../bench/costs/cost-file.ts";
 import { type CostModel, price, totalCycles } from "../../../bench/costs/cost.ts";
 import { type ListedPrice, priceList, scaled } from "../../../bench/costs/price-list.ts";
 import { joined, say } from "../../../bench/results/answer.ts";
-import { six } from "../../../bench/results/figures.ts";
+import { geometricMean, six } from "../../../bench/results/figures.ts";
 import type { PointRow } from "../../../bench/results/result.ts";
 import type { Experiment } from "../experiment.ts";
 import { isolated, programName, programs, recordings, systems } from "../programs.ts";
@@ -54,10 +54,7 @@ function outcomeOf(runs: Runs, cost: CostModel): Outcome {
     return { shadow: shadow / native, ept: ept / native };
   });
   const mean = (of: (one: (typeof slowdowns)[number]) => number) =>
-    Math.exp(
-      slowdowns.slice(0, shown.length).reduce((sum, one) => sum + Math.log(of(one)), 0) /
-        shown.length,
-    );
+    geometricMean(slowdowns.slice(0, shown.length).map(of));
   return {
     shadow: mean(({ shadow }) => shadow),
     ept: mean(({ ept }) => ept),

@@ -5,7 +5,7 @@ import type { CostModel } from "../../../bench/costs/cost.ts";
 import type { ResultRows } from "../../../bench/results/result.ts";
 import { arrange, type Setting } from "../../cases.ts";
 import { short } from "../../format.ts";
-import { geometricMean } from "../../statistics.ts";
+import { geometricMean } from "../../../bench/results/figures.ts";
 import { pairOf } from "../../story.ts";
 import { sectionState } from "./address.ts";
 import { choice, element, scrollBox } from "./dom.ts";
