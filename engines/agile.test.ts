@@ -23,17 +23,8 @@ function engineWith(policy: Partial<AgilePolicy>): Engine {
 /** A guest on a processor whose walks find nothing cached, 64 pages mapped and used. */
 function guestOf(policy: Partial<AgilePolicy>) {
   const guest = new TestGuest(engineWith(policy), { preset: presets.textbook });
-  const tables = guest.space(0, 64);
-  guest.load(tables.root);
-  guest.cost(() => {
-    for (let page = 0; page < 64; page++) guest.write(page);
-  });
-  const { mmu } = guest.machine.vcpus[0]!;
-  const walk = () => {
-    mmu.flushLinear();
-    const cost = guest.cost(() => guest.read(0));
-    return [cost.walkReferencesGuest, cost.walkReferencesNested];
-  };
+  const tables = guest.usedSpace(0, 64);
+  const walk = () => guest.walk();
   /** Time passes, and the guest stores nothing. */
   const rest = () =>
     guest.cost(() => {

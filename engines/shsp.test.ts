@@ -20,18 +20,9 @@ function guestOf() {
     create: (platform) => createShsp(platform, policy),
   } as const satisfies ConstructorParameters<typeof TestGuest>[0];
   const guest = new TestGuest(engine, { preset: presets.textbook });
-  const tables = guest.space(0, 64);
-  guest.load(tables.root);
-  guest.cost(() => {
-    for (let page = 0; page < 64; page++) guest.write(page);
-  });
+  const tables = guest.usedSpace(0, 64);
   const { mmu } = guest.machine.vcpus[0]!;
-  /** References of one cold walk, by dimension. */
-  const walk = () => {
-    mmu.flushLinear();
-    const cost = guest.cost(() => guest.read(0));
-    return [cost.walkReferencesGuest, cost.walkReferencesNested];
-  };
+  const walk = () => guest.walk();
   /** An interval in which every access walks, and the guest stores to no table. */
   const walking = () =>
     guest.cost(() => {

@@ -103,6 +103,22 @@ export class TestGuest {
     return tables;
   }
 
+  /** Space `s` of `pages`, loaded, and each of its pages written. */
+  usedSpace(s: number, pages: number): Tables {
+    const tables = this.space(s, pages);
+    this.load(tables.root);
+    for (let page = 0; page < pages; page++) this.write(page);
+    this.vcpu.drain();
+    return tables;
+  }
+
+  /** References of one walk of page 0, by dimension: the TLB holds nothing of it. */
+  walk(): readonly [guest: number, nested: number] {
+    this.vcpu.mmu.flushLinear();
+    const { walkReferencesGuest, walkReferencesNested } = this.cost(() => this.read(0));
+    return [walkReferencesGuest, walkReferencesNested];
+  }
+
   data(i: number): Gfn {
     return (firstData + i) as Gfn;
   }

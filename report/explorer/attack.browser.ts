@@ -1,25 +1,16 @@
 /**
  * The attack matrix of the page, in Chromium.
  */
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { attackMatrix } from "../../policies/attack/run-attack.ts";
 import { schemeNames } from "../../policies/attack/schemes.ts";
-import { madeUpContent } from "../page/made-up-content.ts";
-import { openPage, startBrowser } from "../page/open-page.ts";
-import { renderPage } from "../page/page.ts";
+import { madeUpPage } from "../page/made-up-page.ts";
 
-let browser: Browser;
-let text: string;
-beforeAll(async () => {
-  browser = await startBrowser();
-  ({ text } = await renderPage(madeUpContent()));
-});
-afterAll(() => browser.close());
+const made = madeUpPage();
 
 // The same run as `shadewalk attack`, and the same verdicts. Seen failing: cells of the first row only.
 test("the attack matrix is run in the page, and a cell shows its steps", async () => {
-  const { page, complaints } = await openPage(browser, text, {
+  const { page, complaints } = await made.open({
     viewport: { width: 1280, height: 900 },
   });
   const section = page.locator("#attack");

@@ -4,23 +4,18 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { AxeResults } from "axe-core";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import type { BrowserContextOptions, Page } from "playwright-core";
+import { expect, test } from "vitest";
 import { hostileContent, hostileNames } from "./hostile.ts";
 import { madeUpContent } from "./made-up-content.ts";
-import { openPage, type OpenPage, startBrowser } from "./open-page.ts";
+import { madeUpPage } from "./made-up-page.ts";
+import type { OpenPage } from "./open-page.ts";
 import { renderPage } from "./page.ts";
 
-let browser: Browser;
-let text: string;
-beforeAll(async () => {
-  browser = await startBrowser();
-  ({ text } = await renderPage(madeUpContent()));
-});
-afterAll(() => browser.close());
+const made = madeUpPage();
 
-async function open(options: Parameters<typeof openPage>[2] = {}): Promise<OpenPage> {
-  return openPage(browser, text, { viewport: { width: 1280, height: 900 }, ...options });
+function open(options: BrowserContextOptions = {}): Promise<OpenPage> {
+  return made.open({ viewport: { width: 1280, height: 900 }, ...options });
 }
 
 /** Marks of the overview's second view: one per program and engine that is picked. */
@@ -266,7 +261,7 @@ test.each(["light", "dark"] as const)(
 
 test("hostile names stay text: no script runs, no element appears, every name is readable", async () => {
   const { text: hostile } = await renderPage(hostileContent(madeUpContent().rows));
-  const { page, complaints, requests } = await openPage(browser, hostile);
+  const { page, complaints, requests } = await made.openOther(hostile);
   await page.locator("#charts").getByLabel("Program", { exact: true }).selectOption({ index: 1 });
   await page.locator("#points").getByRole("button", { name: "program" }).click();
   await openAll(page);

@@ -1,25 +1,19 @@
 /**
  * The story of the page as a reader meets it: the first screen, prices under the hand, links, slides.
  */
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Page } from "playwright-core";
+import { expect, test } from "vitest";
 import { syntheticRows } from "../synthetic.ts";
 import { madeUpContent } from "./made-up-content.ts";
-import { openPage, startBrowser } from "./open-page.ts";
+import { madeUpPage } from "./made-up-page.ts";
 import { renderPage } from "./page.ts";
 
-let browser: Browser;
-let text: string;
-beforeAll(async () => {
-  browser = await startBrowser();
-  ({ text } = await renderPage(madeUpContent()));
-});
-afterAll(() => browser.close());
+const made = madeUpPage();
 
 const desk = { width: 1440, height: 900 };
 
 async function open(at = "", viewport = desk) {
-  return openPage(browser, text, { viewport }, at);
+  return made.open({ viewport }, at);
 }
 
 /** The status line of the prices, and each program's winner. */
@@ -77,7 +71,7 @@ test("835 points are priced again, and the picture drawn, within 100 ms", async 
   const { points, walks } = syntheticRows({ engines: 10, workloads: 17, seeds: 5 });
   expect(points.length / 2).toBeGreaterThanOrEqual(835);
   const { text: large } = await renderPage({ ...content, rows: { points, walks } });
-  const { page } = await openPage(browser, large, { viewport: desk });
+  const { page } = await made.openOther(large, { viewport: desk });
   const times: number[] = await page.evaluate(`(() => {
     const slider = document.getElementById("price-exit");
     return [1, 2, 3, 4, 5, 6, 7, 8, 9].map((round) => {
@@ -131,7 +125,7 @@ test("the walk says what it looks for, cuts the address, counts cycles and follo
 const drawn = (page: Page) => page.waitForSelector(".slide.now:not([aria-busy])");
 
 test("slides show one claim each, turned by keys", async () => {
-  const { page } = await openPage(browser, text, { viewport: desk }, "?slides");
+  const { page } = await made.open({ viewport: desk }, "?slides");
   const idNow = () => page.locator(".slide.now").getAttribute("id");
   expect(await idNow()).toBe("story");
   await page.keyboard.press("ArrowRight");
@@ -153,7 +147,7 @@ test("slides show one claim each, turned by keys", async () => {
   expect(await idNow()).toBe("answer-2");
   await page.keyboard.press("Home");
   expect(await idNow()).toBe("story");
-  const linked = await openPage(browser, text, { viewport: desk }, "?slides#answer-2");
+  const linked = await made.open({ viewport: desk }, "?slides#answer-2");
   expect(await linked.page.locator(".slide.now").getAttribute("id")).toBe("answer-2");
 });
 
@@ -164,7 +158,7 @@ test.each([
 ])(
   "each slide ends where a screen of %i x %i does, and its letters are large",
   async (width, height) => {
-    const { page } = await openPage(browser, text, { viewport: { width, height } }, "?slides");
+    const { page } = await made.open({ viewport: { width, height } }, "?slides");
     const count = Number((await page.getByRole("status").first().innerText()).split(" ").at(-1));
     expect(count).toBeGreaterThan(4);
     for (let slide = 1; slide <= count; slide++) {
