@@ -4,6 +4,8 @@
 import { describe, expect, test } from "vitest";
 import type { Gfn } from "../../machine/address.ts";
 import { type EngineName, engines } from "../../engines/index.ts";
+import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
+import { watched } from "../../hypervisor/watched.ts";
 import { checkedGuest, type CheckedGuestOptions } from "./checked-guest.ts";
 
 const virtualized = Object.keys(engines).filter((name) => name !== "native") as EngineName[];
@@ -32,14 +34,14 @@ describe.each(virtualized)("%s", (engine) => {
 
   // Seen failing under every engine: the access unit kept the source's frame across the exits of the store.
   test("the host may swap the source out between the load and the store", () => {
-    const { vcpu, hypervisor, direct, valueIn } = withSource({ engine });
-    const exit = hypervisor.exit.bind(hypervisor);
     let exits = 0;
+    let press = () => {};
+    const plant = (made: Hypervisor) => watched(made, { exits: () => press() });
+    const { vcpu, hypervisor, direct, valueIn } = withSource({ engine, plant });
     // What memory pressure does, at the first chance there is.
-    hypervisor.exit = (reason, cpu) => {
+    press = () => {
       exits += 1;
       hypervisor.host({ kind: "evict", start: source as Gfn, frames: 1 });
-      return exit(reason, cpu);
     };
     // A load that needs no exit, and a store that does.
     hypervisor.host({ kind: "evict", start: target as Gfn, frames: 1 });
@@ -48,7 +50,7 @@ describe.each(virtualized)("%s", (engine) => {
     exits = 0;
     vcpu.copyPage(direct(target), direct(source));
     expect(exits).toBeGreaterThan(0);
-    hypervisor.exit = exit;
+    press = () => {};
     expect(valueIn(target)).toBe(value);
     expect(valueIn(source)).toBe(value);
   });
