@@ -9,6 +9,7 @@ import { baselineEngine, pageSizeWords, type PointRow } from "../bench/results/r
 import { arrange, type Case, guestPageSize, type Setting, switchWords } from "./cases.ts";
 import { short } from "./format.ts";
 import { scoreCase } from "./score.ts";
+import { markdownTable } from "./markdown-table.ts";
 import { geometricMean } from "../bench/results/figures.ts";
 
 interface Sizes {
@@ -42,14 +43,13 @@ export function headlineTable(points: readonly PointRow[]): string {
   const isPlain = (one: Case) => wordsOf(one) === "";
   const plain = main.cases.filter(isPlain);
   const special = main.cases.filter((one) => !isPlain(one));
-  return [
-    line(["program", ...columns.map(({ title }) => title)]),
-    line(["---", ...columns.map(() => "---:")]),
+  const head = ["program", ...columns.map(({ title }) => title)];
+  const rows = [
     ...plain.map((one) => rowOf(one, columns)),
-    line(["**geometric mean**", ...columns.map((column) => meanText(plain, column))]),
+    ["**geometric mean**", ...columns.map((column) => meanText(plain, column))],
     ...special.map((one) => rowOf(one, columns)),
-    "",
-  ].join("\n");
+  ];
+  return [...markdownTable(head, rows, "right"), ""].join("\n");
 }
 
 function isOf({ cases }: Setting, { guest, host }: Sizes, first: Setting | undefined): boolean {
@@ -87,17 +87,13 @@ function valueOf(one: Case, { engine, setting }: Column): number | null {
   return scoreCase(twin, "slowdown").summaries.get(engine)?.median ?? null;
 }
 
-function rowOf(one: Case, columns: readonly Column[]): string {
+function rowOf(one: Case, columns: readonly Column[]): string[] {
   const values = columns.map((column) => valueOf(one, column));
-  return line([one.label, ...values.map((value) => (value === null ? "–" : short(value)))]);
+  return [one.label, ...values.map((value) => (value === null ? "–" : short(value)))];
 }
 
 /** Of the programs that the column has. */
 function meanText(cases: readonly Case[], column: Column): string {
   const values = cases.flatMap((one) => valueOf(one, column) ?? []);
   return values.length === 0 ? "–" : `**${short(geometricMean(values))}**`;
-}
-
-function line(cells: readonly string[]): string {
-  return `| ${cells.join(" | ")} |`;
 }

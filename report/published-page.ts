@@ -2,6 +2,7 @@
  * The page of published claims: what was compared, what missed and why, what cannot be compared and why.
  */
 import { short } from "./format.ts";
+import { markdownTable } from "./markdown-table.ts";
 import { differenceText, type PublishedLine } from "./published-table.ts";
 
 export interface PageLine extends PublishedLine {
@@ -38,7 +39,7 @@ export function publishedPage({ lines, tolerance, ...rows }: PublishedPage): str
       `rule must be equal; what was measured on a real machine is met within ${Math.round(tolerance * 100)} %; ` +
       "a ranking is met when the same side wins. No claim has a tolerance or a factor of its own.",
     "",
-    ...table(
+    ...markdownTable(
       ["class", "compared", "met"],
       classes.map(([name, title]) => {
         const own = lines.filter((line) => line.class === name);
@@ -50,7 +51,7 @@ export function publishedPage({ lines, tolerance, ...rows }: PublishedPage): str
     "",
     "## Compared",
     "",
-    ...table(
+    ...markdownTable(
       ["class", "claim", "published", "simulated", "difference", "verdict", "rows", "how"],
       lines.map((line) => [
         line.class,
@@ -70,7 +71,7 @@ export function publishedPage({ lines, tolerance, ...rows }: PublishedPage): str
     "",
     "## Not expressible",
     "",
-    ...table(
+    ...markdownTable(
       ["reason", "rows"],
       [...rows.notCompared].map(([reason, ids]) => [reason, `${ids.length}: ${ids.join(" ")}`]),
     ),
@@ -82,10 +83,4 @@ export function publishedPage({ lines, tolerance, ...rows }: PublishedPage): str
     `Recalled, not read in their source, and compared with nothing: ${rows.hints.join(" ")}.`,
     "",
   ].join("\n");
-}
-
-function table(header: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell) => cell.replaceAll("|", String.raw`\|`)).join(" | ")} |`;
-  return [line(header), line(header.map(() => "---")), ...rows.map(line)];
 }

@@ -1,5 +1,6 @@
 /** The tables of docs/linux-guests.md: exits by reason and slowdown of recorded Linux guests, from the rows of a sweep. */
 import type { PointKey, PointRow } from "../bench/results/result.ts";
+import { markdownTable } from "../report/markdown-table.ts";
 
 type HostPageSize = PointKey["backing"];
 
@@ -25,11 +26,10 @@ export function linuxTables(points: readonly PointRow[]): Readonly<Record<string
     cells: (guest: string) => readonly (string | undefined)[],
   ) => {
     const rows = [...guests.keys()].flatMap((guest) => {
-      const row = cells(guest);
-      return row.includes(undefined) ? [] : [[guest.replace("linux:", ""), ...row]];
+      const row = cells(guest).filter((cell) => cell !== undefined);
+      return row.length < heads.length ? [] : [[guest.replace("linux:", ""), ...row]];
     });
-    const lines = [["guest", ...heads], ["---", ...heads.map(() => "---:")], ...rows];
-    return lines.map((line) => `| ${line.join(" | ")} |`).join("\n");
+    return markdownTable(["guest", ...heads], rows, "right").join("\n");
   };
   const exits = (backing: HostPageSize) =>
     table([...names.map((name) => schemes[name]), "other exits"], (guest) => [
