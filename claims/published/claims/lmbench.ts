@@ -10,6 +10,7 @@ import type { Workload, WorkloadParams } from "../../../workloads/workload.ts";
 import type { Claim } from "../claim.ts";
 import type { Stage } from "../stage.ts";
 import {
+  cyclesPerMicrosecond,
   execProcess,
   filePageFaults,
   pageTouch,
@@ -18,9 +19,6 @@ import {
   shellProcess,
   smallProgram,
 } from "../programs/lmbench.ts";
-
-/** Xeon 8269CY, by the paper: cycles in a microsecond. */
-const cyclesPerMicrosecond = 2500;
 
 interface Operation<P extends WorkloadParams> extends Pick<Claim, "note" | "missedBecause"> {
   readonly program: Workload<P>;

@@ -10,6 +10,7 @@ import { forkwait } from "../../../workloads/forkwait.ts";
 import type { Workload, WorkloadParams } from "../../../workloads/workload.ts";
 import type { Claim } from "../claim.ts";
 import {
+  cyclesPerMicrosecond,
   execProcess,
   filePageFaults,
   protectionChanges,
@@ -18,9 +19,6 @@ import {
   smallProgram,
 } from "../programs/lmbench.ts";
 import type { Stage } from "../stage.ts";
-
-/** Xeon 8269CY, by the paper: cycles in a microsecond. */
-const cyclesPerMicrosecond = 2500;
 
 /** Cycles of one operation. */
 type Operation = (stage: Stage, engine: Engine) => number;

@@ -10,6 +10,9 @@ import { type Guest, imageDataVpn, type Pid } from "../../../guest/guest.ts";
 import { footprintFrames } from "../../../guest/footprint.ts";
 import type { Workload } from "../../../workloads/workload.ts";
 
+/** Of the processor that PVM's paper ran them on, a Xeon 8269CY. */
+export const cyclesPerMicrosecond = 2500;
+
 /** Pages of a small program with its C library, and how many of each half it touches. */
 export const smallProgram = 256;
 const touched = 48;
