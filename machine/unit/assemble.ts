@@ -9,6 +9,7 @@
  */
 import type { Given, Unit } from "./given.ts";
 import { unitText } from "./join.ts";
+import { keptText } from "./kept-text.ts";
 import { outside } from "./outside.ts";
 
 /** Makes a unit for a memory, a processor and a list of stages. */
@@ -19,7 +20,7 @@ let compiled = 0;
 
 /** The factory of units that share their code with no others. */
 export function compileUnit(): UnitFactory {
-  joined ??= unitText();
+  joined ??= keptText(JSON.stringify(Object.entries(outside)), unitText);
   compiled += 1;
   // Functions of the same text would share their code.
   const text = `${joined}\n// ${compiled}\n//# sourceURL=machine/unit/${compiled}`;
