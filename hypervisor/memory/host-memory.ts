@@ -22,6 +22,7 @@ import type { GuestMemory, Hypervisor } from "../hypervisor.ts";
 import type { Platform } from "../platform.ts";
 import { OutsideMemory } from "../../machine/outside-memory.ts";
 import { createMerger, type Mergeable } from "./merger.ts";
+import { mergeablePages } from "./mergeable.ts";
 import type { MmuNotifier } from "./notifier.ts";
 import { Pins } from "./pins.ts";
 import { isUnshared, type SharedPages } from "./shared.ts";
@@ -190,6 +191,7 @@ export function createHostMemory(platform: Platform): HostMemory {
   }
 
   const host: HostMemory = {
+    ...mergeablePages({ memory, table, frames: guestFrames, pins, notifier, platform }),
     frames: guestFrames,
     words: memory.words,
     wordsOf(gfn) {
@@ -241,29 +243,6 @@ export function createHostMemory(platform: Platform): HostMemory {
       else if (event.kind === "write") this.write(event.gfn, event.index, event.low, event.high);
       else if (event.kind === "memory-limit") swap.setLimit(event.frames);
       else event satisfies never;
-    },
-    forEachBacked(visit) {
-      table.forEach(0 as Gfn, guestFrames, (gfn, pfn, pages) => {
-        for (let i = 0; i < pages; i++) {
-          if (!pins.has(gfn + i)) visit((gfn + i) as Gfn, (pfn + i) as Pfn);
-        }
-      });
-    },
-    protect(gfn) {
-      if (!table.isWritable(gfn)) return;
-      notifier().unmap(gfn, 1);
-      table.split(gfn);
-      table.setRights(gfn, "read");
-    },
-    join(gfn, pfn) {
-      notifier().unmap(gfn, 1);
-      table.split(gfn);
-      const from = table.pfnOf(gfn);
-      assert(from !== -1, `host memory: gfn ${gfn} joins a frame before it has one`);
-      memory.share(pfn);
-      table.map(gfn, pfn, "read");
-      platform.hostObserver?.moved(gfn, pfn);
-      memory.release(from);
     },
     share() {
       const pages = snapshots.hold(0 as Gfn, guestFrames);

@@ -1,0 +1,52 @@
+/**
+ * Guest memory as a merger sees it.
+ *
+ * Source: Linux mm/ksm.c `write_protect_page`, `replace_page`.
+ */
+import type { Gfn, Pfn } from "../../machine/address.ts";
+import { assert } from "../../machine/assert.ts";
+import type { FrameMemory, Platform } from "../platform.ts";
+import type { Mergeable } from "./merger.ts";
+import type { MmuNotifier } from "./notifier.ts";
+import type { Pins } from "./pins.ts";
+import type { HostTable } from "./table.ts";
+
+export interface MergeableParts {
+  readonly memory: FrameMemory;
+  readonly table: HostTable;
+  readonly frames: number;
+  readonly pins: Pins;
+  readonly notifier: () => MmuNotifier;
+  readonly platform: Platform;
+}
+
+export type MergeablePages = Omit<Mergeable, "counted">;
+
+export function mergeablePages(parts: MergeableParts): MergeablePages {
+  const { memory, table, frames, pins, notifier, platform } = parts;
+  return {
+    forEachBacked(visit) {
+      table.forEach(0 as Gfn, frames, (gfn, pfn, pages) => {
+        for (let i = 0; i < pages; i++) {
+          if (!pins.has(gfn + i)) visit((gfn + i) as Gfn, (pfn + i) as Pfn);
+        }
+      });
+    },
+    protect(gfn) {
+      if (!table.isWritable(gfn)) return;
+      notifier().unmap(gfn, 1);
+      table.split(gfn);
+      table.setRights(gfn, "read");
+    },
+    join(gfn, pfn) {
+      notifier().unmap(gfn, 1);
+      table.split(gfn);
+      const from = table.pfnOf(gfn);
+      assert(from !== -1, `host memory: gfn ${gfn} joins a frame before it has one`);
+      memory.share(pfn);
+      table.map(gfn, pfn, "read");
+      platform.hostObserver?.moved(gfn, pfn);
+      memory.release(from);
+    },
+  };
+}
