@@ -25,6 +25,16 @@ test("attack, dma, share and migrate print JSON and nothing else", async () => {
   });
 });
 
+test("leak prints its rows by channel", async () => {
+  const rows = (await json("leak", "fault-trace", "--bits", "4")) as Record<string, unknown[]>;
+  const [first] = rows["fault-trace"] ?? [];
+  expect(first).toMatchObject({
+    scheme: "hypervisor, shadow",
+    recovered: "4 of 4",
+    exitsPerBit: 2,
+  });
+});
+
 // Seen failing: columns that bear the titles of the schemes, 155 characters wide.
 test("the attack matrix fits a terminal of 100 columns", async () => {
   const { stdout } = await runCommand(["attack"]);

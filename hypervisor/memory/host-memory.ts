@@ -22,7 +22,7 @@ import type { GuestMemory, Hypervisor } from "../hypervisor.ts";
 import type { Platform } from "../platform.ts";
 import { OutsideMemory } from "../../machine/outside-memory.ts";
 import { createMerger, type Mergeable } from "./merger.ts";
-import { mergeablePages } from "./mergeable.ts";
+import { type MergeablePages, mergeablePages } from "./mergeable.ts";
 import type { MmuNotifier } from "./notifier.ts";
 import { Pins } from "./pins.ts";
 import { isUnshared, type SharedPages } from "./shared.ts";
@@ -51,7 +51,7 @@ export function isMemoryEvent(event: HostEvent): event is MemoryEvent {
   return (memoryEvents as readonly string[]).includes(event.kind);
 }
 
-export interface HostMemory extends GuestMemory, Mergeable {
+export interface HostMemory extends GuestMemory, Mergeable, MergeablePages {
   /** The engine that maps this memory; once, before anything is mapped. */
   attach(notifier: MmuNotifier): void;
   /** The frame behind `gfn`, or -1 when it was never touched or is swapped out. */

@@ -1,7 +1,7 @@
 /**
- * Guest memory as a merger sees it.
+ * Guest memory as a merger sees it, and whoever wants to know when a page is used.
  *
- * Source: Linux mm/ksm.c `write_protect_page`, `replace_page`.
+ * Source: Linux mm/ksm.c `write_protect_page`, `replace_page`; mm/mprotect.c `change_prot_numa`.
  */
 import type { Gfn, Pfn } from "../../machine/address.ts";
 import { assert } from "../../machine/assert.ts";
@@ -20,7 +20,13 @@ export interface MergeableParts {
   readonly platform: Platform;
 }
 
-export type MergeablePages = Omit<Mergeable, "counted">;
+export type MergeablePages = Omit<Mergeable, "counted"> & {
+  /**
+   * Every mapping of the page goes, and stays away until its next use, which exits: what a host does that wants to know
+   * when a page is used (Linux's NUMA hinting faults, DAMON), or in which order (SEV-Step).
+   */
+  zap(gfn: Gfn): void;
+};
 
 export function mergeablePages(parts: MergeableParts): MergeablePages {
   const { memory, table, frames, pins, notifier, platform } = parts;
@@ -48,5 +54,6 @@ export function mergeablePages(parts: MergeableParts): MergeablePages {
       platform.hostObserver?.moved(gfn, pfn);
       memory.release(from);
     },
+    zap: (gfn) => notifier().unmap(gfn, 1),
   };
 }

@@ -1,6 +1,7 @@
 /**
  * What a hypervisor can enforce on its guest's memory. A new experiment is its file and a line here.
  */
+import { faultTraceClaim } from "../policy/fault-trace.ts";
 import { guardedTables } from "../policy/guarded-tables.ts";
 import { policedShare } from "../policy/policed-share.ts";
 import { remap } from "../policy/remap.ts";
@@ -12,5 +13,6 @@ export const policy = {
     remap,
     "guarded-tables": guardedTables,
     "policed-share": policedShare,
+    "fault-trace": faultTraceClaim,
   },
 } as const satisfies Topic;

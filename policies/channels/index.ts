@@ -1,0 +1,10 @@
+/** The registry of channels: a new one is its file and a line here. */
+import type { Channel } from "./channel.ts";
+import { faultTrace } from "./fault-trace.ts";
+
+export const channels = {
+  "fault-trace": faultTrace,
+} as const satisfies Record<string, Channel>;
+
+export type ChannelName = keyof typeof channels;
+export const channelNames = Object.keys(channels) as ChannelName[];

@@ -1,0 +1,150 @@
+/**
+ * A guest so small that all its counts can be told by hand: user pages, a direct map for its kernel, nothing that runs
+ * by itself.
+ *
+ *     from frame 16      tables
+ *     from `firstFrame`  user page i in frame `firstFrame + i`
+ *
+ * A and D are set everywhere, so that no exit is owed to anything but what a channel does.
+ */
+import { type Gfn, indexAt, type Vpn } from "../../machine/address.ts";
+import { A, D, frameOf, P, U, W } from "../../machine/entry.ts";
+import type { HostRoom, Machine } from "../../machine/machine.ts";
+import { presets } from "../../machine/presets.ts";
+import type { Vcpu } from "../../machine/vcpu.ts";
+import type { Engine } from "../../hypervisor/engine.ts";
+import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
+import { type HostMemory, hostMemoryOf } from "../../hypervisor/memory/host-memory.ts";
+import { MemoryPolicy } from "../../hypervisor/policy/memory-policy.ts";
+import type { PolicyRule } from "../../hypervisor/policy/rules.ts";
+import { type Watcher, watched } from "../../hypervisor/watched.ts";
+import { assert } from "../../machine/assert.ts";
+import { attachOracle, type Oracle } from "../../check/oracle/oracle.ts";
+import { BootImage, entryTo } from "../../check/fuzz/program.ts";
+import { buildComputer } from "../../engines/computer.ts";
+
+const pagesPerTop = 512 ** 3;
+const userBase = pagesPerTop;
+const directBase = 256 * pagesPerTop;
+const root = 16 as Gfn;
+const kernelFlags = P + W + A + D;
+const userFlags = P + W + U + A + D;
+export const codeFlags = P + U + A + D;
+
+export interface SmallGuestOptions {
+  readonly engine: Engine;
+  /** User pages. */
+  readonly pages: number;
+  /** How many of them, from the first on, are code that nobody writes; absent: none. */
+  readonly codePages?: number;
+  /** Absent: none, and nobody to enforce them. */
+  readonly rules?: readonly PolicyRule[];
+  /** Looks on at exits. */
+  readonly watcher?: Watcher;
+  readonly host?: HostRoom;
+  /** Is every access held against the oracle? */
+  readonly check: boolean;
+}
+
+export class SmallGuest {
+  readonly machine: Machine;
+  readonly vcpu: Vcpu;
+  readonly hypervisor: Hypervisor;
+  readonly memory: HostMemory;
+  readonly oracle: Oracle | null;
+  private readonly image = new BootImage();
+  private nextTable = root + 1;
+
+  constructor(options: SmallGuestOptions) {
+    const { engine, pages, codePages = 0, rules = [], watcher = {}, host, check } = options;
+    const policy = rules.length === 0 ? undefined : new MemoryPolicy(rules);
+    const { machine, vcpu, hypervisor } = buildComputer({
+      engine,
+      preset: presets["skylake-sp"],
+      guestFrames: guestFramesFor(pages),
+      ...(policy === undefined ? {} : { policy }),
+      ...(host === undefined ? {} : { host }),
+    });
+    const memory = hostMemoryOf(hypervisor);
+    assert(memory !== null, () => `channel: ${engine.title}: no host`);
+    this.machine = machine;
+    this.vcpu = vcpu;
+    this.memory = memory;
+    this.oracle = check ? attachOracle(machine, { native: false, engine: engine.title }) : null;
+    if (policy !== undefined) this.oracle?.police(policy);
+    const noted = watched(hypervisor, watcher);
+    this.hypervisor = this.oracle?.watch(noted) ?? noted;
+    this.buildTables(pages, codePages);
+    this.boot();
+  }
+
+  /** Where the entry of a user page is, for whoever may store there: the table's page of the direct map, and the index. */
+  entryOf(page: number): { readonly table: Vpn; readonly index: number } {
+    const vpn = userPage(page);
+    let table = root as number;
+    for (let level = 4; level > 1; level--) {
+      const { low, high } = this.image.get(table as Gfn, indexAt(vpn, level));
+      table = frameOf(low, high);
+    }
+    return { table: direct(table as Gfn), index: indexAt(vpn, 1) };
+  }
+
+  private buildTables(pages: number, codePages: number): void {
+    for (let gfn = 0; gfn < this.machine.guestFrames; gfn++) {
+      this.map(direct(gfn as Gfn), gfn as Gfn, kernelFlags);
+    }
+    for (let page = 0; page < pages; page++) {
+      this.map(userPage(page), frameOfPage(page), page < codePages ? codeFlags : userFlags);
+    }
+    assert(this.nextTable <= firstFrame, "channel: too many tables for the room before the pages");
+  }
+
+  private map(vpn: Vpn, gfn: Gfn, flags: number): void {
+    let table = root;
+    for (let level = 4; level > 1; level--) {
+      const index = indexAt(vpn, level);
+      const { low, high } = this.image.get(table, index);
+      let next = frameOf(low, high) as Gfn;
+      if (low === 0) {
+        next = this.nextTable as Gfn;
+        this.nextTable += 1;
+        this.image.set(table, index, entryTo(next, userFlags));
+      }
+      table = next;
+    }
+    this.image.set(table, indexAt(vpn, 1), entryTo(gfn, flags));
+  }
+
+  private boot(): void {
+    const { memory, vcpu, machine } = this;
+    for (let gfn = 0; gfn < machine.guestFrames; gfn++) memory.touch(gfn as Gfn);
+    for (const { gfn, index, count, low, high } of this.image.fills()) {
+      for (let i = 0; i < count; i++) memory.write(gfn, index + i, low + i * 4096, high);
+    }
+    vcpu.boot(
+      this.hypervisor,
+      { root, pcid: 0, keep: false },
+      { writeProtect: true, globalPages: false, pcid: false, levels: 4 },
+    );
+  }
+}
+
+/** Frames before it are the kernel's. */
+const firstFrame = 128;
+
+function guestFramesFor(pages: number): number {
+  return 2 ** Math.ceil(Math.log2(Math.max(512, firstFrame + pages)));
+}
+
+export function userPage(page: number): Vpn {
+  return (userBase + page) as Vpn;
+}
+
+export function frameOfPage(page: number): Gfn {
+  return (firstFrame + page) as Gfn;
+}
+
+/** The page of the direct map that shows a frame. */
+function direct(gfn: Gfn): Vpn {
+  return (directBase + gfn) as Vpn;
+}
