@@ -36,7 +36,7 @@ const plausible: Readonly<Record<string, RegExp>> = {
   trace: /^\[STATS\] exits=\d+ tlb_flushes=\d+$/m,
   "dirty-log": /^populate .*\n/m,
   migrate: /ept-pml|ept-wp/,
-  leak: /bits right/,
+  leak: /^─+$/m,
   attack: /held|BROKEN|none breaks it/,
   fuzz: /[1-9]\d* accesses checked/,
   price: /rows priced by /,

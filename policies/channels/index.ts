@@ -1,9 +1,11 @@
 /** The registry of channels: a new one is its file and a line here. */
 import type { Channel } from "./channel.ts";
 import { faultTrace } from "./fault-trace.ts";
+import { interference } from "./interference.ts";
 
 export const channels = {
   "fault-trace": faultTrace,
+  interference,
 } as const satisfies Record<string, Channel>;
 
 export type ChannelName = keyof typeof channels;

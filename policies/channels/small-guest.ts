@@ -1,14 +1,13 @@
 /**
- * A guest so small that all its counts can be told by hand: user pages, a direct map for its kernel, nothing that runs
- * by itself.
+ * A guest so small that all its counts can be told by hand: user pages, its tables, and nothing that runs by itself.
  *
- *     from frame 16      tables
+ *     from frame 16      tables, which a direct map shows
  *     from `firstFrame`  user page i in frame `firstFrame + i`
  *
  * A and D are set everywhere, so that no exit is owed to anything but what a channel does.
  */
 import { type Gfn, indexAt, type Vpn } from "../../machine/address.ts";
-import { A, D, frameOf, P, U, W } from "../../machine/entry.ts";
+import { A, D, frameOf, lowHalf, P, U, W } from "../../machine/entry.ts";
 import type { HostRoom, Machine } from "../../machine/machine.ts";
 import { presets } from "../../machine/presets.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";
@@ -37,6 +36,8 @@ export interface SmallGuestOptions {
   readonly pages: number;
   /** How many of them, from the first on, are code that nobody writes; absent: none. */
   readonly codePages?: number;
+  /** How many of them are mapped when it boots; absent: all. */
+  readonly mappedPages?: number;
   /** Absent: none, and nobody to enforce them. */
   readonly rules?: readonly PolicyRule[];
   /** Looks on at exits. */
@@ -56,7 +57,7 @@ export class SmallGuest {
   private nextTable = root + 1;
 
   constructor(options: SmallGuestOptions) {
-    const { engine, pages, codePages = 0, rules = [], watcher = {}, host, check } = options;
+    const { engine, pages, rules = [], watcher = {}, host, check } = options;
     const policy = rules.length === 0 ? undefined : new MemoryPolicy(rules);
     const { machine, vcpu, hypervisor } = buildComputer({
       engine,
@@ -74,7 +75,7 @@ export class SmallGuest {
     if (policy !== undefined) this.oracle?.police(policy);
     const noted = watched(hypervisor, watcher);
     this.hypervisor = this.oracle?.watch(noted) ?? noted;
-    this.buildTables(pages, codePages);
+    this.buildTables(options);
     this.boot();
   }
 
@@ -89,14 +90,28 @@ export class SmallGuest {
     return { table: direct(table as Gfn), index: indexAt(vpn, 1) };
   }
 
-  private buildTables(pages: number, codePages: number): void {
-    for (let gfn = 0; gfn < this.machine.guestFrames; gfn++) {
+  /** Pages that are in memory. */
+  get backed(): number {
+    let pages = 0;
+    this.memory.forEachBacked(() => (pages += 1));
+    return pages;
+  }
+
+  /** The guest's kernel maps a page that was not. */
+  mapPage(page: number): void {
+    const { table, index } = this.entryOf(page);
+    this.vcpu.store(table, index, lowHalf(frameOfPage(page), userFlags), 0);
+  }
+
+  private buildTables({ pages, codePages = 0, mappedPages = pages }: SmallGuestOptions): void {
+    for (let gfn = root as number; gfn < root + tablesMax; gfn++) {
       this.map(direct(gfn as Gfn), gfn as Gfn, kernelFlags);
     }
     for (let page = 0; page < pages; page++) {
-      this.map(userPage(page), frameOfPage(page), page < codePages ? codeFlags : userFlags);
+      const flags = page < codePages ? codeFlags : userFlags;
+      this.map(userPage(page), frameOfPage(page), page < mappedPages ? flags : 0);
     }
-    assert(this.nextTable <= firstFrame, "channel: too many tables for the room before the pages");
+    assert(this.nextTable <= root + tablesMax, "channel: more tables than its direct map shows");
   }
 
   private map(vpn: Vpn, gfn: Gfn, flags: number): void {
@@ -112,12 +127,11 @@ export class SmallGuest {
       }
       table = next;
     }
-    this.image.set(table, indexAt(vpn, 1), entryTo(gfn, flags));
+    if (flags !== 0) this.image.set(table, indexAt(vpn, 1), entryTo(gfn, flags));
   }
 
   private boot(): void {
-    const { memory, vcpu, machine } = this;
-    for (let gfn = 0; gfn < machine.guestFrames; gfn++) memory.touch(gfn as Gfn);
+    const { memory, vcpu } = this;
     for (const { gfn, index, count, low, high } of this.image.fills()) {
       for (let i = 0; i < count; i++) memory.write(gfn, index + i, low + i * 4096, high);
     }
@@ -129,10 +143,12 @@ export class SmallGuest {
   }
 }
 
+const tablesMax = 16;
 /** Frames before it are the kernel's. */
 const firstFrame = 128;
 
-function guestFramesFor(pages: number): number {
+/** Frames that a guest with so many user pages has. */
+export function guestFramesFor(pages: number): number {
   return 2 ** Math.ceil(Math.log2(Math.max(512, firstFrame + pages)));
 }
 

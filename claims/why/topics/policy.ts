@@ -3,6 +3,7 @@
  */
 import { faultTraceClaim } from "../policy/fault-trace.ts";
 import { guardedTables } from "../policy/guarded-tables.ts";
+import { interferenceClaim } from "../policy/interference.ts";
 import { policedShare } from "../policy/policed-share.ts";
 import { remap } from "../policy/remap.ts";
 import type { Topic } from "../topic.ts";
@@ -14,5 +15,6 @@ export const policy = {
     "guarded-tables": guardedTables,
     "policed-share": policedShare,
     "fault-trace": faultTraceClaim,
+    interference: interferenceClaim,
   },
 } as const satisfies Topic;
