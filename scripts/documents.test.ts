@@ -32,7 +32,7 @@ const plausible: Readonly<Record<string, RegExp>> = {
   run: /exits|VM-EXIT|"counters"/,
   walk: /^GVA .*: \d+ references, \d+ guest and \d+ nested$/m,
   dma: /host calls|^scheme,|accesses checked|accesses of devices|silicon/m,
-  share: /snapshot|clone|overcommit/,
+  share: /snapshot|clone|merge|overcommit/,
   trace: /^\[STATS\] exits=\d+ tlb_flushes=\d+$/m,
   "dirty-log": /^populate .*\n/m,
   migrate: /ept-pml|ept-wp/,

@@ -43,7 +43,9 @@ export function runPair(program: Program, target: Target, prng: Prng): string | 
   });
   const [template, clone] = guests;
   assert(template !== undefined && clone !== undefined, "fuzz: a pair is two guests");
-  const merger = createMerger(template.machine.memory);
+  const mergers = (["on-write", "on-any-use"] as const).map((unmerging) =>
+    createMerger(template.machine.memory, unmerging),
+  );
   const cloneAt = prng.below(groups.length + 1);
   try {
     template.player.boot();
@@ -56,7 +58,9 @@ export function runPair(program: Program, target: Target, prng: Prng): string | 
       template.player.run(chunkOf(group));
       if (i < cloneAt) continue;
       if (prng.chance(70)) clone.player.run(chunkOf(group));
-      if (i % groupsPerMerge === 0) merger.pass([template.memory, clone.memory]);
+      // By turns: what the one has closed the other may join.
+      const merger = mergers[(i / groupsPerMerge) % mergers.length];
+      merger?.pass([template.memory, clone.memory]);
       if (i % groupsPerMerge === 0) for (const { oracle } of guests) oracle.sharing.checkTables();
     }
     for (const { oracle } of guests) {

@@ -2,11 +2,15 @@
 import type { Scenario } from "./scenario.ts";
 import { balloon } from "./scenarios/balloon.ts";
 import { clone } from "./scenarios/clone.ts";
-import { merge } from "./scenarios/merge.ts";
+import { merge, mergeHidden } from "./scenarios/merge.ts";
 import { overcommit } from "./scenarios/overcommit.ts";
 import { snapshot } from "./scenarios/snapshot.ts";
 
-export const scenarios = { snapshot, clone, merge, overcommit, balloon } as const satisfies Record<
-  string,
-  Scenario
->;
+export const scenarios = {
+  snapshot,
+  clone,
+  merge,
+  "merge-hidden": mergeHidden,
+  overcommit,
+  balloon,
+} as const satisfies Record<string, Scenario>;

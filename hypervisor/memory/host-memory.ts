@@ -54,7 +54,7 @@ export function isMemoryEvent(event: HostEvent): event is MemoryEvent {
 export interface HostMemory extends GuestMemory, Mergeable, MergeablePages {
   /** The engine that maps this memory; once, before anything is mapped. */
   attach(notifier: MmuNotifier): void;
-  /** The frame behind `gfn`, or -1 when it was never touched or is swapped out. */
+  /** The frame behind `gfn`, or -1 when it was never touched, is swapped out, or is to be used through `touch` alone. */
   pfnOf(gfn: Gfn): Pfn | -1;
   /** Size of the host page behind `gfn`; 0 where there is none yet. Touch first. */
   orderOf(gfn: Gfn): PageOrder;
@@ -152,7 +152,11 @@ export function createHostMemory(platform: Platform): HostMemory {
 
   function touch(gfn: Gfn): Pfn {
     const pfn = table.pfnOf(gfn);
-    return pfn === -1 ? hostFault(gfn) : pfn;
+    if (pfn === -1) return hostFault(gfn);
+    if (!table.isClosed(gfn)) return pfn;
+    // Whether anybody shares it or not: what differs would tell.
+    ledger.sharesBroken += 1;
+    return copyAway(gfn, pfn);
   }
 
   /** The frame behind `gfn` for the hypervisor's own reads; -1 when the page was never touched: it reads as zeros. */
@@ -206,7 +210,7 @@ export function createHostMemory(platform: Platform): HostMemory {
     },
     touch,
     touchForWrite,
-    pfnOf: (gfn) => (slots.isHole(gfn) ? -1 : table.pfnOf(gfn)),
+    pfnOf: (gfn) => (slots.isHole(gfn) || table.isClosed(gfn) ? -1 : table.pfnOf(gfn)),
     isHole: (gfn) => slots.isHole(gfn),
     orderOf: (gfn) => table.orderOf(gfn),
     isWritable: (gfn) => table.isWritable(gfn),

@@ -9,7 +9,7 @@ import type { FrameMemory, Platform } from "../platform.ts";
 import type { Mergeable } from "./merger.ts";
 import type { MmuNotifier } from "./notifier.ts";
 import type { Pins } from "./pins.ts";
-import type { HostTable } from "./table.ts";
+import type { HostRights, HostTable } from "./table.ts";
 
 export interface MergeableParts {
   readonly memory: FrameMemory;
@@ -30,6 +30,18 @@ export type MergeablePages = Omit<Mergeable, "counted"> & {
 
 export function mergeablePages(parts: MergeableParts): MergeablePages {
   const { memory, table, frames, pins, notifier, platform } = parts;
+
+  function move(gfn: Gfn, pfn: Pfn, rights: HostRights): void {
+    notifier().unmap(gfn, 1);
+    table.split(gfn);
+    const from = table.pfnOf(gfn);
+    assert(from !== -1, `host memory: gfn ${gfn} joins a frame before it has one`);
+    memory.share(pfn);
+    table.map(gfn, pfn, rights);
+    platform.hostObserver?.moved(gfn, pfn);
+    memory.release(from);
+  }
+
   return {
     forEachBacked(visit) {
       table.forEach(0 as Gfn, frames, (gfn, pfn, pages) => {
@@ -44,15 +56,14 @@ export function mergeablePages(parts: MergeableParts): MergeablePages {
       table.split(gfn);
       table.setRights(gfn, "read");
     },
-    join(gfn, pfn) {
-      notifier().unmap(gfn, 1);
-      table.split(gfn);
-      const from = table.pfnOf(gfn);
-      assert(from !== -1, `host memory: gfn ${gfn} joins a frame before it has one`);
-      memory.share(pfn);
-      table.map(gfn, pfn, "read");
-      platform.hostObserver?.moved(gfn, pfn);
-      memory.release(from);
+    join: (gfn, pfn) => move(gfn, pfn, "read"),
+    close(gfn, pfn) {
+      if (table.pfnOf(gfn) !== pfn) move(gfn, pfn, "none");
+      else if (!table.isClosed(gfn)) {
+        notifier().unmap(gfn, 1);
+        table.split(gfn);
+        table.setRights(gfn, "none");
+      }
     },
     zap: (gfn) => notifier().unmap(gfn, 1),
   };

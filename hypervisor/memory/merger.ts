@@ -24,6 +24,8 @@ export interface Mergeable {
   protect(gfn: Gfn): void;
   /** The page moves to a frame of the same contents that somebody else uses. */
   join(gfn: Gfn, pfn: Pfn): void;
+  /** The same, and the page loses every right, also if it is in that frame already: its next use, whatever it is, copies. */
+  close(gfn: Gfn, pfn: Pfn): void;
   /** Where the host's own work is counted. */
   readonly counted: Ledger;
 }
@@ -33,7 +35,18 @@ export interface PageMerger {
   pass(guests: readonly Mergeable[]): number;
 }
 
-export function createMerger(memory: FrameMemory): PageMerger {
+/**
+ * When a merged page gets a frame of its own again. On a write, as in Linux: the exit and the copy tell whoever writes that
+ * somebody else held the same. On any use: all that stood still loses its rights, merged or not, and is copied at its next
+ * use, merged or not, so that nobody can tell.
+ *
+ * Model: copies come from the host's free frames in order, not at random. Bias: none, for which frame it is costs nothing.
+ *
+ * Source: Oliverio et al., "Secure Page Fusion with VUsion", SOSP 2017, for the second.
+ */
+export type Unmerging = "on-write" | "on-any-use";
+
+export function createMerger(memory: FrameMemory, unmerging: Unmerging = "on-write"): PageMerger {
   /** The version of each page at the last pass, by guest. */
   const seen = new WeakMap<Mergeable, Map<Gfn, number>>();
 
@@ -57,15 +70,18 @@ export function createMerger(memory: FrameMemory): PageMerger {
     let merged = 0;
     for (const [gfn, pfn] of candidates) {
       const frame = find(stable, pfn);
+      if (unmerging === "on-any-use") guest.close(gfn, frame ?? pfn);
       if (frame === undefined) {
         const same = stable.get(memory.stampOf(pfn));
         if (same === undefined) stable.set(memory.stampOf(pfn), [pfn]);
         else same.push(pfn);
         owners.set(pfn, { guest, gfn });
       } else if (frame !== pfn) {
-        const owner = owners.get(frame)!;
-        owner.guest.protect(owner.gfn);
-        guest.join(gfn, frame);
+        if (unmerging === "on-write") {
+          const owner = owners.get(frame)!;
+          owner.guest.protect(owner.gfn);
+          guest.join(gfn, frame);
+        }
         merged += 1;
       }
     }

@@ -50,7 +50,7 @@ export function sharePages(
       return;
     }
     for (let i = 0; i < count; i++) memory.share((pfn + i) as Pfn);
-    table.setRights(gfn, "read");
+    if (table.isWritable(gfn)) table.setRights(gfn, "read");
     pages.push({ gfn, pfn, pages: count });
   });
   return pages;

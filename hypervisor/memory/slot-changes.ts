@@ -76,19 +76,19 @@ export class SlotChanges {
     const { table, swap } = this.parts;
     const swapped = swap.take(gfn);
     const pfn = table.pfnOf(gfn);
-    const isWritable = table.isWritable(gfn);
+    const rights = table.rightsOf(gfn);
     if (pfn !== -1) {
       table.unmap(gfn);
       swap.went(gfn);
     }
-    return { swapped, pfn, isWritable };
+    return { swapped, pfn, rights };
   }
 
-  private put(gfn: Gfn, { swapped, pfn, isWritable }: Behind): void {
+  private put(gfn: Gfn, { swapped, pfn, rights }: Behind): void {
     const { table, swap, reclaimed } = this.parts;
     if (swapped !== undefined) swap.restore(gfn, swapped);
     if (pfn !== -1) {
-      table.map(gfn, pfn, isWritable ? "read-write" : "read");
+      table.map(gfn, pfn, rights);
       swap.came(gfn, 1);
     }
     // Whatever place it had belongs to another page now.

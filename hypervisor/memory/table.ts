@@ -40,7 +40,8 @@ const slotHva = 0x7_f000_0000;
 
 const readFlags = P | U | A | D;
 
-export type HostRights = "read" | "read-write";
+/** `none`: the page is there, and whoever uses it in whatever way is to fault first. */
+export type HostRights = "none" | "read" | "read-write";
 
 export interface LargePage {
   readonly order: 9 | 18;
@@ -82,6 +83,17 @@ export class HostTable {
     return place !== -1 && (this.tlbFlags[place]! & W) !== 0;
   }
 
+  /** Has it no right at all, though it is there? */
+  isClosed(gfn: Gfn): boolean {
+    const place = this.translate(gfn);
+    return place !== -1 && (this.tlbFlags[place]! & U) === 0;
+  }
+
+  rightsOf(gfn: Gfn): HostRights {
+    if (this.isWritable(gfn)) return "read-write";
+    return this.isClosed(gfn) ? "none" : "read";
+  }
+
   map(gfn: Gfn, pfn: Pfn, rights: HostRights): void {
     const { table, index } = makePlace(this.tree, slotHva + gfn, 1);
     this.memory.writeEntry(table, index, pfn, flagsOf(rights));
@@ -108,7 +120,7 @@ export class HostTable {
   setRights(gfn: Gfn, rights: HostRights): void {
     const { table, index, level } = this.find(gfn);
     const low = this.memory.readLow(table, index);
-    const changed = rights === "read" ? low & ~W : low | W;
+    const changed = (low & ~(W | U)) | (flagsOf(rights) & (W | U));
     if (changed === low) return;
     this.memory.setLow(table, index, changed);
     this.invalidate(gfn, pagesPerEntry(level));
@@ -178,5 +190,6 @@ export class HostTable {
 }
 
 function flagsOf(rights: HostRights): number {
+  if (rights === "none") return readFlags & ~U;
   return rights === "read" ? readFlags : readFlags | W;
 }

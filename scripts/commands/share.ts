@@ -59,11 +59,12 @@ export const share = () =>
       "after",
       `
 Scenarios:
-  snapshot    the host keeps the guest's contents by copy-on-write, again every --every accesses
-  clone       guests after the first start with its memory, when its set-up is done
-  merge       guests boot by themselves; equal pages share a frame, a pass every --every accesses
-  overcommit  only --limit percent of the pages in use may stay in memory, the rest is swapped out
-  balloon     the guest gives its free memory to the host, gets half of it back, gives it again, every --every
+  snapshot      the host keeps the guest's contents by copy-on-write, again every --every accesses
+  clone         guests after the first start with its memory, when its set-up is done
+  merge         guests boot by themselves; equal pages share a frame, a pass every --every accesses
+  merge-hidden  the same, but all that stood still loses every right, so that no exit tells what was merged
+  overcommit    only --limit percent of the pages in use may stay in memory, the rest is swapped out
+  balloon       the guest gives its free memory to the host, gets half of it back, gives it again, every --every
 
 Columns: exits without and with the scenario; shares broken by a copy, or reused because nobody else was left;
 4 KiB pages unmapped only because a neighbour in the same 2 MiB was; host faults; memory saved. Without -p the
