@@ -2,10 +2,12 @@
 import type { Channel } from "./channel.ts";
 import { faultTrace } from "./fault-trace.ts";
 import { interference } from "./interference.ts";
+import { mergeProbe } from "./merge-probe.ts";
 
 export const channels = {
   "fault-trace": faultTrace,
   interference,
+  "merge-probe": mergeProbe,
 } as const satisfies Record<string, Channel>;
 
 export type ChannelName = keyof typeof channels;

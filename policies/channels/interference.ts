@@ -13,15 +13,13 @@
  * Source: Goguen and Meseguer, "Security Policies and Security Models", S&P 1982; Suzaki et al., EuroSec 2011.
  */
 import { type CounterName, counterNames, type Ledger, subtract } from "../../machine/counters.ts";
-import { type HostRoom, shareHost } from "../../machine/machine.ts";
 import { Balloon } from "../../guest/balloon.ts";
 import { FrameAllocator } from "../../guest/frames.ts";
 import type { Engine } from "../../hypervisor/engine.ts";
-import { createMerger, type Mergeable } from "../../hypervisor/memory/merger.ts";
-import { engines } from "../../engines/index.ts";
 import type { Channel, ChannelRow, ChannelSettings } from "./channel.ts";
 import { cyclesOf } from "./cycles.ts";
-import { frameOfPage, guestFramesFor, SmallGuest, userPage } from "./small-guest.ts";
+import { frameOfPage, type SmallGuest, userPage } from "./small-guest.ts";
+import { mergePages, twinEngines, twinGuests, type TwinGuests } from "./twin-guests.ts";
 
 /** Pages that hold something; the first may hold the same in both guests. */
 const heldPages = 16;
@@ -32,9 +30,7 @@ const morePages = 32;
 /** Pages of A's that the host keeps for itself where each guest has its own share. */
 const kept = 16;
 
-interface Host {
-  readonly a: SmallGuest;
-  readonly b: SmallGuest;
+interface Host extends TwinGuests {
   readonly balloon: Balloon;
   /** Pages that each had in memory before B did what its secret says. */
   readonly before: { readonly a: number; readonly b: number };
@@ -50,28 +46,11 @@ function borrow({ balloon }: Host, frames: number): void {
   balloon.resize(0);
 }
 
-/** What the host may merge: the pages that hold something (`MADV_MERGEABLE`). */
-function heldMemory({ memory }: SmallGuest): Mergeable {
-  return {
-    ...memory,
-    forEachBacked(visit) {
-      const end = frameOfPage(heldPages);
-      memory.forEachBacked((gfn, pfn) => {
-        if (gfn >= frameOfPage(0) && gfn < end) visit(gfn, pfn);
-      });
-    },
-  };
-}
-
 /** What the host does for its guests, after B and before A runs. */
 export const sharings = {
   none: () => undefined,
-  merge({ a, b }) {
-    const merger = createMerger(a.machine.memory);
-    const guests = [a, b].map(heldMemory);
-    // The second pass finds what has stood still since the first.
-    for (let pass = 0; pass < 2; pass++) merger.pass(guests);
-  },
+  merge: (host) => mergePages(host, heldPages),
+  "merge, hidden": (host) => mergePages(host, heldPages, "on-any-use"),
   "swap, one pool": (host) => {
     const pool = host.before.a + host.before.b;
     limitA(host, pool - host.b.backed);
@@ -83,13 +62,6 @@ export const sharings = {
 
 export type Sharing = keyof typeof sharings;
 
-export const twinEngines = {
-  shadow: engines.shadow,
-  "shadow-vtlb": engines["shadow-vtlb"],
-  "kvm-6.12": engines["kvm-6.12"],
-  ept: engines.ept,
-} as const satisfies Record<string, Engine>;
-
 interface TwinRun {
   /** What A's run took. */
   readonly counts: Ledger;
@@ -98,11 +70,7 @@ interface TwinRun {
 
 /** A's run beside a B with this secret. */
 function runBeside(engine: Engine, sharing: Sharing, secret: 0 | 1, check: boolean): TwinRun {
-  const guestFrames = guestFramesFor(pages);
-  const rooms = shareHost(2, { guestFrames, backing: "4k", vcpus: 1, slotsMax: 4096 });
-  const [roomA, roomB] = rooms as [HostRoom, HostRoom];
-  const a = new SmallGuest({ engine, pages, host: roomA, check });
-  const b = new SmallGuest({ engine, pages, mappedPages: heldPages, host: roomB, check });
+  const { a, b } = twinGuests({ engine, pages, mappedOfB: heldPages, check });
   for (let page = heldPages; page < pages; page++) a.vcpu.read(userPage(page));
   for (const { vcpu } of [a, b]) vcpu.read(userPage(0));
   const free = { first: frameOfPage(heldPages), frames: frameOfPage(pages) };

@@ -5,6 +5,7 @@ import { anyLevelPairs } from "../../bench/points/levels.ts";
 import { hostPageSizes } from "../../bench/results/result.ts";
 import { sweepNames } from "../../bench/sweeps/sweep-files.ts";
 import { dmaSchemeNames } from "../../host/dma/catalogue.ts";
+import { channelNames } from "../../policies/channels/index.ts";
 import { scenarioNames } from "../../host/sharing/share.ts";
 import { attackNames } from "../../policies/attack/attacks.ts";
 import { schemeNames } from "../../policies/attack/schemes.ts";
@@ -60,6 +61,7 @@ function values() {
       completion: Object.keys(shells),
       dma: dmaSchemeNames,
       share: scenarioNames,
+      leak: channelNames,
     },
   };
 }

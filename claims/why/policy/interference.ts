@@ -4,16 +4,17 @@
 import { joined, say } from "../../../bench/results/answer.ts";
 import { six } from "../../../bench/results/figures.ts";
 import { cyclesOf } from "../../../policies/channels/cycles.ts";
-import {
-  type Sharing,
-  sharings,
-  twin,
-  twinEngines,
-} from "../../../policies/channels/interference.ts";
+import { type Sharing, sharings, twin } from "../../../policies/channels/interference.ts";
+import { twinEngines } from "../../../policies/channels/twin-guests.ts";
 import type { Experiment } from "../experiment.ts";
 
 /** What the host does that takes nothing from one guest for the other. */
-const apart: readonly Sharing[] = ["none", "swap, own share", "balloon, own share"];
+const apart: readonly Sharing[] = [
+  "none",
+  "merge, hidden",
+  "swap, own share",
+  "balloon, own share",
+];
 
 export const interferenceClaim: Experiment = {
   title: "What does a guest learn of its neighbour?",
@@ -36,8 +37,8 @@ export const interferenceClaim: Experiment = {
       return say`${sharing} x${six(more / less)}`;
     });
     return {
-      claim: say`No scheme keeps a guest from learning of its neighbour what the host makes depend on it: merging, a pool of memory for both and a balloon that grows as the other needs each show in its own exits and its own clock. With shares that are fixed beforehand not one counter depends on the neighbour, under any scheme.`,
-      number: say`Guest A's cycles by B's secret, under EPT: ${joined(each, ", ")}. Of ${rows.filter(isApart).length} twin runs with memory apart ${rows.filter((row) => isApart(row) && row.differing.length > 0).length} differ in a counter, of ${leaking.length} with it shared ${leaking.filter(({ differing }) => differing.length > 0).length}.`,
+      claim: say`No scheme keeps a guest from learning of its neighbour what the host makes depend on it: merging, a pool of memory for both and a balloon that grows as the other needs each show in its own exits and its own clock. With merging hidden and shares fixed beforehand not one counter depends on the neighbour, under any scheme.`,
+      number: say`Guest A's cycles by B's secret, under EPT: ${joined(each, ", ")}. Of ${rows.filter(isApart).length} twin runs with memory apart or merging hidden ${rows.filter((row) => isApart(row) && row.differing.length > 0).length} differ in a counter, of ${leaking.length} with it shared ${leaking.filter(({ differing }) => differing.length > 0).length}.`,
       evidence: say`interference.csv; shadewalk leak interference`,
       change: say`Guests on one core share its caches and predictors too, which these do not.`,
       checks: [

@@ -4,6 +4,7 @@
 import { faultTraceClaim } from "../policy/fault-trace.ts";
 import { guardedTables } from "../policy/guarded-tables.ts";
 import { interferenceClaim } from "../policy/interference.ts";
+import { mergeProbeClaim } from "../policy/merge-probe.ts";
 import { policedShare } from "../policy/policed-share.ts";
 import { remap } from "../policy/remap.ts";
 import type { Topic } from "../topic.ts";
@@ -16,5 +17,6 @@ export const policy = {
     "policed-share": policedShare,
     "fault-trace": faultTraceClaim,
     interference: interferenceClaim,
+    "merge-probe": mergeProbeClaim,
   },
 } as const satisfies Topic;
