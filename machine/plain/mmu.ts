@@ -133,7 +133,9 @@ class PlainMmu implements Mmu {
   private allows(entry: Translation, { kind, user }: Access): boolean {
     if (user && !entry.user) return false;
     if (kind === "read") return true;
-    if (kind === "fetch") return entry.execute && entry.nestedExecute;
+    if (kind === "fetch") {
+      return entry.nestedExecute && (user ? entry.execute : entry.supervisorExecute);
+    }
     const mayWrite = entry.write || (!user && !this.translator.paging.writeProtect);
     return mayWrite && entry.dirty;
   }

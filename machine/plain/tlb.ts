@@ -18,6 +18,8 @@ export interface Translation {
   readonly write: boolean;
   readonly user: boolean;
   readonly execute: boolean;
+  /** The same of the supervisor, where modes have rights of their own. */
+  readonly supervisorExecute: boolean;
   /** Execute right of the nested tables; true without any. */
   readonly nestedExecute: boolean;
   /** A store needs no walk: D is set in every dimension that has D, and the others allow writing. */

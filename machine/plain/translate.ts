@@ -15,7 +15,7 @@ import * as stops from "../mmu.ts";
 import type { Preset } from "../presets.ts";
 import { oneStage, type Paging, type Stage } from "../stages.ts";
 import { cachesByLevel, type CachesByLevel, type Context, keyOf, PlainCache } from "./cache.ts";
-import { needsNoMark } from "./marks.ts";
+import { needsNoMark, notesWrites } from "./marks.ts";
 import {
   type NestedEntry,
   nestedEntry,
@@ -115,9 +115,11 @@ export class PlainTranslator {
       write: leaf.rights.write,
       user: leaf.rights.user,
       execute: leaf.rights.execute,
+      supervisorExecute: leaf.rights.supervisorExecute,
       nestedExecute: leaf.rights.user ? page.userExecute : page.execute,
       dirty: needsNoMark(stage, leaf.low) && page.dirty,
-      global: this.paging.globalPages && (leaf.low & stage.format.global) !== 0,
+      global:
+        this.paging.globalPages && ((leaf.low ^ stage.format.flipped) & stage.format.global) !== 0,
     };
   }
 
@@ -158,7 +160,7 @@ export class PlainTranslator {
   /** A tree that refuses with page faults. */
   private guestTree(stage: Stage, context: Context, switched: Tree | null): Tree {
     const { stages, writeProtect } = this.paging;
-    const tableAccess = stage.through !== null && stages[stage.through]!.marks ? "write" : "read";
+    const tableAccess = notesWrites(stages, stage.through) ? "write" : "read";
     const isSwitched = stage !== stages[0];
     const locate = (frame: number): Table | Stop => {
       const table = this.tableAt(frame, stage, tableAccess);
@@ -188,7 +190,7 @@ export class PlainTranslator {
         (!user || rights.user) &&
         (kind !== "read" || rights.read) &&
         (kind !== "write" || rights.write || (!user && !writeProtect)) &&
-        (kind !== "fetch" || rights.execute),
+        (kind !== "fetch" || (user ? rights.execute : rights.supervisorExecute)),
       beforeMark: ({ frame: gfn, isWritable }) => {
         // Reading the table needed no more than a read right; setting a bit is a write to it.
         if (isWritable) return null;
