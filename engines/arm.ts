@@ -9,8 +9,8 @@
  *
  * Model: exits have the names that x86-64 gives them; a stage 2 fault counts as an EPT violation. Bias: none.
  *
- * Model: a fence of one intermediate address (TLBI IPAS2E1, then VMALLE1) is not used, a range takes VMALLS12E1. Bias: for
- * schemes without a second stage, as more of the nested TLB is lost than KVM loses.
+ * Model: no fence names one intermediate address (TLBI IPAS2E1, then VMALLE1): what the host takes costs VMALLS12E1. Bias: for
+ * shadow, as KVM keeps more of the nested TLB.
  *
  * Source: Arm Architecture Reference Manual for A-profile, D8.2, D8.13 "TLB maintenance", D8.16.1 "Using break-before-make";
  * KVM arch/arm64/kvm/hyp/pgtable.c, whose leaves have AF, and which lets silicon set it.

@@ -22,6 +22,8 @@ test.each([
   [["run", "-e", "riscv-h", "-w", "syscalls", "-p", "kpti=1"], "kpti is 1, allowed: 0"],
   [["run", "-e", "riscv-h", "--trace", trace], "the trace has entries of x86-64"],
   [["run", "-e", "riscv-h@ept"], "runs guests of RISC-V on hardware alone"],
+  [["run", "-e", "arm-s2@ept"], "runs guests of Arm on hardware alone"],
+  [["walk", "0x400000", "-e", "arm-s2", "--levels", "5-on-5"], "5 guest levels, allowed: 3, 4"],
   [["run", "-e", "ept", "--levels", "3-on-3"], "3 guest levels, allowed: 4, 5"],
   [["trace", trace, "-e", "riscv"], "entries of x86-64"],
   [["walk", "0x400000", "-e", "shadow", "--levels", "3-on-3"], "3 guest levels, allowed: 4, 5"],

@@ -1,7 +1,7 @@
 /**
  * The formats of nested tables, and how silicon walks each.
  */
-import { armStage2, armStage2Shape } from "../../machine/formats/arm.ts";
+import { arm4kStage2, armStage2Shape } from "../../machine/formats/arm.ts";
 import { riscvSecond } from "../../machine/formats/riscv.ts";
 import type { Isa } from "../../machine/isa/isa.ts";
 import {
@@ -25,7 +25,6 @@ export interface NestedFormat {
   readonly isa?: Isa;
 }
 
-const armSecond = armStage2(12);
 /** Bits of an intermediate physical address, by levels: KVM takes 40 unless it is asked for more. */
 const armAddressBits = (levels: number): number => (levels === 3 ? 40 : 48);
 
@@ -50,7 +49,7 @@ export function stageOf({ format, accessedDirty }: NestedFormat, levels: number)
     case "arm":
       return {
         ...eptStage(null, levels, accessedDirty),
-        format: armSecond,
+        format: arm4kStage2,
         shape: armStage2Shape(12, armAddressBits(levels)),
         refusesUnmarked: !accessedDirty,
       };

@@ -103,6 +103,11 @@ export const armStage2 = (granule: Granule) =>
     },
   });
 
+/** What guests and hypervisors have here. */
+export const arm4k = armGuest(12);
+export const arm4kHafdbs = armGuest(12, "silicon");
+export const arm4kStage2 = armStage2(12);
+
 /**
  * Levels that addresses of so many bits take, and the index bits by which the root is widened: up to 16 tables of the
  * second stage lie one after another in place of one more level.

@@ -27,7 +27,7 @@ import {
   U,
   W,
 } from "../entry.ts";
-import { armGuest, type ArmMarks } from "../formats/arm.ts";
+import { arm4k, arm4kHafdbs, type ArmMarks } from "../formats/arm.ts";
 import { x86Stage } from "../stages.ts";
 import type { Isa } from "./isa.ts";
 
@@ -107,11 +107,12 @@ function readHigh(low: number, high: number): number {
 }
 
 function armIsa(marks: ArmMarks): Isa {
-  const format = armGuest(12, marks);
+  const format = marks === "silicon" ? arm4kHafdbs : arm4k;
   return {
     name: marks === "silicon" ? "Arm with FEAT_HAFDBS" : "Arm",
     levels: [3, 4],
     hasKpti: false,
+    breaksBeforeMake: true,
     marks,
     stage: (levels) => ({
       ...x86Stage(levels),

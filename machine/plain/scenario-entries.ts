@@ -2,7 +2,7 @@
  * Entries of the differential test's trees, by ISA and dimension: operations say them in x86-64's words.
  */
 import { A, D, EPT_D, P, PS, U, W } from "../entry.ts";
-import { armStage2 } from "../formats/arm.ts";
+import { arm4kStage2 } from "../formats/arm.ts";
 import type { EntryFormat } from "../formats/format.ts";
 import { riscv, riscvSecond } from "../formats/riscv.ts";
 import { arm, armHafdbs } from "../isa/arm.ts";
@@ -46,8 +46,6 @@ const bits =
 /** A page's bit 1 is clear in a block; links have no AF, and no attributes that tell them from pages here. */
 const isArmLink = (low: number) => (low & 0x302) === 2;
 
-const armSecond = armStage2(12);
-
 function armWriters(isa: Isa): Writers {
   return {
     guest: writerOf(isa, 0xf000, ([low, high], flags) => {
@@ -71,7 +69,7 @@ function armWriters(isa: Isa): Writers {
       reservedHigh: 0,
       dirty: A,
     },
-    second: armSecond,
+    second: arm4kStage2,
   };
 }
 
