@@ -1,4 +1,4 @@
-/** What A and D of a leaf permit, in the plain unit. */
+/** What A, D and G of a leaf permit, in the plain unit. */
 import type { EntryFormat } from "../formats/format.ts";
 import type { Stage } from "../stages.ts";
 import type { Kind } from "./stop.ts";
@@ -7,6 +7,10 @@ import type { Kind } from "./stop.ts";
 export function needsNoMark({ format, marks, refusesUnmarked }: Stage, low: number): boolean {
   const { dirty, flipped } = format;
   return (!marks && !refusesUnmarked) || ((low ^ flipped) & dirty) === dirty;
+}
+
+export function isGlobal({ global, flipped }: EntryFormat, low: number): boolean {
+  return ((low ^ flipped) & global) !== 0;
 }
 
 /** Does the leaf lack A, or D for a store? */

@@ -54,3 +54,11 @@ export function rightsFrom(
     verified,
   };
 }
+
+/** May a page with these rights be fetched from in this mode? */
+export function mayFetch(
+  { execute, supervisorExecute }: Pick<Rights, "execute" | "supervisorExecute">,
+  user: boolean,
+): boolean {
+  return user ? execute : supervisorExecute;
+}

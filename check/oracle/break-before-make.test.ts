@@ -2,17 +2,18 @@
  * Arm's stage 2 where a block becomes a table: broken, fenced, made. What a guest's own entries do, the oracle watches.
  */
 import { afterEach, expect, test, vi } from "vitest";
-import { bootKernel } from "../guest/kernel.ts";
-import { kernelDefaults } from "../guest/options.ts";
-import type { Gfn, Pfn } from "../machine/address.ts";
-import { fastMmu } from "../machine/fast.ts";
-import { arm4kStage2 } from "../machine/formats/arm.ts";
-import { PhysicalMemory } from "../machine/memory.ts";
-import { presets } from "../machine/presets.ts";
-import type { Engine } from "../hypervisor/engine.ts";
-import { buildComputer } from "./computer.ts";
-import { armS2 } from "./arm.ts";
-import { riscvH } from "./riscv.ts";
+import { bootKernel } from "../../guest/kernel.ts";
+import { kernelDefaults } from "../../guest/options.ts";
+import type { Gfn, Pfn } from "../../machine/address.ts";
+import { fastMmu } from "../../machine/fast.ts";
+import { arm4kStage2 } from "../../machine/formats/arm.ts";
+import { PhysicalMemory } from "../../machine/memory.ts";
+import { presets } from "../../machine/presets.ts";
+import type { Engine } from "../../hypervisor/engine.ts";
+import { buildComputer } from "../../engines/computer.ts";
+import { armS2 } from "../../engines/arm.ts";
+import { riscvH } from "../../engines/riscv.ts";
+import { patch } from "./patch-method.ts";
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -37,19 +38,15 @@ function splitBy(engine: Engine): readonly string[] {
   guest.write(page);
   machine.snapshot();
   const seen: string[] = [];
-  const write = PhysicalMemory.prototype.write;
-  vi.spyOn(PhysicalMemory.prototype, "write").mockImplementation(function watched(
-    this: PhysicalMemory,
-    pfn: Pfn,
-    index,
-    low,
-    high,
-  ) {
-    const [before, after] = [this.readLow(pfn, index), low].map((half) => kindOf(engine, half));
+  type Write = [pfn: Pfn, index: number, low: number, high: number];
+  patch<Write, void>(PhysicalMemory.prototype, "write", (write, self, ...args) => {
+    const [pfn, index, low] = args;
+    const memory: PhysicalMemory = self;
+    const [before, after] = [memory.readLow(pfn, index), low].map((half) => kindOf(engine, half));
     if (before !== after && (before === "block" || seen.length > 0) && seen.length < 3) {
       seen.push(`${before} becomes ${after}`);
     }
-    write.call(this, pfn, index, low, high);
+    write(...args);
   });
   const fence = vcpu.fence.bind(vcpu);
   vcpu.fence = (vmid) => {
