@@ -40,7 +40,7 @@ export interface BesideOptions {
 }
 
 /** Schemes with a hypervisor. */
-export type BesideScheme = Exclude<DmaSchemeName, "bare" | "riommu">;
+export type BesideScheme = Exclude<DmaSchemeName, "bare" | "amd" | "riommu">;
 export const isBesideScheme = (name: DmaSchemeName): name is BesideScheme =>
   dmaSchemes[name].family !== "bare";
 export const besideSchemes = (Object.keys(dmaSchemes) as DmaSchemeName[]).filter(isBesideScheme);
