@@ -21,7 +21,7 @@ export interface AmdEvent {
   readonly cause: "absent" | "denied" | "reserved";
 }
 
-export const eventLogLength = 256;
+const eventLogLength = 256;
 
 const ILLEGAL_DEVICE_ENTRY = 1;
 const IO_PAGE_FAULT = 2;
