@@ -47,6 +47,11 @@ const reasons: readonly Reason[] = [
     reason:
       "absolute overheads of programs that ours only resemble; rankings and means are compared",
   },
+  {
+    rows: "AG16-114 AG16-122 AG16-130",
+    reason:
+      "bars of a figure that stand as close as it can be read, a point apart or less: they rank nothing",
+  },
   { rows: "AG16-162 AG16-167 AG16-169", reason: "a summary of other rows, a rule and a size" },
   { rows: "NE22-001..007", reason: "no hashed nested tables" },
   { rows: "AG16-171..175", reason: "geometry of a processor that is no preset" },
