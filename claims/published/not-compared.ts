@@ -117,10 +117,6 @@ const reasons: readonly Reason[] = [
     reason: "latencies of one machine: prices, which other rows set",
   },
   {
-    rows: "PV23-014..017",
-    reason: "PVM's switcher, which enters its guest's kernel by itself, is not modelled",
-  },
-  {
     rows: "PV23-020",
     reason:
       "opening a file takes 25 us under EPT, where stat, the same path without a file, takes 0.7: the time of a file system behind a device, of which shadow's 7.6 us are 30 %",

@@ -30,6 +30,7 @@ export class OuterCpu extends OneLevelOnly implements VirtualCpu {
   readonly mmu: CachedTranslations;
   controls: Controls = bareMetalControls;
   readonly otherLevels: Readonly<Ledger>[] = [];
+  knownRoots: VirtualCpu["knownRoots"] = [];
   isInL2 = false;
   cr3: Cr3;
   registers: Registers;
@@ -154,6 +155,15 @@ export class InnerCpu extends OneLevelOnly implements VirtualCpu {
 
   get registers(): Registers {
     return this.l2.registers;
+  }
+
+  get knownRoots(): VirtualCpu["knownRoots"] {
+    return this.l2.knownRoots;
+  }
+
+  /** Of L1's frames, which silicon walks for L2 below an L0 with nested paging. */
+  set knownRoots(roots: VirtualCpu["knownRoots"]) {
+    this.l2.knownRoots = roots;
   }
 
   setControls(controls: Controls): void {
