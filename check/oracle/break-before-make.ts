@@ -2,9 +2,9 @@
  * Arm's break-before-make: an entry that names another page, or a page of another size, is made invalid first, then what
  * caches hold of it is fenced, and only then the new one is stored. Else silicon may use both at once, or stop.
  *
- * The oracle sees every store to an entry. Whether the fence came is asked of those entries alone that a checked access went
- * through, for only of them it is known whose page they translate, and in tables of the process that runs: a frame that
- * becomes a table again has nothing to do with what it was.
+ * The oracle sees every store to an entry. It asks of those entries alone that a checked access went through, for only of them
+ * it is known whose page they translate, and in tables of the process that runs: a frame that becomes a table again has
+ * nothing to do with what it was.
  *
  * Source: Arm Architecture Reference Manual for A-profile, D8.16.1 "Using break-before-make when updating translation table
  * entries".
@@ -75,17 +75,18 @@ export class BreakBeforeMake {
     const key = keyOf(gfn, index);
     const [before, after] = [this.inWords({ low, high }), this.inWords(store)];
     const [was, is] = [(before.low & P) !== 0, (after.low & P) !== 0];
-    if (was && is && leadElsewhere(before, after)) {
+    const use = this.uses.get(key);
+    const isLive = use !== undefined && this.tableOf(use, entry) === gfn;
+    if (isLive && was && is && leadElsewhere(before, after)) {
       throw new OracleMismatch(`entry ${index} of gfn ${hex(gfn)} is replaced without a break`);
     }
     if (was && !is) this.broken.set(key, { before, at: now });
     if (!is) return;
     const broken = this.broken.get(key);
     this.broken.delete(key);
-    const use = this.uses.get(key);
-    if (broken === undefined || use === undefined || !leadElsewhere(broken.before, after)) return;
+    if (broken === undefined || !isLive || !leadElsewhere(broken.before, after)) return;
     const fenced = fencedSince(use, now);
-    if (fenced > broken.at || fenced > use.at || this.tableOf(use, entry) !== gfn) return;
+    if (fenced > broken.at || fenced > use.at) return;
     throw new OracleMismatch(
       `entry ${index} of gfn ${hex(gfn)} is made with no fence of page ${hex(use.vpn)} since its break`,
     );
