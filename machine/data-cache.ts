@@ -15,10 +15,14 @@ export type LinePlace = 0 | 1 | 2 | 3 | 4;
 /** On which node a line of memory is; absent: there is one node. */
 export type NodeOfLine = (line: number) => number;
 
-interface Level {
+/** How a level finds the set of a line. */
+interface Sets {
   readonly mask: number;
   /** Bits of a set's number, or 0: the set is the line's low bits. */
   readonly hashBits: number;
+}
+
+interface Level extends Sets {
   readonly ways: number;
   /** Line number + 1 by set, in it the latest used first; 0 is empty. */
   readonly lines: Int32Array;
@@ -43,9 +47,9 @@ export function createDataCache(caches: DataCaches, nodeOf: NodeOfLine = () => 0
   let home = 0;
 
   /** True on a hit. The set's lines lie from the latest used on: each moves one place until the line is found, or is lost. */
-  function lookUp({ mask, hashBits, ways, lines }: Level, line: number): boolean {
-    const set = hashBits === 0 ? line : line ^ (line >>> hashBits) ^ (line >>> (2 * hashBits));
-    const base = Math.imul(set & mask, ways);
+  function lookUp(level: Level, line: number): boolean {
+    const { ways, lines } = level;
+    const base = Math.imul(setOf(level, line), ways);
     const tag = (line + 1) | 0;
     let moved = tag;
     for (let way = base; way < base + ways; way++) {
@@ -84,11 +88,21 @@ export function createDataCache(caches: DataCaches, nodeOf: NodeOfLine = () => 0
   };
 }
 
-function emptyLevel({ sets, ways }: DataCacheLevel, isHashed: boolean): Level {
-  return {
-    mask: sets - 1,
-    hashBits: isHashed ? Math.log2(sets) : 0,
-    ways,
-    lines: new Int32Array(sets * ways),
-  };
+/** The last level's set that has the line with this number (HPA / 64): what whoever colours pages has to know. */
+export function lastLevelSet({ llc, hashesLlc }: DataCaches, line: number): number {
+  return setOf(setsOf(llc, hashesLlc), line);
+}
+
+function setOf({ mask, hashBits }: Sets, line: number): number {
+  if (hashBits === 0) return line & mask;
+  return (line ^ (line >>> hashBits) ^ (line >>> (2 * hashBits))) & mask;
+}
+
+function setsOf({ sets }: DataCacheLevel, isHashed: boolean): Sets {
+  return { mask: sets - 1, hashBits: isHashed ? Math.log2(sets) : 0 };
+}
+
+function emptyLevel(level: DataCacheLevel, isHashed: boolean): Level {
+  const { sets, ways } = level;
+  return { ...setsOf(level, isHashed), ways, lines: new Int32Array(sets * ways) };
 }

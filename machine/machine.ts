@@ -51,6 +51,8 @@ export interface HostRoom {
   readonly firstFrame: number;
   /** VPID of its first vCPU. */
   readonly firstVpid: number;
+  /** Where its frames lie, if not from `firstFrame` on as the machine's options say. */
+  readonly placement?: Placement;
 }
 
 /** Rooms for `guests` guests of equal size in one memory. */
@@ -121,10 +123,11 @@ export class Machine {
     const blockFrames = 2 ** orderOfSize(options.backing);
     const scattered = scatterOnNodes({ frames: guestFrames, nodes }, blockFrames, options.seed);
     const firstFrame = host?.firstFrame ?? 0;
-    this.placement =
+    const own: Placement =
       placement === "scatter"
         ? (gfn) => (scattered(gfn) + firstFrame) as Pfn
         : linear((firstFrame + offset) as Pfn);
+    this.placement = host?.placement ?? own;
     const size = {
       guestFrames: guestFrames + offset,
       tableFrames: tableFramesFor(guestFrames),

@@ -11,7 +11,6 @@ export const x86Isa: Isa = {
   name: "x86-64",
   levels: [4, 5],
   hasKpti: true,
-  breaksBeforeMake: false,
   marks: "silicon",
   stage: x86Stage,
   leafLow: low,

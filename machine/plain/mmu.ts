@@ -23,7 +23,6 @@ import type { Preset } from "../presets.ts";
 import { haveOtherTables, type Paging } from "../stages.ts";
 import { belongs, type Context, covers, type Key } from "./cache.ts";
 import {
-  allowsAccess,
   coversGuestPage,
   type PlainTlb,
   plainTlbs,
@@ -132,7 +131,11 @@ class PlainMmu implements Mmu {
 
   /** Do the entry's rights permit the access without asking the tables again? */
   private allows(entry: Translation, { kind, user }: Access): boolean {
-    return allowsAccess(entry, { kind, user }, this.translator.paging.writeProtect);
+    if (user && !entry.user) return false;
+    if (kind === "read") return true;
+    if (kind === "fetch") return entry.execute && entry.nestedExecute;
+    const mayWrite = entry.write || (!user && !this.translator.paging.writeProtect);
+    return mayWrite && entry.dirty;
   }
 
   lastPfn(): Pfn {

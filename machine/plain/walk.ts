@@ -160,7 +160,7 @@ export function walk(
     const { isVerified } = table;
     const own = isPlainLink
       ? { ...allRights, verified: isVerified }
-      : rightsFrom(format, format.rightsOf(low, high), isVerified);
+      : rightsFrom(format.rightsOf(low, high), isVerified);
     const rights = bothRights(step.rights, own);
     if (isLeaf && !now.permits(rights, request, high)) return now.refuse("denied", request, low);
     if (isLeaf && now.stage.refusesUnmarked && isUnmarked(format, request.kind, low))
@@ -264,16 +264,14 @@ function mark(
 ): number | Stop {
   const { format, marks } = tree.stage;
   const { accessed, dirty } = format;
-  const flags = low ^ format.flipped;
-  const needsAccessed = marks && (flags & accessed) !== accessed;
-  const needsDirty = marks && setsDirty && (flags & dirty) !== dirty;
+  const needsAccessed = marks && (low & accessed) === 0;
+  const needsDirty = marks && setsDirty && (low & dirty) === 0;
   if (!needsAccessed && !needsDirty) return low;
   const stop = tree.beforeMark(table, needsDirty, request);
   if (stop !== null) return stop;
   if (needsAccessed) observer.bitSet("accessed");
   if (needsDirty) observer.bitSet("dirty");
-  const added = (needsAccessed ? accessed : 0) | (needsDirty ? dirty : 0);
-  const marked = (flags | added) ^ format.flipped;
+  const marked = low | (needsAccessed ? accessed : 0) | (needsDirty ? dirty : 0);
   memory.setLow(table.pfn, index, marked);
   return marked;
 }
