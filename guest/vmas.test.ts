@@ -13,7 +13,7 @@ const template: Omit<Vma, "start" | "end"> = {
   huge: false,
   file: null,
   filePage: 0,
-  signals: null,
+  signals: false,
 };
 
 interface Cell {

@@ -1,4 +1,5 @@
 /** The registry of channels: a new one is its file and a line here. */
+import { cacheFootprint } from "./cache-footprint.ts";
 import type { Channel } from "./channel.ts";
 import { faultTrace } from "./fault-trace.ts";
 import { interference } from "./interference.ts";
@@ -8,6 +9,7 @@ export const channels = {
   "fault-trace": faultTrace,
   interference,
   "merge-probe": mergeProbe,
+  "cache-footprint": cacheFootprint,
 } as const satisfies Record<string, Channel>;
 
 export type ChannelName = keyof typeof channels;

@@ -8,7 +8,7 @@
  */
 import { type Gfn, indexAt, type Vpn } from "../../machine/address.ts";
 import { A, D, frameOf, lowHalf, P, U, W } from "../../machine/entry.ts";
-import type { HostRoom, Machine } from "../../machine/machine.ts";
+import type { HostRoom, Machine, MachineOptions } from "../../machine/machine.ts";
 import { presets } from "../../machine/presets.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";
 import type { Engine } from "../../hypervisor/engine.ts";
@@ -43,6 +43,8 @@ export interface SmallGuestOptions {
   /** Looks on at exits. */
   readonly watcher?: Watcher;
   readonly host?: HostRoom;
+  /** The processor, if it is another than that of all channels. */
+  readonly core?: Pick<MachineOptions, "preset" | "mmu" | "backing">;
   /** Is every access held against the oracle? */
   readonly check: boolean;
 }
@@ -57,11 +59,12 @@ export class SmallGuest {
   private nextTable = root + 1;
 
   constructor(options: SmallGuestOptions) {
-    const { engine, pages, rules = [], watcher = {}, host, check } = options;
+    const { engine, pages, rules = [], watcher = {}, host, core, check } = options;
     const policy = rules.length === 0 ? undefined : new MemoryPolicy(rules);
     const { machine, vcpu, hypervisor } = buildComputer({
       engine,
       preset: presets["skylake-sp"],
+      ...core,
       guestFrames: guestFramesFor(pages),
       ...(policy === undefined ? {} : { policy }),
       ...(host === undefined ? {} : { host }),
@@ -88,6 +91,15 @@ export class SmallGuest {
       table = frameOf(low, high);
     }
     return { table: direct(table as Gfn), index: indexAt(vpn, 1) };
+  }
+
+  /** Its vCPU has the core from now on: nothing that the core has cached of translations is left. */
+  enter(): void {
+    const { vcpu } = this;
+    vcpu.mmu.flushLinear();
+    vcpu.mmu.flushNested();
+    vcpu.setControls(vcpu.controls);
+    vcpu.writeCr3(root);
   }
 
   /** Pages that are in memory. */

@@ -4,7 +4,6 @@
 import { baselineEngine, type ResultRows } from "../../bench/results/result.ts";
 import { arrange, type Setting } from "../cases.ts";
 import { lead, short } from "../format.ts";
-import { headlineCases } from "../headline-programs.ts";
 import { pickMetric, scoreCase } from "../score.ts";
 import { geometricMean } from "../../bench/results/figures.ts";
 import { html, type Html } from "./html.ts";
@@ -33,8 +32,7 @@ interface Standing {
   readonly worst: { readonly label: string; readonly value: number };
 }
 
-function settingHtml({ title, engines, ...all }: Setting): Html {
-  const setting = { title, engines, cases: headlineCases(all) };
+function settingHtml(setting: Setting): Html {
   const standings = standingsOf(setting);
   const [first, second] = standings;
   if (first === undefined) return html`<p>${setting.title}: no engine beside native.</p>`;
@@ -84,7 +82,7 @@ function aheadText(ahead: number, engine: string): string {
 }
 
 /** Engines that ran every case come first, then by mean. */
-function standingsOf({ engines, cases }: Pick<Setting, "engines" | "cases">): Standing[] {
+function standingsOf({ engines, cases }: Setting): Standing[] {
   const metric = pickMetric(cases);
   const scores = cases.map((one) => ({ label: one.label, ...scoreCase(one, metric) }));
   return engines

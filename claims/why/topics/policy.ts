@@ -1,6 +1,7 @@
 /**
  * What a hypervisor can enforce on its guest's memory. A new experiment is its file and a line here.
  */
+import { cacheFootprintClaim } from "../policy/cache-footprint.ts";
 import { faultTraceClaim } from "../policy/fault-trace.ts";
 import { guardedTables } from "../policy/guarded-tables.ts";
 import { interferenceClaim } from "../policy/interference.ts";
@@ -18,5 +19,6 @@ export const policy = {
     "fault-trace": faultTraceClaim,
     interference: interferenceClaim,
     "merge-probe": mergeProbeClaim,
+    "cache-footprint": cacheFootprintClaim,
   },
 } as const satisfies Topic;
