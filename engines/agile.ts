@@ -12,7 +12,7 @@
  * Model: a process that is nested as a whole walks from its root at a host frame, 20 references, where the paper has 24.
  * Bias: both, agile paging gains on either.
  */
-import type { Gfn, Pfn, Vpn } from "../machine/address.ts";
+import type { Gfn, Vpn } from "../machine/address.ts";
 import { A } from "../machine/entry.ts";
 import type { Resolution, VmExit } from "../machine/exits.ts";
 import type { Registers } from "../machine/registers.ts";
@@ -33,6 +33,7 @@ import { AgileTables } from "./agile/tables.ts";
 import { fillPath } from "./shadow/fill.ts";
 import { mirrorRange } from "./shadow/mirror-range.ts";
 import { isReachable } from "./shadow/reachable.ts";
+import type { ShadowTable } from "./shadow/shadow-table.ts";
 
 type PageFaultExit = Extract<VmExit, { reason: "page-fault" }>;
 type EptViolation = Extract<VmExit, { reason: "ept-violation" }>;
@@ -78,9 +79,9 @@ export function createAgile(platform: Platform, policy: AgilePolicy): Hypervisor
   /** A store of data to a frame that no running root reaches: it was freed, and is a table no more. */
   function isTableStill({ store }: PageFaultExit | EptViolation, gfn: Gfn): boolean {
     if (store !== null && store.kind === "entry") return true;
-    const roots = vcpus.map(({ cr3 }) => shadow.set.of(cr3.root));
-    const frames: ReadonlySet<Pfn> = new Set(roots.flat().map(({ pfn }) => pfn));
-    if (isReachable(shadow, gfn, frames)) return true;
+    const isRoot = (table: ShadowTable): boolean =>
+      vcpus.some(({ cr3 }) => shadow.set.of(cr3.root).includes(table));
+    if (isReachable(shadow, gfn, isRoot)) return true;
     shadow.unshadow(gfn);
     return false;
   }

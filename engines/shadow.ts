@@ -7,7 +7,7 @@
  *
  * Source: Adams & Agesen 2006, section 2.3; Xen "Shadow-2" (xen-devel 2008).
  */
-import type { Gfn, Pfn, Vpn } from "../machine/address.ts";
+import type { Gfn, Vpn } from "../machine/address.ts";
 import type { Ledger } from "../machine/counters.ts";
 import { A, U, W } from "../machine/entry.ts";
 import type { Resolution, VmExit } from "../machine/exits.ts";
@@ -99,8 +99,9 @@ export function shadowOn(
     vcpu.setHardwareRoot(root.pfn, cr3.pcid);
   }
 
-  function rootFrames(): ReadonlySet<Pfn> {
-    return new Set(Array.from(roots.values(), (root) => root.pfn));
+  function isRoot(table: ShadowTable): boolean {
+    for (const root of roots.values()) if (root.pfn === table.pfn) return true;
+    return false;
   }
 
   /** The guest stores into one of its tables: do it for the guest, then mirror what changed. */
@@ -158,7 +159,7 @@ export function shadowOn(
    */
   function isTableStill({ store }: PageFaultExit, gfn: Gfn): boolean {
     if (store !== null && store.kind === "entry") return true;
-    if (isReachable(tables, gfn, rootFrames())) return true;
+    if (isReachable(tables, gfn, isRoot)) return true;
     tables.unshadow(gfn);
     return false;
   }

@@ -58,21 +58,30 @@ export function keyOf({ gfn, level, isDirect, role }: TableName): number {
   return role === 0 ? key : role * 2 ** 36 + key;
 }
 
-export function createTable(bytes: FrameMemory, of: TableName): ShadowTable {
-  const pfn = bytes.allocateTable();
-  const frames = new Int32Array(entriesPerTable).fill(-1);
-  return { id: pfn - bytes.guestFrames, ...of, pfn, parents: new Set(), frames };
+/** Entries that are present in the guest's table or in the shadow. */
+export function presentIn({ memory, bytes }: ShadowParts, { gfn, pfn }: ShadowTable): number[] {
+  return presentInEither(bytes.words, memory.wordsOf(gfn), bytes.wordsOf(pfn));
 }
 
-/** Entries that are present in the guest's table or in the shadow. Most tables are nearly empty. */
-export function presentIn({ memory, bytes }: ShadowParts, { gfn, pfn }: ShadowTable): number[] {
-  const { words } = bytes;
-  const guest = memory.wordsOf(gfn);
-  const shadow = bytes.wordsOf(pfn);
+/** Entries that are present in the shadow. */
+export function presentInShadow({ bytes }: ShadowParts, { pfn }: ShadowTable): number[] {
+  return presentInEither(bytes.words, bytes.wordsOf(pfn), 0);
+}
+
+/** Of two tables that begin there. Most are nearly empty: eight entries are asked at once, which is four times as fast. */
+function presentInEither(words: Int32Array, one: number, other: number): number[] {
   const indexes: number[] = [];
-  for (let index = 0; index < entriesPerTable; index++) {
-    if (((words[guest | (index << 1)]! | words[shadow | (index << 1)]!) & P) !== 0)
-      indexes.push(index);
+  for (let word = 0; word < 2 * entriesPerTable; word += 16) {
+    if (((eightLows(words, one | word) | eightLows(words, other | word)) & P) === 0) continue;
+    for (let at = word; at < word + 16; at += 2) {
+      if (((words[one | at]! | words[other | at]!) & P) !== 0) indexes.push(at >>> 1);
+    }
   }
   return indexes;
+}
+
+/** The low halves of eight entries, or-ed. */
+function eightLows(words: Int32Array, at: number): number {
+  const first = words[at]! | words[at | 2]! | words[at | 4]! | words[at | 6]!;
+  return first | words[at | 8]! | words[at | 10]! | words[at | 12]! | words[at | 14]!;
 }

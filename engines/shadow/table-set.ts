@@ -1,10 +1,10 @@
 /**
  * All shadow tables there are, found by what they mirror, by number, by what links to them.
  */
-import type { Gfn, Pfn } from "../../machine/address.ts";
+import { entriesPerTable, type Gfn, type Pfn } from "../../machine/address.ts";
 import { P, PS, SWITCH, frameOf } from "../../machine/entry.ts";
 import type { FrameMemory } from "../../hypervisor/platform.ts";
-import { createTable, keyOf, type ShadowTable, type TableName } from "./shadow-table.ts";
+import { keyOf, type ShadowTable, type TableName } from "./shadow-table.ts";
 
 const none: readonly ShadowTable[] = [];
 
@@ -12,6 +12,8 @@ export class TableSet {
   private readonly bytes: FrameMemory;
   private readonly byId: (ShadowTable | undefined)[] = [];
   private readonly byKey = new Map<number, ShadowTable>();
+  /** A table that goes leaves -1 everywhere: the next one of its number has this. A new array took a tenth of a fork. */
+  private readonly framesById: Int32Array[] = [];
   /** A list never changes, so who goes through one may shadow and unshadow. */
   private readonly byGfn = new Map<Gfn, readonly ShadowTable[]>();
 
@@ -34,8 +36,12 @@ export class TableSet {
   }
 
   create(name: TableName): ShadowTable {
-    const table = createTable(this.bytes, name);
-    this.byId[table.id] = table;
+    const pfn = this.bytes.allocateTable();
+    const id = pfn - this.bytes.guestFrames;
+    const { gfn, level, isDirect, role } = name;
+    const frames = (this.framesById[id] ??= new Int32Array(entriesPerTable).fill(-1));
+    const table = { id, gfn, level, isDirect, role, pfn, parents: new Set<number>(), frames };
+    this.byId[id] = table;
     this.byKey.set(keyOf(name), table);
     if (!name.isDirect) this.byGfn.set(name.gfn, [...this.of(name.gfn), table]);
     return table;

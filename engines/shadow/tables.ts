@@ -16,7 +16,8 @@ import { neighboursIn } from "../../hypervisor/memory/notifier.ts";
 import { FrameMap } from "./frame-map.ts";
 import { LeafMaps } from "./leaf-maps.ts";
 import { leafAccess, reachedFrame } from "../../hypervisor/policy/judge.ts";
-import { presentIn, type ShadowParts, type ShadowTable, type TableName } from "./shadow-table.ts";
+import { presentIn, presentInShadow, type ShadowParts } from "./shadow-table.ts";
+import type { ShadowTable, TableName } from "./shadow-table.ts";
 import { TableSet } from "./table-set.ts";
 import { firstIn, largeLevels, TableRegions } from "./table-regions.ts";
 
@@ -179,7 +180,7 @@ export class ShadowTables {
 
   /** The table goes, and what its entries say. */
   forget(table: ShadowTable): void {
-    for (let index = 0; index < 512; index++) this.drop(table, index);
+    for (const index of presentInShadow(this.parts, table)) this.drop(table, index);
     this.set.delete(table);
     this.parts.ledger().shadowPagesZapped += 1;
   }
