@@ -14,8 +14,12 @@ import type { IntelDomain, IntelIommu, IommuDevice } from "../linux/iommu/intel.
 import type { PinnedMemory } from "../linux/iommu/vfio-type1.ts";
 
 /** Share of the smaller one's pages that both have: from here on two domains become one; below, one is two again. */
-const mergeFrom = 0.5;
-const splitBelow = 0.1;
+export interface MergingRule {
+  readonly mergeFrom: number;
+  readonly splitBelow: number;
+}
+
+export const usualRule: MergingRule = { mergeFrom: 0.5, splitBelow: 0.1 };
 
 interface Member {
   readonly device: IommuDevice;
@@ -82,8 +86,15 @@ export class DomainBalancer {
   private readonly memory: PinnedMemory;
   private readonly members: readonly Member[];
   private readonly homes = new Map<Member, SharedDomain>();
+  private readonly rule: MergingRule;
 
-  constructor(iommu: IntelIommu, memory: PinnedMemory, devices: readonly IommuDevice[]) {
+  constructor(
+    iommu: IntelIommu,
+    memory: PinnedMemory,
+    devices: readonly IommuDevice[],
+    rule: MergingRule = usualRule,
+  ) {
+    this.rule = rule;
     this.iommu = iommu;
     this.memory = memory;
     this.members = devices.map((device) => ({ device, pages: new Map() }));
@@ -112,6 +123,7 @@ export class DomainBalancer {
 
   /** Looks at what is mapped now: splits who has parted, then merges who overlaps. */
   balance(): void {
+    const { mergeFrom, splitBelow } = this.rule;
     for (const member of this.members) {
       const others = [...this.homeOf(member).members].filter((other) => other !== member);
       if (others.length > 0 && others.every((other) => overlap(member, other) < splitBelow)) {

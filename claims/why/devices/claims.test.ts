@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { devices } from "../topics/devices.ts";
+import type { DomainPlan, DomainRow } from "../../../host/dma/run-domains.ts";
+import { domainRows, readDomainRows } from "./merged-domains.ts";
 import {
   type DmaPoint,
   dmaFindings,
@@ -19,7 +21,9 @@ afterAll(() => rmSync(out, { recursive: true }));
 
 describe("the answer about devices", () => {
   let results: readonly DmaResult[] = [];
+  let merged: readonly DomainRow[] = [];
   beforeAll(() => {
+    merged = domainRows();
     results = runDmaPoints(Object.values(experiments));
   });
 
@@ -54,6 +58,18 @@ describe("the answer about devices", () => {
     const { checks } = experiments["large-pages"].read(swapped);
     expect(checks.every(({ holds }) => !holds)).toBe(true);
   });
+
+  // Planted: rows that say what another plan's do.
+  it.each([
+    ["one domain does what two did", { merged: "apart", apart: "merged" }],
+    ["the rule and two domains change places", { "by-overlap": "apart", apart: "by-overlap" }],
+  ] as const)(
+    "merged-domains is given up when %s",
+    (_what, places: Readonly<Record<string, DomainPlan>>) => {
+      const rows = merged.map((row) => ({ ...row, plan: places[row.plan] ?? row.plan }));
+      expect(readDomainRows(rows).checks.some(({ holds }) => !holds)).toBe(true);
+    },
+  );
 
   it("says nothing in numbers that its run did not count", () => {
     for (const name of names) {

@@ -4,6 +4,7 @@
 import type { DmaTopic } from "../devices/experiment.ts";
 import { everyScheme } from "../devices/every-scheme.ts";
 import { devicesLargePages } from "../devices/large-pages.ts";
+import { mergedDomains } from "../devices/merged-domains.ts";
 import { priceOfStrict } from "../devices/price-of-strict.ts";
 import { protectionOrCachingMode } from "../devices/protection-or-caching-mode.ts";
 import { shadowOrNested } from "../devices/shadow-or-nested.ts";
@@ -15,6 +16,7 @@ export const devices = {
     "protection-or-caching-mode": protectionOrCachingMode,
     "price-of-strict": priceOfStrict,
     "large-pages": devicesLargePages,
+    "merged-domains": mergedDomains,
     "every-scheme": everyScheme,
   },
 } as const satisfies DmaTopic;
