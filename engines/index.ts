@@ -66,17 +66,20 @@ export type EngineName = keyof typeof engines;
 export const everyEngine: Readonly<Record<string, Engine>> = { ...engines, ...isaEngines };
 
 /**
- * The engine of that name; `A@B` is A in a guest of B's. Why there is none, where both exist; undefined where one does not.
+ * The engine of that name; `A@B` is A in a guest of B's, `A@B+word` with other help from
+ * silicon (`nestingVariants`). Why there is none, where both exist; undefined where one does not.
  */
 export function findEngine(name: string): Engine | NestedProblem | undefined {
   const known = everyEngine;
   const [inner = "", outer, ...rest] = name.split("@");
   const level1 = Object.hasOwn(known, inner) ? known[inner] : undefined;
   if (outer === undefined || level1 === undefined) return level1;
-  const level0 = Object.hasOwn(known, outer) ? known[outer] : undefined;
+  const [below = outer, variant, ...more] = outer.split("+");
+  const level0 = Object.hasOwn(known, below) ? known[below] : undefined;
   if (level0 === undefined) return undefined;
   if (rest.length > 0) return { problem: "two levels at most" };
-  return nestedEngine({ name: inner, engine: level1 }, { name: outer, engine: level0 });
+  if (more.length > 0) return { problem: "one word after + at most" };
+  return nestedEngine({ name: inner, engine: level1 }, { name: below, engine: level0 }, variant);
 }
 
 /** The name of the engine that runs the guest itself: A of `A@B`. */

@@ -5,6 +5,7 @@
  * entries in it, recordings and the fuzzer's guests, they refuse.
  */
 import type { Engine } from "../hypervisor/engine.ts";
+import { arm, armHafdbs, armS2, armS2Hafdbs } from "./arm.ts";
 import { riscv, riscvH, riscvHSvadu, riscvSvadu } from "./riscv.ts";
 
 export const isaEngines = {
@@ -12,4 +13,8 @@ export const isaEngines = {
   "riscv-svadu": riscvSvadu,
   "riscv-h": riscvH,
   "riscv-h-svadu": riscvHSvadu,
+  arm,
+  "arm-hafdbs": armHafdbs,
+  "arm-s2": armS2,
+  "arm-s2-hafdbs": armS2Hafdbs,
 } satisfies Record<string, Engine>;

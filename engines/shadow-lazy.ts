@@ -18,7 +18,14 @@ import { invalidateIn } from "./kvm/invalidate.ts";
 import { answerPageFault } from "./kvm/page-fault.ts";
 import { type ShadowPolicy, shadowPolicies } from "./kvm/policy.ts";
 import { prefault } from "./kvm/prefault.ts";
-import { enterGuest, pcidOf, releaseRoots, switchRoot, syncRoots } from "./kvm/roots.ts";
+import {
+  enterGuest,
+  pcidOf,
+  releaseRoots,
+  switchRoot,
+  syncRoots,
+  followSwitch,
+} from "./kvm/roots.ts";
 import { PcidRoots } from "../hypervisor/pcid-roots.ts";
 import { denyRoot } from "../hypervisor/policy/judge.ts";
 import { asShadowsCan } from "../hypervisor/policy/memory-policy.ts";
@@ -78,6 +85,8 @@ export function lazyShadow(vm: Vm): Hypervisor {
       serve(vm, state);
       vm.guest.balance();
       vm.serving = vcpu;
+      // Of a load the vCPU has the new root by now; it is looked up like any.
+      if (exit.reason !== "cr3-write") followSwitch(vm, state);
       // Requests of other vCPUs are normally served when this one is scheduled; at the latest now.
       if (state.freeRoots || state.root === null) enterGuest(vm, state);
       if (exit.reason === "cr3-write" && pcidRoots[vcpu.id]!.load(exit.cr3)) {
@@ -90,6 +99,7 @@ export function lazyShadow(vm: Vm): Hypervisor {
     },
 
     host(event) {
+      for (const state of vm.states) followSwitch(vm, state);
       if (event.kind === "vcpu-run") {
         const state = vm.states[event.vcpu]!;
         serve(vm, state);

@@ -17,12 +17,15 @@ export interface MapOptions {
   readonly executable?: boolean;
   /** Number of a file, mapped privately from its first page on; absent: anonymous memory. */
   readonly file?: number;
-  /**
-   * The program's signal handler for a forbidden access: it makes the page readable and writable with a
-   * system call of its own and returns, as page-protecting garbage collectors do.
-   */
-  readonly onForbidden?: "unprotect";
+  /** The program's signal handler for a forbidden access; absent: the program makes none. */
+  readonly onForbidden?: SignalHandler;
 }
+
+/**
+ * `unprotect`: it makes the page readable and writable with a system call of its own and returns, as page-protecting
+ * garbage collectors do. `skip`: it returns behind the access.
+ */
+export type SignalHandler = "unprotect" | "skip";
 
 /** A program's image has its code first (half of the pages, rounded up), its writable data behind: where that begins. */
 export function imageDataVpn({ image }: Pick<Guest, "image">, pages: number): Vpn {

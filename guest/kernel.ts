@@ -6,6 +6,7 @@
  */
 import type { HostEvent } from "../hypervisor/host-events.ts";
 import type { Hypervisor } from "../hypervisor/hypervisor.ts";
+import type { Gfn } from "../machine/address.ts";
 import { assert } from "../machine/assert.ts";
 import { x86Isa } from "../machine/isa/x86.ts";
 import type { NodePlan } from "../machine/nodes.ts";
@@ -27,6 +28,8 @@ import { TableFrames } from "./table-frames.ts";
 
 export interface KernelBoot {
   readonly vcpu: Vcpu;
+  /** Further processors, for threads of the kernel; absent: none. */
+  readonly others?: readonly Vcpu[];
   readonly hypervisor: Hypervisor;
   readonly options: KernelOptions;
   /** The workload says that its set-up is done. */
@@ -39,6 +42,8 @@ export interface BootedKernel {
   readonly system: OperatingSystem;
   readonly balloon: Balloon;
   readonly driver: DriverMemory;
+  /** What a driver's thread on each further processor has. */
+  readonly threads: readonly DriverMemory[];
 }
 
 /** Writes the boot image, starts the vCPU on it, and brings up the first process. */
@@ -58,18 +63,7 @@ export function bootWithDrivers(boot: KernelBoot): BootedKernel {
   const nodes = plan?.count ?? 1;
   const range = { first: image.end, frames: memory.frames, nodes };
   const frames = new FrameAllocator(range, options.seed);
-  vcpu.boot(
-    hypervisor,
-    { root: image.root, pcid: 0, keep: false },
-    {
-      writeProtect: true,
-      globalPages: options.globalPages,
-      pcid: options.pcid,
-      levels: options.levels,
-    },
-  );
-
-  vcpu.setPrivilege("supervisor");
+  startProcessor(vcpu, boot, image.root);
   const tableFrames = new TableFrames(frames, plan);
   const map = new DirectMap(vcpu, layout.directMap, isa, tableFrames.copies);
   if (options.usedMemory) map.touch(image.end, memory.frames);
@@ -96,7 +90,22 @@ export function bootWithDrivers(boot: KernelBoot): BootedKernel {
     vcpu.drain();
     hypervisor.host(event);
   });
-  return { system, balloon, driver: new DriverMemory(vcpu, map, frames) };
+  const threads = (boot.others ?? []).map((other) => {
+    startProcessor(other, boot, image.root);
+    return new DriverMemory(other, new DirectMap(other, layout.directMap, isa), frames);
+  });
+  return { system, balloon, driver: new DriverMemory(vcpu, map, frames), threads };
+}
+
+/**
+ * On the boot image's tables. Further processors stay there: the direct map in them never changes, so that no change of a
+ * process's entries is owed to them.
+ */
+function startProcessor(vcpu: Vcpu, { hypervisor, options }: KernelBoot, root: Gfn): void {
+  const { globalPages, pcid, levels } = options;
+  const registers = { writeProtect: true, globalPages, pcid, levels };
+  vcpu.boot(hypervisor, { root, pcid: 0, keep: false }, registers);
+  vcpu.setPrivilege("supervisor");
 }
 
 /** A program cannot know how much memory the guest has: a range that is too long ends with memory. */

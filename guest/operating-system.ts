@@ -13,7 +13,7 @@ import type { HostEvent } from "../hypervisor/host-events.ts";
 import type { GuestSoftware, PageFault } from "../machine/observer.ts";
 import type { Vcpu } from "../machine/vcpu.ts";
 import { type FaultParts, resolveFault } from "./faults.ts";
-import type { Guest, MapOptions, Pid } from "./guest.ts";
+import type { Guest, MapOptions, Pid, SignalHandler } from "./guest.ts";
 import type { KernelEntry } from "./kernel-entry.ts";
 import { type KernelPage, mapKernelPage } from "./kernel-pages.ts";
 import { type TextPage, type UserLayout, userLayout } from "./layout.ts";
@@ -187,7 +187,7 @@ export class OperatingSystem implements Guest, GuestSoftware {
   }
 
   /** #PF. User code faults on its own pages; the kernel does when it stores to a user stack. */
-  pageFault({ vpn, error }: PageFault): "retry" {
+  pageFault({ vpn, error }: PageFault): "retry" | "abandon" {
     this.vcpu.ledger.faultHandlerRuns += 1;
     const fromUser = (error & PF_USER) !== 0;
     if (fromUser) this.entry.exception(this.stack());
@@ -199,16 +199,20 @@ export class OperatingSystem implements Guest, GuestSoftware {
     const gva = () => `GVA 0x${hexGva(vpn, 0, this.parts.options.levels)} of process ${pid}`;
     assert(vma !== undefined, () => `guest: #PF at ${gva()}, where nothing is mapped`);
     const fetch = (error & PF_FETCH) !== 0;
+    let isSkipped = false;
     if (allows(vma, write, fetch)) {
       const resolved = resolveFault(this.parts, { space, vma, vpn, write });
       assert(resolved, () => `guest: spurious #PF (error ${error}) at ${gva()}`);
     } else {
-      assert(vma.signals && fromUser, () => `guest: forbidden access (error ${error}) to ${gva()}`);
-      this.signal(vpn);
+      const { signals } = vma;
+      const why = () => `guest: forbidden access (error ${error}) to ${gva()}`;
+      assert(signals !== null && fromUser, why);
+      this.signal(vpn, signals);
+      isSkipped = signals === "skip";
     }
     // A fetch that faulted is fetched again by silicon; otherwise the program's code goes on.
     if (fromUser) this.entry.leave(this.stack(), fetch ? null : this.image);
-    return "retry";
+    return isSkipped ? "abandon" : "retry";
   }
 
   /** Frames that nobody holds. */
@@ -216,14 +220,14 @@ export class OperatingSystem implements Guest, GuestSoftware {
     return this.parts.frames.free;
   }
 
-  /** SIGSEGV to the program's handler, which unprotects the page and comes back by sigreturn. */
-  private signal(vpn: Vpn): void {
+  /** SIGSEGV to the program's handler, which unprotects the page or does nothing, and comes back by sigreturn. */
+  private signal(vpn: Vpn, handler: SignalHandler): void {
     this.entry.run("signal");
     // The kernel stores the signal frame on the user stack, through the user's own address.
     const frame = (this.user.stackEnd - 1) as Vpn;
     this.vcpu.write(frame);
     this.leave();
-    this.protect(vpn, 1, "read-write");
+    if (handler === "unprotect") this.protect(vpn, 1, "read-write");
     this.enter("signal");
     this.vcpu.read(frame);
     this.vcpu.drain();
@@ -238,7 +242,7 @@ export class OperatingSystem implements Guest, GuestSoftware {
       huge: options.pages === "2m",
       file: options.file ?? null,
       filePage: 0,
-      signals: options.onForbidden === "unprotect",
+      signals: options.onForbidden ?? null,
     });
     if (options.fill === "populate") this.populate(vpn, pages);
   }

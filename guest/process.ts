@@ -29,7 +29,7 @@ export function mapImage(
 ): void {
   const code = imageCodePages(pages);
   const file = imageFileBase + pages;
-  const program = { huge: false, signals: false, file };
+  const program = { huge: false, signals: null, file };
   vmas.insert({
     ...program,
     start: image,
@@ -54,7 +54,7 @@ export function mapImage(
     access: "read-write",
     executable: false,
     huge: false,
-    signals: false,
+    signals: null,
     file: null,
     filePage: 0,
   });

@@ -13,7 +13,7 @@ const template: Omit<Vma, "start" | "end"> = {
   huge: false,
   file: null,
   filePage: 0,
-  signals: false,
+  signals: null,
 };
 
 interface Cell {

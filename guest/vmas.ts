@@ -6,6 +6,7 @@
  */
 import type { Vpn } from "../machine/address.ts";
 import { assert } from "../machine/assert.ts";
+import type { SignalHandler } from "./guest.ts";
 
 export type Access = "none" | "read" | "read-write";
 
@@ -21,8 +22,8 @@ export interface Vma {
   readonly file: number | null;
   /** Page of the file at `start`. */
   readonly filePage: number;
-  /** A forbidden access is the program's business: its signal handler unprotects the page. */
-  readonly signals: boolean;
+  /** A forbidden access is the program's business, and what its signal handler does then; null: a mistake. */
+  readonly signals: SignalHandler | null;
 }
 
 export class Vmas {

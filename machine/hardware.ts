@@ -7,7 +7,7 @@
  */
 import { ownMmu } from "./fast.ts";
 import type { MachineOptions } from "./machine.ts";
-import { PhysicalMemory } from "./memory.ts";
+import { type MemorySize, PhysicalMemory } from "./memory.ts";
 import type { ResettableMmu } from "./mmu.ts";
 import type { Preset } from "./presets.ts";
 
@@ -15,7 +15,8 @@ import type { Preset } from "./presets.ts";
 export type Hardware = Required<Pick<MachineOptions, "mmu" | "memory">>;
 
 /** Room for guests up to 16 GiB; typed arrays are committed as they are touched, so it costs nothing. */
-const roomFrames = 2 ** 23;
+const roomSize: MemorySize = { guestFrames: 2 ** 22, tableFrames: 2 ** 22 };
+const smallest: MemorySize = { guestFrames: 1, tableFrames: 1 };
 
 const kept = new Map<string, Hardware>();
 
@@ -30,7 +31,8 @@ export function hardwareFor(preset: Preset): Hardware {
 }
 
 function makeHardware(preset: Preset): Hardware {
-  const room = new PhysicalMemory({ guestFrames: roomFrames / 2, tableFrames: roomFrames / 2 });
+  // A reset clears what there was: of all the room that would be 64 MiB, and 20 ms of the first point.
+  const room = new PhysicalMemory(smallest, roomSize);
   const units: ResettableMmu[] = [];
   let inUse = 0;
   return {

@@ -38,3 +38,16 @@ test("after a reset a memory counts what a new one counts", () => {
   expect(memory.words).toEqual(fresh.words);
   expect(memory.stamps).toEqual(fresh.stamps);
 });
+
+// Seen failing: arrays as long as the first size, into which no larger one fits.
+test("a small memory with room becomes a large one by a reset, and no larger one than that", () => {
+  const memory = new PhysicalMemory({ guestFrames: 1, tableFrames: 1 }, size);
+  expect(memory.frames).toBe(2);
+  expect(memory.holds({ ...size, tableFrames: 65 })).toBe(false);
+  memory.reset(size);
+  const fresh = new PhysicalMemory(size);
+  const tables = Array.from({ length: size.tableFrames }, () => memory.allocateTable());
+  expect(tables).toEqual(Array.from({ length: size.tableFrames }, () => fresh.allocateTable()));
+  for (const table of tables) memory.write(table, 511, table, 1);
+  expect(tables.map((table) => memory.readLow(table, 511))).toEqual(tables);
+});

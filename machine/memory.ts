@@ -69,17 +69,14 @@ export class PhysicalMemory {
   /** Who uses what since the last reset: what others know of the memory, they know of this. */
   private use: FrameUse;
 
-  constructor({
-    guestFrames,
-    tableFrames,
-    slotsMax = slotsFor(guestFrames),
-    nodes = 1,
-  }: MemorySize) {
-    this.guestFrames = guestFrames;
-    this.frames = guestFrames + tableFrames;
-    this.nodes = nodes;
-    this.slotOf = new Int32Array(this.frames);
-    this.stamps = new Int32Array(this.frames);
+  /** `room` is the largest size that a `reset` may ask for. */
+  constructor(size: MemorySize, room = size) {
+    this.guestFrames = size.guestFrames;
+    this.frames = size.guestFrames + size.tableFrames;
+    this.nodes = size.nodes ?? 1;
+    const { slotsMax = slotsFor(room.guestFrames) } = room;
+    this.slotOf = new Int32Array(room.guestFrames + room.tableFrames);
+    this.stamps = new Int32Array(room.guestFrames + room.tableFrames);
     // Typed arrays are committed page by page on first touch, so room that is not used costs nothing.
     this.words = new Int32Array(slotsMax * wordsPerFrame);
     this.next = new Int32Array((slotsMax * wordsPerFrame) / 2);

@@ -93,6 +93,12 @@ describe("entries as people read them", () => {
     const ept = bits.EPT_R | bits.EPT_X | bits.EPT_A | bits.EPT_D | bits.EPT_PS;
     // NX is no bit of EPT, where X is missing instead.
     expect(entryText(bits.lowHalf(1, ept), bits.NX_HIGH, "ept", 3)).toBe("frame 0x1000 R X A D PS");
+    expect(entryText(bits.lowHalf(1, 0x0f43), 0x0068_0000, "arm", 1)).toBe(
+      "frame 0x1000 V EL0 AF nG DBM PXN UXN",
+    );
+    expect(entryText(bits.lowHalf(0x200, 0x7fd), 0, "arm-s2", 2)).toBe(
+      "frame 0x200000 V R W AF BLOCK",
+    );
     expect(entryText(bits.lowHalf(1, ept & ~bits.EPT_X), 0, "ept", 1)).toBe("frame 0x1000 R A D");
   });
 

@@ -190,7 +190,9 @@ export class Vcpu implements VirtualCpu {
     this.cr3 = cr3;
     const exits = exitsOnCr3(this.exits.controls, cr3);
     const known = exits
-      ? this.knownRoots.find((one) => one.root === root && one.pcid === pcid)
+      ? this.knownRoots.find(
+          (one) => one.root === root && one.pcid === pcid && (cr3.keep || !one.keepsOnly),
+        )
       : undefined;
     if (exits && known === undefined) {
       if (this.exits.vmExit({ reason: "cr3-write", cr3 }) === "skip") {

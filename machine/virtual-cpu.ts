@@ -24,6 +24,8 @@ export interface KnownRoot {
   readonly frame: Pfn;
   /** As by `setSwitchedRoot`. */
   readonly isSwitched: boolean;
+  /** Only by a write that keeps what is cached (bit 63)? Any other exits all the same. */
+  readonly keepsOnly: boolean;
 }
 
 /** A vCPU as its hypervisor sees it: the VMCS, the cached translations, the guest's registers. */

@@ -2,27 +2,16 @@
  * The table that stands for a whole sweep: slowdown by program, scheme and page size, as Markdown.
  *
  * Rows are the programs of the first setting's processor, columns the schemes on small guest pages and large host
- * pages, then the two that matter most at the other sizes. Rows that isolate the kernel or start on a cold host stand
- * below the line and out of the means, which are over programs, each once.
+ * pages, then the two that matter most at the other sizes. What is no headline program stands below the line and out of
+ * the means.
  */
 import { baselineEngine, pageSizeWords, type PointRow } from "../bench/results/result.ts";
-import { arrange, type Case, guestPageSize, type Setting, switchWords } from "./cases.ts";
+import { arrange, type Case, guestPageSize, type Setting } from "./cases.ts";
 import { short } from "./format.ts";
+import { headlineCases, headlineSettings, switchesOf } from "./headline-programs.ts";
 import { scoreCase } from "./score.ts";
 import { markdownTable } from "./markdown-table.ts";
 import { geometricMean } from "../bench/results/figures.ts";
-
-interface Sizes {
-  readonly guest: "4k" | "2m";
-  readonly host: "4k" | "2m";
-}
-
-/** Production first: hugetlbfs and transparent huge pages give small guest pages large host pages. */
-const sizes: readonly Sizes[] = [
-  { guest: "4k", host: "2m" },
-  { guest: "4k", host: "4k" },
-  { guest: "2m", host: "2m" },
-];
 
 /** The schemes whose figures stand for their kind at every size. */
 const everywhere: readonly string[] = ["shadow-lazy", "ept"];
@@ -36,32 +25,22 @@ interface Column {
 /** Empty where the results hold no comparison at the first of the sizes. */
 export function headlineTable(points: readonly PointRow[]): string {
   const settings = arrange({ points, walks: [] });
-  const found = sizes.flatMap((size) => settings.find((one) => isOf(one, size, settings[0])) ?? []);
+  const found = headlineSettings(settings);
   const [main] = found;
   if (main === undefined) return "";
   const columns = found.flatMap((setting, index) => columnsOf(setting, index === 0));
-  const isPlain = (one: Case) => wordsOf(one) === "";
-  const plain = main.cases.filter(isPlain);
-  const special = main.cases.filter((one) => !isPlain(one));
+  const programs = headlineCases(main);
+  const others = main.cases.filter((one) => !programs.includes(one));
   const head = ["program", ...columns.map(({ title }) => title)];
   const rows = [
-    ...plain.map((one) => rowOf(one, columns)),
-    ["**geometric mean**", ...columns.map((column) => meanText(plain, column))],
-    ...special.map((one) => rowOf(one, columns)),
+    ...programs.map((one) => rowOf(one, columns)),
+    [
+      `**geometric mean, ${programs.length === 1 ? "1 program" : `${programs.length} programs`}**`,
+      ...columns.map((column) => meanText(programs, column)),
+    ],
+    ...others.map((one) => rowOf(one, columns)),
   ];
   return [...markdownTable(head, rows, "right"), ""].join("\n");
-}
-
-function isOf({ cases }: Setting, { guest, host }: Sizes, first: Setting | undefined): boolean {
-  const [own, reference] = [cases, first?.cases ?? []].map((all) => all[0]?.series[0]?.points[0]);
-  return (
-    own !== undefined &&
-    reference !== undefined &&
-    own.key.preset === reference.key.preset &&
-    own.key.guestLevels === reference.key.guestLevels &&
-    own.key.backing === host &&
-    guestPageSize(own.key) === guest
-  );
 }
 
 function columnsOf(setting: Setting, isMain: boolean): Column[] {
@@ -73,14 +52,10 @@ function columnsOf(setting: Setting, isMain: boolean): Column[] {
     .map((engine) => ({ engine, setting, title: `${engine}, ${size}` }));
 }
 
-function wordsOf({ series }: Case): string {
-  return switchWords(series[0]?.points[0]?.key.params ?? {}).join(" ");
-}
-
 /** The same program in another setting: its label without what tells it from others of the same name. */
 function valueOf(one: Case, { engine, setting }: Column): number | null {
   const twins = setting.cases.filter(
-    (other) => other.workload === one.workload && wordsOf(other) === wordsOf(one),
+    (other) => other.workload === one.workload && switchesOf(other) === switchesOf(one),
   );
   const twin = twins.find(({ label }) => label === one.label) ?? twins[0];
   if (twin === undefined) return null;

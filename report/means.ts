@@ -1,11 +1,12 @@
 /**
  * What a setting says as a whole: a mean per engine, and how often each family of schemes was the faster.
  *
- * A mean is fair when every engine ran the same programs and did the same work, so a row that some engine did not
- * run, or in which some engine kept no dirty log, takes no part. A program counts once, however many rows it has.
+ * A mean is over the headline programs, each once, and fair: a program that some engine did not run, or in which some engine
+ * kept no dirty log, takes no part.
  */
 import { baselineEngine } from "../bench/results/result.ts";
 import type { Case, Setting } from "./cases.ts";
+import { headlineCases } from "./headline-programs.ts";
 import { isDraw, type Metric, type Score, scoreCase } from "./score.ts";
 import type { Summary } from "./statistics.ts";
 import { geometricMean } from "../bench/results/figures.ts";
@@ -19,21 +20,16 @@ export interface ProgramMeans {
   readonly means: readonly { readonly engine: string; readonly mean: number }[];
 }
 
-export function programMeans({ cases, engines }: Setting, metric: Metric): ProgramMeans {
-  const compared = engines.filter((engine) => engine !== baselineEngine);
-  const fair = cases
-    .map((one) => ({ one, score: scoreCase(one, metric) }))
-    .filter(({ score }) => isFair(score, compared));
-  const byProgram = [...Map.groupBy(fair, ({ one }) => one.workload).values()];
-  if (byProgram.length === 0) return { programs: 0, means: [] };
+export function programMeans(setting: Setting, metric: Metric): ProgramMeans {
+  const compared = setting.engines.filter((engine) => engine !== baselineEngine);
+  const fair = headlineCases(setting)
+    .map((one) => scoreCase(one, metric))
+    .filter((score) => isFair(score, compared));
+  if (fair.length === 0) return { programs: 0, means: [] };
   const mean = (engine: string) =>
-    geometricMean(
-      byProgram.map((rows) =>
-        geometricMean(rows.map(({ score }) => score.summaries.get(engine)?.median ?? Number.NaN)),
-      ),
-    );
+    geometricMean(fair.map(({ summaries }) => summaries.get(engine)?.median ?? Number.NaN));
   return {
-    programs: byProgram.length,
+    programs: fair.length,
     means: compared.map((engine) => ({ engine, mean: mean(engine) })),
   };
 }

@@ -22,11 +22,13 @@ test.each([
   [["run", "-e", "riscv-h", "-w", "syscalls", "-p", "kpti=1"], "kpti is 1, allowed: 0"],
   [["run", "-e", "riscv-h", "--trace", trace], "the trace has entries of x86-64"],
   [["run", "-e", "riscv-h@ept"], "runs guests of RISC-V on hardware alone"],
+  [["run", "-e", "arm-s2@ept"], "runs guests of Arm on hardware alone"],
+  [["walk", "0x400000", "-e", "arm-s2", "--levels", "5-on-5"], "5 guest levels, allowed: 3, 4"],
   [["run", "-e", "ept", "--levels", "3-on-3"], "3 guest levels, allowed: 4, 5"],
   [["trace", trace, "-e", "riscv"], "entries of x86-64"],
   [["walk", "0x400000", "-e", "shadow", "--levels", "3-on-3"], "3 guest levels, allowed: 4, 5"],
-  [["fuzz", "--engines", "ept,riscv-h"], "the fuzzer's write entries of x86-64"],
-  [["fuzz", "--migrations", "--engines", "riscv-h"], "the fuzzer's write entries of x86-64"],
+  [["fuzz", "--engines", "ept,riscv-h"], "the fuzzer's others write entries of x86-64"],
+  [["fuzz", "--migrations", "--engines", "riscv-h"], "live one after another"],
   [["migrate", "-e", "riscv-h"], "guests of RISC-V do not migrate here"],
   [["migrate", "-e", "riscv-h-svadu", "--mode", "postcopy"], "do not migrate here"],
   [["share", "-e", "riscv-h"], '"riscv-h": unknown'],
@@ -36,6 +38,13 @@ test.each([
   expect(status).toBe(2);
   expect(stderr).toMatch(/^shadewalk: [^\n]*\n$/);
   expect(stderr).toContain(said);
+});
+
+test("the fuzzer lives lives of their kernel", async () => {
+  const words = ["fuzz", "--engines", "riscv-h,arm-s2", "--ops", "150", "--seed", "3", "--quiet"];
+  const { status, stdout } = await runCommand(words);
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/^seed 3: 1 lives of a kernel, 150 ops, \d{4,} accesses checked\n$/);
 });
 
 test("several are set against the bare metal of their own machine", async () => {

@@ -3,7 +3,15 @@
  */
 import { writeFile } from "node:fs/promises";
 import { idsOf, measuredTolerance } from "../claims/published/claim.ts";
-import { type Compared, validatePublished } from "../claims/published/index.ts";
+import { claims } from "../claims/published/claims/index.ts";
+import {
+  type Compared,
+  compareClaims,
+  surprises as surprisesOf,
+  validatePublished,
+} from "../claims/published/index.ts";
+import { readPublishedFacts } from "../claims/published/published-rows.ts";
+import { ConfigError, quote } from "../bench/input/config-error.ts";
 import { replaceFiles } from "../bench/files/result-files.ts";
 import { publishedChart } from "../report/charts/published.ts";
 import { publishedPage } from "../report/published-page.ts";
@@ -12,15 +20,14 @@ import { pngOf, svgOf } from "../report/render.ts";
 
 export const publishedFolder = new URL("../results/published", import.meta.url).pathname;
 
-/** Returns the exit code: 1 if a claim misses without a reason beside it, or is met against one. */
-export async function runPublished(out: string): Promise<0 | 1> {
-  const { isTTY, columns } = process.stdout;
-  const progress = (done: number, total: number) => {
-    if (process.stderr.isTTY) process.stderr.write(`\r${done}/${total} claims`);
-  };
+/**
+ * Runs the claims, those of `paper` alone if it is not null; only all of them are written to `out`. Returns the exit
+ * code: 1 if a claim misses without a reason beside it, or is met against one.
+ */
+export async function runPublished(out: string, paper: string | null): Promise<0 | 1> {
+  if (paper !== null) return show(compareClaims(claimsOf(paper), readPublishedFacts(), progress));
   const validation = await validatePublished({ out, progress });
-  const { compared, missed, surprises, rows } = validation;
-  if (process.stderr.isTTY) process.stderr.write("\n");
+  const { compared, rows } = validation;
   const spec = publishedChart(compared.map(lineOf), measuredTolerance);
   const svg = await svgOf(spec);
   const page = publishedPage({
@@ -36,14 +43,40 @@ export async function runPublished(out: string): Promise<0 | 1> {
     "published.svg": (path) => writeFile(path, svg),
     "published.png": (path) => writeFile(path, pngOf(svg)),
   });
-  console.log(publishedTable(compared.map(lineOf), { columns: columns ?? 110, colour: isTTY }));
+  const exitCode = show(compared);
   const counts = Object.entries(rows).map(([role, ids]) => `${ids.length} ${role}`);
-  console.log(`\npublished rows: ${counts.join(", ")}`);
+  console.log(`published rows: ${counts.join(", ")}`);
+  return exitCode;
+}
+
+function progress(done: number, total: number): void {
+  if (!process.stderr.isTTY) return;
+  process.stderr.write(`\r${done}/${total} claims${done === total ? "\n" : ""}`);
+}
+
+/** Claims on a row whose id begins with one of `ids`, which commas part. */
+function claimsOf(ids: string) {
+  const starts = ids.split(",").map((id) => id.trim().toUpperCase());
+  return starts.flatMap((start) => {
+    const some = claims.filter((claim) => idsOf(claim).some((id) => id.startsWith(start)));
+    if (start !== "" && some.length > 0) return some;
+    throw new ConfigError(
+      `--paper ${quote(start)}: no claim rests on such a row; allowed: the beginning of an id, such as AA06 or PV23-03`,
+    );
+  });
+}
+
+function show(compared: readonly Compared[]): 0 | 1 {
+  const { isTTY, columns } = process.stdout;
+  console.log(publishedTable(compared.map(lineOf), { columns: columns ?? 110, colour: isTTY }));
+  console.log("");
+  const surprises = surprisesOf(compared);
   for (const { claim, met } of surprises) {
     console.log(
       `unexpected: ${claim.name}: ${met ? "met, although a reason says it is missed" : "missed"}`,
     );
   }
+  const missed = compared.filter(({ met }) => !met).length;
   console.log(`${compared.length} claims compared, ${missed} missed`);
   return surprises.length === 0 ? 0 : 1;
 }

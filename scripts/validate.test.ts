@@ -49,3 +49,19 @@ test("exit code 2 and one line for a folder that is none", () => {
   expect([status, stdout]).toEqual([2, ""]);
   expect(stderr).toMatch(/^shadewalk: --dir ".*absent": not a folder\n$/);
 });
+
+// Seen failing: without the upper case, "pl15" found no claim.
+test("one paper's claims are run alone, and nothing is written", () => {
+  const { status, stdout } = run("--published", "--paper", "pl15-001");
+  expect(status).toBe(0);
+  expect(stdout).toContain("PML buffer");
+  expect(stdout).toMatch(/1 claims compared, 0 missed\n$/);
+});
+
+test("a paper that no claim rests on, and one without the claims, are each one line", () => {
+  const absent = run("--published", "--paper", "nope");
+  expect([absent.status, absent.stdout]).toEqual([2, ""]);
+  expect(absent.stderr).toMatch(/^shadewalk: --paper "NOPE": no claim .*\n$/);
+  const alone = run("--paper", "AA06");
+  expect(alone.stderr).toBe("shadewalk: --paper: is used with --published only\n");
+});

@@ -40,13 +40,18 @@ const program = new Command("validate")
   .option("--port <hex>", "with --kvm: where the guest tells its phases", hexPort, 0x511)
   .option("--engine <name>", "with --trace: whose exits (kvm-6.1; with --kvm: the host's KVM)")
   .option("--published", "run the published claims instead, into results/published", false)
+  .option(
+    "--paper <ids>",
+    "with --published: only claims on rows whose ids begin so (AA06,PV23-03), on the terminal alone",
+  )
   .exitOverride()
   .configureOutput({ outputError: () => undefined });
 
 try {
-  const { dir, published, trace, exits, engine, kvm, port } = program.parse().opts();
+  const { dir, published, paper, trace, exits, engine, kvm, port } = program.parse().opts();
   if (published) refuseGiven(program, ["dir"], "is not used with --published");
-  if (published) process.exitCode = await runPublished(publishedFolder);
+  else refuseGiven(program, ["paper"], "is used with --published only");
+  if (published) process.exitCode = await runPublished(publishedFolder, paper ?? null);
   else if (trace !== undefined && kvm !== undefined) {
     refuseGiven(program, ["exits"], "is not used with --kvm");
     const agrees = await printKvmBeside({ trace, folder: kvm, engine, port, print });

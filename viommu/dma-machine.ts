@@ -9,6 +9,7 @@ import type { QueueMemory } from "../machine/iommu/queue.ts";
 import type { IommuCapabilities } from "../machine/iommu/registers.ts";
 import type { MmuFactory } from "../machine/machine.ts";
 import type { PhysicalMemory } from "../machine/memory.ts";
+import type { Preset } from "../machine/presets.ts";
 import { DmaClock } from "../linux/iommu/clock.ts";
 import type { FrameRun } from "../linux/iommu/core.ts";
 import type { VfioContainer } from "../linux/iommu/vfio-type1.ts";
@@ -59,6 +60,8 @@ export class DmaMachine {
   readonly emulator: QueueMemory;
   readonly hostTables: TableMemory;
   readonly iommu: Iommu;
+  /** The caches of its IOMMU, whichever it is. */
+  readonly preset: Preset;
   readonly clock = new DmaClock();
   readonly devices: readonly DmaDevice[];
   readonly ats: boolean;
@@ -89,7 +92,8 @@ export class DmaMachine {
     this.emulator = emulator;
     this.guest = new GuestFrames(processor);
     this.hostTables = hostTablesOf(this);
-    const hardware = { preset: iommuPresets[preset], factory, scalable };
+    this.preset = iommuPresets[preset];
+    const hardware = { preset: this.preset, factory, scalable };
     this.iommu = new Iommu(this.memory, { ...hardware, capabilities: hostCapabilities });
     this.devices = Array.from({ length: options.devices }, (_, i) => ({
       requestor: { source: 0x0100 + 8 * i, pasid: 0 },

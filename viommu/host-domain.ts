@@ -1,13 +1,13 @@
 /**
  * The host's side of an assigned device: a domain in the host's IOMMU and VFIO to fill it.
  */
-import { type IntelDomain, IntelIommu } from "../linux/iommu/intel.ts";
+import type { IommuDomain } from "../linux/iommu/core.ts";
+import { IntelIommu } from "../linux/iommu/intel.ts";
 import { VfioContainer } from "../linux/iommu/vfio-type1.ts";
 import type { DmaMachine } from "./dma-machine.ts";
 import type { MappingUser } from "./shadow-walk.ts";
 
-export interface HostSide {
-  readonly iommu: IntelIommu;
+export interface AssignedDevices {
   readonly containers: readonly VfioContainer[];
   /** Who maps for each device. */
   readonly users: readonly MappingUser[];
@@ -15,14 +15,27 @@ export interface HostSide {
   counts(): { hostCalls: number; hostSubmissions: number };
 }
 
+export interface HostSide extends AssignedDevices {
+  readonly iommu: IntelIommu;
+}
+
 /** One domain and one container per device. */
 export function hostSide(machine: DmaMachine): HostSide {
   const iommu = new IntelIommu(machine.iommu, machine.hostTables);
-  const containers = machine.devices.map(({ requestor }) => {
-    const domain: IntelDomain = iommu.createDomain();
+  const domains = machine.devices.map(({ requestor }) => {
+    const domain = iommu.createDomain();
     domain.attach({ source: requestor.source, ats: machine.ats });
-    return new VfioContainer(domain, machine.pages);
+    return domain;
   });
+  return { iommu, ...assignDevices(machine, domains) };
+}
+
+/** A container for each device over the domain that it is in. */
+export function assignDevices(
+  machine: DmaMachine,
+  domains: readonly IommuDomain[],
+): AssignedDevices {
+  const containers = domains.map((domain) => new VfioContainer(domain, machine.pages));
   const users = containers.map((container): MappingUser => ({
     map(range) {
       machine.watcher?.hostMaps(range);
@@ -36,7 +49,6 @@ export function hostSide(machine: DmaMachine): HostSide {
   }));
   machine.containers = containers;
   return {
-    iommu,
     containers,
     users,
     counts: () => ({

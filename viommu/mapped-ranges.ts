@@ -1,6 +1,6 @@
 /**
  * What a hypervisor has mapped for a device: ranges of IO virtual pages that do not overlap, sizes as guest leaves have
- * them (4 KiB, 2 MiB, 1 GiB).
+ * them: powers of two of pages, aligned to themselves.
  *
  * Source: QEMU 7.2 util/iova-tree.c, as hw/i386/intel_iommu.c uses it.
  */
@@ -19,12 +19,15 @@ const group = 512;
 export class MappedRanges {
   private readonly small = new Map<number, Map<number, MappedRange>>();
   private readonly large = new Map<number, MappedRange>();
+  /** Have there been sizes between one page and a group of them? Only AMD's entries have them. */
+  private hasBetween = false;
 
   insert(range: MappedRange): void {
     if (range.pages >= group) {
       this.large.set(range.page, range);
       return;
     }
+    if (range.pages > 1) this.hasBetween = true;
     const key = Math.floor(range.page / group);
     const ranges = this.small.get(key);
     if (ranges === undefined) this.small.set(key, new Map([[range.page, range]]));
@@ -37,9 +40,9 @@ export class MappedRanges {
       if (range.page < page + pages && page < range.page + range.pages) return range;
     }
     for (const ranges of this.groupsOf(page, pages)) {
-      if (pages === 1) return ranges.get(page) ?? null;
+      if (pages === 1 && !this.hasBetween) return ranges.get(page) ?? null;
       for (const range of ranges.values()) {
-        if (range.page >= page && range.page < page + pages) return range;
+        if (range.page < page + pages && page < range.page + range.pages) return range;
       }
     }
     return null;
@@ -53,11 +56,13 @@ export class MappedRanges {
       }
     }
     for (const ranges of this.groupsOf(page, pages)) {
-      if (pages === 1) {
+      if (pages === 1 && !this.hasBetween) {
         ranges.delete(page);
         continue;
       }
-      for (const at of ranges.keys()) if (at >= page && at < page + pages) ranges.delete(at);
+      for (const [at, range] of ranges) {
+        if (at < page + pages && page < at + range.pages) ranges.delete(at);
+      }
     }
   }
 

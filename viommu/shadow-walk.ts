@@ -13,6 +13,24 @@ import type { QueueMemory } from "../machine/iommu/queue.ts";
 import type { DmaRights } from "../linux/iommu/entry-formats.ts";
 import type { MappedRange, MappedRanges } from "./mapped-ranges.ts";
 
+/** How a guest's IO entries are read, without an object for each. */
+export interface IoEntries {
+  /** 1 to read, 2 to write; 0: not present. */
+  readonly rights: (low: number, high: number) => number;
+  /** Level of the table that a present entry at `level` names; 0: a leaf. */
+  readonly next: (low: number, level: number) => number;
+  /** log2 of a leaf's pages, and its first frame. */
+  readonly order: (low: number, high: number, level: number) => number;
+  readonly frame: (low: number, high: number, order: number) => number;
+}
+
+export const secondLevelEntries: IoEntries = {
+  rights: (low) => low & (SL_R | SL_W),
+  next: (low, level) => (secondLevel.isLeaf(level, low) ? 0 : level - 1),
+  order: (_low, _high, level) => 9 * (level - 1),
+  frame: (low, high) => secondLevel.frameOf(low, high),
+};
+
 /** What a hypervisor's walks did. Sizes are by level of the guest's leaf: index 1, 2 or 3. */
 export interface WalkCounts {
   /** Table pages visited. */
@@ -52,10 +70,12 @@ export interface GuestTable {
   readonly memory: QueueMemory;
   readonly root: number;
   readonly levels: number;
+  readonly entries: IoEntries;
 }
 
 interface Walk extends ShadowedDevice {
   readonly memory: QueueMemory;
+  readonly entries: IoEntries;
   readonly counts: WalkCounts;
   /** First page behind the range. */
   readonly end: number;
@@ -64,13 +84,14 @@ interface Walk extends ShadowedDevice {
 /** Brings [page, page + pages) of a device up to date with the guest's table. */
 export function shadowRange(
   device: ShadowedDevice,
-  { memory, root, levels }: GuestTable,
+  { memory, root, levels, entries }: GuestTable,
   range: { readonly page: number; readonly pages: number },
   counts: WalkCounts,
 ): void {
   const end = Math.min(range.page + range.pages, pagesPerEntry(levels + 1));
   const { mapped, user } = device;
-  walkTable({ mapped, user, memory, counts, end }, { table: root, level: levels }, range.page, 3);
+  const walk: Walk = { mapped, user, memory, entries, counts, end };
+  walkTable(walk, { table: root, level: levels }, range.page, SL_R | SL_W);
 }
 
 function walkTable(
@@ -83,18 +104,26 @@ function walkTable(
   const span = pagesPerEntry(level);
   const tableEnd = (Math.floor(start / (span * 512)) + 1) * span * 512;
   const end = Math.min(walk.end, tableEnd);
-  for (let page = start; page < end; page = page - (page % span) + span) {
+  const { memory, entries } = walk;
+  for (let page = start; page < end;) {
     const index = indexAt(page, level);
-    const low = walk.memory.readLow(table, index);
-    const rights = above & low & (SL_R | SL_W);
-    const frame = secondLevel.frameOf(low, walk.memory.readHigh(table, index));
-    if (rights !== 0 && !secondLevel.isLeaf(level, low)) {
-      walkTable(walk, { table: frame, level: level - 1 }, page, rights);
-      continue;
+    const low = memory.readLow(table, index);
+    const high = memory.readHigh(table, index);
+    const rights = above & entries.rights(low, high);
+    const next = rights === 0 ? 0 : entries.next(low, level);
+    let pages = span;
+    if (next > 0) {
+      walkTable(walk, { table: entries.frame(low, high, 0), level: next }, page, rights);
+    } else if (rights === 0) {
+      dropSlot(walk, { page: page - (page % span), pages: span }, level);
+    } else {
+      const order = entries.order(low, high, level);
+      pages = 2 ** order;
+      const place = { page: page - (page % pages), pages };
+      const leaf = { ...place, gfn: entries.frame(low, high, order), rights: rightsNamed(rights) };
+      mapLeaf(walk, leaf, level);
     }
-    const place = { page: page - (page % span), pages: span };
-    if (rights === 0) dropSlot(walk, place, level);
-    else mapLeaf(walk, { ...place, gfn: frame, rights: rightsNamed(rights) }, level);
+    page = page - (page % pages) + pages;
   }
 }
 
@@ -105,13 +134,16 @@ function rightsNamed(rights: number): DmaRights {
 
 function dropSlot(walk: Walk, { page, pages }: { page: number; pages: number }, level: number) {
   const { mapped, user, counts } = walk;
-  if (mapped.find(page, pages) === null) {
+  const old = mapped.find(page, pages);
+  if (old === null) {
     counts.skippedEmpty += 1;
     return;
   }
-  mapped.remove(page, pages);
+  // A page of several slots goes as one.
+  const whole = old.pages > pages ? old : { page, pages };
+  mapped.remove(whole.page, whole.pages);
   counts.unmapped[level] = (counts.unmapped[level] ?? 0) + 1;
-  user.unmap(page, pages);
+  user.unmap(whole.page, whole.pages);
 }
 
 function mapLeaf({ mapped, user, counts }: Walk, leaf: MappedRange, level: number): void {
@@ -123,8 +155,9 @@ function mapLeaf({ mapped, user, counts }: Walk, leaf: MappedRange, level: numbe
     }
     // There is no replacing a mapping in VFIO type 1.
     counts.replaced += 1;
-    mapped.remove(leaf.page, leaf.pages);
-    user.unmap(leaf.page, leaf.pages);
+    const whole = old.pages > leaf.pages ? old : leaf;
+    mapped.remove(whole.page, whole.pages);
+    user.unmap(whole.page, whole.pages);
   }
   mapped.insert(leaf);
   counts.mapped[level] = (counts.mapped[level] ?? 0) + 1;

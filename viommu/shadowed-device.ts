@@ -9,7 +9,13 @@ import type { ContextEntry } from "../machine/iommu/context-tables.ts";
 import type { QueueMemory } from "../machine/iommu/queue.ts";
 import type { DeviceView } from "./emulated-vtd.ts";
 import { MappedRanges } from "./mapped-ranges.ts";
-import { createWalkCounts, type MappingUser, shadowRange } from "./shadow-walk.ts";
+import {
+  createWalkCounts,
+  type IoEntries,
+  type MappingUser,
+  secondLevelEntries,
+  shadowRange,
+} from "./shadow-walk.ts";
 
 /** Pages at which interrupts are written: no mapping is there. */
 const interruptPages = { start: 0xf_ee00, end: 0xf_ef00 };
@@ -24,6 +30,7 @@ export class ShadowedDevice implements DeviceView {
   private readonly memory: QueueMemory;
   private readonly mapped = new MappedRanges();
   private readonly user: MappingUser;
+  private readonly entries: IoEntries;
   private readonly guestFrames: number;
   private context: ContextEntry | null | "off" = null;
 
@@ -33,7 +40,10 @@ export class ShadowedDevice implements DeviceView {
     readonly memory: QueueMemory;
     readonly guestFrames: number;
     readonly user: MappingUser;
+    /** How the guest's IOMMU writes entries; an Intel one's if nothing is said. */
+    readonly entries?: IoEntries;
   }) {
+    this.entries = options.entries ?? secondLevelEntries;
     this.source = options.source;
     this.memory = options.memory;
     this.guestFrames = options.guestFrames;
@@ -52,7 +62,7 @@ export class ShadowedDevice implements DeviceView {
 
   translationSwitched(context: ContextEntry | null | "off"): void {
     this.unmapAll();
-    this.context = context;
+    this.context = context === "off" ? "off" : null;
     if (context === "off") this.mapAllMemory();
     else if (context !== null) this.contextChanged(context);
   }
@@ -87,7 +97,8 @@ export class ShadowedDevice implements DeviceView {
 
   rangeInvalidated(context: ContextEntry, page: number, pages: number): void {
     if (context.type === "pass-through") return;
-    const table = { memory: this.memory, root: context.table, levels: context.levels };
+    const { memory, entries } = this;
+    const table = { memory, entries, root: context.table, levels: context.levels };
     shadowRange({ mapped: this.mapped, user: this.user }, table, { page, pages }, this.counts);
   }
 

@@ -75,6 +75,7 @@ export function describeWorkloads(): readonly (readonly [name: string, workload:
 }
 
 export { engineNames } from "../../engines/index.ts";
+export { nestingVariants } from "../../engines/nested/nested-engines.ts";
 
 /** Is it a recording, whose file is an input of the run? */
 export function isRecorded(workload: Workload): workload is Workload & Recorded {

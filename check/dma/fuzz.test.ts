@@ -2,6 +2,8 @@
  * Fuzzed devices under every scheme, and planted bugs that this finds.
  */
 import { afterEach, describe, expect, test } from "vitest";
+import { AmdDomain, AmdIommu } from "../../linux/iommu/amd.ts";
+import { AmdTable, type AmdTableHooks } from "../../linux/iommu/amd-table.ts";
 import { TrackingTable } from "../../linux/iommu/coiommu.ts";
 import { Gather } from "../../linux/iommu/core.ts";
 import { IntelDomain } from "../../linux/iommu/intel.ts";
@@ -10,6 +12,7 @@ import { IoTable } from "../../linux/iommu/io-table.ts";
 import { FirstLevelDomain } from "../../linux/iommu/scalable.ts";
 import { VirtioDomain } from "../../linux/iommu/virtio.ts";
 import { VfioContainer } from "../../linux/iommu/vfio-type1.ts";
+import { AmdWalker } from "../../machine/iommu/amd/walker.ts";
 import type { Invalidation } from "../../machine/iommu/descriptors.ts";
 import { DeviceTlb } from "../../machine/iommu/device-tlb.ts";
 import { Iommu } from "../../machine/iommu/iommu.ts";
@@ -159,6 +162,65 @@ const planted: readonly Planted[] = [
     what: "a ring's burst ends without an invalidation",
     scheme: "riommu",
     plant: () => around(Riommu.prototype, "invalidate", nothing),
+  },
+  {
+    what: "AMD's driver does not wait for its commands",
+    scheme: "amd",
+    plant: () => around(AmdIommu.prototype, "wait", nothing),
+  },
+  {
+    what: "of a range of AMD's, the walker forgets the first page",
+    scheme: "amd",
+    plant: () =>
+      around(AmdWalker.prototype, "invalidate", (_self, invalidate, what) =>
+        invalidate({ ...what, order: 0 }),
+      ),
+  },
+  {
+    what: "AMD's walker keeps what it knows of tables, whatever a command says",
+    scheme: "amd",
+    plant: () =>
+      around(AmdWalker.prototype, "invalidate", (_self, invalidate, what) =>
+        invalidate({ ...what, tables: false }),
+      ),
+  },
+  {
+    what: "AMD's driver does not say that a large page has replaced tables",
+    scheme: "amd",
+    plant: () =>
+      around(AmdTable.prototype, "map", (self, map, mapping) => {
+        const { hooks } = self as unknown as { hooks: AmdTableHooks };
+        Object.assign(hooks, { replaced: nothing });
+        map(mapping);
+      }),
+  },
+  {
+    what: "AMD's flush queue gives ranges back without a flush",
+    scheme: "amd",
+    flush: "lazy",
+    plant: () => around(AmdDomain.prototype, "flushAll", nothing),
+  },
+  {
+    what: "of a range that is unmapped, AMD's driver clears the first leaf",
+    scheme: "amd",
+    plant: () =>
+      around(AmdTable.prototype, "clear", (_self, clear, page, pages) => {
+        clear(page, 1);
+        return pages;
+      }),
+  },
+  {
+    what: "no command at map under NpCache",
+    scheme: "shadow-np",
+    plant: () => around(AmdDomain.prototype, "syncMap", nothing),
+  },
+  {
+    what: "of each range that is invalidated, the hypervisor leaves out the last page of AMD's",
+    scheme: "shadow-np",
+    plant: () =>
+      around(ShadowedDevice.prototype, "rangeInvalidated", (_self, walk, context, page, pages) =>
+        walk(context, page, Math.max(1, pages - 1)),
+      ),
   },
   {
     what: "a pinned page is moved",

@@ -6,6 +6,8 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { engines, findEngine } from "../../engines/index.ts";
 import { shadowPolicies } from "../../engines/kvm/policy.ts";
+import type { ControlBlock } from "../../engines/nested/control-block.ts";
+import { EnlightenedVmcs } from "../../engines/nested/enlightened-vmcs.ts";
 import { L1Memory } from "../../engines/nested/l1-memory.ts";
 import { isReflected, type Level0 } from "../../engines/nested/level0.ts";
 import { createNest, type Nest } from "../../engines/nested/nest.ts";
@@ -72,12 +74,20 @@ const composed: Nest["level0"] = (platform, options) => nestedOnNested(platform,
 const composedEpt: Nest["level0"] = (platform, options) =>
   nestedOnNested(platform, lazy, options, "ept");
 
+function named(name: string): CreateEngine {
+  const engine = findEngine(name);
+  if (engine === undefined || "problem" in engine) throw new Error(`no engine ${name}`);
+  return engine.create;
+}
+
 describe("without a plant the same guests pass:", () => {
   test.each([
     ["shadow on shadow", nest(createShadowLazy(lazy), onShadow)],
     ["shadow on nested", nest(createShadowLazy(lazy), onNested)],
     ["nested on nested", nest(engines.npt.create, composed)],
     ["EPT on EPT", nest(engines.ept.create, composedEpt)],
+    ["EPT on EPT, enlightened", named("ept@ept+evmcs")],
+    ["shadow on EPT, enlightened", named("shadow-lazy@ept+evmcs")],
   ])("%s", (_, factory) => {
     expect(firstProblem(factory, controlPrograms)).toBeNull();
   });
@@ -129,6 +139,24 @@ describe("a bug between the levels is found:", () => {
     expect(firstProblem(factory, programsMax, deaf)).toMatch(
       /reached pfn|found old data|mapped writable/,
     );
+  });
+
+  test("L1 forgets to say that a field of its enlightened VMCS is not clean", () => {
+    vi.spyOn(L1Memory.prototype, "setLow").mockImplementation(() => undefined);
+    expect(firstProblem(named("shadow-lazy@ept+evmcs"))).toMatch(/reached pfn|stored to pfn/);
+  });
+
+  test("L0 takes every group of the enlightened VMCS for clean", () => {
+    const fetch = Reflect.get(EnlightenedVmcs.prototype, "fetch");
+    const seen = new WeakSet<EnlightenedVmcs>();
+    vi.spyOn(EnlightenedVmcs.prototype, "fetch").mockImplementation(function (
+      this: EnlightenedVmcs,
+      block: ControlBlock,
+    ) {
+      if (!seen.has(this)) fetch.call(this, block);
+      seen.add(this);
+    });
+    expect(firstProblem(named("shadow-lazy@ept+evmcs"))).toMatch(/exits for ever/);
   });
 
   test("A and D of L2's tables set at the frame that has the number one level down", () => {

@@ -22,6 +22,7 @@ import { STORE } from "../../machine/mmu.ts";
 import { identity } from "../../machine/placement.ts";
 import type { EmulatedStore, Invalidation, Observer, PageFault } from "../../machine/observer.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";
+import { BreakBeforeMake } from "./break-before-make.ts";
 import { EntryHistory } from "./entry-history.ts";
 import { FrameValues } from "./frame-values.ts";
 import { DirtyModel } from "./dirty-model.ts";
@@ -74,6 +75,8 @@ export class Oracle implements Observer {
   /** May a device reach the page? Then the host does not take it away. */
   isPinned: (gfn: number) => boolean = () => false;
   private readonly isa: Isa;
+  /** Null where the ISA lets an entry replace another. */
+  private readonly breaks: BreakBeforeMake | null;
   /** What it says of pages that move, and of frames that are shared. */
   readonly sharing: SharingChecks;
   /** What it says of the rules that the hypervisor enforces; null where there are none. */
@@ -99,6 +102,7 @@ export class Oracle implements Observer {
       isShadowed: () => machine.vcpus.some(({ controls }) => controls.walk !== null),
     });
     this.logs = machine.vcpus.map(() => new InvalidationLog());
+    this.breaks = isa.breaksBeforeMake ? new BreakBeforeMake(isa, this.walks) : null;
   }
 
   /** The hypervisor to boot the guest on and to ask for things: the oracle hears of what it is asked to do. */
@@ -138,14 +142,20 @@ export class Oracle implements Observer {
     this.complete(vcpu, vpn, high, gfn, pfn);
   }
 
-  storing(_cpu: number, pfn: Pfn, store: PendingStore): void {
+  storing(cpu: number, pfn: Pfn, store: PendingStore): void {
     const gfn = this.frames.owner(pfn);
     this.history.tick();
     if (store.kind === "entry") {
       const low = this.machine.memory.readLow(pfn, store.index);
       const high = this.machine.memory.readHigh(pfn, store.index);
-      this.history.supersede({ gfn, index: store.index, low, high });
+      const { index } = store;
+      const { cr3, registers } = this.machine.vcpus[cpu]!;
+      const { now } = this.history;
+      const [root, { levels }] = [cr3.root, registers];
+      this.breaks?.storing({ gfn, index, low, high, store, now, root, levels });
+      this.history.supersede({ gfn, index, low, high });
     } else {
+      this.breaks?.zeroed(gfn);
       this.values.supersedeFrame(gfn);
       this.frames.zeroed(gfn);
     }
@@ -223,6 +233,7 @@ export class Oracle implements Observer {
   /** The frame where the tables as they are send this access; -1 if they do not let it complete as it did. */
   private translate(vcpu: Vcpu, vpn: number, kind: number): number {
     // Others than x86-64's are walked in full.
+    this.breaks?.walked(this.query(vcpu, vpn, kind), this.history.now);
     if (this.isa !== x86Isa || this.pinned(vpn) !== null) return -1;
     const gfn = quickWalk(this.machine.memory, this.frames.pfnOf, vcpu, { vpn, kind });
     return this.policies === null || gfn < 0 ? gfn : this.policies.reached(vpn, gfn);

@@ -25,6 +25,7 @@ import type { Stage } from "../../machine/stages.ts";
 import { fastMmu } from "../../machine/fast.ts";
 import type { MmuFactory } from "../../machine/machine.ts";
 import { plainMmu } from "../../machine/plain/mmu.ts";
+import { PlainCache } from "../../machine/plain/cache.ts";
 import { PlainTranslator } from "../../machine/plain/translate.ts";
 import { drawProgram } from "../fuzz/draw-program.ts";
 import { runPair } from "../fuzz/run-pair.ts";
@@ -150,6 +151,19 @@ describe("agile paging: a planted bug is found:", () => {
     patch<unknown[], Switched>(PlainTranslator.prototype, "guestTree", (tree, _, ...parts) => {
       const made = tree(...parts);
       return { ...made, atHost: (frame) => ({ ...made.atHost(frame), isSwitched: false }) };
+    });
+    expect(firstProblem(schemes["agile, spaces begin shadowed"]!, plainMmu)).toMatch(stale);
+  });
+});
+
+describe("agile paging's silicon: a planted bug is found:", () => {
+  test("a walk cache forgets that the walk had switched", () => {
+    interface Kept {
+      readonly table?: { readonly isSwitched: boolean };
+    }
+    patch<[Kept], void>(PlainCache.prototype, "insert", (insert, _, entry) => {
+      const { table } = entry;
+      insert(table === undefined ? entry : { ...entry, table: { ...table, isSwitched: false } });
     });
     expect(firstProblem(schemes["agile, spaces begin shadowed"]!, plainMmu)).toMatch(stale);
   });

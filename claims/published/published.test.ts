@@ -10,7 +10,7 @@ const facts = readPublishedFacts();
 /** Exact ones, and one of each other kind: quick to run. */
 const quick = claims.filter(
   ({ name, class: kind }) =>
-    kind === "a" || /^(?:KPTI|plain|PML buffer|KVM|PTE present)/.test(name),
+    kind === "a" || /^(?:IOMMU|KPTI|plain|PML buffer|KVM|PTE present)/.test(name),
 );
 
 function edited(id: string, value: string): typeof facts {

@@ -7,16 +7,12 @@ import type { EngineName } from "../../engines/index.ts";
 import type { Engine } from "../../hypervisor/engine.ts";
 import { Prng } from "../../guest/prng.ts";
 import { assert } from "../../machine/assert.ts";
-import { fastMmu } from "../../machine/fast.ts";
-import type { SystemWorkload } from "../../workloads/trace/system-workload.ts";
 import type { Workload, WorkloadParams } from "../../workloads/workload.ts";
 import { readCost } from "../../bench/costs/cost-file.ts";
 import { type CostModel, price, totalCycles } from "../../bench/costs/cost.ts";
-import type { Cycles, PointKey } from "../../bench/results/result.ts";
+import type { Cycles } from "../../bench/results/result.ts";
 import type { RegionCounts } from "../../machine/region.ts";
 import { regionBetween } from "../../machine/region.ts";
-import { isSystem } from "../../bench/points/catalogue.ts";
-import { runSystem } from "../../bench/points/run-system.ts";
 import { bootMachine, type Counts, type HostName, hosts } from "../../bench/points/boot-machine.ts";
 
 export interface Scene<P extends WorkloadParams> {
@@ -47,7 +43,7 @@ export class Stage {
     const known = this.outcomes.get(key);
     if (known !== undefined) return known;
     const values: P = { ...program.defaults, ...params };
-    const region = isSystem(program) ? recorded(scene, program) : played(scene, values);
+    const region = played(scene, values);
     const cycles = this.price(region.ledger, host, program.computeCycles.perOp);
     const outcome = { ...region, cycles, total: totalCycles(cycles) };
     this.outcomes.set(key, outcome);
@@ -83,25 +79,4 @@ function played<P extends WorkloadParams>(
   const start = booted.atMeasure();
   assert(start !== null, `published: ${program.title} never says where its set-up ends`);
   return regionBetween(start, booted.machine.snapshot());
-}
-
-/** A recorded system, which brings its own. */
-function recorded<P extends WorkloadParams>(
-  { engine, host, backing = "4k" }: Scene<P>,
-  system: Workload & SystemWorkload,
-): RegionCounts {
-  assert(typeof engine === "string", `published: ${system.title} runs under engines by name`);
-  const key: PointKey = {
-    id: 0,
-    engine,
-    workload: system.title,
-    preset: host,
-    params: system.defaults,
-    backing,
-    guestLevels: 4,
-    nestedLevels: 4,
-    seed,
-  };
-  const options = { preset: hosts[host].preset, mmu: fastMmu, check: false };
-  return runSystem(key, options, system).result.regions.measured;
 }

@@ -42,6 +42,25 @@ export const systems = describeWorkloads().flatMap(([name, workload]) =>
     : [],
 );
 
+/** Programs that no experiment names but every mean counts. */
+const others: readonly Program[] = [
+  "sequential",
+  "strided",
+  "uniform",
+  "pointer-chase",
+  "demand-storm",
+].map((workload) => ({ workload, params: {} }));
+
+/** The headline's programs, as in the default sweep, whose table and page count the same (a test holds them together). */
+export const headlinePrograms: readonly Program[] = [
+  ...Object.values(programs),
+  ...others,
+  ...recordings,
+  ...systems
+    .filter(({ isIsolated }) => !isIsolated)
+    .map(({ workload, params }) => ({ workload, params })),
+];
+
 /** `compile`, `compile KPTI`: what a reader knows it by. */
 export function programName({ workload, params }: Pick<Program, "workload" | "params">): string {
   const name = workload.replace(/^trace:/, "");

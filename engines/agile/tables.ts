@@ -88,7 +88,7 @@ export class AgileTables {
       : this.shadow.shadow(root, registers.levels, 0).pfn;
     if (isSwitched) vcpu.setSwitchedRoot(frame, pcid);
     else vcpu.setHardwareRoot(frame, pcid);
-    return { root, pcid, frame, isSwitched };
+    return { root, pcid, frame, isSwitched, keepsOnly: false };
   }
 
   /** An address space that was never loaded before. */

@@ -41,6 +41,11 @@ export interface ShadowPolicy {
   readonly reverseMapMax: number;
   /** Runs the guest without virtualization hardware, its kernel outside of ring 0, and hears when a handler returns. */
   readonly deprivileged: boolean;
+  /**
+   * Its switcher changes between the two roots of a process, the kernel's and the user's, without entering the hypervisor,
+   * if the guest keeps what is cached of both.
+   */
+  readonly directSwitch: boolean;
 }
 
 const kvm: ShadowPolicy = {
@@ -58,6 +63,7 @@ const kvm: ShadowPolicy = {
   freePages: { min: 5, refill: 25 },
   reverseMapMax: 1000,
   deprivileged: false,
+  directSwitch: false,
 };
 
 export const shadowPolicies = {
@@ -76,5 +82,5 @@ export const shadowPolicies = {
     prefetch: { shape: "forward", entries: 32 },
   },
   // KVM's shadow MMU behind a switcher of its own (Huang et al., SOSP 2023).
-  pvm: { ...kvm, deprivileged: true },
+  pvm: { ...kvm, deprivileged: true, directSwitch: true },
 } as const satisfies Record<string, ShadowPolicy>;

@@ -15,6 +15,7 @@ import { ACC_ALL } from "../../hypervisor/guest-walk.ts";
 import { roleAt } from "./policed.ts";
 import { syncBelow, syncPage } from "./sync.ts";
 import { makeRoom, type Doomed, freeDoomed, zapPage } from "./zap.ts";
+import type { VirtualCpu } from "../../machine/virtual-cpu.ts";
 import type { CachedRoot, VcpuState, Vm } from "./vm.ts";
 
 /** PCIDs have 12 bits; frame and PCID together are what a cached root is known by. */
@@ -72,6 +73,32 @@ export function releaseRoots(vm: Vm, state: VcpuState, which: (root: CachedRoot)
   }
 }
 
+/** The switcher has changed to the other root of the process by itself: so does what is known of the vCPU. */
+export function followSwitch(vm: Vm, state: VcpuState): void {
+  if (!vm.policy.directSwitch || state.root?.cr3 === cr3Key(state.vcpu.cr3)) return;
+  switchRoot(vm, state);
+}
+
+/** Linux's PCIDs of one process differ in this bit: a user's has it. */
+const userPcidBit = 0x800;
+
+/** What the switcher may load: both roots of the current process, if the vCPU keeps the other one. */
+function rootsToSwitch(vm: Vm, { root, previous, vcpu }: VcpuState): VirtualCpu["knownRoots"] {
+  const { pcid: hasPcids, levels } = vcpu.registers;
+  if (!hasPcids || vm.memoryPolicy !== null || root === null) return [];
+  const pcid = pcidOf(root) ^ userPcidBit;
+  const other = previous.find((one) => one !== null && pcidOf(one) === pcid) ?? null;
+  if (other === null || other.page.invalid || other.page.key.level !== levels) return [];
+  if (other.page.key.writeProtect !== root.page.key.writeProtect) return [];
+  return [root, other].map(({ cr3, page }) => ({
+    root: Math.floor(cr3 / pcidSpan) as Gfn,
+    pcid: cr3 % pcidSpan,
+    frame: page.table,
+    isSwitched: false,
+    keepsOnly: true,
+  }));
+}
+
 /** Before each entry: what was asked of this vCPU is done, and a root is there. */
 export function enterGuest(vm: Vm, state: VcpuState): void {
   const { vcpu } = state;
@@ -85,6 +112,7 @@ export function enterGuest(vm: Vm, state: VcpuState): void {
   }
   if (state.root === null) loadRoot(vm, state);
   vcpu.setHardwareRoot(state.root!.page.table, vcpu.cr3.pcid);
+  if (vm.policy.directSwitch) vcpu.knownRoots = rootsToSwitch(vm, state);
 }
 
 /** Syncs what a CR3 load or a full flush of this vCPU owes. */

@@ -9,6 +9,7 @@ import type { Controls } from "../../machine/controls.ts";
 import { eptFolded } from "../../machine/formats/ept.ts";
 import { x86Isa } from "../../machine/isa/x86.ts";
 import { eptStage, twoStages, twoStagesRootKept } from "../../machine/stages.ts";
+import { flushVcpus } from "../../hypervisor/flush.ts";
 import type { Platform } from "../../hypervisor/platform.ts";
 import type { RadixTree, TableMemory } from "../../hypervisor/tables/radix.ts";
 import { replicateTables } from "../../hypervisor/tables/replicas.ts";
@@ -28,7 +29,7 @@ export type TableLayout = (platform: Platform, format: NestedFormat) => NestedTa
  * the platform's plan says so.
  */
 export const radixTables: TableLayout = (platform, format) => {
-  const { nestedLevels: levels, nodes } = platform;
+  const { nestedLevels: levels, nodes, vcpus } = platform;
   const { isa = x86Isa } = format;
   const nested = stageOf(format, levels);
   const guest = (depth: number) => ({ ...isa.stage(depth), through: 1 });
@@ -39,7 +40,12 @@ export const radixTables: TableLayout = (platform, format) => {
     : null;
   const root = allocateRoot(memory ?? platform.memory, 2 ** nested.shape.rootExtraBits);
   const tree = { memory: memory ?? platform.memory, format: nested.format, root, levels };
-  return { tree, stages: (node) => stagesFrom(memory?.on(root, node) ?? root) };
+  // Leaves are split where the host acts, which no vCPU asks for.
+  const fence = () => flushVcpus(vcpus, null, { vmid: vcpus[0]!.vmid });
+  return {
+    tree: isa.breaksBeforeMake ? { ...tree, fence } : tree,
+    stages: (node) => stagesFrom(memory?.on(root, node) ?? root),
+  };
 };
 
 function allocateRoot(memory: TableMemory, frames: number): Pfn {

@@ -15,13 +15,14 @@ import type { HostObserver } from "../../machine/observer.ts";
 import type { CreateEngine, EngineOptions } from "../../hypervisor/engine.ts";
 import { type HostMemory, hostMemoryOf } from "../../hypervisor/memory/host-memory.ts";
 import type { Platform } from "../../hypervisor/platform.ts";
+import { EnlightenedVmcs } from "./enlightened-vmcs.ts";
 import { directPage, kernelTableFrames, l1Registers, loadKernel } from "./l1-kernel.ts";
 import { l1Frame, L1Memory } from "./l1-memory.ts";
 import type { Level0 } from "./level0.ts";
 import { InnerCpu, type NestedCpu, OuterCpu } from "./nested-cpu.ts";
 import { nestedHypervisor } from "./nested-hypervisor.ts";
 import { Transitions } from "./transitions.ts";
-import { type NestingFeatures, noExits } from "./world-switch.ts";
+import { isEnlightened, type NestingFeatures, noExits } from "./world-switch.ts";
 
 export interface Nest {
   readonly level1: CreateEngine;
@@ -35,13 +36,14 @@ export function createNest({ level1, level0, features }: Nest): CreateEngine {
     const layout = layoutOf(platform);
     /** L1's flushes are instructions of any kernel's, done at once; else the control block asks for them. */
     const isDirect = "hardware" in features;
+    const hasPage = isEnlightened(features);
     const outers = platform.vcpus.map((l2) => new OuterCpu(l2, platform.addVcpu(l2.id)));
     const outer = level0(outerPlatform(platform, layout, outers), {
       shadowPagesMax: layout.shadowPagesMax,
     });
     const memory = memoryOf(outer.hypervisor);
     const cpus = outers.map((cpu): NestedCpu => {
-      const inner = new InnerCpu(cpu.l2, {
+      const inner = new InnerCpu(cpu.l2, hasPage ? "copied" : "in place", {
         invalidatePage(vpn) {
           transitions.flushPage(cpus[cpu.id]!, vpn);
         },
@@ -49,12 +51,27 @@ export function createNest({ level1, level0, features }: Nest): CreateEngine {
           if (isDirect) cpu.l2.mmu.flushContext(pcid);
           else cpus[cpu.id]!.isStale = true;
         },
-        flush() {
-          if (isDirect) cpu.l2.mmu.flushLinear();
-          else cpus[cpu.id]!.isStale = true;
+        flush(kind) {
+          if (isDirect) {
+            cpu.l2.mmu.flushLinear();
+            return;
+          }
+          const stale = cpus[cpu.id]!;
+          stale.isStale = true;
+          stale.owesNestedFlush ||= kind === "nested";
         },
+        asked: (block) => cpus[cpu.id]?.vmcs?.store(block),
       });
-      return { l2: cpu.l2, l1: cpu.l1, outer: cpu, inner, instructions: noExits(), isStale: false };
+      return {
+        l2: cpu.l2,
+        l1: cpu.l1,
+        outer: cpu,
+        inner,
+        instructions: noExits(),
+        isStale: false,
+        owesNestedFlush: false,
+        vmcs: null,
+      };
     });
     const transitions = new Transitions(outer, cpus, features);
     bootL1(transitions, memory, layout);
@@ -66,6 +83,11 @@ export function createNest({ level1, level0, features }: Nest): CreateEngine {
       running: () => transitions.running.l1,
       direct: directPage,
     });
+    if (hasPage) {
+      for (const cpu of cpus) {
+        cpu.vmcs = new EnlightenedVmcs({ memory: own, outer: memory, l1: cpu.l1 });
+      }
+    }
     const hypervisor = level1(
       innerPlatform(platform, layout, { memory: own, outer: memory, cpus, hasTags: isDirect }),
       options,

@@ -16,17 +16,10 @@ import type { CachedTranslations } from "../../machine/mmu.ts";
 import type { Cr3, Registers } from "../../machine/registers.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";
 import type { MmioAccess, VirtualCpu } from "../../machine/virtual-cpu.ts";
+import type { ControlBlock } from "./control-block.ts";
+import type { EnlightenedVmcs } from "./enlightened-vmcs.ts";
 import { OneLevelOnly } from "./one-level-only.ts";
 import type { InstructionExits } from "./world-switch.ts";
-
-/** What VMRUN loads. */
-export interface ControlBlock {
-  controls: Controls;
-  root: Gfn | Pfn;
-  pcid: number;
-  /** L1 loaded a root since the last VMRUN; where L2's CR3 writes do not exit, the one there is L2's own. */
-  isRootNew: boolean;
-}
 
 /** The vCPU as L0 sees it: L1's registers while L1 runs, what the control block says while L2 does. */
 export class OuterCpu extends OneLevelOnly implements VirtualCpu {
@@ -37,6 +30,7 @@ export class OuterCpu extends OneLevelOnly implements VirtualCpu {
   readonly mmu: CachedTranslations;
   controls: Controls = bareMetalControls;
   readonly otherLevels: Readonly<Ledger>[] = [];
+  knownRoots: VirtualCpu["knownRoots"] = [];
   isInL2 = false;
   cr3: Cr3;
   registers: Registers;
@@ -107,8 +101,14 @@ export interface InnerActions {
   invalidatePage(vpn: Vpn): void;
   /** One tag's; where there are none, all. */
   flushContext(pcid: number): void;
-  /** The control block asks for a flush at the next VMRUN. */
-  flush(): void;
+  /** Before its guest runs on, what is cached of its linear addresses, or of all that nested tables had a part in, goes. */
+  flush(kind: "linear" | "nested"): void;
+  /** L1 has stored into the control block. */
+  asked(block: ControlBlock): void;
+}
+
+function emptyBlock(): ControlBlock {
+  return { controls: bareMetalControls, root: 0 as Gfn, pcid: 0, isRootNew: false };
 }
 
 function noPml(): never {
@@ -124,26 +124,26 @@ export class InnerCpu extends OneLevelOnly implements VirtualCpu {
   readonly ledger: Ledger = createLedger();
   readonly otherLevels: Readonly<Ledger>[] = [];
   readonly mmu: CachedTranslations;
-  readonly block: ControlBlock = {
-    controls: bareMetalControls,
-    root: 0 as Gfn,
-    pcid: 0,
-    isRootNew: false,
-  };
+  /** What L0 goes by, and what L1 has asked for: the same where L0 reads it in place. */
+  readonly block: ControlBlock;
+  private readonly wanted: ControlBlock;
   private readonly l2: VirtualCpu;
+  private readonly actions: InnerActions;
 
-  constructor(l2: VirtualCpu, actions: InnerActions) {
+  constructor(l2: VirtualCpu, block: "in place" | "copied", actions: InnerActions) {
     super();
+    this.block = emptyBlock();
+    this.wanted = block === "copied" ? emptyBlock() : this.block;
+    this.actions = actions;
     this.id = l2.id;
     this.vmid = l2.vmid;
     this.l2 = l2;
     l2.otherLevels.push(this.ledger);
-    const flush = () => actions.flush();
     this.mmu = {
       invalidatePage: (vpn) => actions.invalidatePage(vpn),
       flushContext: (pcid) => actions.flushContext(pcid),
-      flushLinear: flush,
-      flushNested: flush,
+      flushLinear: () => actions.flush("linear"),
+      flushNested: () => actions.flush("nested"),
       pmlIndex: noPml,
       resetPml: noPml,
     };
@@ -157,14 +157,25 @@ export class InnerCpu extends OneLevelOnly implements VirtualCpu {
     return this.l2.registers;
   }
 
+  get knownRoots(): VirtualCpu["knownRoots"] {
+    return this.l2.knownRoots;
+  }
+
+  /** Of L1's frames, which silicon walks for L2 below an L0 with nested paging. */
+  set knownRoots(roots: VirtualCpu["knownRoots"]) {
+    this.l2.knownRoots = roots;
+  }
+
   setControls(controls: Controls): void {
-    this.block.controls = controls;
+    this.wanted.controls = controls;
+    this.actions.asked(this.wanted);
   }
 
   setHardwareRoot(frame: Gfn | Pfn, pcid: number): void {
-    this.block.root = frame;
-    this.block.pcid = pcid;
-    this.block.isRootNew = true;
+    this.wanted.root = frame;
+    this.wanted.pcid = pcid;
+    this.wanted.isRootNew = true;
+    this.actions.asked(this.wanted);
   }
 
   emulateStore(exit: { readonly vpn: Vpn; readonly store: PendingStore | null }, gfn: Gfn): void {
@@ -195,4 +206,8 @@ export interface NestedCpu {
   readonly instructions: InstructionExits;
   /** L1 has asked for a flush here: before L2 runs on, it enters again. */
   isStale: boolean;
+  /** Of what nested tables had a part in, where that takes an instruction. */
+  owesNestedFlush: boolean;
+  /** The page that is the control block; null where L0 sees it without one. */
+  vmcs: EnlightenedVmcs | null;
 }

@@ -1,5 +1,6 @@
 /**
  * Engines made of two others: `A@B` runs A as the hypervisor of a guest of B's, each by its name in the registry.
+ * `A@B+word` is the same with other help for A's world switch.
  *
  * Refused is what no hardware offers either: nested paging in a guest whose host has none, tables of one vendor's format
  * under the other's.
@@ -10,7 +11,14 @@ import { createNest, type Nest } from "./nest.ts";
 import { type NestedFormat, nestedOnNested } from "./nested-on-nested.ts";
 import { shadowOnNested } from "./shadow-on-nested.ts";
 import { shadowOnShadow } from "./shadow-on-shadow.ts";
-import { type NestingFeatures, noHardware, plainSvm, shadowingVmx } from "./world-switch.ts";
+import {
+  enlightenedVmx,
+  exitingVmx,
+  type NestingFeatures,
+  noHardware,
+  plainSvm,
+  shadowingVmx,
+} from "./world-switch.ts";
 
 /** Why two engines make none. */
 export interface NestedProblem {
@@ -35,27 +43,81 @@ const formats: Readonly<Record<string, NestedFormat>> = {
   "ept-ad": "ept",
 };
 
+/** What silicon or L0 does for L1 beyond the usual, and whose it is. */
+interface Variant {
+  readonly vendor: "AMD" | "Intel";
+  readonly features: NestingFeatures;
+  readonly summary: string;
+}
+
+/** By the word after `+` in `A@B+word`. */
+export const nestingVariants: Readonly<Record<string, Variant>> = {
+  vmread: {
+    vendor: "Intel",
+    features: exitingVmx,
+    summary: "no VMCS shadowing: each VMREAD and VMWRITE exits",
+  },
+  evmcs: {
+    vendor: "Intel",
+    features: enlightenedVmx,
+    summary: "Hyper-V's enlightened VMCS: the control block is a page of L1's",
+  },
+  vgif: {
+    vendor: "AMD",
+    features: { virtualGif: true, virtualVmload: false },
+    summary: "virtual GIF",
+  },
+  vls: {
+    vendor: "AMD",
+    features: { virtualGif: true, virtualVmload: true },
+    summary: "virtual GIF, VMLOAD and VMSAVE",
+  },
+};
+
 /** Engines that change between shadow and nested paging. */
 const hybrids: ReadonlySet<string> = new Set(["agile", "shsp"]);
 
-/** The engine, or why there is none. */
-export function nestedEngine(level1: NamedEngine, level0: NamedEngine): Engine | NestedProblem {
+/** The engine, or why there is none. `variant`: a word of `nestingVariants`, or undefined for what is usual. */
+export function nestedEngine(
+  level1: NamedEngine,
+  level0: NamedEngine,
+  variant?: string,
+): Engine | NestedProblem {
   const way = wayOf(level1, level0);
   if (typeof way === "string") return { problem: way };
+  const features = featuresOf(level1, level0, variant);
+  if (typeof features === "string") return { problem: features };
   return {
     title: `in a guest: ${level1.engine.title}; below it: ${level0.engine.title}`,
     family: level1.engine.family,
     create: createNest({
       level1: level1.engine.create,
       level0: way,
-      features: level1.engine.withoutHardware === true ? noHardware : featuresOf(level0),
+      features,
     }),
   };
 }
 
-/** Who has EPT is Intel's. */
-function featuresOf({ name, engine }: NamedEngine): NestingFeatures {
-  return engine.family === "nested" && formats[name] !== "npt" ? shadowingVmx : plainSvm;
+/** What L1's world switch is made of, or why not of that. Who has EPT is Intel's. */
+function featuresOf(
+  level1: NamedEngine,
+  { name, engine }: NamedEngine,
+  variant: string | undefined,
+): NestingFeatures | string {
+  const vendor = engine.family === "nested" && formats[name] !== "npt" ? "Intel" : "AMD";
+  const usual = vendor === "Intel" ? shadowingVmx : plainSvm;
+  if (level1.engine.withoutHardware === true) {
+    return variant === undefined ? noHardware : `${level1.name} uses no virtualization hardware`;
+  }
+  if (variant === undefined) return usual;
+  const chosen = Object.hasOwn(nestingVariants, variant) ? nestingVariants[variant] : undefined;
+  if (chosen === undefined) {
+    return `+${variant} is none of ${Object.keys(nestingVariants)
+      .map((word) => `+${word}`)
+      .join(", ")}`;
+  }
+  if (chosen.vendor === vendor) return chosen.features;
+  return `+${variant} is ${chosen.vendor}'s, and ${name} is ${vendor}'s`;
 }
 
 /** How L0 runs L1's guest, or why it cannot. */

@@ -1,6 +1,7 @@
 /**
  * The formats of nested tables, and how silicon walks each.
  */
+import { arm4kStage2, armStage2Shape } from "../../machine/formats/arm.ts";
 import { riscvSecond } from "../../machine/formats/riscv.ts";
 import type { Isa } from "../../machine/isa/isa.ts";
 import {
@@ -15,14 +16,17 @@ export interface NestedFormat {
   /**
    * `ept-mbec`: with a right to execute for each mode of a page; `ept-pw`: with a bit by which walks may set A and D in
    * what nobody may store to, and one by which a page is reached through such tables only; `riscv`: the G-stage of
-   * RISC-V's hypervisor extension.
+   * RISC-V's hypervisor extension; `arm`: Arm's stage 2.
    */
-  readonly format: "ept" | "ept-mbec" | "ept-pw" | "npt" | "riscv";
+  readonly format: "ept" | "ept-mbec" | "ept-pw" | "npt" | "riscv" | "arm";
   /** Does silicon set A and D in nested entries? Always, with `npt`. */
   readonly accessedDirty: boolean;
   /** Whose entries the guest's own tables have; absent: x86-64's. */
   readonly isa?: Isa;
 }
+
+/** Bits of an intermediate physical address, by levels: KVM takes 40 unless it is asked for more. */
+const armAddressBits = (levels: number): number => (levels === 3 ? 40 : 48);
 
 /** Its root is not known yet. */
 export function stageOf({ format, accessedDirty }: NestedFormat, levels: number): Stage {
@@ -40,6 +44,13 @@ export function stageOf({ format, accessedDirty }: NestedFormat, levels: number)
         ...eptStage(null, levels, accessedDirty),
         format: riscvSecond,
         shape: { levels, rootExtraBits: 2 },
+        refusesUnmarked: !accessedDirty,
+      };
+    case "arm":
+      return {
+        ...eptStage(null, levels, accessedDirty),
+        format: arm4kStage2,
+        shape: armStage2Shape(12, armAddressBits(levels)),
         refusesUnmarked: !accessedDirty,
       };
   }

@@ -36,6 +36,8 @@ export interface LevelCounts {
   readonly l1Silicon: Readonly<Ledger>;
   /** Of those exits, the ones by instructions that no other guest executes. */
   readonly instructions: Readonly<InstructionExits>;
+  /** Groups of fields that L0 took over from an enlightened VMCS; 0 where there is none. */
+  readonly groupsCopied: number;
 }
 
 /** What is known of the levels of a run. */
@@ -109,8 +111,9 @@ export function nestedHypervisor(transitions: Transitions, level1: Level1): Nest
 
     levels: {
       ofVcpu(id) {
-        const { inner, l1, instructions } = cpus[id]!;
-        return { l1: inner.ledger, l1Silicon: l1.ledger, instructions };
+        const { inner, l1, instructions, vmcs } = cpus[id]!;
+        const groupsCopied = vmcs?.groupsCopied ?? 0;
+        return { l1: inner.ledger, l1Silicon: l1.ledger, instructions, groupsCopied };
       },
       useAllMemory() {
         const { l1 } = cpus[0]!;

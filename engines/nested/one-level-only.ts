@@ -1,9 +1,7 @@
 /** What a vCPU does for hybrids (`agile`, `shsp`) and for other ISAs than x86-64, which run at no level of two. */
 import { assert } from "../../machine/assert.ts";
-import type { KnownRoot } from "../../machine/virtual-cpu.ts";
 
 export abstract class OneLevelOnly {
-  readonly knownRoots: readonly KnownRoot[] = [];
   readonly setSwitchedRoot = refuse;
   readonly setTimer = refuse;
   readonly counted = refuse;

@@ -72,6 +72,8 @@ export class Transitions {
   reflect(cpu: NestedCpu): void {
     this.running = cpu;
     this.level0.leave(cpu);
+    this.noteRoot(cpu);
+    cpu.vmcs?.exited();
     for (const name of this.instructions.afterExit) this.execute(cpu, name);
   }
 
@@ -82,11 +84,13 @@ export class Transitions {
 
   /** What comes before VMRUN. */
   prepareEntry(cpu: NestedCpu): void {
+    cpu.vmcs?.prepareEntry();
     for (const name of this.instructions.beforeEntry) this.execute(cpu, name);
   }
 
   /** VMRUN. */
   enter(cpu: NestedCpu): void {
+    this.flushNested(cpu);
     this.execute(cpu, this.instructions.entry);
     this.load(cpu);
     this.watcher?.({ kind: "entry" });
@@ -95,6 +99,7 @@ export class Transitions {
       other.isStale = false;
       if (!isOwed || other === cpu) continue;
       this.level0.leave(other);
+      this.noteRoot(other);
       this.load(other);
     }
   }
@@ -102,13 +107,34 @@ export class Transitions {
   /** Does what L1 does beside its vCPUs: L2 is stopped meanwhile, and entered again. */
   asL1<T>(body: () => T): T {
     const inside = this.cpus.filter(({ outer }) => outer.isInL2);
-    for (const cpu of inside) this.level0.leave(cpu);
+    for (const cpu of inside) {
+      this.level0.leave(cpu);
+      this.noteRoot(cpu);
+    }
     const result = body();
     for (const cpu of inside) this.load(cpu);
     return result;
   }
 
+  /** What L1 owes before anybody runs on, where that is more than a word in the control block. */
+  private flushNested(entering: NestedCpu): void {
+    const { flushNested } = this.instructions;
+    if (flushNested === null) return;
+    const owing = this.cpus.filter(({ owesNestedFlush }) => owesNestedFlush);
+    if (owing.length === 0) return;
+    const executing = flushNested.reaches === "all" ? [entering] : owing;
+    for (const cpu of executing) this.execute(cpu, flushNested.instruction);
+    for (const cpu of owing) cpu.owesNestedFlush = false;
+  }
+
+  /** Where L2 loads CR3 without an exit, its control block is told. */
+  private noteRoot({ vmcs, inner }: NestedCpu): void {
+    const { root, pcid } = inner.cr3;
+    if (!inner.block.controls.exitOnCr3Write) vmcs?.saveGuestRoot(root, pcid);
+  }
+
   private load(cpu: NestedCpu): void {
+    cpu.vmcs?.fetch(cpu.inner.block);
     this.level0.enter(cpu);
     cpu.inner.block.isRootNew = false;
     if (!this.keepsTranslations) cpu.l2.mmu.flushLinear();

@@ -9,8 +9,11 @@
  * STGI lets interrupts in, DEBUGCTL is read before each entry, CLGI keeps them out. APM vol. 2 15.5, 15.33 "Nested
  * Virtualization" (virtual VMSAVE and VMLOAD, virtual GIF). Intel: Ben-Yehuda et al., "The Turtles Project" (OSDI 2010)
  * 4.3, 7 reads and 4 writes for a CPUID exit; SDM vol. 3C 25.6.2 "VMCS Shadowing Bitmap Addresses".
+ * Linux `vmx_flush_tlb_current`, `hv_flush_remote_tlbs`.
  *
  * Model: L1 on Intel reads and writes as many fields for every exit as for CPUID. Bias: both, spared more accesses of other exits.
+ *
+ * Model: a flush of all processors by one call is counted with the interrupts that it makes needless. Bias: both.
  */
 
 /** Instructions of a hypervisor, as L0 knows them. */
@@ -26,7 +29,9 @@ export type HypervisorInstruction =
   | "vmresume"
   | "vmread"
   | "vmwrite"
-  | "invvpid";
+  | "invvpid"
+  | "invept"
+  | "vmcall";
 
 /** What AMD's silicon lets L1 do without L0. */
 export interface SvmFeatures {
@@ -36,10 +41,12 @@ export interface SvmFeatures {
   readonly virtualVmload: boolean;
 }
 
-/** The same for Intel's. */
+/**
+ * How L1 gets at Intel's control block. By instructions that exit; by instructions that act on one that L0 has put beside
+ * its own ("shadowed"); by loads and stores of a page that L0 reads ("enlightened").
+ */
 export interface VmxFeatures {
-  /** VMREAD and VMWRITE act on a control block that L0 has put beside its own. */
-  readonly vmcsShadowing: boolean;
+  readonly controlBlock: "instructions" | "shadowed" | "enlightened";
 }
 
 /** An L1 that uses no virtualization hardware: to silicon its guest is a program of its kernel's. */
@@ -51,7 +58,10 @@ export type NestingFeatures = SvmFeatures | VmxFeatures | NoHardware;
 
 export const plainSvm: SvmFeatures = { virtualGif: false, virtualVmload: false };
 /** As Intel's have been since 2013. */
-export const shadowingVmx: VmxFeatures = { vmcsShadowing: true };
+export const shadowingVmx: VmxFeatures = { controlBlock: "shadowed" };
+export const exitingVmx: VmxFeatures = { controlBlock: "instructions" };
+/** On Hyper-V, or on KVM that offers what Hyper-V does. */
+export const enlightenedVmx: VmxFeatures = { controlBlock: "enlightened" };
 export const noHardware: NoHardware = { hardware: "none" };
 
 /** L1's instructions by occasion, in program order. */
@@ -64,6 +74,11 @@ export interface WorldSwitch {
   readonly throughUserSpace: readonly HypervisorInstruction[];
   /** Drops what is cached for one address of its guest's. Null: INVLPG. */
   readonly flushPage: HypervisorInstruction | null;
+  /** Drops what nested tables had a part in, by each vCPU for itself or by one for all. Null: the control block asks for it. */
+  readonly flushNested: {
+    readonly instruction: HypervisorInstruction;
+    readonly reaches: "one" | "all";
+  } | null;
 }
 
 const svm: WorldSwitch = {
@@ -72,6 +87,7 @@ const svm: WorldSwitch = {
   entry: "vmrun",
   throughUserSpace: ["out", "vmsave"],
   flushPage: "invlpga",
+  flushNested: null,
 };
 
 const vmx: WorldSwitch = {
@@ -80,6 +96,15 @@ const vmx: WorldSwitch = {
   entry: "vmresume",
   throughUserSpace: ["out"],
   flushPage: "invvpid",
+  flushNested: { instruction: "invept", reaches: "one" },
+};
+
+/** The control block is memory (`enlightened-vmcs.ts`); HvFlushGuestPhysicalAddressSpace flushes all processors. */
+const enlightened: WorldSwitch = {
+  ...vmx,
+  afterExit: [],
+  beforeEntry: [],
+  flushNested: { instruction: "vmcall", reaches: "all" },
 };
 
 const withoutHardware: WorldSwitch = {
@@ -88,11 +113,17 @@ const withoutHardware: WorldSwitch = {
   entry: null,
   throughUserSpace: [],
   flushPage: null,
+  flushNested: null,
 };
 
 export function worldSwitch(features: NestingFeatures): WorldSwitch {
   if ("hardware" in features) return withoutHardware;
-  return "vmcsShadowing" in features ? vmx : svm;
+  if (!("controlBlock" in features)) return svm;
+  return isEnlightened(features) ? enlightened : vmx;
+}
+
+export function isEnlightened(features: NestingFeatures): boolean {
+  return "controlBlock" in features && features.controlBlock === "enlightened";
 }
 
 /** Does the instruction exit to L0, or does silicon perform it for L1? */
@@ -101,8 +132,9 @@ export function exits(
   features: NestingFeatures,
 ): boolean {
   if (instruction === null || "hardware" in features) return false;
-  if ("vmcsShadowing" in features) {
-    return !((instruction === "vmread" || instruction === "vmwrite") && features.vmcsShadowing);
+  if ("controlBlock" in features) {
+    const isAccess = instruction === "vmread" || instruction === "vmwrite";
+    return !isAccess || features.controlBlock === "instructions";
   }
   if (instruction === "stgi" || instruction === "clgi") return !features.virtualGif;
   if (instruction === "vmload" || instruction === "vmsave") return !features.virtualVmload;
@@ -126,5 +158,7 @@ export function noExits(): InstructionExits {
     vmread: 0,
     vmwrite: 0,
     invvpid: 0,
+    invept: 0,
+    vmcall: 0,
   };
 }

@@ -1,5 +1,7 @@
 /**
  * One computer with both: a guest on a hypervisor, and devices of the host that its drivers use under a scheme.
+ *
+ * The first processor runs programs, all of them run drivers: threads of the kernel, one at a time.
  */
 import type { Engine } from "../../hypervisor/engine.ts";
 import type { HostEvent } from "../../hypervisor/host-events.ts";
@@ -7,7 +9,6 @@ import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import { watched } from "../../hypervisor/watched.ts";
 import { type HostMemory, hostMemoryOf } from "../../hypervisor/memory/host-memory.ts";
 import type { Balloon } from "../../guest/balloon.ts";
-import type { DriverMemory } from "../../guest/driver-memory.ts";
 import { bootWithDrivers } from "../../guest/kernel.ts";
 import type { OperatingSystem } from "../../guest/operating-system.ts";
 import { kernelDefaults, type KernelOptions } from "../../guest/options.ts";
@@ -23,7 +24,7 @@ import { DmaMachine } from "../../viommu/dma-machine.ts";
 import { dmaSchemes, type DmaSchemeName } from "../../viommu/index.ts";
 import { type GuestDma, noCounts } from "../../viommu/scheme.ts";
 import { DeviceDirt, type DirtyMethod } from "./device-dirt.ts";
-import { homeBeside, type PinnedPages } from "./guest-beside.ts";
+import { homeBeside, type PinnedPages, type RunningDriver } from "./guest-beside.ts";
 
 export interface BesideOptions {
   readonly engine: Engine;
@@ -33,6 +34,7 @@ export interface BesideOptions {
   readonly scheme: BesideScheme;
   readonly flush: "strict" | "lazy";
   readonly devices: number;
+  readonly vcpus: number;
   readonly ats: boolean;
   readonly dirty: DirtyMethod;
   /** The program's set-up is done. */
@@ -40,7 +42,7 @@ export interface BesideOptions {
 }
 
 /** Schemes with a hypervisor. */
-export type BesideScheme = Exclude<DmaSchemeName, "bare" | "riommu">;
+export type BesideScheme = Exclude<DmaSchemeName, "bare" | "amd" | "riommu">;
 export const isBesideScheme = (name: DmaSchemeName): name is BesideScheme =>
   dmaSchemes[name].family !== "bare";
 export const besideSchemes = (Object.keys(dmaSchemes) as DmaSchemeName[]).filter(isBesideScheme);
@@ -63,7 +65,10 @@ export interface ComputerBeside {
   readonly host: HostMemory;
   readonly system: OperatingSystem;
   readonly balloon: Balloon;
-  readonly driver: DriverMemory;
+  /** Whose processor runs driver code now. */
+  readonly running: RunningDriver;
+  /** Runs driver code on a processor; what it does is done when this returns. */
+  readonly onProcessor: (index: number, body: () => void) => void;
   readonly dma: DmaMachine;
   readonly pages: PinnedPages;
   readonly guest: GuestDma;
@@ -75,7 +80,7 @@ export interface ComputerBeside {
 export function computerBeside(options: BesideOptions): ComputerBeside {
   const { engine, engineName, hardware, scheme: name, flush, dirty } = options;
   const scheme = dmaSchemes[name];
-  const machine = new Machine({ ...hardware, vcpus: 1, placement: "scatter" });
+  const machine = new Machine({ ...hardware, vcpus: options.vcpus, placement: "scatter" });
   const made = engine.create(machine);
   const cpuOracle = attachOracle(machine, { native: false, engine: engineName });
   const onHost: HostListener[] = [];
@@ -85,16 +90,18 @@ export function computerBeside(options: BesideOptions): ComputerBeside {
     },
   });
   const host = hostMemoryOf(made);
-  const [vcpu] = machine.vcpus;
+  const [vcpu, ...others] = machine.vcpus;
   assert(host !== null && vcpu !== undefined, `beside: ${engineName} has no host`);
   cpuOracle.isPinned = (gfn) => host.pins.has(gfn);
-  const { system, balloon, driver } = bootWithDrivers({
+  const { system, balloon, driver, threads } = bootWithDrivers({
     vcpu,
+    others,
     hypervisor,
     options: { ...kernelDefaults, ...options.kernel, seed: hardware.seed },
     onMeasure: options.onMeasure,
   });
-  const home = homeBeside(machine, host, driver);
+  const running = { driver };
+  const home = homeBeside(machine, host, running);
   const dma = new DmaMachine({
     home,
     preset: "vt-d",
@@ -117,7 +124,18 @@ export function computerBeside(options: BesideOptions): ComputerBeside {
     host,
     system,
     balloon,
-    driver,
+    running,
+    onProcessor(index, body) {
+      const [other, thread] = [others[index - 1], threads[index - 1]];
+      if (other === undefined || thread === undefined) {
+        system.inKernel(body);
+        return;
+      }
+      running.driver = thread;
+      body();
+      other.drain();
+      running.driver = driver;
+    },
     dma,
     pages: home.pages,
     guest,

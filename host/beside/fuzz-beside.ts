@@ -1,6 +1,6 @@
 /**
  * Fuzzing devices beside a guest that runs: programs, ill-behaved drivers and devices, and a host that swaps, shares, merges,
- * takes and migrates, all on one memory in one order. Two oracles judge: one the processor's accesses, one the devices'; a
+ * takes and migrates, all on one memory in one order, drivers on one processor of several. Two oracles judge: one the processor's accesses, one the devices'; a
  * migration compares what arrived with what is there.
  *
  * Drivers are worse than alone: they give frames back to the kernel that a device may still reach.
@@ -31,11 +31,14 @@ const guestFrames = 8192;
 const singles = 192;
 const rowPages = 64;
 const rows = 4;
+const processorsMax = 3;
 
 export interface BesideOutcome {
   /** Accesses that each oracle judged. */
   readonly deviceAccesses: number;
   readonly cpuAccesses: number;
+  /** Processors of the guest. */
+  readonly vcpus: number;
   readonly maps: number;
   readonly staleReached: number;
   readonly hostEvents: number;
@@ -96,10 +99,12 @@ class BesideFuzz implements FuzzSite {
       flush,
       dirty,
       devices: 2,
+      vcpus: 1 + prng.below(processorsMax),
       ats: prng.chance(40),
       onMeasure: () => undefined,
     });
-    const { dma, guest, oracle, system, driver } = this.computer;
+    const { dma, guest, oracle, system, running } = this.computer;
+    const { driver } = running;
     this.machine = dma;
     this.apis = guest.apis;
     this.oracle = oracle;
@@ -125,6 +130,7 @@ class BesideFuzz implements FuzzSite {
     return {
       deviceAccesses: oracle.checked,
       cpuAccesses: computer.cpuOracle.checked,
+      vcpus: computer.machine.vcpus.length,
       maps: fuzz.maps,
       staleReached: oracle.staleReached,
       hostEvents: this.hostEvents,
@@ -135,13 +141,15 @@ class BesideFuzz implements FuzzSite {
 
   private step(): void {
     const { prng, computer, program } = this;
-    const { system, vcpu } = computer;
+    const { machine, vcpu } = computer;
     for (let i = prng.below(4); i > 0; i--) program.step();
     vcpu.drain();
-    system.inKernel(() => {
-      for (let i = prng.below(4); i > 0; i--) this.fuzz.step();
-      this.touchBuffers();
-    });
+    for (let turns = 1 + prng.below(machine.vcpus.length); turns > 0; turns--) {
+      computer.onProcessor(prng.below(machine.vcpus.length), () => {
+        for (let i = prng.below(4); i > 0; i--) this.fuzz.step();
+        this.touchBuffers();
+      });
+    }
     if (prng.chance(15)) this.act();
     this.migration?.passed(1);
   }
@@ -165,7 +173,7 @@ class BesideFuzz implements FuzzSite {
   /** The driver uses its buffers, and gives some back that it has not unmapped. */
   private touchBuffers(): void {
     const { prng, computer, frames } = this;
-    const { driver } = computer;
+    const { driver } = computer.running;
     for (let i = prng.below(8); i > 0; i--) {
       const gfn = frames[prng.below(singles)] ?? 0;
       if (prng.chance(50)) driver.read(gfn);

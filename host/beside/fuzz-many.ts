@@ -4,12 +4,14 @@
 import { type BesideScheme } from "./computer-beside.ts";
 import { besideEngines, type BesideOutcome, fuzzBeside } from "./fuzz-beside.ts";
 
-export interface FuzzedBeside extends Omit<BesideOutcome, "problem" | "migrated"> {
+export interface FuzzedBeside extends Omit<BesideOutcome, "problem" | "migrated" | "vcpus"> {
   readonly scheme: BesideScheme;
   readonly flush: "strict" | "lazy";
   readonly seeds: number;
   /** Guests that have moved. */
   readonly migrations: number;
+  /** Guests with several processors. */
+  readonly severalVcpus: number;
   /** What went wrong first, with its engine and seed; null if nothing did. */
   readonly wrong: string | null;
 }
@@ -21,6 +23,7 @@ const nothing = {
   staleReached: 0,
   hostEvents: 0,
   migrations: 0,
+  severalVcpus: 0,
 };
 const operations = 500;
 const accessesEach = 64;
@@ -44,6 +47,7 @@ export function* fuzzManyBeside(options: {
         sum.maps += one.maps;
         sum.staleReached += one.staleReached;
         sum.hostEvents += one.hostEvents;
+        sum.severalVcpus += one.vcpus > 1 ? 1 : 0;
         sum.migrations += one.migrated ? 1 : 0;
         if (one.problem !== null) wrong = `${one.problem}, ${engine}, seed ${seed}`;
       }

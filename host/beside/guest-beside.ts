@@ -66,7 +66,12 @@ export interface BesideHome extends GuestHome {
   readonly emulated: Set<number>;
 }
 
-export function homeBeside(machine: Machine, host: HostMemory, driver: DriverMemory): BesideHome {
+/** Driver code runs on one processor at a time: this one's memory it has. */
+export interface RunningDriver {
+  driver: DriverMemory;
+}
+
+export function homeBeside(machine: Machine, host: HostMemory, running: RunningDriver): BesideHome {
   const emulated = new Set<number>();
   const bytes = {
     readLow: (frame: number, index: number) => host.readLow(frame as Gfn, index),
@@ -85,11 +90,11 @@ export function homeBeside(machine: Machine, host: HostMemory, driver: DriverMem
     },
     processor: {
       ...bytes,
-      write: (frame, index, low, high) => driver.store(frame, index, low, high),
-      allocateFrame: () => driver.takeZeroed(),
-      freeFrame: (frame) => driver.release(frame),
-      copyPage: (to, from) => driver.copy(to, from),
-      takeBuffers: (pages) => ({ frame: driver.takeRow(pages), pages }),
+      write: (frame, index, low, high) => running.driver.store(frame, index, low, high),
+      allocateFrame: () => running.driver.takeZeroed(),
+      freeFrame: (frame) => running.driver.release(frame),
+      copyPage: (to, from) => running.driver.copy(to, from),
+      takeBuffers: (pages) => ({ frame: running.driver.takeRow(pages), pages }),
     },
   };
 }

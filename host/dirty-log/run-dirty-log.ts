@@ -4,7 +4,7 @@
  * Each phase is counted by itself and priced, so one command line describes the real and the simulated run.
  */
 import type { Gfn } from "../../machine/address.ts";
-import { fastMmu } from "../../machine/fast.ts";
+import { ownMmu } from "../../machine/fast.ts";
 import { Machine } from "../../machine/machine.ts";
 import type { Ledger } from "../../machine/counters.ts";
 import { attachOracle } from "../../check/oracle/oracle.ts";
@@ -40,7 +40,7 @@ export function runDirtyLog(settings: DirtyLogSettings, run: DirtyLogRun): Dirty
   const layout = layoutOf(settings);
   const machine = new Machine({
     preset: settings.preset,
-    mmu: fastMmu,
+    mmu: ownMmu,
     guestFrames: layout.guestFrames,
     vcpus: settings.vcpus,
     seed: settings.seed,

@@ -41,6 +41,11 @@ export interface RadixTree {
    * cut or emptied, and has no large leaf below a folded link.
    */
   readonly folds?: readonly number[];
+  /**
+   * Fences what is cached of an entry that has just been cleared, for a table to take the place of its leaf; absent: a table may
+   * replace the leaf at once.
+   */
+  readonly fence?: () => void;
   /** Told of each table that is made. */
   readonly onTable?: () => void;
 }
@@ -179,6 +184,10 @@ export function splitLeaf(tree: RadixTree, place: EntryPlace): void {
   const child = memory.allocateTable();
   for (let index = 0; index < 512; index++) {
     putEntry(tree, { table: child, index }, { frame: first + index * span, flags });
+  }
+  if (tree.fence !== undefined) {
+    memory.write(place.table, place.index, 0, 0);
+    tree.fence();
   }
   putEntry(tree, place, { frame: child, flags: format.link });
 }

@@ -1,43 +1,68 @@
 /**
- * Linux's driver of an AMD IOMMU: each command has a tail write of its own.
+ * Linux's driver of an AMD IOMMU: a device table, domains with tables of their own, and each command with a tail write of its own.
  *
  * Where the IOMMU may cache what is not present (NpCache, which emulation sets), mapping flushes too, and a range is flushed
  * in naturally aligned powers of two, so that a hypervisor is not sent over entries that did not change.
  *
  * Source: Linux 6.1 drivers/iommu/amd/iommu.c `__iommu_queue_command_sync`, `domain_flush_pages`, `domain_flush_np_cache`,
- * `amd_iommu_iotlb_sync`.
+ * `amd_iommu_iotlb_sync`, `do_attach`, `do_detach`,
+ * init.c `init_device_table_dma`, `amd_iommu_update_and_flush_device_table`.
  */
 import { assert } from "../../machine/assert.ts";
-import { pagesPerEntry } from "../../machine/address.ts";
 import {
   type AmdCommand,
-  type AmdCommandBuffer,
   amdBufferLength,
   encodeCommand,
-} from "../../machine/iommu/amd-commands.ts";
+  everyPage,
+} from "../../machine/iommu/amd/commands.ts";
+import { devicesPerPage, writeDevice } from "../../machine/iommu/amd/device-table.ts";
+import { AMD_READ, AMD_WRITE } from "../../machine/iommu/amd/entries.ts";
+import {
+  type AmdPort,
+  deviceTableBase,
+  type DeviceTablePlace,
+} from "../../machine/iommu/amd/iommu.ts";
+import { amdPageSizes, AmdTable } from "./amd-table.ts";
 import type { Gather, IommuDomain } from "./core.ts";
-import { type DmaMapping, IoTable } from "./io-table.ts";
+import type { DmaMapping } from "./io-table.ts";
 import type { TableMemory } from "./table-memory.ts";
 
-/** More pages than any address has bits for: all of a domain. */
-const everything = { page: 0, order: 51 };
+const everything = { page: 0, order: everyPage };
+/** Pages of a device table for the bus numbers 0 and 1. */
+export const deviceTablePages = 4;
+/** DEFAULT_PGTABLE_LEVEL. */
+const firstLevels = 3;
 
 export class AmdIommu {
+  readonly port: AmdPort;
   readonly memory: TableMemory;
-  readonly npCache: boolean;
-  private readonly buffer: AmdCommandBuffer;
+  readonly devices: DeviceTablePlace;
   private readonly ring: number;
   private readonly semaphore: number;
   private tail = 0;
   private waits = 0;
+  private domains = 0;
 
-  constructor(buffer: AmdCommandBuffer, memory: TableMemory, npCache: boolean) {
-    this.buffer = buffer;
+  /** `devices` is where the device table is to lie: zeroed frames in a row. */
+  constructor(port: AmdPort, memory: TableMemory, devices: DeviceTablePlace) {
+    this.port = port;
     this.memory = memory;
-    this.npCache = npCache;
+    this.devices = devices;
     this.ring = memory.allocateFrame();
     this.semaphore = memory.allocateFrame();
-    buffer.setBase(this.ring);
+    // Until it has a domain, a device reaches nothing.
+    for (let source = 0; source < devices.pages * devicesPerPage; source++) {
+      writeDevice(memory, devices.frame, source, null);
+    }
+    port.write("DEVTAB", deviceTableBase(devices.frame, devices.pages));
+    port.write("CMDBASE", this.ring);
+    port.write("EVTBASE", memory.allocateFrame());
+    port.write("CONTROL", 1);
+  }
+
+  createDomain(): AmdDomain {
+    this.domains += 1;
+    return new AmdDomain(this, this.domains);
   }
 
   command(what: AmdCommand): void {
@@ -46,7 +71,7 @@ export class AmdIommu {
     memory.write(ring, 2 * tail, a, b);
     memory.write(ring, 2 * tail + 1, c, d);
     this.tail = (tail + 1) % amdBufferLength;
-    this.buffer.writeTail(this.tail);
+    this.port.write("CMDTAIL", this.tail);
   }
 
   /** Returns when everything before it is done. */
@@ -59,47 +84,72 @@ export class AmdIommu {
 }
 
 export class AmdDomain implements IommuDomain {
-  readonly sizes: readonly number[];
+  readonly sizes = amdPageSizes;
+  readonly id: number;
   private readonly iommu: AmdIommu;
-  private readonly id: number;
-  private readonly table: IoTable;
+  private readonly table: AmdTable;
+  private readonly sources = new Set<number>();
 
   constructor(iommu: AmdIommu, id: number) {
     this.iommu = iommu;
     this.id = id;
-    const largeLevels = [2, 3];
-    this.sizes = [1, ...largeLevels.map(pagesPerEntry)];
-    const shape = { levels: 3, largeLevels, coherent: true, format: "amd-v1" } as const;
-    this.table = new IoTable(iommu.memory, shape);
+    this.table = new AmdTable(iommu.memory, firstLevels, {
+      replaced: () => this.flushAll(),
+      grown: () => {
+        for (const source of this.sources) this.enter(source);
+        this.flushAll();
+      },
+    });
+  }
+
+  attach(source: number): void {
+    this.sources.add(source);
+    this.enter(source);
+    this.flushAll();
+  }
+
+  detach(source: number): void {
+    this.sources.delete(source);
+    const { iommu } = this;
+    writeDevice(iommu.memory, iommu.devices.frame, source, null);
+    iommu.command({ kind: "device", source });
+    this.flushAll();
+  }
+
+  private enter(source: number): void {
+    const { iommu, id, table } = this;
+    const { root, levels } = table;
+    const rights = AMD_READ | AMD_WRITE;
+    writeDevice(iommu.memory, iommu.devices.frame, source, { root, levels, domain: id, rights });
+    iommu.command({ kind: "device", source });
   }
 
   map(mapping: DmaMapping): void {
-    this.table.map(mapping, (page, pages) => this.flush(page, pages));
+    this.table.map(mapping);
   }
 
   syncMap(page: number, pages: number): void {
-    if (this.iommu.npCache) this.flush(page, pages);
+    if (this.iommu.port.npCache) this.flush(page, pages);
   }
 
   unmap(page: number, pages: number, gather: Gather): number {
-    const size = this.table.unmappable(page, pages);
-    gather.add(page, size);
-    gather.tables.push(...this.table.clear(page, size));
+    const size = this.table.clear(page, pages);
+    assert(size > 0, () => `amd iommu: nothing is mapped at IO page ${page}`);
+    gather.addAnySize(page, size, this.iommu.port.npCache);
     return size;
   }
 
-  sync({ start, end, tables }: Gather): void {
+  sync({ start, end }: Gather): void {
     this.flush(start, end - start);
-    this.table.free(tables);
   }
 
   flushAll(): void {
-    this.iommu.command({ kind: "pages", domain: this.id, ...everything });
+    this.iommu.command({ kind: "pages", domain: this.id, ...everything, tables: true });
     this.iommu.wait();
   }
 
-  release(tables: readonly number[]): void {
-    this.table.free(tables);
+  release(): void {
+    // Tables stay when their last entry goes.
   }
 
   translate(page: number): number | null {
@@ -109,18 +159,20 @@ export class AmdDomain implements IommuDomain {
   private flush(page: number, pages: number): void {
     const { iommu, id } = this;
     const end = page + pages;
-    if (iommu.npCache) {
+    const part = (at: number, order: number) =>
+      iommu.command({ kind: "pages", domain: id, page: at, order, tables: true });
+    if (iommu.port.npCache) {
       for (let at = page; at < end;) {
         let order = 0;
         while (at % 2 ** (order + 1) === 0 && at + 2 ** (order + 1) <= end) order += 1;
-        iommu.command({ kind: "pages", domain: id, page: at, order });
+        part(at, order);
         at += 2 ** order;
       }
     } else {
       // One command that covers it.
       let order = 0;
       while (Math.floor(page / 2 ** order) !== Math.floor((end - 1) / 2 ** order)) order += 1;
-      iommu.command({ kind: "pages", domain: id, page: page - (page % 2 ** order), order });
+      part(page - (page % 2 ** order), order);
     }
     iommu.wait();
   }

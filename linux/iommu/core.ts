@@ -2,7 +2,7 @@
  * Linux's IOMMU core: mapping and unmapping ranges in the largest pages that fit, and gathering what to invalidate.
  *
  * Source: Linux 6.1 drivers/iommu/iommu.c `iommu_pgsize`, `__iommu_map`, `__iommu_map_sg`, `__iommu_unmap`,
- * include/linux/iommu.h `iommu_iotlb_gather_add_page`.
+ * include/linux/iommu.h `iommu_iotlb_gather_add_page`; drivers/iommu/amd/iommu.c `amd_iommu_iotlb_gather_add_page`.
  */
 import type { DmaRights } from "./entry-formats.ts";
 import type { DmaMapping } from "./io-table.ts";
@@ -41,8 +41,22 @@ export class Gather {
 
   add(page: number, pages: number): void {
     if (this.domain === null) return;
-    const disjoint = this.size !== 0 && (page > this.end || page + pages < this.start);
-    if (this.size !== 0 && (this.size !== pages || disjoint)) this.sync();
+    if (this.size !== 0 && (this.size !== pages || this.isApart(page, pages))) this.sync();
+    this.extend(page, pages);
+  }
+
+  /** The same for who can invalidate any range at once, but syncs what lies apart by itself if `syncsApart`. */
+  addAnySize(page: number, pages: number, syncsApart: boolean): void {
+    if (this.domain === null) return;
+    if (syncsApart && this.size !== 0 && this.isApart(page, pages)) this.sync();
+    this.extend(page, pages);
+  }
+
+  private isApart(page: number, pages: number): boolean {
+    return page > this.end || page + pages < this.start;
+  }
+
+  private extend(page: number, pages: number): void {
     this.start = this.size === 0 ? page : Math.min(this.start, page);
     this.end = this.size === 0 ? page + pages : Math.max(this.end, page + pages);
     this.size = pages;

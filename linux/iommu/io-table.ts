@@ -1,6 +1,6 @@
 /**
- * A domain's tables as Linux's Intel driver keeps them, second-level ones or first-level or AMD ones: how it finds an entry, maps,
- * clears, and when it frees a table.
+ * A domain's tables as Linux's Intel driver keeps them, second-level ones or first-level: how it finds an entry, maps, clears,
+ * and when it frees a table.
  *
  * Clearing single pages leaves empty tables behind; a table goes only with a range that covers all of it, or when a large
  * leaf takes its place.
@@ -88,7 +88,7 @@ export class IoTable {
         continue;
       }
       table = this.memory.allocateFrame();
-      this.store(entry, table, this.flags.link(at));
+      this.store(entry, table, this.flags.link);
       this.flushLines(1);
     }
   }

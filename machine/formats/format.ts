@@ -10,6 +10,8 @@ export const MAY_READ = 1;
 export const MAY_WRITE = 2;
 export const MAY_EXECUTE = 4;
 export const USER_MAY = 8;
+/** Of formats with a right to execute for each mode, the supervisor's; `MAY_EXECUTE` is the user's there. */
+export const SUPERVISOR_MAY_EXECUTE = 16;
 
 /** Bit 58, in the high half: what flattened formats have as `foldHigh`. */
 export const FOLD_HIGH = 0x0400_0000;
@@ -34,7 +36,7 @@ export interface EntryMasks {
   readonly malformed: number;
   /** An entry above level 1 with one of these is a leaf, if pages of its level exist. */
   readonly leafBits: number;
-  /** Bits of the low half that say the opposite of what is written here of them: Arm has some. */
+  /** Bits of the low half that say the opposite of what is written here of them, A, D and G too: Arm has some. */
   readonly flipped: number;
   readonly leafLevelMax: number;
   /** Do entries that point to tables carry neither rights nor A, as in RISC-V's? */
@@ -43,7 +45,8 @@ export interface EntryMasks {
   readonly frameShift: number;
   /**
    * Rights: `((low >>> lowShift) & lowMask) | ((low >>> downShift) & downMask) | ((low << upShift) & upMask) |
-   * ((~high >>> highShift) & highMask)`, and those that everybody has; `low` with its `flipped` bits the other way round.
+   * ((~high >>> highShift) & highMask) | ((~high >>> modeShift) & modeMask) | ((high >>> grantShift) & grantMask)`, and
+   * those that everybody has; `low` with its `flipped` bits the other way round.
    */
   readonly rights: {
     readonly lowShift: number;
@@ -54,8 +57,17 @@ export interface EntryMasks {
     readonly upMask: number;
     readonly highShift: number;
     readonly highMask: number;
+    readonly modeShift: number;
+    readonly modeMask: number;
+    readonly grantShift: number;
+    readonly grantMask: number;
     readonly always: number;
   };
+  /**
+   * Of a guest's format: has each mode a right to execute of its own, `MAY_EXECUTE` and `SUPERVISOR_MAY_EXECUTE`? Links
+   * are plain then.
+   */
+  readonly fetchesByMode: boolean;
   /**
    * Of a nested format: is `MAY_EXECUTE` for pages that the guest's tables give to the supervisor alone, and `USER_MAY`
    * the same right for the user's?
@@ -96,6 +108,7 @@ export const usualMasks = {
   leafLevelMax: 3,
   linksArePlain: false,
   frameShift: 12,
+  fetchesByMode: false,
   executesByMode: false,
   pagingWriteHigh: 0,
   verifyHigh: 0,
@@ -113,6 +126,10 @@ export const noRights = {
   upMask: 0,
   highShift: 0,
   highMask: 0,
+  modeShift: 0,
+  modeMask: 0,
+  grantShift: 0,
+  grantMask: 0,
   always: 0,
 } as const satisfies EntryMasks["rights"];
 
@@ -125,7 +142,7 @@ export interface EntryFormat extends EntryMasks {
   isLeaf(level: number, low: number): boolean;
   /** Is the entry, a present one, malformed at this level? */
   isReserved(level: number, low: number, high: number): boolean;
-  /** `MAY_READ`, `MAY_WRITE`, `MAY_EXECUTE`, `USER_MAY` of a present entry. */
+  /** `MAY_*` and `USER_MAY` of a present entry. */
   rightsOf(low: number, high: number): number;
   frameOf(low: number, high: number): number;
 }
@@ -152,6 +169,8 @@ export function entryFormat(masks: EntryMasks): EntryFormat {
       (((low ^ flipped) >>> rights.downShift) & rights.downMask) |
       (((low ^ flipped) << rights.upShift) & rights.upMask) |
       ((~high >>> rights.highShift) & rights.highMask) |
+      ((~high >>> rights.modeShift) & rights.modeMask) |
+      ((high >>> rights.grantShift) & rights.grantMask) |
       rights.always,
     frameOf: (low, high) => ((low >>> frameShift) | (high << (32 - frameShift))) >>> 0,
   };

@@ -15,6 +15,8 @@ export interface Isa {
   readonly levels: readonly PagingLevels[];
   /** Does its kernel have tables of its own for user mode (KPTI)? */
   readonly hasKpti: boolean;
+  /** Must an entry that leads elsewhere be invalid, and fenced, before another takes its place? */
+  readonly breaksBeforeMake: boolean;
   /** Does silicon set A and D in the guest's tables, or refuse accesses that would? */
   readonly marks: "silicon" | "software";
   /** The guest's tables at host frames; a hypervisor's second stage is its own affair. */

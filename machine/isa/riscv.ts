@@ -73,6 +73,7 @@ function riscvIsa(marks: Isa["marks"]): Isa {
     name: marks === "silicon" ? "RISC-V with Svadu" : "RISC-V",
     levels: [3, 4, 5],
     hasKpti: false,
+    breaksBeforeMake: false,
     marks,
     stage: (levels) => ({
       ...x86Stage(levels),

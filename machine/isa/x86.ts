@@ -11,6 +11,7 @@ export const x86Isa: Isa = {
   name: "x86-64",
   levels: [4, 5],
   hasKpti: true,
+  breaksBeforeMake: false,
   marks: "silicon",
   stage: x86Stage,
   leafLow: low,

@@ -8,6 +8,7 @@ import { HLAT_RESTART } from "../formats/x86.ts";
 import * as bits from "../entry.ts";
 import { svade, svadu } from "../isa/riscv.ts";
 import { x86Isa } from "../isa/x86.ts";
+import { arm, armHafdbs } from "../isa/arm.ts";
 import type { MmuFactory } from "../machine.ts";
 import {
   FETCH,
@@ -337,7 +338,7 @@ function liveAlike(factory: MmuFactory, from: Start, ops: readonly Op[]): void {
 
 const start: fc.Arbitrary<Start> = fc.record({
   preset: fc.constantFrom(...differentialPresets),
-  isa: fc.constantFrom(x86Isa, x86Isa, svade, svadu),
+  isa: fc.constantFrom(x86Isa, x86Isa, svade, svadu, arm, armHafdbs),
   configuration,
   placedAt: fc.constantFrom(0, 1024),
   pages: fc.uniqueArray(fc.constantFrom(...pages), { minLength: 1, maxLength: 7, size: "max" }),
@@ -356,7 +357,7 @@ describe.each(units)("the %s unit", (_name, factory) => {
       fc.property(start, fc.array(op, { minLength: 1, maxLength: 120, size: "max" }), (from, ops) =>
         liveAlike(factory, from, ops),
       ),
-      { numRuns: 150, examples: foundLives },
+      { numRuns: 180, examples: foundLives },
     );
   });
 });

@@ -23,6 +23,7 @@ import type { Preset } from "../presets.ts";
 import { haveOtherTables, type Paging } from "../stages.ts";
 import { belongs, type Context, covers, type Key } from "./cache.ts";
 import {
+  allowsAccess,
   coversGuestPage,
   type PlainTlb,
   plainTlbs,
@@ -131,11 +132,7 @@ class PlainMmu implements Mmu {
 
   /** Do the entry's rights permit the access without asking the tables again? */
   private allows(entry: Translation, { kind, user }: Access): boolean {
-    if (user && !entry.user) return false;
-    if (kind === "read") return true;
-    if (kind === "fetch") return entry.execute && entry.nestedExecute;
-    const mayWrite = entry.write || (!user && !this.translator.paging.writeProtect);
-    return mayWrite && entry.dirty;
+    return allowsAccess(entry, { kind, user }, this.translator.paging.writeProtect);
   }
 
   lastPfn(): Pfn {

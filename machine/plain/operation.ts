@@ -28,6 +28,9 @@ export const pages: readonly number[] = [
   2 ** 36 + 1,
 ];
 
+/** A frame outside memory that nested tables map, by a part of a wide root that is not the first. */
+const farFrame = 0xf000_0000;
+
 /** Frames that guest leaves map; a large page takes the aligned frame below. The last are outside memory. */
 export const frames: readonly number[] = [
   600,
@@ -44,19 +47,36 @@ export const frames: readonly number[] = [
   4095,
   2 ** 18,
   100_000,
-  0xf000_0000,
+  farFrame,
 ];
 export const framesInside = 12;
+export const farPick = frames.indexOf(farFrame);
 
 /** Guest frames whose nested entries are rewritten: guest tables, data, large pages. */
 export const gfns: readonly number[] = [
-  1, 2, 3, 5, 8, 13, 21, 34, 600, 601, 602, 1024, 1100, 2048, 2560,
+  1,
+  2,
+  3,
+  5,
+  8,
+  13,
+  21,
+  34,
+  600,
+  601,
+  602,
+  1024,
+  1100,
+  2048,
+  2560,
+  farFrame,
 ];
 
 /** Guest frames that the nested tables map at the start: tables, and what `pages` reach in pages of any size. */
 export const mappedGfns: ReadonlySet<number> = new Set([
   ...Array.from({ length: 48 }, (_, i) => i),
   ...frames.slice(0, framesInside),
+  farFrame,
   ...[0, 512, 1024, 1536, 2048, 2560, 3072, 3584].flatMap((start) =>
     [0, 1, 2, 3, 5, 511].map((offset) => start + offset),
   ),
@@ -161,7 +181,9 @@ export type Op =
 
 export interface Start {
   readonly preset: Preset;
-  /** Whose entries both dimensions have. Those of operations are x86-64's, which it turns into its own. */
+  /**
+   * Whose entries both dimensions have. But for x86-64's, five nested levels stand for three below a root of four tables.
+   * Those of operations are x86-64's, which it turns into its own. */
   readonly isa: Isa;
   readonly configuration: Configuration;
   /** XORed into a guest frame's number to give its host frame under nested paging. */

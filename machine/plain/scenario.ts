@@ -7,10 +7,8 @@
  */
 import { type Gfn, indexAt, pagesPerEntry, type PagingLevels, type Pfn } from "../address.ts";
 import { createLedger, walkLengthMax } from "../counters.ts";
-import { A, D, EPT_D, highHalf, lowHalf, PS, W } from "../entry.ts";
-import { riscv, riscvSecond } from "../formats/riscv.ts";
+import { A, D, highHalf, lowHalf, PS, W } from "../entry.ts";
 import type { Isa } from "../isa/isa.ts";
-import { svade, svadu } from "../isa/riscv.ts";
 import { x86Isa } from "../isa/x86.ts";
 import type { MmuFactory } from "../machine.ts";
 import { PhysicalMemory } from "../memory.ts";
@@ -19,9 +17,11 @@ import { EPT_PW_HIGH, EPT_XU } from "../formats/ept.ts";
 import { HLAT_RESTART } from "../formats/x86.ts";
 import { eptByModeStage, eptPagingWriteStage, eptStage, nptStage, type Stage } from "../stages.ts";
 import { rwx, userWritable } from "./fixture.ts";
+import { type EntryWriter, type Writers, writersFor } from "./scenario-entries.ts";
 import {
   type Configuration,
   type EntryValue,
+  farPick,
   frames,
   framesInside,
   mappedGfns,
@@ -33,6 +33,9 @@ import {
 const guestFrames = 4096;
 /** What operations call reserved. */
 const reservedHigh = 0x0008_0000;
+/** A nested root of four tables, as RISC-V's Sv39x4 has and Arm's stage 2 may have. */
+const wideLevels = 3;
+const rootExtraBits = 2;
 const isNestedTree = (tree: TreeNumber) => tree >= 2;
 
 export class Scenario {
@@ -47,6 +50,7 @@ export class Scenario {
   readonly walkLengths = new Float64Array(walkLengthMax + 1);
   readonly pages: readonly number[];
   private readonly isa: Isa;
+  private readonly writers: Writers;
   private configuration: Configuration;
   private readonly placedAt: number;
   /** Frame of the table of `tree` at `level` around `page`: key "tree level page-span". */
@@ -57,6 +61,7 @@ export class Scenario {
 
   constructor(factory: MmuFactory, { preset, isa, configuration, placedAt, pages: few }: Start) {
     this.isa = isa;
+    this.writers = writersFor(isa);
     this.mmu = factory(this.memory, preset);
     this.pages = few;
     this.configuration = configuration;
@@ -85,7 +90,8 @@ export class Scenario {
       for (const tree of [0, 1] as const) {
         // The two trees map a page to different frames and disagree about which pages are global.
         const [flags, high] = variety[(i + tree * 3) % variety.length]!;
-        fill(tree, page, { ...usual, flags, high, pick: (i * 5 + tree * 7) % framesInside });
+        const pick = i % 4 === 3 ? farPick : (i * 5 + tree * 7) % framesInside;
+        fill(tree, page, { ...usual, flags, high, pick });
       }
     });
     for (const gfn of mappedGfns) {
@@ -139,12 +145,12 @@ export class Scenario {
     const frame = this.target(tree, page, level, value);
     const low = lowHalf(frame, flags);
     const high = highHalf(frame, value.high);
-    // The same high bits are NX and reserved in both formats, or what RISC-V has in their place.
-    const reserved = isa === x86Isa || (high & reservedHigh) === 0 ? 0 : riscv.reservedHigh;
-    if (value.kind === "absent") memory.write(pfn, index, 0, 0);
-    else if (isLeaf)
-      memory.write(pfn, index, isa.leafLow(low, high), isa.leafHigh(low, high) | reserved);
-    else memory.write(pfn, index, isa.linkLow(low, high), isa.linkHigh(low, high) | reserved);
+    const writer = this.writerOf(tree);
+    // The same high bits are NX and reserved in both formats, or what another ISA has in their place.
+    const reserved = (high & reservedHigh) === 0 ? 0 : writer.reservedHigh;
+    if (value.kind === "absent") return memory.write(pfn, index, 0, 0);
+    const [ownLow, ownHigh] = isLeaf ? writer.leaf(low, high) : writer.link(low, high);
+    memory.write(pfn, index, ownLow, ownHigh | reserved);
   }
 
   /** As `setEntry`, in the guest tree that was loaded last. */
@@ -154,9 +160,8 @@ export class Scenario {
 
   clear(tree: TreeNumber, page: number, level: number, flags: number): void {
     const { pfn, index } = this.entryAt(tree, page, level);
-    const low = this.memory.readLow(pfn, index);
-    const gone = this.isa === x86Isa ? flags : (flags & (W | A | D)) << 1;
-    this.memory.write(pfn, index, low & ~gone, this.memory.readHigh(pfn, index));
+    const before = [this.memory.readLow(pfn, index), this.memory.readHigh(pfn, index)] as const;
+    this.memory.write(pfn, index, ...this.writerOf(tree).without(before, flags));
   }
 
   /** A table becomes zeros, or the copy of the first table of its level. */
@@ -177,7 +182,7 @@ export class Scenario {
     this.mmu.low[0] = vpn << 12;
     this.mmu.high[0] = Math.floor(vpn / 2 ** 20) | STORE;
     for (let i = 0; i < 600 && this.mmu.pmlIndex() >= left; i++) {
-      this.clear(2, frames[0]!, 1, this.isa === x86Isa ? EPT_D : D);
+      this.clear(2, frames[0]!, 1, this.writers.nested.dirty);
       this.mmu.flushNested();
       this.mmu.run(0, 1);
     }
@@ -187,15 +192,23 @@ export class Scenario {
 
   private nestedStage(kind: Exclude<Configuration["nested"], "none">, levels: PagingLevels): Stage {
     const root = this.tableFrame(kind === "npt" ? 3 : 2, 0, levels) as Pfn;
-    if (this.isa !== x86Isa) {
-      const stage = (kind === "ept" ? svade : svadu).stage(levels);
-      return { ...stage, counters: "Nested", format: riscvSecond, root };
+    const { second } = this.writers;
+    if (second !== null) {
+      const [marks, refusesUnmarked] = [kind !== "ept", kind === "ept"];
+      const stage = { ...eptStage(root, levels, marks), refusesUnmarked, format: second };
+      if (levels === 4) return stage;
+      const wide = this.tableFrame(kind === "npt" ? 3 : 2, 0, wideLevels) as Pfn;
+      return { ...stage, root: wide, shape: { levels: wideLevels, rootExtraBits } };
     }
     if (kind === "ept-pw" || kind === "ept-pw-ad") {
       return eptPagingWriteStage(root, levels, kind === "ept-pw-ad");
     }
     if (kind === "ept-mbec") return eptByModeStage(root, levels, true);
     return kind === "npt" ? nptStage(root, levels) : eptStage(root, levels, kind !== "ept");
+  }
+
+  private writerOf(tree: TreeNumber): EntryWriter {
+    return isNestedTree(tree) ? this.writers.nested : this.writers.guest;
   }
 
   private entryAt(tree: TreeNumber, page: number, level: number): { pfn: Pfn; index: number } {
@@ -216,7 +229,7 @@ export class Scenario {
     const frame = frames[pick]!;
     if (!isNestedTree(tree)) return frame - (frame % pagesPerEntry(level));
     // Nested leaves map guest frames to where the tables are, or (pick is odd) to the wrong place.
-    const start = page - (page % pagesPerEntry(level));
+    const start = (page - (page % pagesPerEntry(level))) % guestFrames;
     return (start ^ this.placedAt) + (pick % 2) * pagesPerEntry(level);
   }
 
@@ -224,9 +237,20 @@ export class Scenario {
     const key = `${tree} ${level} ${Math.floor(page / (pagesPerEntry(level) * 512))}`;
     const known = this.tables.get(key);
     if (known !== undefined) return known;
-    const fresh = isNestedTree(tree) ? this.memory.allocateTable() : this.nextGuestTable;
+    const fresh = isNestedTree(tree) ? this.nestedTable(tree, page, level) : this.nextGuestTable;
     if (!isNestedTree(tree)) this.nextGuestTable += 1;
     this.tables.set(key, fresh);
     return fresh;
+  }
+
+  /** Those of a root's level come by four, one after another. */
+  private nestedTable(tree: TreeNumber, page: number, level: number): number {
+    const part = Math.floor(page / (pagesPerEntry(level) * 512));
+    if (level !== wideLevels) return this.memory.allocateTable();
+    const first = part - (part % 2 ** rootExtraBits);
+    const start = this.memory.allocateTables(2 ** rootExtraBits)!;
+    for (let i = 0; i < 2 ** rootExtraBits; i++)
+      this.tables.set(`${tree} ${level} ${first + i}`, start + i);
+    return start + (part - first);
   }
 }

@@ -7,6 +7,8 @@
 import type { PageOrder } from "../address.ts";
 import type { Preset } from "../presets.ts";
 import { type Context, type Key, keyOf, PlainCache } from "./cache.ts";
+import { mayFetch } from "./rights.ts";
+import type { Kind } from "./stop.ts";
 
 /** What a completed walk yields for a page; rights are raw, so WP is applied at each access. */
 export interface Translation {
@@ -18,11 +20,26 @@ export interface Translation {
   readonly write: boolean;
   readonly user: boolean;
   readonly execute: boolean;
+  /** The same of the supervisor, where modes have rights of their own. */
+  readonly supervisorExecute: boolean;
   /** Execute right of the nested tables; true without any. */
   readonly nestedExecute: boolean;
   /** A store needs no walk: D is set in every dimension that has D, and the others allow writing. */
   readonly dirty: boolean;
   readonly global: boolean;
+}
+
+/** Do these rights permit the access, under CR0.WP or not? */
+export function allowsAccess(
+  entry: Translation,
+  { kind, user }: { readonly kind: Kind; readonly user: boolean },
+  writeProtect: boolean,
+): boolean {
+  if (user && !entry.user) return false;
+  if (kind === "read") return true;
+  if (kind === "fetch") return entry.nestedExecute && mayFetch(entry, user);
+  const mayWrite = entry.write || (!user && !writeProtect);
+  return mayWrite && entry.dirty;
 }
 
 export type TlbEntry = Translation & Key;

@@ -15,7 +15,7 @@ import * as stops from "../mmu.ts";
 import type { Preset } from "../presets.ts";
 import { oneStage, type Paging, type Stage } from "../stages.ts";
 import { cachesByLevel, type CachesByLevel, type Context, keyOf, PlainCache } from "./cache.ts";
-import { needsNoMark } from "./marks.ts";
+import { isGlobal, needsNoMark, notesWrites } from "./marks.ts";
 import {
   type NestedEntry,
   nestedEntry,
@@ -27,6 +27,7 @@ import {
 } from "./nested.ts";
 import { cachedOrder, type Translation } from "./tlb.ts";
 import { type PwcEntry, type Request, type Table, type Tree, walk } from "./walk.ts";
+import { mayFetch } from "./rights.ts";
 import { isStop, type Kind, noStop, outside, type Stop } from "./stop.ts";
 
 /** One access, decoded. */
@@ -103,21 +104,20 @@ export class PlainTranslator {
     const leaf = walk(this.memory, tree, request, this);
     if (isStop(leaf)) return leaf;
     const { stage } = leaf.isSwitched ? tree.switched! : tree;
-    const { user: isUser, verified: isVerified } = leaf.rights;
-    const access4k = { kind, isUser, duringWalk: false, isVerified };
-    const page = this.pageOf(leaf.frame + (vpn % 2 ** leaf.order), stage, access4k);
+    const { user: isUser, verified: isVerified, ...rights } = leaf.rights;
+    const asked = { kind, isUser, duringWalk: false, isVerified };
+    const page = this.pageOf(leaf.frame + (vpn % 2 ** leaf.order), stage, asked);
     if (isStop(page)) return page;
     const order = cachedOrder(Math.min(leaf.keptOrder, page.order));
     return {
       order,
       guestOrder: leaf.order,
       frame: page.pfn - (vpn % 2 ** order),
-      write: leaf.rights.write,
-      user: leaf.rights.user,
-      execute: leaf.rights.execute,
-      nestedExecute: leaf.rights.user ? page.userExecute : page.execute,
+      ...rights,
+      user: isUser,
+      nestedExecute: isUser ? page.userExecute : page.execute,
       dirty: needsNoMark(stage, leaf.low) && page.dirty,
-      global: this.paging.globalPages && (leaf.low & stage.format.global) !== 0,
+      global: this.paging.globalPages && isGlobal(stage.format, leaf.low),
     };
   }
 
@@ -158,7 +158,7 @@ export class PlainTranslator {
   /** A tree that refuses with page faults. */
   private guestTree(stage: Stage, context: Context, switched: Tree | null): Tree {
     const { stages, writeProtect } = this.paging;
-    const tableAccess = stage.through !== null && stages[stage.through]!.marks ? "write" : "read";
+    const tableAccess = notesWrites(stages, stage.through) ? "write" : "read";
     const isSwitched = stage !== stages[0];
     const locate = (frame: number): Table | Stop => {
       const table = this.tableAt(frame, stage, tableAccess);
@@ -188,7 +188,7 @@ export class PlainTranslator {
         (!user || rights.user) &&
         (kind !== "read" || rights.read) &&
         (kind !== "write" || rights.write || (!user && !writeProtect)) &&
-        (kind !== "fetch" || rights.execute),
+        (kind !== "fetch" || mayFetch(rights, user)),
       beforeMark: ({ frame: gfn, isWritable }) => {
         // Reading the table needed no more than a read right; setting a bit is a write to it.
         if (isWritable) return null;

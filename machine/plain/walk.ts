@@ -160,7 +160,7 @@ export function walk(
     const { isVerified } = table;
     const own = isPlainLink
       ? { ...allRights, verified: isVerified }
-      : rightsFrom(format.rightsOf(low, high), isVerified);
+      : rightsFrom(format, format.rightsOf(low, high), isVerified);
     const rights = bothRights(step.rights, own);
     if (isLeaf && !now.permits(rights, request, high)) return now.refuse("denied", request, low);
     if (isLeaf && now.stage.refusesUnmarked && isUnmarked(format, request.kind, low))
@@ -264,14 +264,16 @@ function mark(
 ): number | Stop {
   const { format, marks } = tree.stage;
   const { accessed, dirty } = format;
-  const needsAccessed = marks && (low & accessed) === 0;
-  const needsDirty = marks && setsDirty && (low & dirty) === 0;
+  const flags = low ^ format.flipped;
+  const needsAccessed = marks && (flags & accessed) !== accessed;
+  const needsDirty = marks && setsDirty && (flags & dirty) !== dirty;
   if (!needsAccessed && !needsDirty) return low;
   const stop = tree.beforeMark(table, needsDirty, request);
   if (stop !== null) return stop;
   if (needsAccessed) observer.bitSet("accessed");
   if (needsDirty) observer.bitSet("dirty");
-  const marked = low | (needsAccessed ? accessed : 0) | (needsDirty ? dirty : 0);
+  const added = (needsAccessed ? accessed : 0) | (needsDirty ? dirty : 0);
+  const marked = (flags | added) ^ format.flipped;
   memory.setLow(table.pfn, index, marked);
   return marked;
 }

@@ -10,6 +10,7 @@ import {
   FIRST_LOW,
   SECOND_A,
   SECOND_BITS,
+  SECOND_D,
   SECOND_LOW,
   SECOND_PLAIN,
   hasSecond,
@@ -78,5 +79,6 @@ function useSecond({ root, shape, marks }: Stage): void {
   s[NESTED_AD] = marks ? 1 : 0;
   // What an entry has that grants everything: the walk then need not look at it closely.
   s[NESTED_NEED] = SECOND_PLAIN | (marks && !secondLinksPlain ? SECOND_A : 0);
-  s[TABLE_ACCESS] = marks ? TABLE_STORING : LOADING;
+  // Who keeps no D has nothing to note of a walk that may write.
+  s[TABLE_ACCESS] = marks && SECOND_D !== 0 ? TABLE_STORING : LOADING;
 }

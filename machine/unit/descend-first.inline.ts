@@ -111,6 +111,6 @@ export function descendFirst(
     }
     shift = (shift - (FIRST_FOLD !== 0 && folded !== 0 ? 2 * FIRST_BITS : FIRST_BITS)) | 0;
   }
-  if (firstLinksPlain) rights &= firstRights(words[at]!, words[at + 1]!);
+  if (firstLinksPlain) rights = firstRights(words[at]!, words[at + 1]!) | 0;
   return at;
 }

@@ -1,5 +1,11 @@
 import { PF_PRESENT } from "../entry.ts";
-import { MAY_EXECUTE, MAY_READ, USER_MAY, MAY_WRITE } from "../formats/format.ts";
+import {
+  MAY_EXECUTE,
+  MAY_READ,
+  MAY_WRITE,
+  SUPERVISOR_MAY_EXECUTE,
+  USER_MAY,
+} from "../formats/format.ts";
 import { setGuestBits } from "./first-marks.ts";
 import { words } from "./given.ts";
 import { cachedOrder } from "./levels.ts";
@@ -11,6 +17,7 @@ import {
   RAW_GLOBAL,
   RAW_NESTED_X,
   RAW_STORE,
+  RAW_SUPERVISOR_X,
   STORING,
   guestShift,
   orderShift,
@@ -18,9 +25,11 @@ import {
 import {
   FIRST_A,
   FIRST_D,
+  FIRST_FLIP,
   FIRST_FRAME,
   FIRST_G,
   RESTART,
+  firstFetchesByMode,
   firstMarks,
   firstMayRefuseLoads,
   firstRefuses,
@@ -54,14 +63,16 @@ export function leaveFirst(
   frame: number,
   isThrough: boolean,
 ): number {
-  let e = words[i]!;
+  // As if no bit were written the other way round: none is in the frame number.
+  let e = words[i]! ^ FIRST_FLIP;
   const h = words[i + 1]!;
   const isStore = kind >>> 2;
   const isUser = (kind & 1) !== 0;
+  const fetchRight = firstFetchesByMode && !isUser ? SUPERVISOR_MAY_EXECUTE : MAY_EXECUTE;
   if (
     (isStore !== 0 && (rights & MAY_WRITE) === 0 && (isUser || s[WRITE_PROTECT] !== 0)) ||
     (isUser && (rights & USER_MAY) === 0) ||
-    ((kind & 2) !== 0 && (rights & MAY_EXECUTE) === 0) ||
+    ((kind & 2) !== 0 && (rights & fetchRight) === 0) ||
     (firstMayRefuseLoads && kind < 2 && (rights & MAY_READ) === 0) ||
     (firstRefuses && ((e & FIRST_A) !== FIRST_A || (isStore !== 0 && (e & FIRST_D) !== FIRST_D)))
   ) {
@@ -69,12 +80,13 @@ export function leaveFirst(
   }
   const need = firstMarks ? FIRST_A | (isStore !== 0 ? FIRST_D : 0) : 0;
   if ((e & need) !== need) {
-    if (setGuestBits(i, e, need, frame, isThrough) === 0) return 0;
+    if (setGuestBits(i, e ^ FIRST_FLIP, need, frame, isThrough) === 0) return 0;
     e |= need;
   }
   const inPage = (1 << shift) - 1;
   const page = ((e >>> FIRST_FRAME) | (h << (32 - FIRST_FRAME))) & ~inPage;
   let raw = ((rights >>> 1) & 1) | ((rights >>> 2) & 2) | (rights & 4) | RAW_NESTED_X;
+  if (((firstFetchesByMode ? rights >>> 2 : rights) & 4) !== 0) raw |= RAW_SUPERVISOR_X;
   if ((!firstMarks && !firstRefuses) || (e & FIRST_D) === FIRST_D) raw |= RAW_STORE;
   if ((e & FIRST_G) !== 0 && s[GLOBAL_PAGES] !== 0) raw |= RAW_GLOBAL;
   const gfn = page | (vLow & inPage);

@@ -40,8 +40,9 @@ export function setGuestBits(
     violation(table, STORING, SECOND_PLAIN);
     return 0;
   }
-  if ((bits & FIRST_A & ~e) !== 0) c[C_A] = c[C_A]! + 1;
-  if ((bits & FIRST_D & ~e) !== 0) c[C_D] = c[C_D]! + 1;
-  words[i] = e | bits;
+  const before = e ^ FIRST_FLIP;
+  if ((bits & FIRST_A & ~before) !== 0) c[C_A] = c[C_A]! + 1;
+  if ((bits & FIRST_D & ~before) !== 0) c[C_D] = c[C_D]! + 1;
+  words[i] = (before | bits) ^ FIRST_FLIP;
   return 1;
 }

@@ -53,7 +53,7 @@ export function leaveNested(
       e = setNestedBits(i, e, wanted, gfn) | 0;
       if (e === 0) return -1;
     }
-    if ((e & SECOND_D) === 0) storable = paging = 0;
+    if ((e & SECOND_D) !== SECOND_D) storable = paging = 0;
   }
   const start = ((e >>> SECOND_FRAME) | (h << (32 - SECOND_FRAME))) & (-1 << shift);
   // Of a guest table it pays to know where it starts, beside its nested entry: a load of `slotOf`, scattered over

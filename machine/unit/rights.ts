@@ -10,13 +10,15 @@ const RAW_X = 4;
 export const RAW_STORE = 8;
 export const RAW_NESTED_X = 16;
 export const RAW_GLOBAL = 32;
-export const RAW = 63;
+/** The supervisor's X, where modes have rights to execute of their own; else as X. */
+export const RAW_SUPERVISOR_X = 64;
+export const RAW = 127;
 /** Tables of allowed kinds: those under CR0.WP come second. */
-export const writeProtected = 64;
+export const writeProtected = 128;
 
 /** A TLB entry's other half: raw rights, then the order of the page, then that of the guest's page. */
-export const orderShift = 6;
-export const guestShift = 11;
+export const orderShift = 7;
+export const guestShift = 12;
 export const ORDER = 31;
 
 /** A walk cache's entry: rights, whether the second stage lets the table be written, and says where it lies. */
@@ -43,28 +45,31 @@ export const VERIFIES = 32;
 
 /**
  * Which kinds of access an entry with these raw rights allows: bit (store << 2 | fetch << 1 | user), and under
- * CR0.WP, 64 further on, the same; then which bits of the high column make an access one for the slow path.
+ * CR0.WP, `writeProtected` further on, the same; then which bits of the high column make an access one for the slow path.
  */
 function allowTables() {
-  const allow = room.uint8(128);
-  const deny = room.int32(128);
-  for (let at = 0; at < 128; at++) {
+  const allow = room.uint8(2 * writeProtected);
+  const deny = room.int32(2 * writeProtected);
+  for (let at = 0; at < 2 * writeProtected; at++) {
     const user = (at & RAW_U) !== 0;
-    const executable = (at & RAW_X) !== 0 && (at & RAW_NESTED_X) !== 0;
+    const nested = (at & RAW_NESTED_X) !== 0;
+    const userFetch = nested && user && (at & RAW_X) !== 0;
+    const supervisorFetch = nested && (at & RAW_SUPERVISOR_X) !== 0;
     const store = (at & RAW_STORE) !== 0;
     const supervisorStore = store && ((at & RAW_W) !== 0 || at < writeProtected);
     const userStore = store && (at & RAW_W) !== 0 && user;
     let kinds = 1;
     if (user) kinds |= 2;
-    if (executable) kinds |= 4;
-    if (executable && user) kinds |= 8;
+    if (supervisorFetch) kinds |= 4;
+    if (userFetch) kinds |= 8;
     if (supervisorStore) kinds |= 16;
     if (userStore) kinds |= 32;
     allow[at] = kinds;
-    // No mask can say "the supervisor stores, the user only loads" (CR0.WP clear): such stores are slow.
+    // No mask can say "the supervisor stores, the user only loads" (CR0.WP clear), nor that modes differ in what they may
+    // fetch: such accesses are slow.
     deny[at] =
       (user ? 0 : USER) |
-      (executable ? 0 : FETCH) |
+      (supervisorFetch && (userFetch || !user) ? 0 : FETCH) |
       (supervisorStore && (userStore || !user) ? 0 : STORE);
   }
   return { allow, deny };

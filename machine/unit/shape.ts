@@ -60,6 +60,8 @@ export const FIRST_CHECKS = first.format.checksLeaves;
 /** The highest leaves. */
 export const firstLeafShift = FIRST_LOW + FIRST_BITS * (first.format.leafLevelMax - 1);
 
+/** Has each mode a right to execute of its own? */
+export const firstFetchesByMode = first.format.fetchesByMode;
 /** Do entries that point to tables leave rights and A alone? */
 export const firstLinksPlain = first.format.linksArePlain;
 export const secondLinksPlain = second.format.linksArePlain;
@@ -102,6 +104,7 @@ export const secondLeafShift = SECOND_LOW + SECOND_BITS * (second.format.leafLev
 export const hasOddPages =
   FIRST_LOW + SECOND_LOW !== 0 || FIRST_BITS !== indexBitsOfFrame || SECOND_BITS !== FIRST_BITS;
 
+assert(!firstFetchesByMode || firstLinksPlain, "unit: links that take one mode's right away");
 assert(stages.length <= 2 || SWITCH !== 0, () => `unit: ${stages.length} stages in a row`);
 assert(
   guest.format === first.format && guest.shape.rootExtraBits === first.shape.rootExtraBits,

@@ -48,7 +48,7 @@ export function storySection({ rows, titles, why }: PageContent): Html {
   </section>`;
 }
 
-function verdictHtml({ verdict, setting }: Story): Html {
+function verdictHtml({ verdict, all, setting }: Story): Html {
   const { programs, shadow, nested, shadowWins, nestedWins } = verdict;
   const draws = programs - shadowWins - nestedWins;
   return html`<p class="verdict">
@@ -59,8 +59,13 @@ function verdictHtml({ verdict, setting }: Story): Html {
     <p class="quiet">
       Nested paging is faster in ${nestedWins}, shadow paging in
       ${shadowWins}${draws === 0 ? "" : `, ${draws} ${draws === 1 ? "is" : "are"} even`}.
-      ${setting}; geometric means.
+      ${setting}; geometric means${all.programs === verdict.programs ? "" : othersText(all)}.
     </p>`;
+}
+
+/** What isolates its kernel, starts on a cold host or has another size is no program of its own. */
+function othersText({ programs, nested, shadow }: Story["all"]): string {
+  return `; with other kernels, hosts and sizes of the same programs, ${programs} rows, ${short(nested)} and ${short(shadow)}`;
 }
 
 function pictureHtml(story: Story, titles: PageContent["titles"]): Html {

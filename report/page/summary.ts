@@ -4,6 +4,7 @@
 import { baselineEngine, type ResultRows } from "../../bench/results/result.ts";
 import { arrange, type Setting } from "../cases.ts";
 import { lead, short } from "../format.ts";
+import { headlineCases } from "../headline-programs.ts";
 import { pickMetric, scoreCase } from "../score.ts";
 import { geometricMean } from "../../bench/results/figures.ts";
 import { html, type Html } from "./html.ts";
@@ -32,7 +33,8 @@ interface Standing {
   readonly worst: { readonly label: string; readonly value: number };
 }
 
-function settingHtml(setting: Setting): Html {
+function settingHtml({ title, engines, ...all }: Setting): Html {
+  const setting = { title, engines, cases: headlineCases(all) };
   const standings = standingsOf(setting);
   const [first, second] = standings;
   if (first === undefined) return html`<p>${setting.title}: no engine beside native.</p>`;
@@ -82,7 +84,7 @@ function aheadText(ahead: number, engine: string): string {
 }
 
 /** Engines that ran every case come first, then by mean. */
-function standingsOf({ engines, cases }: Setting): Standing[] {
+function standingsOf({ engines, cases }: Pick<Setting, "engines" | "cases">): Standing[] {
   const metric = pickMetric(cases);
   const scores = cases.map((one) => ({ label: one.label, ...scoreCase(one, metric) }));
   return engines

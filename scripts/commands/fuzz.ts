@@ -5,7 +5,7 @@ import { availableParallelism } from "node:os";
 import { parse } from "node:path";
 import { Command } from "@commander-js/extra-typings";
 import { engineNamed, engineNames } from "../../bench/points/catalogue.ts";
-import { refuseOtherIsa } from "../../bench/points/point-problem.ts";
+import { otherIsaOf, refuseOtherIsa } from "../../bench/points/point-problem.ts";
 import { ConfigError } from "../../bench/input/config-error.ts";
 import { fuzz as runFuzz, type FuzzOptions, fuzzPresets } from "../../check/fuzz/fuzz.ts";
 import { folderFor } from "../../bench/files/make-folder.ts";
@@ -18,6 +18,7 @@ import {
   type MigrationFuzzResult,
 } from "../../host/fuzz/fuzz-migrations.ts";
 import { runPolicyFuzz } from "../fuzz-policies.ts";
+import { runLives } from "../fuzz-lives.ts";
 import { runFuzzSeeds } from "../fuzz-seeds.ts";
 import { createProgress } from "../progress.ts";
 import { refuseGiven } from "./given.ts";
@@ -31,6 +32,8 @@ pages, cleared A/D bits, reused PCIDs. A failure is shrunk to a short vmmu-trace
 With --migrations each guest moves over a random link by pre-copy or post-copy, under every engine that has a
 host, and every frame is compared at the end; its processors are made up for fuzzing.
 
+Engines of RISC-V and Arm have guests that write no x86-64 entries: random lives of the guest's own kernel.
+
 With --seeds each seed has --ops operations of guests that stay, each beside a clone of itself too, and a tenth as
 many of guests that migrate. A seed that fails stops, the others go on.
 
@@ -39,6 +42,7 @@ Examples:
   npx shadewalk fuzz --seeds 200 --ops 100000 --workers 2
   npx shadewalk fuzz --migrations --engines ept-pml,ept-wp
   npx shadewalk fuzz --migrations --engines ept-wp@ept       a guest in a guest, moved by L1
+  npx shadewalk fuzz --engines riscv-h,arm-s2 --ops 2000
   npx shadewalk fuzz --policies --seed 3 --ops 20000`;
 
 const createCommand = () =>
@@ -96,6 +100,13 @@ export const fuzz = () =>
       if (!runPolicyFuzz({ seed, ops, quiet })) process.exitCode = 1;
       return;
     }
+    if (options.engines?.every((name) => otherIsaOf(name) !== undefined) === true) {
+      const others = ["seeds", "workers", "migrations", "out"] as const;
+      refuseGiven(words, others, "guests of another ISA than x86-64 live one after another");
+      const { seed = 1, ops, engines, quiet, presets = Object.keys(fuzzPresets) } = options;
+      if (!runLives({ seed, ops, engines, presets, quiet })) process.exitCode = 1;
+      return;
+    }
     refuseContradictions(options);
     folderFor(options.out);
     if (options.seeds === undefined) runOneSeed(options);
@@ -136,10 +147,9 @@ function chosenEngines({
 /** Names of the registry, each once and in its order, then those made of two. */
 function engineList(text: string): string[] {
   const names = new Set(text.split(",").map((name) => name.trim()));
-  for (const name of names) {
-    engineNamed(name);
-    refuseOtherIsa(name, "the fuzzer's write entries of x86-64");
-  }
+  for (const name of names) engineNamed(name);
+  if ([...names].every((name) => otherIsaOf(name) !== undefined)) return [...names];
+  for (const name of names) refuseOtherIsa(name, "the fuzzer's others write entries of x86-64");
   const simple = engineNames.filter((name) => names.has(name));
   return [...new Set<string>([...simple, ...names])];
 }

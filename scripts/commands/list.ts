@@ -1,16 +1,23 @@
 /** `shadewalk list`: every name that the other commands take. */
 import { Command } from "@commander-js/extra-typings";
-import { catalogue, describeEngines, describeWorkloads } from "../../bench/points/catalogue.ts";
+import {
+  catalogue,
+  describeEngines,
+  describeWorkloads,
+  nestingVariants,
+} from "../../bench/points/catalogue.ts";
 import { costPresets } from "../../bench/costs/cost-file.ts";
 import { migrationSweepNames } from "../../host/migration/migration-sweep.ts";
 import { sweepNames } from "../../bench/sweeps/sweep-files.ts";
 import { charts } from "../../report/charts/index.ts";
 
-/** Engines that are made of two. */
-const nestedNames = [
-  "A@B",
-  "A as the hypervisor of a guest of B's: npt@npt, shadow-lazy@npt, shadow@shadow, ...",
-] as const;
+/** Engines that are made of two, and what may help the inner one. */
+const nestedNames: readonly (readonly [name: string, title: string])[] = [
+  ["A@B", "A as the hypervisor of a guest of B's: npt@npt, shadow-lazy@npt, shadow@shadow, ..."],
+  ...Object.entries(nestingVariants).map(
+    ([word, { vendor, summary }]) => [`A@B+${word}`, `the same on ${vendor}: ${summary}`] as const,
+  ),
+];
 
 export const list = () =>
   new Command("list")
@@ -26,7 +33,7 @@ export const list = () =>
       const width = Math.max(...engines.map(([name]) => name.length));
       section(
         "Engines",
-        [...engines, nestedNames].map(([name, title]) =>
+        [...engines, ...nestedNames].map(([name, title]) =>
           `${name.padEnd(width)}  ${title}`.trimEnd(),
         ),
       );

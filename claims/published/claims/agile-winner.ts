@@ -9,6 +9,7 @@ import { workloads } from "../../../workloads/index.ts";
 import type { Workload } from "../../../workloads/workload.ts";
 import type { EngineName } from "../../../engines/index.ts";
 import { type PageSize, type Stand, stands } from "../../stands.ts";
+import { areApart } from "../bars.ts";
 import { type Claim, idOf } from "../claim.ts";
 import type { Outcome, Stage } from "../stage.ts";
 
@@ -52,7 +53,11 @@ function publishedRatio(size: PageSize, place: number): string {
 }
 
 function winners(size: PageSize): readonly Claim[] {
-  return stands.map((stand, place) => ({
+  const pairs = stands.map((stand, place) => ({ stand, place }));
+  const apart = pairs.filter(({ place }) =>
+    areApart(row(size, "nested", place), row(size, "shadow", place)),
+  );
+  return apart.map(({ stand, place }) => ({
     name: `${stand.name} ${size}, nested / shadow`,
     class: "c",
     published: publishedRatio(size, place),

@@ -7,6 +7,7 @@ import { agileWinner } from "./agile-winner.ts";
 import { bigMemory } from "./big-memory.ts";
 import { dirtyAndSync } from "./dirty-and-sync.ts";
 import { effectiveReferences } from "./effective-references.ts";
+import { iommuRankings } from "./iommu.ts";
 import { kernelBuild } from "./kernel-build.ts";
 import { lmbench } from "./lmbench.ts";
 import { nested } from "./nested.ts";
@@ -34,4 +35,5 @@ export const claims: readonly Claim[] = [
   ...pvm,
   ...agileClaims,
   ...agileRankings,
+  ...iommuRankings,
 ];

@@ -13,6 +13,7 @@ import { TestGuest, userPage } from "../../../engines/kvm/test-guest.ts";
 import { createNest, type Nest } from "../../../engines/nested/nest.ts";
 import { nestedOnNested } from "../../../engines/nested/nested-on-nested.ts";
 import { shadowOnNested } from "../../../engines/nested/shadow-on-nested.ts";
+import { exitingVmx } from "../../../engines/nested/world-switch.ts";
 import { shadowPolicies } from "../../../engines/kvm/policy.ts";
 import type { CreateEngine, Engine } from "../../../hypervisor/engine.ts";
 import { assert } from "../../../machine/assert.ts";
@@ -24,7 +25,7 @@ const repeats = 256;
 
 /** Intel's of 2010: no shadowing of the control block. */
 function of2010(title: string, level1: CreateEngine, level0: Nest["level0"]): Engine {
-  const create = createNest({ level1, level0, features: { vmcsShadowing: false } });
+  const create = createNest({ level1, level0, features: exitingVmx });
   return { title, family: "nested", create };
 }
 

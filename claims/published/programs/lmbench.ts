@@ -76,15 +76,15 @@ export const filePageFaults: Workload<{ readonly rounds: number; readonly pages:
   },
 };
 
-/** A page that is made read-only and writable again: by the handler of a store's fault, or by the program itself. */
+/** Stores to a page of a file that is mapped for reading, each with its signal; or the signals' returns alone. */
 function protection(
   title: string,
-  change: (guest: Guest, page: Vpn) => void,
+  operation: (guest: Guest, page: Vpn) => void,
 ): Workload<{ readonly faults: number }> {
   return {
     title,
     summary:
-      "lat_sig prot: a store to a read-only page, the signal handler, and back; or the same without the fault.",
+      "lat_sig prot: a store to a page mapped read-only, whose handler returns to it; or a handler's return alone.",
     defaults: { faults: 400 },
     computeCycles,
     guestFrames: () => footprintFrames({ pages: 64, processes: 1 }),
@@ -93,15 +93,14 @@ function protection(
       const page = guest.map(1, {
         fill: "populate",
         pages: "4k",
-        writable: true,
-        onForbidden: "unprotect",
+        writable: false,
+        file: 1,
+        onForbidden: "skip",
       });
-      guest.write(page);
+      guest.read(page);
+      operation(guest, page);
       guest.measure();
-      for (let i = 0; i < faults; i++) {
-        guest.protect(page, 1, "read");
-        change(guest, page);
-      }
+      for (let i = 0; i < faults; i++) operation(guest, page);
       guest.compute(faults);
     },
   };
@@ -111,11 +110,10 @@ export const protectionFaults = protection("lmbench prot fault", (guest, page) =
   guest.write(page);
 });
 
-/** What stands around the fault: the handler's own mprotect and its return. */
-export const protectionChanges = protection("lmbench prot, without the fault", (guest, page) => {
-  guest.protect(page, 1, "read-write");
+/** What lat_sig takes off: a signal caught less a signal sent, which is the handler's return. */
+export const signalReturns = protection("lmbench sig hndl", (guest, page) => {
   guest.syscall();
-  guest.write(page);
+  guest.read(page);
 });
 
 /** Pages of one megabyte. */

@@ -8,13 +8,9 @@ import { joined, say } from "../../../bench/results/answer.ts";
 import { geometricMean, six } from "../../../bench/results/figures.ts";
 import type { PointRow } from "../../../bench/results/result.ts";
 import type { Experiment } from "../experiment.ts";
-import { isolated, programName, programs, recordings, systems } from "../programs.ts";
+import { headlinePrograms, isolated, programName, programs, systems } from "../programs.ts";
 
-const shown = [
-  ...Object.values(programs),
-  ...recordings,
-  ...systems.filter(({ isIsolated }) => !isIsolated).map(plainly),
-];
+const shown = headlinePrograms;
 const { boot, keyValue, syscalls } = programs;
 /** Judged for their winners, but in no mean: each stands for a program that is in it already. */
 const beside = [

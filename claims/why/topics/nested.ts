@@ -1,6 +1,7 @@
 /**
  * A hypervisor inside a guest: what each level pays, and what makes it bearable.
  */
+import { nestedControlBlock } from "../experiments/nested-control-block.ts";
 import { nestedCycles } from "../experiments/nested-cycles.ts";
 import { nestedFaults } from "../experiments/nested-faults.ts";
 import { nestedOperations } from "../experiments/nested-operations.ts";
@@ -15,6 +16,7 @@ export const nested = {
     faults: nestedFaults,
     cycles: nestedCycles,
     switch: nestedSwitch,
+    "control-block": nestedControlBlock,
     pvm: nestedPvm,
   },
 } as const satisfies Topic;

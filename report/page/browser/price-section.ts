@@ -87,14 +87,16 @@ function statusText(
   before: readonly RacedProgram[],
   { points }: ResultRows,
 ): string {
-  const mean = (valueOf: (one: RacedProgram) => number) => short(geometricMean(now.map(valueOf)));
+  const headline = now.filter(({ isHeadline }) => isHeadline);
+  const mean = (valueOf: (one: RacedProgram) => number) =>
+    short(geometricMean(headline.map(valueOf)));
   const wins = (winner: string) => now.filter((one) => one.winner === winner).length;
   const changed = now.filter(({ winner }, index) => winner !== before[index]?.winner).length;
   const moved = changed === 1 ? "1 winner has changed" : `${changed} winners have changed`;
   const counted = new Set(points.map(({ key }) => key.id)).size;
   return (
-    `Slowdown over bare metal, geometric mean of ${now.length} programs: nested ${mean((one) => one.nested)}, ` +
-    `shadow ${mean((one) => one.shadow)}. Nested wins ${wins("nested")}, shadow ${wins("shadow")}; ` +
+    `Slowdown over bare metal, geometric mean of ${headline.length} programs: nested ${mean((one) => one.nested)}, ` +
+    `shadow ${mean((one) => one.shadow)}. Of ${now.length} rows nested wins ${wins("nested")}, shadow ${wins("shadow")}; ` +
     `${changed === 0 ? "no winner has changed" : moved}. ${counted} points priced.`
   );
 }

@@ -5,11 +5,14 @@
 import type { PointRow } from "../../../bench/results/result.ts";
 import { perThousand, updatesPerThousand, walkCycles } from "../../../bench/results/figures.ts";
 import type { Setting } from "../../cases.ts";
+import { headlineCases } from "../../headline-programs.ts";
 import { programWords } from "../../program-words.ts";
 import { type Pair, type Race, racesOf, type Winner, winnerOf } from "../../story.ts";
 
 export interface RacedProgram extends Omit<Race, "of"> {
   readonly name: string;
+  /** One of those that means are over. */
+  readonly isHeadline: boolean;
   readonly winner: Winner;
   /** TLB misses, and table changes with their flushes, per 1000 accesses. */
   readonly misses: number;
@@ -24,6 +27,7 @@ const missesMin = 1;
 const updatesMin = 0.1;
 
 export function racedPrograms(setting: Setting, pair: Pair): RacedProgram[] {
+  const headline = headlineCases(setting);
   return racesOf(setting, pair).flatMap(({ of, ...race }) => {
     const rowOf = (engine: string) => of.series.find((one) => one.engine === engine)?.points[0];
     const [shadow, nested] = [rowOf(pair.shadow), rowOf(pair.nested)];
@@ -37,6 +41,7 @@ export function racedPrograms(setting: Setting, pair: Pair): RacedProgram[] {
     return [
       {
         name: programWords(of),
+        isHeadline: headline.includes(of),
         ...race,
         winner: winnerOf(race),
         misses,
