@@ -6,6 +6,7 @@ import { measureSpeed, type SpeedReport } from "../../bench/speed/report.ts";
 import { argumentsOf } from "../../bench/speed/yardstick.ts";
 import { wholeNumber } from "./options.ts";
 import { devices, memory, replays, steadiness, traces } from "./speed-beside.ts";
+import { schemes } from "./speed-schemes.ts";
 import { speedTable as table } from "./speed-table.ts";
 
 export const speed = () =>
@@ -28,6 +29,7 @@ Examples:
   npm run speed -- memory
   npm run speed -- devices
   npm run speed -- replays
+  npm run speed -- schemes
   npm run speed -- --yardstick ../yardstick --pairs 5`,
     )
     .action(async ({ yardstick, pairs, json, quiet }) => {
@@ -49,7 +51,8 @@ Examples:
     .addCommand(steadiness())
     .addCommand(traces())
     .addCommand(replays())
-    .addCommand(devices());
+    .addCommand(devices())
+    .addCommand(schemes());
 
 function streamTable({ streams }: SpeedReport): string {
   return table({
