@@ -7,7 +7,7 @@ import { AccessUnit, type Requester } from "./access-unit.ts";
 import type { Gfn, Vpn } from "./address.ts";
 import { assert } from "./assert.ts";
 import { createLedger, type Ledger } from "./counters.ts";
-import { PF_PRESENT } from "./entry.ts";
+import { PF_PRESENT } from "./page-fault.ts";
 import { bareMetalControls, type Controls } from "./controls.ts";
 import {
   countException,

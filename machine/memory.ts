@@ -7,7 +7,7 @@
  */
 import type { Pfn } from "./address.ts";
 import { assert } from "./assert.ts";
-import { highHalf, lowHalf } from "./entry.ts";
+import { highHalf, lowHalf } from "./formats/x86-entry.ts";
 import { FrameUse, nodeOfFrame } from "./frame-use.ts";
 
 /** Frames with bytes, where nobody asks for more or fewer and the guest is not a large one: 256 MiB of tables. */

@@ -1,7 +1,8 @@
 /** What an observer is told: every access with its frame, every fault, every invalidation with its scope. */
 import { expect, test } from "vitest";
 import type { Gfn, Pfn, Vpn } from "./address.ts";
-import { A, D, lowHalf, P, U, W } from "./entry.ts";
+import { A, D, P, U, W } from "./entry.ts";
+import { lowHalf } from "./formats/x86-entry.ts";
 import { bareMetalControls } from "./controls.ts";
 import { fastMmu } from "./fast.ts";
 import type { ExitHandler } from "./virtual-cpu.ts";

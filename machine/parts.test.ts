@@ -5,6 +5,7 @@ import { addInto, counterNames, createLedger, subtract } from "./counters.ts";
 import { createDataCache } from "./data-cache.ts";
 import { entryText, entryValue } from "./entry-text.ts";
 import * as bits from "./entry.ts";
+import { frameOf, highHalf, lowHalf } from "./formats/x86-entry.ts";
 import { fastMmu } from "./fast.ts";
 import { Machine, type MachineOptions, shareHost } from "./machine.ts";
 import { identity, linear, scatter } from "./placement.ts";
@@ -86,26 +87,24 @@ describe("entries as people read them", () => {
 
   test("have a frame and the names of their flags, by format and level", () => {
     const all = bits.P | bits.W | bits.U | bits.A | bits.D | bits.G | bits.PS;
-    const low = bits.lowHalf(0x85, all);
+    const low = lowHalf(0x85, all);
     expect(entryText(low, bits.NX_HIGH, "x86-64", 2)).toBe("frame 0x85000 P W U A D G PS NX");
     expect(entryText(low, 0, "x86-64", 1)).toBe("frame 0x85000 P W U A D G");
-    expect(entryText(bits.lowHalf(0x85, bits.W), 0, "x86-64", 3)).toBe("frame 0x85000 W");
+    expect(entryText(lowHalf(0x85, bits.W), 0, "x86-64", 3)).toBe("frame 0x85000 W");
     const ept = bits.EPT_R | bits.EPT_X | bits.EPT_A | bits.EPT_D | bits.EPT_PS;
     // NX is no bit of EPT, where X is missing instead.
-    expect(entryText(bits.lowHalf(1, ept), bits.NX_HIGH, "ept", 3)).toBe("frame 0x1000 R X A D PS");
-    expect(entryText(bits.lowHalf(1, 0x0f43), 0x0068_0000, "arm", 1)).toBe(
+    expect(entryText(lowHalf(1, ept), bits.NX_HIGH, "ept", 3)).toBe("frame 0x1000 R X A D PS");
+    expect(entryText(lowHalf(1, 0x0f43), 0x0068_0000, "arm", 1)).toBe(
       "frame 0x1000 V EL0 AF nG DBM PXN UXN",
     );
-    expect(entryText(bits.lowHalf(0x200, 0x7fd), 0, "arm-s2", 2)).toBe(
-      "frame 0x200000 V R W AF BLOCK",
-    );
-    expect(entryText(bits.lowHalf(1, ept & ~bits.EPT_X), 0, "ept", 1)).toBe("frame 0x1000 R A D");
+    expect(entryText(lowHalf(0x200, 0x7fd), 0, "arm-s2", 2)).toBe("frame 0x200000 V R W AF BLOCK");
+    expect(entryText(lowHalf(1, ept & ~bits.EPT_X), 0, "ept", 1)).toBe("frame 0x1000 R A D");
   });
 
   test("hold frames of 32 bits in both halves", () => {
     for (const frame of [0, 1, 0xf_ffff, 0x10_0000, 0xffff_ffff]) {
-      const [low, high] = [bits.lowHalf(frame, 0xfff), bits.highHalf(frame, bits.NX_HIGH)];
-      expect(bits.frameOf(low, high)).toBe(frame);
+      const [low, high] = [lowHalf(frame, 0xfff), highHalf(frame, bits.NX_HIGH)];
+      expect(frameOf(low, high)).toBe(frame);
       expect([low & 0xfff, high < 0]).toEqual([0xfff, true]);
     }
   });

@@ -9,7 +9,7 @@
  *
  * Source: VT-d specification 9.1 "Root Entry", 9.3 "Context Entry".
  */
-import { frameOf } from "../entry.ts";
+import { frameOf } from "../formats/x86-entry.ts";
 import type { QueueMemory } from "./queue.ts";
 
 /** What happens to a device's requests. */

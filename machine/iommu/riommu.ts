@@ -13,7 +13,7 @@
  * Source: Malka 2015 (rIOMMU: Efficient IOMMU for I/O Devices that Employ Ring Buffers, ASPLOS), section 4.
  */
 import { entriesPerTable, type Pfn } from "../address.ts";
-import { frameOf } from "../entry.ts";
+import { frameOf } from "../formats/x86-entry.ts";
 import type { IommuCounts } from "./counters.ts";
 import type { DmaKind } from "./iommu.ts";
 import type { QueueMemory } from "./queue.ts";

@@ -13,20 +13,8 @@
  * Source: Arm Architecture Reference Manual for A-profile, D8; Linux arch/arm64/include/asm/pgtable.h (`pte_mkdirty`,
  * `pte_wrprotect`, `pte_hw_dirty`), pgtable-prot.h.
  */
-import {
-  A,
-  D,
-  frameOf,
-  G,
-  highHalf,
-  lowHalf,
-  NX_HIGH,
-  P,
-  PS,
-  RESERVED_HIGH,
-  U,
-  W,
-} from "../entry.ts";
+import { A, D, G, NX_HIGH, P, PS, RESERVED_HIGH, U, W } from "../entry.ts";
+import { frameOf, highHalf, lowHalf } from "../formats/x86-entry.ts";
 import { arm4k, arm4kHafdbs, type ArmMarks } from "../formats/arm.ts";
 import { x86Stage } from "../stages.ts";
 import type { Isa } from "./isa.ts";

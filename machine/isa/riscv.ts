@@ -10,20 +10,8 @@
  * Source: RISC-V privileged specification, "Addressing and Memory Protection", "Svade", "Svadu"; Linux
  * arch/riscv/include/asm/pgtable-bits.h (`_PAGE_PROT_NONE` is G without V, as on x86).
  */
-import {
-  A,
-  D,
-  frameOf,
-  G,
-  highHalf,
-  lowHalf,
-  NX_HIGH,
-  P,
-  PS,
-  RESERVED_HIGH,
-  U,
-  W,
-} from "../entry.ts";
+import { A, D, G, NX_HIGH, P, PS, RESERVED_HIGH, U, W } from "../entry.ts";
+import { frameOf, highHalf, lowHalf } from "../formats/x86-entry.ts";
 import { riscv } from "../formats/riscv.ts";
 import { x86Stage } from "../stages.ts";
 import type { Isa } from "./isa.ts";

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { Gfn, Vpn } from "../address.ts";
 import * as bits from "../entry.ts";
+import { PF_FETCH, PF_PRESENT, PF_USER } from "../page-fault.ts";
 import { FETCH, STORE, USER } from "../mmu.ts";
 import { type NestedShape, TestMachine, tinyPreset, units, userWritable } from "./fixture.ts";
 
@@ -271,9 +272,9 @@ describe.each(units)("the %s unit", (_name, factory) => {
     machine.map(vpn, 600, { flags: bits.P | bits.W, nx: bits.NX_HIGH });
     expect(machine.access(vpn, STORE)).toBe(true);
     expect(machine.access(vpn, USER)).toBe(false);
-    expect(machine.mmu.stopError()).toBe(bits.PF_PRESENT | bits.PF_USER);
+    expect(machine.mmu.stopError()).toBe(PF_PRESENT | PF_USER);
     expect(machine.access(vpn, FETCH)).toBe(false);
-    expect(machine.mmu.stopError()).toBe(bits.PF_PRESENT | bits.PF_FETCH);
+    expect(machine.mmu.stopError()).toBe(PF_PRESENT | PF_FETCH);
   });
 
   test("an EPT violation drops the guest-physical mapping of its frame", () => {

@@ -6,7 +6,8 @@
  */
 import { indexAt, type PageOrder, type PagingLevels, type Pfn } from "../address.ts";
 import { createLedger, type Ledger, walkLengthMax } from "../counters.ts";
-import { EPT_R, EPT_W, EPT_X, frameOf, P, PS, U, W } from "../entry.ts";
+import { EPT_R, EPT_W, EPT_X, P, PS, U, W } from "../entry.ts";
+import { frameOf } from "../formats/x86-entry.ts";
 import type { MmuFactory } from "../machine.ts";
 import { PhysicalMemory } from "../memory.ts";
 import type { Mmu } from "../mmu.ts";

@@ -2,6 +2,8 @@
 import { describe, expect, test } from "vitest";
 import type { Gfn, PageOrder, PagingLevels, Pfn, Vpn } from "../address.ts";
 import * as bits from "../entry.ts";
+import { lowHalf } from "../formats/x86-entry.ts";
+import { PF_FETCH, PF_PRESENT, PF_RESERVED, PF_USER, PF_WRITE } from "../page-fault.ts";
 import {
   FETCH,
   STOP_EPT_VIOLATION,
@@ -70,7 +72,7 @@ describe.each(units)("the %s unit", (_name, factory) => {
       const expected = [4, 3, 2, 1].flatMap((level) => [...nestedWalk, `g${level}`]);
       expect(shape).toEqual([...expected, ...nestedWalk]);
       const last = machine.mmu.lastWalk().findLast(({ dimension }) => dimension === "guest")!;
-      expect(last.low).toBe(bits.lowHalf(600, userWritable | bits.A));
+      expect(last.low).toBe(lowHalf(600, userWritable | bits.A));
       expect(last.index).toBe(vpn % 512);
     });
   });
@@ -84,7 +86,7 @@ describe.each(units)("the %s unit", (_name, factory) => {
       machine.access(vpn, STORE);
       machine.access(vpn, STORE);
       expect(machine.counts()).toMatchObject({ accessedBitsSet: 0, dirtyBitsSet: 1 });
-      expect(machine.guestLow(vpn)).toBe(bits.lowHalf(600, userWritable | bits.A | bits.D));
+      expect(machine.guestLow(vpn)).toBe(lowHalf(600, userWritable | bits.A | bits.D));
       expect(machine.guestLow(vpn, 2) & (bits.A | bits.D)).toBe(bits.A);
     });
 
@@ -92,7 +94,7 @@ describe.each(units)("the %s unit", (_name, factory) => {
       const machine = native();
       machine.map(vpn, 600, { flags: readOnly });
       expect(machine.access(vpn, STORE)).toBe(false);
-      expect(machine.guestLow(vpn)).toBe(bits.lowHalf(600, readOnly));
+      expect(machine.guestLow(vpn)).toBe(lowHalf(600, readOnly));
       expect(machine.counts()).toMatchObject({ accessedBitsSet: 3, walks: 1, accesses: 0 });
     });
 
@@ -125,7 +127,7 @@ describe.each(units)("the %s unit", (_name, factory) => {
       expect(machine.access(vpn)).toBe(true);
       machine.mapNested(root, machine.hostOf(root), { flags: bits.EPT_R });
       expect(machine.access(vpn)).toBe(true);
-      expect(machine.nestedLow(600)).toBe(bits.lowHalf(machine.hostOf(600), rwx));
+      expect(machine.nestedLow(600)).toBe(lowHalf(machine.hostOf(600), rwx));
     });
   });
 
@@ -160,7 +162,6 @@ describe.each(units)("the %s unit", (_name, factory) => {
   });
 
   describe("permissions", () => {
-    const { PF_PRESENT, PF_WRITE, PF_USER, PF_FETCH } = bits;
     test.each<[string, number, number, number, number]>([
       ["a store to a read-only page", readOnly, 0, STORE, PF_PRESENT | PF_WRITE],
       ["a user read of a supervisor page", bits.P, 0, USER, PF_PRESENT | PF_USER],
@@ -215,7 +216,7 @@ describe.each(units)("the %s unit", (_name, factory) => {
       const { pfn, index } = { pfn: tableOf(machine, level), index: indexOf(level) };
       machine.memory.write(pfn, index, machine.memory.readLow(pfn, index) | low, high);
       expect(machine.access(vpn, USER)).toBe(false);
-      expect(machine.mmu.stopError()).toBe(PF_PRESENT | PF_USER | bits.PF_RESERVED);
+      expect(machine.mmu.stopError()).toBe(PF_PRESENT | PF_USER | PF_RESERVED);
     });
 
     test("PAT of a large page is neither reserved nor part of its frame", () => {

@@ -7,7 +7,8 @@
  */
 import { type Gfn, indexAt, pagesPerEntry, type PagingLevels, type Pfn } from "../address.ts";
 import { createLedger, walkLengthMax } from "../counters.ts";
-import { A, D, highHalf, lowHalf, PS, W } from "../entry.ts";
+import { A, D, PS, W } from "../entry.ts";
+import { highHalf, lowHalf } from "../formats/x86-entry.ts";
 import type { Isa } from "../isa/isa.ts";
 import { x86Isa } from "../isa/x86.ts";
 import type { MmuFactory } from "../machine.ts";

@@ -7,7 +7,7 @@
  */
 import type { Pfn } from "../address.ts";
 import type { Ledger } from "../counters.ts";
-import * as bits from "../entry.ts";
+import { PF_FETCH, PF_PRESENT, PF_RESERVED, PF_USER, PF_WRITE } from "../page-fault.ts";
 import { createDataCache, type DataCache } from "../data-cache.ts";
 import { orderAt } from "../formats/format.ts";
 import type { PhysicalMemory } from "../memory.ts";
@@ -196,11 +196,11 @@ export class PlainTranslator {
         return { ...noStop, reason, gfn, kind: "write", duringWalk: true, isPresent: true };
       },
       refuse: (cause, { kind, user }) => {
-        const present = cause === "absent" ? 0 : bits.PF_PRESENT;
-        const reserved = cause === "reserved" ? bits.PF_RESERVED : 0;
-        const write = kind === "write" ? bits.PF_WRITE : 0;
-        const fetch = kind === "fetch" ? bits.PF_FETCH : 0;
-        const error = present | reserved | write | fetch | (user ? bits.PF_USER : 0);
+        const present = cause === "absent" ? 0 : PF_PRESENT;
+        const reserved = cause === "reserved" ? PF_RESERVED : 0;
+        const write = kind === "write" ? PF_WRITE : 0;
+        const fetch = kind === "fetch" ? PF_FETCH : 0;
+        const error = present | reserved | write | fetch | (user ? PF_USER : 0);
         return { ...noStop, reason: stops.STOP_PAGE_FAULT, error, isSwitched };
       },
     };
@@ -276,7 +276,7 @@ export class PlainTranslator {
   private logModification(gfn: number): Stop | null {
     if (this.pmlBuffer === null) return null;
     if (this.pmlIndex < 0) return { ...noStop, reason: stops.STOP_PML_FULL, gfn };
-    this.memory.write(this.pmlBuffer, this.pmlIndex, bits.lowHalf(gfn, 0), bits.highHalf(gfn));
+    this.memory.writeEntry(this.pmlBuffer, this.pmlIndex, gfn, 0);
     this.pmlIndex -= 1;
     this.counts.pmlAppends += 1;
     return null;

@@ -1,4 +1,4 @@
-import { PF_PRESENT, PF_RESERVED } from "../entry.ts";
+import { PF_PRESENT, PF_RESERVED } from "../page-fault.ts";
 import { C_REF_GUEST, c } from "./counts.ts";
 import { firstRights, isMisaligned, setGuestBits } from "./first-marks.ts";
 import { next, words } from "./given.ts";

@@ -1,4 +1,4 @@
-import { PF_PRESENT } from "../entry.ts";
+import { PF_PRESENT } from "../page-fault.ts";
 import {
   MAY_EXECUTE,
   MAY_READ,

@@ -2,13 +2,13 @@
 import { entriesPerTable } from "../address.ts";
 import { assert } from "../assert.ts";
 import { walkLengthMax } from "../counters.ts";
-import * as entry from "../entry.ts";
 import * as format from "../formats/format.ts";
 import { slotShift } from "../memory.ts";
 import * as mmu from "../mmu.ts";
+import * as pageFault from "../page-fault.ts";
 import { haveOtherTables } from "../stages.ts";
 
-export const outside: Readonly<Record<string, unknown>> = together(entry, format, mmu, {
+export const outside: Readonly<Record<string, unknown>> = together(format, mmu, pageFault, {
   assert,
   entriesPerTable,
   haveOtherTables,

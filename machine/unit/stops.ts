@@ -1,4 +1,4 @@
-import { PF_FETCH, PF_USER, PF_WRITE } from "../entry.ts";
+import { PF_FETCH, PF_USER, PF_WRITE } from "../page-fault.ts";
 import { STOP_EPT_VIOLATION, STOP_OUTSIDE, STOP_PAGE_FAULT } from "../mmu.ts";
 import { PAGING, STORING } from "./rights.ts";
 import { hasPagingWrite } from "./shape.ts";

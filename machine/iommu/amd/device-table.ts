@@ -11,7 +11,7 @@
  * Source: AMD IOMMU specification 2.2.2.1 "Device Table Entry Format"; Linux 6.1 drivers/iommu/amd/iommu.c `set_dte_entry`,
  * `clear_dte_entry`.
  */
-import { frameOf } from "../../entry.ts";
+import { frameOf } from "../../formats/x86-entry.ts";
 import type { QueueMemory } from "../queue.ts";
 import { AMD_IR, AMD_IW, AMD_READ, AMD_WRITE } from "./entries.ts";
 

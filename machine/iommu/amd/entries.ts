@@ -10,7 +10,7 @@
  *
  * Source: AMD I/O Virtualization Technology (IOMMU) specification 2.2.3 "I/O Page Tables for Host Translations".
  */
-import { frameOf } from "../../entry.ts";
+import { frameOf } from "../../formats/x86-entry.ts";
 
 export const AMD_PR = 1;
 /** Of the high half. */

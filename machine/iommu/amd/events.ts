@@ -7,7 +7,7 @@
  *
  * Source: AMD IOMMU specification 2.5 "Event Logging", 2.5.3 "IO_PAGE_FAULT Event", 2.5.2 "ILLEGAL_DEV_TABLE_ENTRY Event".
  */
-import { frameOf } from "../../entry.ts";
+import { frameOf } from "../../formats/x86-entry.ts";
 import type { DmaKind } from "../iommu.ts";
 import type { QueueMemory } from "../queue.ts";
 

@@ -10,7 +10,7 @@
  * Source: AMD IOMMU specification 2.2.3, 2.4.3 "INVALIDATE_IOMMU_PAGES" (S, PDE).
  */
 import { entriesPerTable, type Pfn } from "../../address.ts";
-import { frameOf } from "../../entry.ts";
+import { frameOf } from "../../formats/x86-entry.ts";
 import type { PhysicalMemory } from "../../memory.ts";
 import {
   cachesByLevel,
