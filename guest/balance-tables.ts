@@ -6,7 +6,7 @@
  * Source: Panwar et al., vMitosis (ASPLOS 2021), section 3.2; Achermann et al., "Mitosis" (ASPLOS 2020), section 5.5.
  */
 import { entriesPerTable, type Gfn } from "../machine/address.ts";
-import { frameOf, P, PS } from "../machine/entry.ts";
+import { frameOf, isLarge, isPresent } from "../machine/formats/x86-entry.ts";
 import { kernelHalf } from "../machine/gva.ts";
 import { majority } from "../machine/nodes.ts";
 import type { Vcpu } from "../machine/vcpu.ts";
@@ -45,7 +45,7 @@ function balance(pass: Pass, table: Gfn, level: number): number {
     const low = map.load(table, index);
     if (!isUsed(low)) continue;
     const frame = frameOf(low, map.high) as Gfn;
-    const isLink = level > 1 && (low & P) !== 0 && (low & PS) === 0;
+    const isLink = level > 1 && isPresent(low) && !isLarge(low);
     const node = isLink ? moveBelow(pass, { table, index, level }, frame) : frames.nodeOf(frame);
     counts[node] = (counts[node] ?? 0) + 1;
   }

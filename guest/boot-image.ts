@@ -7,7 +7,16 @@
  */
 import { entriesPerTable, type Gfn, indexAt, pagesPerEntry, type Vpn } from "../machine/address.ts";
 import { assert } from "../machine/assert.ts";
-import { A, D, frameOf, G, highHalf, lowHalf, NX_HIGH, P, PS, W } from "../machine/entry.ts";
+import {
+  asGlobal,
+  asLarge,
+  frameOf,
+  highHalf,
+  kernelPage,
+  lowHalf,
+  noExecute,
+  withoutWrite,
+} from "../machine/formats/x86-entry.ts";
 import type { Isa } from "../machine/isa/isa.ts";
 import type { GuestMemory } from "../hypervisor/hypervisor.ts";
 import { entryPages, type KernelLayout, textPages } from "./layout.ts";
@@ -19,8 +28,6 @@ export interface BootImage {
   /** First frame behind the image. */
   readonly end: number;
 }
-
-const table = P | W | A | D;
 
 interface Mapping {
   readonly vpn: number;
@@ -66,12 +73,12 @@ class ImageWriter {
         continue;
       }
       const below = this.take();
-      const link = [lowHalf(below, table), highHalf(below)] as const;
+      const link = [lowHalf(below, kernelPage), highHalf(below)] as const;
       memory.write(at, index, isa.linkLow(...link), isa.linkHigh(...link));
       at = below;
     }
-    const size = level === 1 ? 0 : PS;
-    const leaf = [lowHalf(frame, flags | size), highHalf(frame, nx)] as const;
+    const sized = level === 1 ? flags : asLarge(flags);
+    const leaf = [lowHalf(frame, sized), highHalf(frame, nx)] as const;
     memory.write(at, indexAt(vpn, level), isa.leafLow(...leaf), isa.leafHigh(...leaf));
   }
 
@@ -96,8 +103,8 @@ export function writeBootImage(
   const { levels } = layout;
   const writer = new ImageWriter(memory, { levels, isa }, entryFrame + entryPages.count);
   // Under KPTI kernel translations must not survive the way back to user mode, except the entry area.
-  const shared = globalPages ? G : 0;
-  const kernel = kpti ? 0 : shared;
+  const shared = globalPages ? asGlobal(kernelPage) : kernelPage;
+  const kernel = kpti ? kernelPage : shared;
 
   const textMapped = textLevel === 1 ? textPages.count : 1;
   for (let i = 0; i < textMapped; i++) {
@@ -105,17 +112,17 @@ export function writeBootImage(
       vpn: layout.text + i,
       frame: i,
       level: textLevel,
-      flags: P | A | D | kernel,
+      flags: withoutWrite(kernel),
       nx: 0,
     });
   }
   for (let i = 0; i < entryPages.count; i++) {
     const isText = i === entryPages.text;
-    const flags = P | A | D | shared | (i === entryPages.stack ? W : 0);
+    const flags = i === entryPages.stack ? shared : withoutWrite(shared);
     const vpn = layout.entryArea + i;
-    writer.map({ vpn, frame: entryFrame + i, level: 1, flags, nx: isText ? 0 : NX_HIGH });
+    writer.map({ vpn, frame: entryFrame + i, level: 1, flags, nx: isText ? 0 : noExecute });
   }
-  mapAllMemory(writer, memory.frames, layout.directMap, { largest: directMap, global: kernel });
+  mapAllMemory(writer, memory.frames, layout.directMap, { largest: directMap, flags: kernel });
   return { root: writer.root, end: textLevel === 1 ? writer.end : Math.max(512, writer.end) };
 }
 
@@ -123,14 +130,14 @@ function mapAllMemory(
   writer: ImageWriter,
   frames: number,
   base: Vpn,
-  { largest, global }: { largest: KernelOptions["directMap"]; global: number },
+  { largest, flags }: { largest: KernelOptions["directMap"]; flags: number },
 ): void {
   const levelMax = { "4k": 1, "2m": 2, "1g": 3 }[largest];
   assert(frames <= entriesPerTable ** 3, `boot image: ${frames} frames exceed the direct map`);
   for (let frame = 0; frame < frames;) {
     let level: number = levelMax;
     while (frame % pagesPerEntry(level) !== 0 || frame + pagesPerEntry(level) > frames) level -= 1;
-    writer.map({ vpn: base + frame, frame, level, flags: P | W | A | D | global, nx: NX_HIGH });
+    writer.map({ vpn: base + frame, frame, level, flags, nx: noExecute });
     frame += pagesPerEntry(level);
   }
 }

@@ -6,7 +6,7 @@
  * (`machine/isa/isa.ts`); here they become the bytes of its machine, and back.
  */
 import type { Gfn, Vpn } from "../machine/address.ts";
-import { A, D, highHalf, lowHalf } from "../machine/entry.ts";
+import { highHalf, lowHalf, marksOf } from "../machine/formats/x86-entry.ts";
 import type { Isa } from "../machine/isa/isa.ts";
 import type { Vcpu } from "../machine/vcpu.ts";
 import type { TableCopies } from "./table-frames.ts";
@@ -102,7 +102,7 @@ export class DirectMap {
   private marksIn(copies: readonly Gfn[], index: number): number {
     const { high } = this;
     let marks = 0;
-    for (const copy of copies) marks |= this.loadOne(copy, index) & (A | D);
+    for (const copy of copies) marks |= marksOf(this.loadOne(copy, index));
     this.high = high;
     return marks;
   }

@@ -7,7 +7,19 @@
  * Source: Linux mm/memory.c (do_anonymous_page, do_read_fault, do_cow_fault, do_wp_page).
  */
 import { entriesPerTable, type Gfn, indexAt, type Vpn } from "../machine/address.ts";
-import { A, D, frameOf, NX_HIGH, P, PS, U, W } from "../machine/entry.ts";
+import {
+  asLarge,
+  frameOf,
+  isLarge,
+  isWritable,
+  noExecute,
+  nxOf,
+  userLink,
+  userPage,
+  withAccessed,
+  withDirty,
+  withoutWrite,
+} from "../machine/formats/x86-entry.ts";
 import type { AddressSpace } from "./address-space.ts";
 import type { PageCache } from "./page-cache.ts";
 import { isUsed, type Leaf, type PageTables, type TableParts } from "./page-tables.ts";
@@ -16,7 +28,7 @@ import type { Vma } from "./vmas.ts";
 
 /** A read fault on a file maps up to this many cached pages around it (Linux's fault_around_bytes). */
 const faultAroundPages = 16;
-const presentUser = P | U | A;
+const presentUser = withoutWrite(userLink);
 
 export interface Fault {
   readonly space: AddressSpace;
@@ -44,11 +56,11 @@ export function resolveFault(parts: FaultParts, fault: Fault): boolean {
   if (!isUsed(pde)) {
     if (fitsHugePage(parts, vma, vpn) && fillHugePage(parts, vma, { directory, slot })) return true;
     table = tables.growTable(space, { table: directory, index: slot, level: 2 });
-  } else if ((pde & PS) === 0) {
+  } else if (!isLarge(pde)) {
     table = frameOf(pde, pdeHigh) as Gfn;
   } else {
     const leaf = { vpn, level: 2, table: directory, index: slot, low: pde, high: pdeHigh };
-    if (!write || (pde & W) !== 0) return markLeaf(parts, leaf, write);
+    if (!write || isWritable(pde)) return markLeaf(parts, leaf, write);
     if (reuseHugePage(parts, leaf)) return true;
     table = tables.splitLeaf(leaf);
   }
@@ -60,7 +72,7 @@ export function resolveFault(parts: FaultParts, fault: Fault): boolean {
     return true;
   }
   const leaf = { vpn, level: 1, table, index, low, high: map.high };
-  if (!write || (low & W) !== 0) return markLeaf(parts, leaf, write);
+  if (!write || isWritable(low)) return markLeaf(parts, leaf, write);
   if (vma.file !== null) space.copiedFiles.add(vma.file);
   copyOnWrite(parts, leaf);
   return true;
@@ -75,9 +87,9 @@ function markLeaf(
   { vpn, table, index, low, high }: Leaf,
   write: boolean,
 ): boolean {
-  const wanted = A | (write ? D : 0);
-  if (map.isa.marks === "silicon" || (low & wanted) === wanted) return false;
-  map.store(table, index, low | wanted, high);
+  const marked = write ? withDirty(withAccessed(low)) : withAccessed(low);
+  if (map.isa.marks === "silicon" || marked === low) return false;
+  map.store(table, index, marked, high);
   contexts.flushPage(vpn);
   return true;
 }
@@ -93,7 +105,7 @@ function fillAnonymous(
   { vma, write }: Fault,
   { table, index }: { table: Gfn; index: number },
 ): void {
-  const nx = vma.executable ? 0 : NX_HIGH;
+  const nx = vma.executable ? 0 : noExecute;
   if (!write && options.sharedZeroPage) {
     frames.share(zeroFrame);
     map.storeEntry(table, index, zeroFrame, presentUser, nx);
@@ -102,8 +114,8 @@ function fillAnonymous(
   const frame = frames.take();
   map.zero(frame);
   // The page is this process's alone, so even a read may make it writable: saves the second fault.
-  const writable = vma.access === "read-write" ? W | D : 0;
-  map.storeEntry(table, index, frame, presentUser | writable, nx);
+  const flags = vma.access === "read-write" ? userPage : presentUser;
+  map.storeEntry(table, index, frame, flags, nx);
 }
 
 function fillFromFile(
@@ -111,14 +123,14 @@ function fillFromFile(
   { space, vma, vpn, write, file }: Fault & { readonly file: number },
   { table, index }: { table: Gfn; index: number },
 ): void {
-  const nx = vma.executable ? 0 : NX_HIGH;
+  const nx = vma.executable ? 0 : noExecute;
   const filePageOf = (page: number) => vma.filePage + page - vma.start;
   const cached = pageCache.get(file, filePageOf(vpn));
   if (write) {
     const frame = frames.take();
     space.copiedFiles.add(file);
     map.copy(frame, cached);
-    map.storeEntry(table, index, frame, presentUser | W | D, nx);
+    map.storeEntry(table, index, frame, userPage, nx);
     return;
   }
   frames.share(cached);
@@ -140,9 +152,9 @@ function fillFromFile(
 function copyOnWrite(parts: FaultParts, { vpn, table, index, low, high }: Leaf): void {
   const { map, frames, contexts, zeroFrame } = parts;
   const old = frameOf(low, high);
-  const nx = high & NX_HIGH;
+  const nx = nxOf(high);
   if (frames.isExclusive(old)) {
-    map.storeEntry(table, index, old, presentUser | W | D, nx);
+    map.storeEntry(table, index, old, userPage, nx);
     contexts.flushPage(vpn);
     return;
   }
@@ -152,7 +164,7 @@ function copyOnWrite(parts: FaultParts, { vpn, table, index, low, high }: Leaf):
   // Cleared and flushed first: nobody may see old and new frame at once.
   map.clear(table, index);
   contexts.flushPage(vpn);
-  map.storeEntry(table, index, frame, presentUser | W | D, nx);
+  map.storeEntry(table, index, frame, userPage, nx);
   frames.release(old);
 }
 
@@ -176,8 +188,8 @@ function fillHugePage(
   const first = frames.takeBlock();
   if (first === null) return false;
   for (let i = 0; i < entriesPerTable; i++) map.zero((first + i) as Gfn);
-  const flags = PS | A | D | protectedFlags(vma.access, true);
-  map.storeEntry(directory, slot, first, flags, vma.executable ? 0 : NX_HIGH);
+  const flags = withDirty(withAccessed(asLarge(protectedFlags(vma.access, true))));
+  map.storeEntry(directory, slot, first, flags, vma.executable ? 0 : noExecute);
   return true;
 }
 
@@ -188,7 +200,7 @@ function reuseHugePage(parts: FaultParts, { vpn, table, index, low, high }: Leaf
   for (let i = 0; i < entriesPerTable; i++) {
     if (!frames.isExclusive(first + i)) return false;
   }
-  map.storeEntry(table, index, first, PS | presentUser | W | D, high & NX_HIGH);
+  map.storeEntry(table, index, first, asLarge(userPage), nxOf(high));
   contexts.flushPage((vpn - (vpn % entriesPerTable)) as Vpn);
   return true;
 }

@@ -11,7 +11,18 @@
  */
 import { entriesPerTable, type Gfn, indexAt, pagesPerEntry, type Vpn } from "../machine/address.ts";
 import { assert } from "../machine/assert.ts";
-import { A, D, frameOf, G, NX_HIGH, P, PS, W } from "../machine/entry.ts";
+import {
+  asGlobal,
+  asLarge,
+  asSmall,
+  flagsOf,
+  frameOf,
+  isLarge,
+  isPresent,
+  kernelPage,
+  noExecute,
+  nxOf,
+} from "../machine/formats/x86-entry.ts";
 import type { AddressSpace } from "./address-space.ts";
 import type { TableParts } from "./page-tables.ts";
 
@@ -26,8 +37,6 @@ interface Slot {
   readonly index: number;
 }
 
-const tableFlags = P | W | A | D;
-
 /** `processes` are all there are. */
 export function mapKernelPage(
   parts: TableParts,
@@ -40,25 +49,25 @@ export function mapKernelPage(
     const index = indexAt(vpn, above);
     const low = map.load(table, index);
     const high = map.high;
-    if ((low & P) === 0) {
+    if (!isPresent(low)) {
       const copies = above === options.levels ? processes : [];
       const slots = copies.map(({ space }) => ({ table: space.root, index }));
       table = linkTable(parts, [{ table, index }, ...slots]);
-    } else if ((low & PS) === 0) {
+    } else if (!isLarge(low)) {
       table = frameOf(low, high) as Gfn;
     } else {
       table = splitLeaf(parts, { table, index }, { vpn, level: above, low, high });
     }
   }
   const slot = { table, index: indexAt(vpn, level) };
-  if ((map.load(slot.table, slot.index) & P) === 0) fillPage(parts, slot, level);
+  if (!isPresent(map.load(slot.table, slot.index))) fillPage(parts, slot, level);
 }
 
 /** Links a zeroed table at each of the slots. */
 function linkTable({ map, frames }: TableParts, slots: readonly Slot[]): Gfn {
   const below = frames.take(0, "kernel");
   map.zero(below);
-  for (const slot of slots) map.storeLink(slot, below, tableFlags);
+  for (const slot of slots) map.storeLink(slot, below, kernelPage);
   return below;
 }
 
@@ -71,11 +80,11 @@ function splitLeaf(
   const small = frames.take(0, "kernel");
   const first = frameOf(low, high);
   const span = pagesPerEntry(level - 1);
-  const flags = low & (P | W | A | D | G | (level > 2 ? PS : 0));
+  const flags = level > 2 ? flagsOf(low) : asSmall(flagsOf(low));
   for (let i = 0; i < entriesPerTable; i++) {
-    map.storeEntry(small, i, first + i * span, flags, high & NX_HIGH);
+    map.storeEntry(small, i, first + i * span, flags, nxOf(high));
   }
-  map.storeLink({ table, index }, small, tableFlags);
+  map.storeLink({ table, index }, small, kernelPage);
   contexts.flushPage(vpn);
   return small;
 }
@@ -85,7 +94,6 @@ function fillPage({ map, frames, options }: TableParts, { table, index }: Slot, 
   assert(block !== null, "guest: no 2 MiB of memory in one piece");
   for (let i = 0; i < pagesPerEntry(level); i++) map.zero((block + i) as Gfn);
   // Under KPTI no kernel page but the entry area may outlive the way back to user mode.
-  const global = options.globalPages && !options.kpti ? G : 0;
-  const size = level === 2 ? PS : 0;
-  map.storeEntry(table, index, block, tableFlags | global | size, NX_HIGH);
+  const flags = options.globalPages && !options.kpti ? asGlobal(kernelPage) : kernelPage;
+  map.storeEntry(table, index, block, level === 2 ? asLarge(flags) : flags, noExecute);
 }

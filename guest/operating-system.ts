@@ -8,7 +8,7 @@
  */
 import { entriesPerTable, hexGva, type Vpn } from "../machine/address.ts";
 import { assert } from "../machine/assert.ts";
-import { PF_FETCH, PF_USER, PF_WRITE } from "../machine/entry.ts";
+import { PF_FETCH, PF_USER, PF_WRITE } from "../machine/page-fault.ts";
 import type { HostEvent } from "../hypervisor/host-events.ts";
 import type { GuestSoftware, PageFault } from "../machine/observer.ts";
 import type { Vcpu } from "../machine/vcpu.ts";

@@ -15,7 +15,17 @@ import {
   type Vpn,
 } from "../machine/address.ts";
 import { assert } from "../machine/assert.ts";
-import { A, D, frameOf, G, NX_HIGH, P, PS, U, W } from "../machine/entry.ts";
+import {
+  asGlobal,
+  asSmall,
+  flagsOf,
+  frameOf,
+  isLarge,
+  isPresent,
+  noExecute,
+  nxOf,
+  userPage,
+} from "../machine/formats/x86-entry.ts";
 import { kernelHalf } from "../machine/gva.ts";
 import type { AddressSpace } from "./address-space.ts";
 import type { Contexts } from "./contexts.ts";
@@ -28,15 +38,11 @@ import type { TableFrames } from "./table-frames.ts";
 import { type Vma, Vmas } from "./vmas.ts";
 
 /** In an entry with P clear: the page exists but nobody may touch it (Linux's _PAGE_PROTNONE). */
-export const PROTNONE = G;
-
-const tableFlags = P | W | U | A | D;
-/** Below the frame in an entry's low half. */
-const flagsMask = 0xfff;
+export const PROTNONE = asGlobal(0);
 
 /** True for an entry that holds a frame, accessible or not. */
 export function isUsed(low: number): boolean {
-  return (low & (P | PROTNONE)) !== 0;
+  return isPresent(low) || (low & PROTNONE) !== 0;
 }
 
 /** An entry that maps a page, as the walk found it. */
@@ -79,7 +85,7 @@ export class PageTables {
       map.zero(userRoot);
       const low = map.load(kernelRoot, entryAreaTop);
       const at = { table: userRoot, index: entryAreaTop };
-      map.storeLink(at, frameOf(low, map.high) as Gfn, low & flagsMask, map.high & NX_HIGH);
+      map.storeLink(at, frameOf(low, map.high) as Gfn, flagsOf(low), nxOf(map.high));
     }
     this.spaces += 1;
     const vmas = new Vmas(userLayout(options.levels).mmapEnd);
@@ -99,10 +105,10 @@ export class PageTables {
     for (let above: number = options.levels; above > level; above--) {
       const index = indexAt(vpn, above);
       const low = map.load(table, index);
-      if ((low & P) === 0) {
+      if (!isPresent(low)) {
         table = this.growTable(space, { table, index, level: above });
       } else {
-        assert((low & PS) === 0, `tables: vpn ${vpn} has a large page at level ${above}`);
+        assert(!isLarge(low), `tables: vpn ${vpn} has a large page at level ${above}`);
         table = frameOf(low, map.high) as Gfn;
       }
     }
@@ -149,11 +155,11 @@ export class PageTables {
     map.clear(table, index);
     contexts.flushPage(base as Vpn);
     const first = frameOf(low, high);
-    const flags = low & (P | W | U | A | D | PROTNONE);
+    const flags = asSmall(flagsOf(low));
     for (let i = 0; i < entriesPerTable; i++) {
-      map.storeEntry(small, i, first + i, flags, high & NX_HIGH);
+      map.storeEntry(small, i, first + i, flags, nxOf(high));
     }
-    map.storeLink({ table, index }, small, tableFlags);
+    map.storeLink({ table, index }, small, userPage);
     return small;
   }
 
@@ -171,7 +177,7 @@ export class PageTables {
       const low = map.load(table, index);
       if (isUsed(low)) {
         const high = map.high;
-        const mapsPages = level === 1 || (low & PS) !== 0;
+        const mapsPages = level === 1 || isLarge(low);
         const leaf: Leaf = { vpn: vpn as Vpn, level, table, index, low, high };
         if (mapsPages && next - vpn === span) {
           visit(leaf);
@@ -197,7 +203,7 @@ export class PageTables {
       const next = Math.min(to, start + span);
       const index = indexAt(vpn, level);
       const low = map.load(table, index);
-      if ((low & P) !== 0 && (low & PS) === 0) {
+      if (isPresent(low) && !isLarge(low)) {
         const below = frameOf(low, map.high) as Gfn;
         if (level > 2) this.prune({ ...at, table: below, level: level - 1 }, vpn, next);
         if (ceiling >= start + span && !space.vmas.intersects(start, start + span)) {
@@ -222,9 +228,9 @@ export class PageTables {
       level === options.levels && space.userRoot !== null ? [space.userRoot, table] : [table];
     for (const at of roots) {
       // The kernel must never run user code, not even by accident: its copy of the link forbids it.
-      const nx = roots.length === 2 && at === table ? NX_HIGH : 0;
+      const nx = roots.length === 2 && at === table ? noExecute : 0;
       if (below === null) map.clear(at, index);
-      else map.storeLink({ table: at, index }, below, tableFlags, nx);
+      else map.storeLink({ table: at, index }, below, userPage, nx);
     }
   }
 }

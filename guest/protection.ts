@@ -4,7 +4,17 @@
  * Source: Linux mm/mprotect.c (change_pte_range, can_change_pte_writable).
  */
 import { entriesPerTable, pagesPerEntry } from "../machine/address.ts";
-import { A, D, frameOf, highHalf, lowHalf, NX_HIGH, P, PS, U, W } from "../machine/entry.ts";
+import {
+  asLarge,
+  frameOf,
+  freshPage,
+  highHalf,
+  isLarge,
+  lowHalf,
+  marksOf,
+  nxOf,
+  withoutWrite,
+} from "../machine/formats/x86-entry.ts";
 import type { AddressSpace } from "./address-space.ts";
 import type { FrameAllocator } from "./frames.ts";
 import { Gather } from "./gather.ts";
@@ -14,7 +24,7 @@ import type { Access, Vma } from "./vmas.ts";
 /** P, W and U (or PROTNONE) of an entry in a region with `access`. */
 export function protectedFlags(access: Access, exclusive: boolean): number {
   if (access === "none") return PROTNONE;
-  return access === "read-write" && exclusive ? P | U | W : P | U;
+  return access === "read-write" && exclusive ? freshPage : withoutWrite(freshPage);
 }
 
 /**
@@ -32,10 +42,10 @@ export function changeProtection(
     const frame = frameOf(low, high);
     // A shared page stays read-only whatever the region allows: its first store copies it.
     const exclusive = isExclusive(frames, frame, level);
-    const kept = low & (A | D | PS);
+    const kept = isLarge(low) ? asLarge(marksOf(low)) : marksOf(low);
     map.clear(table, index);
     const flags = kept | protectedFlags(access, exclusive);
-    map.store(table, index, lowHalf(frame, flags), highHalf(frame, high & NX_HIGH));
+    map.store(table, index, lowHalf(frame, flags), highHalf(frame, nxOf(high)));
     gather.changed(vpn, pagesPerEntry(level));
   };
   for (const { start, end } of regions) tables.visitLeaves(space, start, end, change);

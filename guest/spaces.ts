@@ -7,7 +7,13 @@
  * Source: Linux mm/memory.c (copy_page_range, unmap_vmas), mm/mmap.c (unmap_region, exit_mmap).
  */
 import { entriesPerTable, type Gfn, pagesPerEntry, type Vpn } from "../machine/address.ts";
-import { A, frameOf, P, W } from "../machine/entry.ts";
+import {
+  frameOf,
+  isPresent,
+  isWritable,
+  withoutAccessed,
+  withoutWrite,
+} from "../machine/formats/x86-entry.ts";
 import type { AddressSpace } from "./address-space.ts";
 import type { FrameAllocator } from "./frames.ts";
 import { Gather } from "./gather.ts";
@@ -45,18 +51,18 @@ export function copySpace(parts: SpaceParts, parent: AddressSpace): AddressSpace
 
   const copyLeaf = ({ vpn, level, table, index, low, high }: Leaf): void => {
     const frame = frameOf(low, high);
-    const writable = low & P ? low & W : 0;
-    if (writable !== 0) map.store(table, index, low & ~W, high);
+    if (isPresent(low) && isWritable(low)) map.store(table, index, withoutWrite(low), high);
+    const copy = withoutAccessed(withoutWrite(low));
     shareFrames(frames, frame, level);
     // One walk down the child's tables per 2 MiB; 2 MiB entries come from the table above.
     const span = Math.floor(vpn / entriesPerTable);
     if (level === 2) {
-      map.store(tables.tableAt(child, vpn, 2), index, low & ~(W | A), high);
+      map.store(tables.tableAt(child, vpn, 2), index, copy, high);
       return;
     }
     if (span !== childSpan) childTable = tables.tableAt(child, vpn, 1);
     childSpan = span;
-    map.store(childTable, index, low & ~(W | A), high);
+    map.store(childTable, index, copy, high);
   };
   for (const { start, end, file } of parent.vmas.all) {
     if (file !== null && !parent.copiedFiles.has(file)) continue;

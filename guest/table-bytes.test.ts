@@ -7,7 +7,7 @@ import { describe, expect, test } from "vitest";
 import type { Pfn, Vpn } from "../machine/address.ts";
 import { assert } from "../machine/assert.ts";
 import { subtract } from "../machine/counters.ts";
-import { A, D, frameOf, G, NX_HIGH, P, PS, U, W } from "../machine/entry.ts";
+import * as x86 from "../machine/formats/x86-entry.ts";
 import type { MapOptions } from "./guest.ts";
 import { testGuest, type TestGuest } from "./test-guest.ts";
 
@@ -32,15 +32,15 @@ function userHalf({ vcpu, memory }: TestGuest): { leaves: Entry[]; tables: numbe
     for (let i = 0; i < count; i++) {
       const low = memory.readLow(table as Pfn, i);
       const high = memory.readHigh(table as Pfn, i);
-      if ((low & (P | G)) === 0) {
+      if (!x86.isPresent(low) && !x86.isGlobal(low)) {
         assert(low === 0 && high === 0, `entry ${i} at level ${level} is neither used nor zero`);
         continue;
       }
       const vpn = base + i * 512 ** (level - 1);
-      const frame = frameOf(low, high);
-      if (level === 1 || (low & PS) !== 0) {
-        const executable = (high & NX_HIGH) === 0;
-        leaves.push({ vpn, level, flags: low & 0xfff, frame, executable });
+      const frame = x86.frameOf(low, high);
+      if (level === 1 || x86.isLarge(low)) {
+        const executable = x86.isExecutable(high);
+        leaves.push({ vpn, level, flags: x86.flagsOf(low), frame, executable });
         continue;
       }
       tables += 1;
@@ -145,24 +145,26 @@ describe("fork", () => {
     (pages) => {
       const all = booted();
       const { guest } = all;
-      const [length, level, size] = pages === "2m" ? [1024, 2, PS] : [3, 1, 0];
+      const [length, level] = pages === "2m" ? [1024, 2] : [3, 1];
+      const mapped = level === 2 ? x86.asLarge(x86.userPage) : x86.userPage;
       guest.mapAt(corner as Vpn, length, { ...populated, pages, executable: true });
       const before = userHalf(all).leaves.filter(
         ({ vpn }) => vpn >= corner && vpn < corner + length,
       );
       expect(before.map(({ flags, level: at }) => [flags, at])).toEqual(
-        before.map(() => [P | W | U | A | D | size, level]),
+        before.map(() => [mapped, level]),
       );
       const child = guest.fork();
       const parent = userHalf(all).leaves;
       for (const entry of before) {
-        expect(parent).toContainEqual({ ...entry, flags: entry.flags & ~W });
+        expect(parent).toContainEqual({ ...entry, flags: x86.withoutWrite(entry.flags) });
       }
       guest.switchTo(child);
       // Before it touches anything of it.
       const young = userHalf(all).leaves;
       for (const entry of before) {
-        expect(young).toContainEqual({ ...entry, flags: entry.flags & ~(W | A) });
+        const flags = x86.withoutAccessed(x86.withoutWrite(entry.flags));
+        expect(young).toContainEqual({ ...entry, flags });
       }
     },
   );
@@ -245,8 +247,8 @@ describe("munmap", () => {
     const [kernel, user] = links;
     expect(roots.length).toBe(2);
     expect(user?.[0]).toBe(kernel?.[0]);
-    expect(user![0]! & 0xfff).toBe(P | W | U | A | D);
-    expect([kernel?.[1], user?.[1]]).toEqual([NX_HIGH, 0]);
+    expect(x86.flagsOf(user![0]!)).toBe(x86.userPage);
+    expect([kernel?.[1], user?.[1]]).toEqual([x86.noExecute, 0]);
     guest.unmap(corner as Vpn, 1);
     vcpu.drain();
     for (const root of roots) {
@@ -352,17 +354,17 @@ describe("munmap", () => {
 describe("a 2 MiB page that is split", () => {
   // Planted: rights lost or added, frames out of order, the flush of another page, PROTNONE gone.
   test.each([
-    ["read-write", P | W | U | A | D],
-    ["read", P | U | A | D],
+    ["read-write", x86.userPage],
+    ["read", x86.withoutWrite(x86.userPage)],
     // Nobody may touch it, but it is there: Linux's PROTNONE is the G bit.
-    ["none", G | A | D],
+    ["none", x86.asGlobal(x86.marksOf(x86.userPage))],
   ] as const)("with access %s keeps rights and frames in 512 entries", (access, flags) => {
     const all = booted();
     const { guest, vcpu, cost } = all;
     guest.mapAt(corner as Vpn, 512, { ...populated, pages: "2m" });
     guest.protect(corner as Vpn, 512, access);
     const large = userHalf(all).leaves.find(({ vpn }) => vpn === corner)!;
-    expect([large.level, large.flags & ~PS]).toEqual([2, flags]);
+    expect([large.level, x86.asSmall(large.flags)]).toEqual([2, flags]);
     const flushed: number[] = [];
     const invlpg = vcpu.invlpg.bind(vcpu);
     vcpu.invlpg = (vpn) => {

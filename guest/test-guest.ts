@@ -6,7 +6,16 @@
 import { directMemory } from "../hypervisor/direct-memory.ts";
 import { assert } from "../machine/assert.ts";
 import { indexAt, type Pfn, type Vpn } from "../machine/address.ts";
-import { A, frameOf, NX_HIGH, P, PS, U, W } from "../machine/entry.ts";
+import {
+  frameOf,
+  freshPage,
+  isAccessed,
+  isLarge,
+  isPresent,
+  isUser,
+  isWritable,
+  nxOf,
+} from "../machine/formats/x86-entry.ts";
 import type { HostEvent } from "../hypervisor/host-events.ts";
 import { bareMetalControls } from "../machine/controls.ts";
 import { fastMmu } from "../machine/fast.ts";
@@ -95,23 +104,23 @@ export interface Mapping {
 /** What the tables under the current CR3 say now. */
 export function mappingOf(vcpu: Vcpu, memory: PhysicalMemory, vpn: Vpn): Mapping | null {
   let table = vcpu.cr3.root as number;
-  let rights = W | U;
+  let rights = freshPage;
   let nx = 0;
   for (let level: number = vcpu.registers.levels; level >= 1; level--) {
     const low = memory.readLow(table as Pfn, indexAt(vpn, level));
     const high = memory.readHigh(table as Pfn, indexAt(vpn, level));
-    if ((low & P) === 0) return null;
+    if (!isPresent(low)) return null;
     rights &= low;
-    nx |= high & NX_HIGH;
+    nx |= nxOf(high);
     table = frameOf(low, high);
-    if (level > 1 && (low & PS) === 0) continue;
+    if (level > 1 && !isLarge(low)) continue;
     const pfn = table + (vpn % 512 ** (level - 1));
     return {
       pfn,
-      writable: (rights & W) !== 0,
-      user: (rights & U) !== 0,
+      writable: isWritable(rights),
+      user: isUser(rights),
       executable: nx === 0,
-      accessed: (low & A) !== 0,
+      accessed: isAccessed(low),
       level,
     };
   }
