@@ -6,7 +6,13 @@
  * sequences that start alike.
  */
 import { type Gfn, indexAt, type Vpn } from "../../machine/address.ts";
-import { A, D, P, PS, U, W } from "../../machine/entry.ts";
+import {
+  asLarge,
+  freshPage,
+  userLink,
+  userPage,
+  withoutWrite,
+} from "../../machine/formats/x86-entry.ts";
 import type { TraceOp } from "../../workloads/trace/ops.ts";
 import { buildImage, dataFrame, type GuestImage, memoryFrames, tableKey } from "./guest-image.ts";
 import { type Entry, entryTo, notPresent, type OpGroup, type Program } from "./program.ts";
@@ -68,12 +74,12 @@ function alphabetOf(guest: GuestImage, root: Gfn): TraceOp[] {
     { op: "write", vpn: page, offset: 0 },
     { op: "read", vpn: neighbour, offset: 0 },
     pte(notPresent),
-    pte(entryTo(dataFrame(0, 1), P + U)),
-    pte(entryTo(elsewhere, P + W + U)),
-    pte(entryTo(elsewhere, P + W + U + A + D)),
-    pde(entryTo(spare, P + W + U)),
-    pde(entryTo(table, P + W + U + A)),
-    pde(entryTo(1024, P + W + U + PS)),
+    pte(entryTo(dataFrame(0, 1), withoutWrite(freshPage))),
+    pte(entryTo(elsewhere, freshPage)),
+    pte(entryTo(elsewhere, userPage)),
+    pde(entryTo(spare, freshPage)),
+    pde(entryTo(table, userLink)),
+    pde(entryTo(1024, asLarge(freshPage))),
     { op: "invlpg", vpn: page },
     { op: "write-cr3", cr3: { root, pcid: 0, keep: false } },
   ];
@@ -84,11 +90,11 @@ function resetOf(guest: GuestImage, root: Gfn): TraceOp[] {
   const table = tableOf(guest, 1);
   const [spare = table] = guest.spareTables;
   const entries = [page, neighbour].flatMap((vpn, i) => [
-    store(guest, table, indexAt(vpn, 1), entryTo(dataFrame(0, i + 1), P + W + U)),
-    store(guest, spare, indexAt(vpn, 1), entryTo(elsewhere + 1 + i, P + W + U)),
+    store(guest, table, indexAt(vpn, 1), entryTo(dataFrame(0, i + 1), freshPage)),
+    store(guest, spare, indexAt(vpn, 1), entryTo(elsewhere + 1 + i, freshPage)),
   ]);
   return [
-    store(guest, tableOf(guest, 2), indexAt(page, 2), entryTo(table, P + W + U)),
+    store(guest, tableOf(guest, 2), indexAt(page, 2), entryTo(table, freshPage)),
     ...entries,
     { op: "write-cr3", cr3: { root, pcid: 0, keep: false } },
   ];

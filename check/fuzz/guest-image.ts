@@ -11,7 +11,14 @@
  */
 import type { Gfn, PagingLevels, Vpn } from "../../machine/address.ts";
 import { indexAt, pagesPerEntry } from "../../machine/address.ts";
-import { A, D, G, P, PS, U, W } from "../../machine/entry.ts";
+import {
+  asGlobal,
+  asLarge,
+  freshPage,
+  kernelLink,
+  kernelPage,
+  userLink,
+} from "../../machine/formats/x86-entry.ts";
 import { BootImage, entryTo } from "./program.ts";
 
 export const memoryFrames = 2048;
@@ -59,7 +66,7 @@ export function tableKey(level: number, page: number): string {
   return `${level}:${Math.floor(page / pagesPerEntry(level + 1))}`;
 }
 
-const link = P + W + U + A;
+const link = userLink;
 
 /** Data frame that user page number `i` of a space maps at first: all different within a space. */
 export function dataFrame(space: number, i: number): Gfn {
@@ -81,8 +88,8 @@ export function buildImage(options: ImageOptions): GuestImage {
     const root = allocate();
     const tables = new Map([[tableKey(levels, 0), root]]);
     const top = kernelTables[0];
-    if (top !== undefined) image.set(root, kernelIndex, entryTo(top, P + W + A));
-    if (options.selfMap) image.set(root, selfIndex, entryTo(root, P + W + A));
+    if (top !== undefined) image.set(root, kernelIndex, entryTo(top, kernelLink));
+    if (options.selfMap) image.set(root, selfIndex, entryTo(root, kernelLink));
     for (const [i, page] of pages.entries()) {
       let table = root;
       for (let level: number = levels; level > 1; level--) {
@@ -92,7 +99,7 @@ export function buildImage(options: ImageOptions): GuestImage {
         image.set(table, indexAt(page, level), entryTo(below, link));
         table = below;
       }
-      image.set(table, indexAt(page, 1), entryTo(dataFrame(number, i), P + W + U));
+      image.set(table, indexAt(page, 1), entryTo(dataFrame(number, i), freshPage));
     }
     return { root, pcid: number, tables };
   });
@@ -116,24 +123,24 @@ interface DirectMapParts extends ImageOptions {
 
 /** Tables below the root entry of the direct map; all of memory lies in the first entries of each. */
 function buildDirectMap({ levels, direct, globalKernel, image, allocate }: DirectMapParts): Gfn[] {
-  const global = globalKernel ? G : 0;
+  const flags = globalKernel ? asGlobal(kernelPage) : kernelPage;
   const tables = Array.from({ length: levels - 2 }, allocate);
   for (const [i, table] of tables.entries()) {
     const below = tables[i + 1];
-    if (below !== undefined) image.set(table, 0, entryTo(below, P + W + A));
+    if (below !== undefined) image.set(table, 0, entryTo(below, kernelLink));
   }
   const directory = tables.at(-1);
   if (directory === undefined) return tables;
   for (let block = 0; block < memoryFrames / 512; block++) {
     if (direct === "2m") {
-      image.set(directory, block, entryTo(block * 512, P + W + A + D + PS + global));
+      image.set(directory, block, entryTo(block * 512, asLarge(flags)));
       continue;
     }
     const table = allocate();
     tables.push(table);
-    image.set(directory, block, entryTo(table, P + W + A));
+    image.set(directory, block, entryTo(table, kernelLink));
     for (let i = 0; i < 512; i++) {
-      image.set(table, i, entryTo(block * 512 + i, P + W + A + D + global));
+      image.set(table, i, entryTo(block * 512 + i, flags));
     }
   }
   return tables;

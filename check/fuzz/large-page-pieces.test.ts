@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { engines } from "../../engines/index.ts";
 import type { Gfn, Vpn } from "../../machine/address.ts";
 import { assert } from "../../machine/assert.ts";
-import { A, D, P, PS, U, W } from "../../machine/entry.ts";
+import { asLarge, userPage } from "../../machine/formats/x86-entry.ts";
 import type { TraceOp } from "../../workloads/trace/ops.ts";
 import { buildImage, firstData, memoryFrames, tableKey } from "./guest-image.ts";
 import { entryTo } from "./program.ts";
@@ -27,7 +27,7 @@ test.each(["shadow", "shadow-lazy"] as const)(
     assert(large !== undefined && small !== undefined, "an image of two spaces");
     const directory = large.tables.get(tableKey(2, 1));
     assert(directory !== undefined, "an image with a page directory");
-    guest.image.set(directory, 0, entryTo(firstData, P + W + U + A + D + PS));
+    guest.image.set(directory, 0, entryTo(firstData, asLarge(userPage)));
     const load = (root: Gfn, keep: boolean): TraceOp => ({
       op: "write-cr3",
       cr3: { root, pcid: 1, keep },

@@ -9,7 +9,19 @@
  * Source: SDM vol. 3A 4.10.4.2 "Recommended Invalidation", 4.10.4.1 on pages cached in fragments.
  */
 import { type Gfn, indexAt, type Vpn } from "../../machine/address.ts";
-import { A, D, NX_HIGH, P, PS, U, W } from "../../machine/entry.ts";
+import {
+  asLarge,
+  freshPage,
+  isWritable,
+  noExecute,
+  withAccessed,
+  withDirty,
+  withPresent,
+  withUser,
+  withWrite,
+  withoutMarks,
+  withoutWrite,
+} from "../../machine/formats/x86-entry.ts";
 import { anyDirtyLogEvent } from "./dirty-log-events.ts";
 import { firstData, type Space, tableKey } from "./guest-image.ts";
 import type { GuestScript } from "./guest-script.ts";
@@ -33,7 +45,7 @@ const acts: Readonly<Record<string, Act>> = {
     const table = leafTable(space, vpn);
     if (table === undefined) return;
     const { low, high } = script.entry(table, indexAt(vpn, 1));
-    const flipped = Math.floor(low / W) % 2 === 1 ? low - W : low + W;
+    const flipped = isWritable(low) ? withoutWrite(low) : withWrite(low);
     script.store(table, indexAt(vpn, 1), { low: flipped, high });
     flushPage(script, space, vpn);
   },
@@ -43,8 +55,7 @@ const acts: Readonly<Record<string, Act>> = {
       const table = leafTable(space, vpn);
       if (table === undefined) continue;
       const { low, high } = script.entry(table, indexAt(vpn, 1));
-      const flags = [A, D].filter((flag) => Math.floor(low / flag) % 2 === 1);
-      script.store(table, indexAt(vpn, 1), { low: flags.reduce((rest, f) => rest - f, low), high });
+      script.store(table, indexAt(vpn, 1), { low: withoutMarks(low), high });
     }
     flushSpace(script, space);
   },
@@ -54,15 +65,15 @@ const acts: Readonly<Record<string, Act>> = {
     if (table === undefined) return;
     const to = anyData(script);
     script.copy(to, anyData(script));
-    script.store(table, indexAt(vpn, 1), entryTo(to, P + W + U));
+    script.store(table, indexAt(vpn, 1), entryTo(to, freshPage));
     flushPage(script, space, vpn);
   },
   large: (script) => {
     const { space, vpn } = anyPlace(script);
     const directory = space.tables.get(tableKey(2, vpn));
     if (directory === undefined) return;
-    const flags = P + U + PS + (script.prng.chance(70) ? W : 0);
-    script.store(directory, indexAt(vpn, 2), entryTo(script.pick([1024, 1536]), flags));
+    const flags = script.prng.chance(70) ? freshPage : withoutWrite(freshPage);
+    script.store(directory, indexAt(vpn, 2), entryTo(script.pick([1024, 1536]), asLarge(flags)));
     // What was there may have been a table: every page below it may be cached.
     flushSpace(script, space);
   },
@@ -71,12 +82,12 @@ const acts: Readonly<Record<string, Act>> = {
     const directory = space.tables.get(tableKey(2, vpn));
     const table = leafTable(space, vpn);
     if (directory === undefined || table === undefined) return;
-    const large = entryTo(script.pick([1024, 1536]), P + W + U + PS);
+    const large = entryTo(script.pick([1024, 1536]), asLarge(freshPage));
     script.load(space.root, space.pcid, true);
     script.store(directory, indexAt(vpn, 2), large);
     flushSpace(script, space);
     for (const near of script.guest.userPages) script.access("read", near);
-    script.store(directory, indexAt(vpn, 2), entryTo(table, P + W + U));
+    script.store(directory, indexAt(vpn, 2), entryTo(table, freshPage));
     const home = script.cpuNumber;
     script.onEveryCpu(({ root, pcid, usesPcid }) => {
       // One INVLPG drops a whole large page, even if it is cached in 4 KiB fragments.
@@ -90,7 +101,7 @@ const acts: Readonly<Record<string, Act>> = {
     const directory = space.tables.get(tableKey(2, vpn));
     const table = leafTable(space, vpn);
     if (directory === undefined || table === undefined) return;
-    script.store(directory, indexAt(vpn, 2), entryTo(table, P + W + U));
+    script.store(directory, indexAt(vpn, 2), entryTo(table, freshPage));
     flushSpace(script, space);
   },
   moveTable: (script) => {
@@ -102,7 +113,7 @@ const acts: Readonly<Record<string, Act>> = {
     flushSpace(script, space);
     script.zero(table);
     script.store(table, indexAt(vpn, 1), leafEntry(script));
-    script.store(directory, indexAt(vpn, 2), entryTo(table, P + W + U));
+    script.store(directory, indexAt(vpn, 2), entryTo(table, freshPage));
   },
   switch: (script) => {
     const { root, pcid } = script.pick(script.guest.spaces);
@@ -170,9 +181,11 @@ function changeLeaf(script: GuestScript, entry: Entry): void {
 
 function leafEntry(script: GuestScript): Entry {
   const { prng } = script;
-  const on = (percent: number, flag: number) => (prng.chance(percent) ? flag : 0);
-  const flags = P + on(90, W) + on(93, U) + on(30, A) + on(30, D);
-  return entryTo(anyData(script), flags, on(4, NX_HIGH));
+  const on = (percent: number, set: (flags: number) => number) =>
+    prng.chance(percent) ? set(0) : 0;
+  const rights = withPresent(on(90, withWrite) + on(93, withUser));
+  const flags = rights + on(30, withAccessed) + on(30, withDirty);
+  return entryTo(anyData(script), flags, prng.chance(4) ? noExecute : 0);
 }
 
 /**

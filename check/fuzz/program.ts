@@ -4,7 +4,7 @@
  * A program is a `vmmu-trace 3` and nothing more, so whatever fails can be written down and replayed.
  */
 import type { Gfn } from "../../machine/address.ts";
-import { highHalf, lowHalf } from "../../machine/entry.ts";
+import { highHalf, lowHalf } from "../../machine/formats/x86-entry.ts";
 import type { Fill, TraceHeader, TraceOp } from "../../workloads/trace/ops.ts";
 
 export interface Program {

@@ -5,7 +5,22 @@
  * where one kind of op happens a hundred times between two of another (TigerBeetle's VOPR does the same).
  */
 import { type Gfn, indexAt, type Vpn } from "../../machine/address.ts";
-import { A, D, frameOf, G, NX_HIGH, P, PS, U, W } from "../../machine/entry.ts";
+import {
+  asGlobal,
+  asLarge,
+  frameOf,
+  freshPage,
+  noExecute,
+  userLink,
+  withAccessed,
+  withDirty,
+  withPresent,
+  withUser,
+  withWrite,
+  withoutMarks,
+  withoutPresent,
+} from "../../machine/formats/x86-entry.ts";
+import type { Prng } from "../../guest/prng.ts";
 import type { InvpcidType } from "../../machine/exits.ts";
 import { anyDirtyLogEvent } from "./dirty-log-events.ts";
 import { firstData, memoryFrames, selfIndex, tableKey } from "./guest-image.ts";
@@ -17,6 +32,18 @@ type Act = (script: GuestScript) => void;
 
 /** Entries that user pages and table links use, so that stores hit what walks read. */
 const hotIndexes = [0, 0, 0, 1, 1, 2, 3, 5, 9, 511, selfIndex];
+
+type SetFlag = (low: number) => number;
+
+const flagSetters: readonly SetFlag[] = [
+  withPresent,
+  withWrite,
+  withUser,
+  withAccessed,
+  withDirty,
+  asGlobal,
+  asLarge,
+];
 
 /** Every kind of thing that a wild guest does, by name. */
 const acts: Readonly<Record<string, Act>> = {
@@ -36,7 +63,7 @@ const acts: Readonly<Record<string, Act>> = {
     const table = anyTable(script);
     const index = script.pick(hotIndexes);
     const { low, high } = script.entry(table, index);
-    const flag = script.pick([P, W, U, A, D, G, PS]);
+    const flag = script.pick(flagSetters)(0);
     const flipped = Math.floor(low / flag) % 2 === 0 ? low + flag : low - flag;
     script.store(table, index, { low: flipped, high });
   },
@@ -61,7 +88,7 @@ const acts: Readonly<Record<string, Act>> = {
         const table = space.tables.get(tableKey(level, vpn));
         const below = space.tables.get(tableKey(level - 1, vpn));
         if (table === undefined || below === undefined) continue;
-        script.store(table, indexAt(vpn, level), entryTo(below, P + W + U + A));
+        script.store(table, indexAt(vpn, level), entryTo(below, userLink));
       }
       const table = space.tables.get(tableKey(1, vpn));
       if (table !== undefined) script.store(table, indexAt(vpn, 1), leafEntry(script));
@@ -185,24 +212,31 @@ function storeAnywhere(script: GuestScript, entry: Entry): void {
   script.store(anyTable(script), script.pick(hotIndexes), entry);
 }
 
-function withoutMarks(low: number): number {
-  const withoutA = Math.floor(low / A) % 2 === 1 ? low - A : low;
-  return Math.floor(withoutA / D) % 2 === 1 ? withoutA - D : withoutA;
+/** The flag, so many times in a hundred. */
+function on(prng: Prng, percent: number, set: SetFlag): number {
+  return prng.chance(percent) ? set(0) : 0;
 }
 
 function leafEntry(script: GuestScript): Entry {
   const { prng } = script;
-  const on = (percent: number, flag: number) => (prng.chance(percent) ? flag : 0);
-  const flags = on(97, P) + on(70, W) + on(75, U) + on(40, A) + on(40, D) + on(15, G);
-  const nx = prng.chance(15) ? NX_HIGH : 0;
-  if (prng.chance(20)) return entryTo(script.pick([0, 512, 1024, 1536]), flags + PS, nx);
+  const flags =
+    on(prng, 97, withPresent) +
+    on(prng, 70, withWrite) +
+    on(prng, 75, withUser) +
+    on(prng, 40, withAccessed) +
+    on(prng, 40, withDirty) +
+    on(prng, 15, asGlobal);
+  const nx = prng.chance(15) ? noExecute : 0;
+  if (prng.chance(20)) return entryTo(script.pick([0, 512, 1024, 1536]), asLarge(flags), nx);
   return entryTo(anyData(script), flags, nx);
 }
 
 function linkEntry(script: GuestScript): Entry {
   const { prng } = script;
-  const on = (percent: number, flag: number) => (prng.chance(percent) ? flag : 0);
-  return entryTo(anyTable(script), P + on(85, W) + on(90, U) + on(60, A), on(5, NX_HIGH));
+  const table = anyTable(script);
+  const rights = withPresent(on(prng, 85, withWrite) + on(prng, 90, withUser));
+  const flags = rights + on(prng, 60, withAccessed);
+  return entryTo(table, flags, prng.chance(5) ? noExecute : 0);
 }
 
 /** Entries that fault: reserved bits, misaligned large pages, garbage that is not present. */
@@ -210,6 +244,6 @@ function oddEntry(script: GuestScript): Entry {
   const { low, high } = leafEntry(script);
   const choice = script.prng.below(3);
   if (choice === 0) return { low, high: high + 0x1000 };
-  if (choice === 1) return entryTo(frameOf(low, high), P + W + U + PS);
-  return entryTo(frameOf(low, high), W + U + A);
+  if (choice === 1) return entryTo(frameOf(low, high), asLarge(freshPage));
+  return entryTo(frameOf(low, high), withoutPresent(userLink));
 }

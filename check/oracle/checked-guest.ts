@@ -13,7 +13,7 @@ import {
   type Pfn,
   type Vpn,
 } from "../../machine/address.ts";
-import { highHalf, lowHalf } from "../../machine/entry.ts";
+import { highHalf, lowHalf } from "../../machine/formats/x86-entry.ts";
 import type { Registers } from "../../machine/registers.ts";
 import { fastMmu } from "../../machine/fast.ts";
 import type { Platform } from "../../hypervisor/platform.ts";

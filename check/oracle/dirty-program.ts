@@ -6,7 +6,7 @@
  * alone (`DirtyExpectation`); no table is ever read.
  */
 import { type Gfn, indexAt, type Vpn } from "../../machine/address.ts";
-import { P, U, W } from "../../machine/entry.ts";
+import { freshPage } from "../../machine/formats/x86-entry.ts";
 import type { DirtyLogOptions } from "../../hypervisor/dirty/dirty-log-options.ts";
 import type { HostEvent } from "../../hypervisor/host-events.ts";
 import type { Preset } from "../../machine/presets.ts";
@@ -162,7 +162,7 @@ class Run {
   /** The entry is changed and flushed everywhere, as an orderly kernel does. */
   private remap(vpn: Vpn, gfn: number): void {
     const table = this.spaceNow.tables.get(tableKey(1, vpn))!;
-    const { low, high } = entryTo(gfn, P + W + U);
+    const { low, high } = entryTo(gfn, freshPage);
     this.vcpu.store(this.guest.direct(table), indexAt(vpn, 1), low, high);
     this.walked(this.guest.direct(table));
     this.expectation.wrote(table);

@@ -10,7 +10,7 @@
  * nobody is told: a hypervisor that shadows the table, as real KVM does, goes on with what it has until the guest
  * stores to the entry, whatever the guest flushes; silicon that walks the table itself reads zeros.
  */
-import { P } from "../../machine/entry.ts";
+import { isPresent } from "../../machine/formats/x86-entry.ts";
 
 export interface Superseded {
   readonly low: number;
@@ -119,7 +119,7 @@ export class EntryHistory {
   }
 
   private replace({ gfn, index, low, high }: EntryValue, entry: Entry, end: number): void {
-    if ((low & P) !== 0) entry.past.push({ low, high, start: this.startOf(gfn, index), end });
+    if (isPresent(low)) entry.past.push({ low, high, start: this.startOf(gfn, index), end });
     entry.start = this.time;
   }
 

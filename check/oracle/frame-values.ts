@@ -1,7 +1,7 @@
 /**
  * What a whole frame held, entry by entry, when it is replaced or goes away.
  */
-import { P } from "../../machine/entry.ts";
+import { isPresent } from "../../machine/formats/x86-entry.ts";
 import type { EntryHistory, EntryValue } from "./entry-history.ts";
 import type { HostFrames } from "./host-frames.ts";
 
@@ -29,7 +29,7 @@ export class FrameValues {
     if (!this.frames.hasBytes(gfn)) return;
     for (let index = 0; index < 512; index++) {
       const { low, high } = this.frames.entry(gfn, index);
-      if ((low & P) !== 0) yield { gfn, index, low, high };
+      if (isPresent(low)) yield { gfn, index, low, high };
     }
   }
 }

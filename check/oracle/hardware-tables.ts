@@ -4,7 +4,7 @@
  * Looked at when the host has acted and when a run ends; what a TLB holds is judged when it is used.
  */
 import { indexAt, pagesPerEntry, type Pfn } from "../../machine/address.ts";
-import { frameOf, P, PS, W } from "../../machine/entry.ts";
+import { frameOf, isLarge, isPresent, isWritable } from "../../machine/formats/x86-entry.ts";
 import { x86 } from "../../machine/formats/x86.ts";
 import type { Stage } from "../../machine/stages.ts";
 import { type PhysicalMemory, slotShift } from "../../machine/memory.ts";
@@ -26,7 +26,7 @@ export class HardwareTables {
   /** Calls `visit` for every 4 KiB frame that some leaf lets the guest store into. */
   forEachWritable(visit: (pfn: Pfn) => void): void {
     this.forEach((pfn, low) => {
-      if ((low & W) !== 0) visit(pfn);
+      if (isWritable(low)) visit(pfn);
     });
   }
 
@@ -65,11 +65,11 @@ export class HardwareTables {
       const index = indexAt(vpn, level);
       const low = this.memory.readLow(table as Pfn, index);
       const high = this.memory.readHigh(table as Pfn, index);
-      if ((low & P) === 0) return null;
+      if (!isPresent(low)) return null;
       flags &= low;
       highs |= high;
       table = frameOf(low, high);
-      if (level > 1 && (low & PS) === 0) continue;
+      if (level > 1 && !isLarge(low)) continue;
       const inside = vpn % pagesPerEntry(level);
       return { pfn: table - (table % pagesPerEntry(level)) + inside, flags, nx: highs < 0 };
     }

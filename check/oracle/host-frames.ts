@@ -12,7 +12,7 @@
  * the page that it should have reached (here). A copy or a new frame that loses a write shows in a later read.
  */
 import type { Gfn, Pfn } from "../../machine/address.ts";
-import { A, D } from "../../machine/entry.ts";
+import { withoutMarks } from "../../machine/formats/x86-entry.ts";
 import { type FrameContents, type PhysicalMemory, wordsPerFrame } from "../../machine/memory.ts";
 import type { Placement } from "../../machine/placement.ts";
 import { FrameClaims } from "./frame-claims.ts";
@@ -266,7 +266,7 @@ export class HostFrames {
     const held = this.held(gfn);
     if (held.words === words && held.first === here) return true;
     for (let i = 0; i < wordsPerFrame; i += 2) {
-      if (((words[here + i]! ^ held.words[held.first + i]!) & ~(A | D)) !== 0) return false;
+      if (withoutMarks(words[here + i]! ^ held.words[held.first + i]!) !== 0) return false;
       if (words[here + i + 1] !== held.words[held.first + i + 1]) return false;
     }
     return true;

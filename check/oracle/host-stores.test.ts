@@ -7,7 +7,15 @@
 import { describe, expect, test } from "vitest";
 import { type EngineName, engines } from "../../engines/index.ts";
 import type { Gfn, Vpn } from "../../machine/address.ts";
-import { A, D, highHalf, lowHalf, P, PS, U, W } from "../../machine/entry.ts";
+import {
+  asLarge,
+  highHalf,
+  lowHalf,
+  userLink,
+  userPage,
+  withPresent,
+  withoutWrite,
+} from "../../machine/formats/x86-entry.ts";
 import { presets } from "../../machine/presets.ts";
 import { checkedGuest } from "./checked-guest.ts";
 
@@ -18,8 +26,9 @@ const shadows = names.filter((name) => engines[name].family === "shadow" && !hyb
 /** Nothing of a guest's tables is kept over a flush. */
 const forgetful = "shadow-vtlb";
 
-const user = P + W + U + A + D;
-const link = P + W + U + A;
+const present = withPresent(0);
+const user = userPage;
+const link = userLink;
 /** Frames of data. */
 const [first, second, third] = [1300, 1301, 1302];
 const table = 1536;
@@ -70,8 +79,8 @@ test.each(names)(
     vcpu.drain();
     hypervisor.host({ kind: "dirty-log-on", start: 1024 as Gfn, frames: 512 });
     hypervisor.host({ kind: "dirty-log-get" });
-    hostStore(first, 9, 0x1234, P);
-    expect(vcpu.load(direct(first), 9)).toBe(lowHalf(0x1234, P));
+    hostStore(first, 9, 0x1234, present);
+    expect(vcpu.load(direct(first), 9)).toBe(lowHalf(0x1234, present));
     expect(hypervisor.host({ kind: "dirty-log-get" })).not.toContain(first);
   },
 );
@@ -82,11 +91,11 @@ test.each(names)(
     if (engine === "native") return;
     const { hostStore, vcpu, direct, hypervisor, oracle } = guestOf(engine);
     hypervisor.host({ kind: "snapshot", start: 0 as Gfn, frames: 2048 });
-    hostStore(first, 3, 0x77, P);
+    hostStore(first, 3, 0x77, present);
     hypervisor.host({ kind: "evict", start: second as Gfn, frames: 1 });
-    hostStore(second, 3, 0x78, P);
-    expect(vcpu.load(direct(first), 3)).toBe(lowHalf(0x77, P));
-    expect(vcpu.load(direct(second), 3)).toBe(lowHalf(0x78, P));
+    hostStore(second, 3, 0x78, present);
+    expect(vcpu.load(direct(first), 3)).toBe(lowHalf(0x77, present));
+    expect(vcpu.load(direct(second), 3)).toBe(lowHalf(0x78, present));
     oracle.sharing.checkSnapshot();
   },
 );
@@ -129,7 +138,7 @@ describe.each(shadows)("%s", (engine) => {
   test("gives no right to one mapping of a table that another one got from the host", () => {
     const { hostStore, reached, setEntry, vcpu, table: tableOf, oracle } = guestOf(engine);
     const shared = tableOf(0, 1);
-    const readOnly = link - W;
+    const readOnly = withoutWrite(link);
     for (const slot of [20, 21]) setEntry(slot * 512, 2, shared, readOnly);
     for (const slot of [20, 21]) expect(reached(slot * 512)).toBe(first);
     hostStore(tableOf(0, 2), 20, shared, link);
@@ -143,9 +152,9 @@ describe.each(shadows)("%s", (engine) => {
 
   test("knows the frames of a large page that the host has moved, when the host takes them away", () => {
     const { hostStore, reached, setEntry, hypervisor, oracle, table: tableOf } = guestOf(engine);
-    setEntry(30 * 512, 2, 1024, user + PS);
+    setEntry(30 * 512, 2, 1024, asLarge(user));
     expect(reached(30 * 512 + 1)).toBe(1025);
-    hostStore(tableOf(0, 2), 30, 1536, user + PS);
+    hostStore(tableOf(0, 2), 30, 1536, asLarge(user));
     expect(reached(30 * 512 + 2)).toBe(1538);
     hypervisor.host({ kind: "evict", start: 1538 as Gfn, frames: 1 });
     oracle.sharing.checkTables();
@@ -159,7 +168,7 @@ describe.each(shadows)("%s", (engine) => {
     hostStore(table, 5, second, user);
     setEntry(40 * 512, 2, table, link);
     expect(reached(40 * 512 + 5)).toBe(second);
-    hostStore(tableOf(0, 2), 40, table, user + PS);
+    hostStore(tableOf(0, 2), 40, table, asLarge(user));
     expect(reached(40 * 512 + 7)).toBe(table + 7);
     for (const index of [9, 90]) vcpu.store((40 * 512) as Vpn, index, lowHalf(first, user), 0);
     expect(reached(40 * 512 + 9)).toBe(table + 9);
@@ -170,12 +179,12 @@ describe.each(shadows)("%s", (engine) => {
   // Seen failing under kvm-* and xen with the pieces of a large page taken for the shadow of a table at the same frame.
   test("sees the guest's stores into what the host has made a table", () => {
     const { hostStore, reached, vcpu, setEntry, table: tableOf } = guestOf(engine);
-    setEntry(40 * 512, 2, table, user + PS);
+    setEntry(40 * 512, 2, table, asLarge(user));
     expect(reached(40 * 512 + 70)).toBe(table + 70);
     vcpu.store((40 * 512) as Vpn, 5, lowHalf(second, user), 0);
     hostStore(tableOf(0, 2), 40, table, link);
     expect(reached(40 * 512 + 5)).toBe(second);
-    setEntry(41 * 512, 2, table, user + PS);
+    setEntry(41 * 512, 2, table, asLarge(user));
     vcpu.store((41 * 512) as Vpn, 5, lowHalf(third, user), 0);
     expect(reached(40 * 512 + 5)).toBe(third);
   });

@@ -4,7 +4,7 @@
 import { describe, expect, test } from "vitest";
 import { type EngineName, engines } from "../../engines/index.ts";
 import type { Gfn, Vpn } from "../../machine/address.ts";
-import { A, D, lowHalf, P, PS, U, W } from "../../machine/entry.ts";
+import { asLarge, lowHalf, userPage } from "../../machine/formats/x86-entry.ts";
 import type { HostEvent } from "../../hypervisor/host-events.ts";
 import { presets } from "../../machine/presets.ts";
 import { checkedGuest } from "./checked-guest.ts";
@@ -27,7 +27,7 @@ function untouched(engine: EngineName) {
   });
   const { vcpu, hypervisor, machine } = guest;
   const large = (gib + 77) as Vpn;
-  guest.setEntry(gib, 3, gib, P + W + U + A + D + PS);
+  guest.setEntry(gib, 3, gib, asLarge(userPage));
   vcpu.invlpg(gib as Vpn);
   const counted = (act: () => void) => {
     const before = machine.snapshot().ledger;
@@ -82,12 +82,12 @@ test.each(shadows)(
     expect(walk(engine, ({ large }) => large)).toEqual([isVirtualTlb ? 4 : 2, 0]);
     expect(walk(engine, ({ direct }) => direct(page))).toEqual([4, 0]);
     const { vcpu, setEntry, table, place } = guestOf(engine);
-    setEntry(gib, 3, 0, P + W + U + A + D + PS);
+    setEntry(gib, 3, 0, asLarge(userPage));
     vcpu.invlpg(gib as Vpn);
     vcpu.read(0 as Vpn);
     vcpu.write((gib + page) as Vpn);
     // Tables lie there: a store through this mapping must be seen, which one large entry could not.
-    vcpu.store((gib + table(0, 1)) as Vpn, 0, lowHalf(page, P + W + U + A + D), 0);
+    vcpu.store((gib + table(0, 1)) as Vpn, 0, lowHalf(page, userPage), 0);
     vcpu.invlpg(0 as Vpn);
     vcpu.read(0 as Vpn);
     vcpu.drain();

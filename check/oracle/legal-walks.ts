@@ -13,22 +13,21 @@
  * Source: SDM vol. 3A 4.10.2 "Translation Lookaside Buffers", 4.10.3 "Paging-Structure Caches".
  */
 import {
-  A,
-  D,
-  G,
-  NX_HIGH,
-  P,
-  PF_FETCH,
-  PF_PRESENT,
-  PF_RESERVED,
-  PF_USER,
-  PF_WRITE,
-  PS,
-  RESERVED_HIGH,
-  U,
-  W,
   frameOf,
-} from "../../machine/entry.ts";
+  isAccessed,
+  isDirty,
+  isExecutable,
+  isGlobal,
+  isLarge,
+  isPresent,
+  isUser,
+  isWritable,
+  userLink,
+  withAccessed,
+  withUser,
+  withWrite,
+} from "../../machine/formats/x86-entry.ts";
+import { PF_FETCH, PF_PRESENT, PF_RESERVED, PF_USER, PF_WRITE } from "../../machine/page-fault.ts";
 import type { Cr3, Registers } from "../../machine/registers.ts";
 import { FETCH, STORE, USER } from "../../machine/mmu.ts";
 import type { Isa } from "../../machine/isa/isa.ts";
@@ -85,22 +84,25 @@ export function allows(outcome: Outcome, { high, registers }: Query): boolean {
   if (outcome.kind === "broken") return false;
   const { flags } = outcome;
   const user = (high & USER) !== 0;
-  if (user && (flags & U) === 0) return false;
+  if (user && !isUser(flags)) return false;
   if ((high & FETCH) !== 0) return !outcome.nx;
-  if ((high & STORE) !== 0) return (flags & W) !== 0 || (!user && !registers.writeProtect);
+  if ((high & STORE) !== 0) return isWritable(flags) || (!user && !registers.writeProtect);
   return true;
 }
 
 /** Are A and, for a store, D set as a completed access demands? */
 export function isMarked(outcome: Outcome, high: number): boolean {
-  if (outcome.kind === "broken" || (outcome.flags & A) === 0) return false;
+  if (outcome.kind === "broken" || !isAccessed(outcome.flags)) return false;
   return (high & STORE) === 0 || outcome.dirty;
 }
 
+/** Bits 52..44 of an address: the machine has 44 physical address bits. */
+const reservedHigh = 0x000f_f000;
+
 /** True for entries that fault whatever the access: reserved address bits, PS where there are no pages. */
 export function isReserved(level: number, low: number, high: number): boolean {
-  if ((high & RESERVED_HIGH) !== 0) return true;
-  if ((low & PS) === 0 || level === 1) return false;
+  if ((high & reservedHigh) !== 0) return true;
+  if (!isLarge(low) || level === 1) return false;
   if (level > 3) return true;
   return (low & (level === 2 ? 0x001f_e000 : 0x3fff_e000)) !== 0;
 }
@@ -153,13 +155,13 @@ export class LegalWalks {
     let nx = false;
     for (let level: number = registers.levels; ; level--) {
       const { low, high } = this.entry(table, tableIndex(vpn, level));
-      if ((low & P) === 0) return { kind: "broken", reserved: false };
+      if (!isPresent(low)) return { kind: "broken", reserved: false };
       if (isReserved(level, low, high)) return { kind: "broken", reserved: true };
       flags &= low;
-      nx ||= (high & NX_HIGH) !== 0;
+      nx ||= !isExecutable(high);
       table = frameOf(low, high);
-      if (level > 1 && (low & PS) === 0) continue;
-      return { kind: "page", gfn: within(table, vpn, level), flags, nx, dirty: (low & D) !== 0 };
+      if (level > 1 && !isLarge(low)) continue;
+      return { kind: "page", gfn: within(table, vpn, level), flags, nx, dirty: isDirty(low) };
     }
   }
 
@@ -203,10 +205,10 @@ export class LegalWalks {
     const { history } = this;
     const index = tableIndex(query.vpn, level);
     const { low, high } = this.entry(table, index);
-    if ((low & P) === 0 || isReserved(level, low, high)) {
+    if (!isPresent(low) || isReserved(level, low, high)) {
       // Read this moment, through links that stand or that the paging-structure caches hold.
       const isReachable = path.end > window.structuresSince(history.now);
-      if (isReachable && !window.onlyGlobals) yield { kind: "broken", reserved: (low & P) !== 0 };
+      if (isReachable && !window.onlyGlobals) yield { kind: "broken", reserved: isPresent(low) };
     } else {
       const current = { low, high, start: history.startOf(table, index), end: Infinity };
       yield* this.through(search, path, level, current);
@@ -218,7 +220,7 @@ export class LegalWalks {
     }
     for (const bytes of history.pastOf(table, index)) {
       const value = this.inWords(bytes);
-      if ((value.low & A) === 0 || isReserved(level, value.low, value.high)) continue;
+      if (!isAccessed(value.low) || isReserved(level, value.low, value.high)) continue;
       yield* this.through(search, path, level, value);
     }
   }
@@ -233,22 +235,22 @@ export class LegalWalks {
     const { query, window } = search;
     const start = Math.max(path.start, since);
     const flags = path.flags & low;
-    const nx = path.nx || (high & NX_HIGH) !== 0;
-    if (level > 1 && (low & PS) === 0) {
+    const nx = path.nx || !isExecutable(high);
+    if (level > 1 && !isLarge(low)) {
       const longer = { start, end: Math.min(path.end, end), flags, nx };
       yield* this.below(search, longer, level - 1, frameOf(low, high));
       return;
     }
-    if (window.onlyGlobals && (low & G) === 0) return;
+    if (window.onlyGlobals && !isGlobal(low)) return;
     const read = Math.max(start, window.pageSince((level - 1) * 9));
     if (end <= read || path.end <= window.structuresSince(read)) return;
     const gfn = within(frameOf(low, high), query.vpn, level);
-    yield { kind: "page", gfn, flags, nx, dirty: (low & D) !== 0 };
+    yield { kind: "page", gfn, flags, nx, dirty: isDirty(low) };
   }
 }
 
-/** What all levels must share to matter. */
-const sharedFlags = W | U | A;
+/** What all levels must share to matter; all of them are present. */
+const sharedFlags = userLink;
 
 /**
  * Has the search been at this table with these rights, by a path that stood as long or longer? Without this,
@@ -272,7 +274,8 @@ function within(frame: number, vpn: number, level: number): number {
 export function rightsNeeded(kind: number, writeProtect: boolean): number {
   const user = (kind & USER) !== 0;
   const store = (kind & STORE) !== 0 && (user || writeProtect);
-  return A | (user ? U : 0) | (store ? W : 0);
+  const needed = withAccessed(user ? withUser(0) : 0);
+  return store ? withWrite(needed) : needed;
 }
 
 /** What the error code must say about the access itself. */

@@ -3,7 +3,7 @@
  */
 import { describe, expect, test } from "vitest";
 import type { Gfn, Vpn } from "../../machine/address.ts";
-import { A, D, P, U, W } from "../../machine/entry.ts";
+import { userLink, userPage } from "../../machine/formats/x86-entry.ts";
 import { type EngineName, engines } from "../../engines/index.ts";
 import { checkedGuest, type CheckedGuestOptions } from "./checked-guest.ts";
 import { OracleMismatch } from "./mismatch.ts";
@@ -14,7 +14,7 @@ const page = 1 as Vpn;
 const borrowed = 1300;
 const one = 1100;
 const other = 1200;
-const full = P | W | U | A | D;
+const full = userPage;
 
 /** A guest whose page leads to `one` through a table in a data frame, which the host has just taken away. */
 function withLostTable(options: CheckedGuestOptions) {
@@ -25,7 +25,7 @@ function withLostTable(options: CheckedGuestOptions) {
   };
   const flush = () => vcpu.writeCr3(image.spaces[0]!.root);
   leaf(one, full);
-  setEntry(page, 2, borrowed, P | W | U | A);
+  setEntry(page, 2, borrowed, userLink);
   flush();
   vcpu.write(page);
   vcpu.drain();

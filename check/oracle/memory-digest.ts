@@ -2,7 +2,7 @@
  * What a guest's memory holds, as one number: guests that did the same must agree in it.
  */
 import type { Pfn } from "../../machine/address.ts";
-import { A, D } from "../../machine/entry.ts";
+import { withoutMarks } from "../../machine/formats/x86-entry.ts";
 import { type PhysicalMemory, slotShift } from "../../machine/memory.ts";
 import type { HostFrames } from "./host-frames.ts";
 
@@ -16,7 +16,7 @@ export function digestMemory(frames: HostFrames): number {
     if (!frames.hasBytes(gfn)) continue;
     for (let index = 0; index < 512; index++) {
       const entry = frames.entry(gfn, index);
-      const low = entry.low & ~(A | D);
+      const low = withoutMarks(entry.low);
       if ((low | entry.high) === 0) continue;
       digest = Math.imul(digest ^ (gfn * 512 + index), prime);
       digest = Math.imul(Math.imul(digest ^ low, prime) ^ entry.high, prime);

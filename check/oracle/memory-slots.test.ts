@@ -4,7 +4,7 @@
 import { describe, expect, test } from "vitest";
 import { type EngineName, engines } from "../../engines/index.ts";
 import type { Gfn, Vpn } from "../../machine/address.ts";
-import { A, D, highHalf, lowHalf, P, PS, U, W } from "../../machine/entry.ts";
+import { asLarge, highHalf, lowHalf, userLink, userPage } from "../../machine/formats/x86-entry.ts";
 import type { Engine } from "../../hypervisor/engine.ts";
 import type { HostEvent } from "../../hypervisor/host-events.ts";
 import { presets } from "../../machine/presets.ts";
@@ -12,7 +12,7 @@ import { checkedGuest, type CheckedGuestOptions } from "./checked-guest.ts";
 
 const virtualized = (Object.keys(engines) as EngineName[]).filter((name) => name !== "native");
 const kvmShadows = ["kvm-6.1", "kvm-6.12", "xen", "shadow-lazy"] as const;
-const user = P + W + U + A + D;
+const user = userPage;
 const page = 1300;
 
 function guestOf(engine: EngineName, options: CheckedGuestOptions = {}) {
@@ -163,11 +163,11 @@ describe.each(virtualized)("%s", (engine) => {
     const { vcpu, setEntry, host, table, direct } = guestOf(engine);
     const [borrowed, moved] = [1300, 1720];
     vcpu.store(direct(borrowed), 5, lowHalf(1100, user), 0);
-    setEntry(40 * 512, 2, borrowed, P + W + U + A);
+    setEntry(40 * 512, 2, borrowed, userLink);
     vcpu.invlpg((40 * 512 + 5) as Vpn);
     vcpu.read((40 * 512 + 5) as Vpn);
     host({ kind: "slot-move", start: borrowed as Gfn, frames: 1, to: moved as Gfn });
-    setEntry(40 * 512, 2, moved, P + W + U + A);
+    setEntry(40 * 512, 2, moved, userLink);
     vcpu.invlpg((40 * 512 + 5) as Vpn);
     vcpu.read((40 * 512 + 5) as Vpn);
     vcpu.drain();
@@ -211,10 +211,10 @@ test.each(virtualized)(
   "under %s no entry outlives its shadow after the host has moved a large page and its slot went",
   (engine) => {
     const { vcpu, setEntry, host, slot, hypervisor, oracle, table } = guestOf(engine);
-    setEntry(30 * 512, 2, 1024, user + PS);
+    setEntry(30 * 512, 2, 1024, asLarge(user));
     vcpu.invlpg((30 * 512) as Vpn);
     vcpu.read((30 * 512 + 1) as Vpn);
-    const moved = { low: lowHalf(1536, user + PS), high: highHalf(1536, 0) };
+    const moved = { low: lowHalf(1536, asLarge(user)), high: highHalf(1536, 0) };
     host({ kind: "write", gfn: table(0, 2), index: 30, ...moved });
     vcpu.invlpg((30 * 512) as Vpn);
     vcpu.read((30 * 512 + 2) as Vpn);

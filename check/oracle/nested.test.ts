@@ -22,7 +22,7 @@ import type { CreateEngine } from "../../hypervisor/engine.ts";
 import type { GuestMemory } from "../../hypervisor/hypervisor.ts";
 import type { Platform } from "../../hypervisor/platform.ts";
 import type { Gfn, Pfn } from "../../machine/address.ts";
-import { A, D } from "../../machine/entry.ts";
+import { withoutMarks } from "../../machine/formats/x86-entry.ts";
 import { fastMmu } from "../../machine/fast.ts";
 import type { MmuFactory } from "../../machine/machine.ts";
 import { Machine } from "../../machine/machine.ts";
@@ -167,7 +167,7 @@ describe("a bug between the levels is found:", () => {
     ) {
       const isL2s = pfn < this.guestFrames;
       const { bytes } = (this as unknown as { parts: { bytes: { write: typeof write } } }).parts;
-      const isMark = ((low ^ this.readLow(pfn, index)) & ~(A | D)) === 0;
+      const isMark = withoutMarks(low ^ this.readLow(pfn, index)) === 0;
       if (isL2s && isMark) bytes.write(pfn, index, low, high);
       else write.call(this, pfn, index, low, high);
     });

@@ -4,19 +4,17 @@
 import { expect, test } from "vitest";
 import type { Gfn, Pfn, Vpn } from "../../machine/address.ts";
 import {
-  A,
-  D,
-  G,
-  NX_HIGH,
-  P,
-  PF_PRESENT,
-  PF_RESERVED,
-  PF_USER,
-  PF_WRITE,
-  PS,
-  U,
-  W,
-} from "../../machine/entry.ts";
+  asGlobal,
+  asLarge,
+  freshPage,
+  kernelPage,
+  noExecute,
+  userLink,
+  userPage,
+  withoutPresent,
+  withoutWrite,
+} from "../../machine/formats/x86-entry.ts";
+import { PF_PRESENT, PF_RESERVED, PF_USER, PF_WRITE } from "../../machine/page-fault.ts";
 import { FETCH, STORE, USER } from "../../machine/mmu.ts";
 import type { EngineName } from "../../engines/index.ts";
 import { engines } from "../../engines/index.ts";
@@ -27,7 +25,7 @@ import { OracleMismatch } from "./mismatch.ts";
 const page = 1 as Vpn;
 const one = 1100;
 const other = 1200;
-const full = P | W | U | A | D;
+const full = userPage;
 
 const engineNames = Object.keys(engines) as EngineName[];
 
@@ -64,7 +62,7 @@ test("INVLPG of another page leaves a TLB entry and takes the paging-structure e
   vcpu.read(page);
   vcpu.drain();
   // The PDE moves to another table: its old value may sit in the PDE cache and, for `page`, in the TLB.
-  setEntry(page, 2, image.spareTables[0]!, P | W | U | A);
+  setEntry(page, 2, image.spareTables[0]!, userLink);
   vcpu.invlpg(9 as Vpn);
   expect(() => oracle.access(0, page, 0, place(one))).not.toThrow();
   // Written after the PDE moved, so only the PDE cache could lead to it, and that is empty.
@@ -77,7 +75,7 @@ test("an old PDE may meet a PTE that is newer than itself, even in a freed table
   vcpu.read(page);
   vcpu.drain();
   const freed = table(page, 1);
-  setEntry(page, 2, image.spareTables[0]!, P | W | U | A);
+  setEntry(page, 2, image.spareTables[0]!, userLink);
   vcpu.store(direct(freed), 1, (one << 12) | full, 0);
   expect(() => oracle.access(0, page, 0, place(one))).not.toThrow();
   vcpu.writeCr3(image.spaces[0]!.root);
@@ -86,8 +84,8 @@ test("an old PDE may meet a PTE that is newer than itself, even in a freed table
 
 test("an entry that was not present is never cached, nor one that was never used", () => {
   const { vcpu, oracle, setEntry, place } = checkedGuest();
-  setEntry(page, 1, one, W | U);
-  setEntry(page, 1, other, P | W | U);
+  setEntry(page, 1, one, withoutPresent(full));
+  setEntry(page, 1, other, freshPage);
   setEntry(page, 1, 1300, full);
   const fault = { vpn: page, offset: 0, error: 0 };
   expect(() => oracle.guestFault(0, fault, 0)).toThrow(/took #PF with error code 0x0/);
@@ -100,23 +98,23 @@ test("an entry that was not present is never cached, nor one that was never used
 test("a completed access needs A at every level, and a store D at the leaf", () => {
   const { vcpu, oracle, setEntry, place, table } = checkedGuest();
   vcpu.read(page);
-  setEntry(page, 1, one, P | W | U);
+  setEntry(page, 1, one, freshPage);
   vcpu.invlpg(page);
   expect(() => oracle.access(0, page, 0, place(one))).toThrow(/once its A and D bits are set/);
-  setEntry(page, 1, one, P | W | U | A);
+  setEntry(page, 1, one, userLink);
   vcpu.invlpg(page);
   expect(() => oracle.access(0, page, 0, place(one))).not.toThrow();
   expect(() => oracle.access(0, page, STORE, place(one))).toThrow(/once its A and D bits are set/);
-  setEntry(page, 3, table(page, 2), P | W | U);
+  setEntry(page, 3, table(page, 2), freshPage);
   vcpu.writeCr3(vcpu.cr3.root);
   expect(() => oracle.access(0, page, 0, place(one))).toThrow(OracleMismatch);
 });
 
 test.each([
-  ["user load", USER, P | W | A | D, 0],
-  ["supervisor store", STORE, P | U | A | D, 0],
-  ["user store", STORE | USER, P | U | A | D, 0],
-  ["supervisor fetch", FETCH, full, NX_HIGH],
+  ["user load", USER, kernelPage, 0],
+  ["supervisor store", STORE, withoutWrite(userPage), 0],
+  ["user store", STORE | USER, withoutWrite(userPage), 0],
+  ["supervisor fetch", FETCH, full, noExecute],
 ])("a %s that the entry forbids must not complete, and must fault", (_, kind, flags, nx) => {
   const { vcpu, oracle, setEntry, place } = checkedGuest();
   vcpu.read(page);
@@ -136,7 +134,7 @@ test.each([
 test("CR0.WP decides whether a supervisor store needs W", () => {
   const { vcpu, oracle, setEntry, place } = checkedGuest();
   vcpu.read(page);
-  setEntry(page, 1, one, P | U | A | D);
+  setEntry(page, 1, one, withoutWrite(userPage));
   vcpu.invlpg(page);
   vcpu.writeRegisters("cr0", { ...vcpu.registers, writeProtect: false });
   expect(() => oracle.access(0, page, STORE, place(one))).not.toThrow();
@@ -145,7 +143,7 @@ test("CR0.WP decides whether a supervisor store needs W", () => {
 
 test("a cached entry with fewer rights excuses a fault until it is invalidated", () => {
   const { vcpu, oracle, setEntry } = checkedGuest();
-  setEntry(page, 1, one, P | U | A);
+  setEntry(page, 1, one, withoutWrite(userLink));
   vcpu.invlpg(page);
   vcpu.read(page);
   setEntry(page, 1, one, full);
@@ -158,7 +156,7 @@ test("a cached entry with fewer rights excuses a fault until it is invalidated",
 test("reserved bits fault as such, at any level", () => {
   const { vcpu, oracle, setEntry } = checkedGuest();
   // Bit 12 of a large page's entry is PAT, bit 13 must be zero.
-  setEntry(page, 2, 1024 + 2, P | W | U | A | PS);
+  setEntry(page, 2, 1024 + 2, asLarge(userLink));
   vcpu.invlpg(page);
   const error = PF_PRESENT | PF_RESERVED;
   expect(() => oracle.guestFault(0, { vpn: page, offset: 0, error }, 0)).not.toThrow();
@@ -185,7 +183,7 @@ test("a CR3 write spares global translations and, with no-flush, those of its PC
   const { root } = image.spaces[0]!;
   const globalPage = 2 as Vpn;
   setEntry(page, 1, one, full);
-  setEntry(globalPage, 1, one, full | G);
+  setEntry(globalPage, 1, one, asGlobal(full));
   vcpu.invpcid("all-with-globals", 0);
   vcpu.read(page);
   vcpu.read(globalPage);
@@ -222,10 +220,10 @@ test.each(["address", "context", "all", "all-with-globals"] as const)(
 test("INVLPG drops a large page whole, and INVPCID of an address only that address", () => {
   const stale = (flush: "invlpg" | "invpcid") => {
     const { vcpu, oracle, setEntry, place, image } = checkedGuest({ pcid: true });
-    setEntry(page, 2, 1024, full | PS);
+    setEntry(page, 2, 1024, asLarge(full));
     vcpu.writeCr3(image.spaces[0]!.root);
     vcpu.read(page);
-    setEntry(page, 2, 1536, full | PS);
+    setEntry(page, 2, 1536, asLarge(full));
     if (flush === "invlpg") vcpu.invlpg(77 as Vpn);
     else vcpu.invpcid("address", 0, 77 as Vpn);
     return () => oracle.access(0, page, 0, place(1025));

@@ -9,7 +9,7 @@
  * The hypervisor is not asked for anything. Four dependent loads per access when all is well.
  */
 import type { Gfn, Pfn, Vpn } from "../../machine/address.ts";
-import { PF_PRESENT, PF_RESERVED } from "../../machine/entry.ts";
+import { PF_PRESENT, PF_RESERVED } from "../../machine/page-fault.ts";
 import type { Isa } from "../../machine/isa/isa.ts";
 import { x86Isa } from "../../machine/isa/x86.ts";
 import type { HostEvent } from "../../hypervisor/host-events.ts";

@@ -12,7 +12,7 @@ import type { PolicyRule, Verdict } from "../../hypervisor/policy/rules.ts";
 import type { Machine } from "../../machine/machine.ts";
 import { FETCH, STORE, USER } from "../../machine/mmu.ts";
 import type { HostFrames } from "./host-frames.ts";
-import { A, P } from "../../machine/entry.ts";
+import { kernelLink, withoutWrite } from "../../machine/formats/x86-entry.ts";
 import type { Outcome } from "./legal-walks.ts";
 import { HardwareTables } from "./hardware-tables.ts";
 import { digestFrame } from "./memory-digest.ts";
@@ -81,7 +81,7 @@ export class PolicyChecks {
   pinned(vpn: number): Outcome | null {
     const page = this.policy.pinsPages ? this.pages.get(vpn) : undefined;
     if (page === undefined || page.gfn === null) return null;
-    const flags = P | A | (page.access & (write | user));
+    const flags = withoutWrite(kernelLink) | (page.access & (write | user));
     return { kind: "page", gfn: page.gfn, flags, nx: (page.access & execute) === 0, dirty: true };
   }
 

@@ -1,7 +1,13 @@
 /**
  * The walk that explains nearly every access: the guest's tables as they are, and nothing else.
  */
-import { D, frameOf, NX_HIGH, P, PS } from "../../machine/entry.ts";
+import {
+  frameOf,
+  isDirty,
+  isExecutable,
+  isLarge,
+  isPresent,
+} from "../../machine/formats/x86-entry.ts";
 import { type PhysicalMemory, slotShift } from "../../machine/memory.ts";
 import { FETCH, STORE } from "../../machine/mmu.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";
@@ -26,15 +32,15 @@ export function quickWalk(
     const word = (slotOf[pfn]! << slotShift) | (index << 1);
     const low = words[word]!;
     const high = words[word | 1]!;
-    if ((low & P) === 0 || isReserved(level, low, high)) return -1;
+    if (!isPresent(low) || isReserved(level, low, high)) return -1;
     flags &= low;
     highs |= high;
     table = frameOf(low, high);
-    if (level > 1 && (low & PS) === 0) continue;
-    if ((kind & STORE) !== 0 && (low & D) === 0) return -1;
+    if (level > 1 && !isLarge(low)) continue;
+    if ((kind & STORE) !== 0 && !isDirty(low)) return -1;
     const needed = rightsNeeded(kind, registers.writeProtect);
     if ((flags & needed) !== needed) return -1;
-    if ((kind & FETCH) !== 0 && (highs & NX_HIGH) !== 0) return -1;
+    if ((kind & FETCH) !== 0 && !isExecutable(highs)) return -1;
     const mask = (1 << (9 * (level - 1))) - 1;
     return ((table & ~mask) | (bottom & mask)) >>> 0;
   }

@@ -6,7 +6,14 @@ import { directMemory } from "../../hypervisor/direct-memory.ts";
 import { describe, expect, test } from "vitest";
 import type { Gfn, Pfn, Vpn } from "../../machine/address.ts";
 import { type Ledger, subtract } from "../../machine/counters.ts";
-import { A, D, G, lowHalf, P, PS, U, W } from "../../machine/entry.ts";
+import { x86 } from "../../machine/formats/x86.ts";
+import {
+  asGlobal,
+  asLarge,
+  lowHalf,
+  userLink,
+  withDirty,
+} from "../../machine/formats/x86-entry.ts";
 import { bareMetalControls } from "../../machine/controls.ts";
 import { fastMmu } from "../../machine/fast.ts";
 import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
@@ -15,7 +22,7 @@ import type { MmuFactory } from "../../machine/machine.ts";
 import { type Preset, presets } from "../../machine/presets.ts";
 import { plainMmu } from "../../machine/plain/mmu.ts";
 
-const link = P | W | U | A;
+const link = userLink;
 const gigabyte = 512 ** 2;
 
 /** Bare metal on one vCPU, its tables written by hand: root 100, one PDPT 101, PDs and leaf tables as they come. */
@@ -71,7 +78,7 @@ describe.each(units)("%s", (_name, mmu) => {
       const pd = level === 2 ? 102 : 102 + i;
       memory.writeEntry(101 as Pfn, level === 2 ? 0 : i, pd, link);
       memory.writeEntry(pd as Pfn, level === 2 ? i : 0, 120 + i, link);
-      memory.write((120 + i) as Pfn, 0, lowHalf(i, link | D), 0);
+      memory.write((120 + i) as Pfn, 0, lowHalf(i, withDirty(link)), 0);
     }
     const hits = level === 2 ? "pwcHitsLevel2" : "pwcHitsLevel3";
     /** Reads one page of each region in turn; which of the reads found the cache filled. */
@@ -108,7 +115,7 @@ describe.each(units)("%s", (_name, mmu) => {
     function gigabytes(flags: number, change: Partial<Preset> = {}) {
       const all = bare(mmu, { ...presets.textbook, stlb1g, ...change });
       for (let i = 0; i < 4; i++) {
-        all.memory.write(101 as Pfn, i, lowHalf(i * gigabyte, link | PS | flags), 0);
+        all.memory.write(101 as Pfn, i, lowHalf(i * gigabyte, asLarge(link) | flags), 0);
       }
       const { vcpu, cost } = all;
       const page = (i: number, offset = 0) => (i * gigabyte + offset) as Vpn;
@@ -118,7 +125,7 @@ describe.each(units)("%s", (_name, mmu) => {
     }
 
     test("is one entry of the second level, for all its pages", () => {
-      const { read, write } = gigabytes(D);
+      const { read, write } = gigabytes(x86.dirty);
       expect(read(0, 5)).toMatchObject({ stlbMisses: 1, walks: 1, walkReferencesGuest: 2 });
       expect(read(0, 200_000)).toMatchObject({ stlbHits: 1, walks: 0 });
       expect(write(0, 7)).toMatchObject({ stlbHits: 1, walks: 0, dirtyBitsSet: 0 });
@@ -147,8 +154,8 @@ describe.each(units)("%s", (_name, mmu) => {
 
     test("that is global serves every PCID, one that is not only its own", () => {
       for (const [flags, hits] of [
-        [D | G, 1],
-        [D, 0],
+        [x86.dirty | x86.global, 1],
+        [x86.dirty, 0],
       ] as const) {
         const { read, vcpu } = gigabytes(flags);
         read(0);
@@ -161,10 +168,10 @@ describe.each(units)("%s", (_name, mmu) => {
 
     // Planted: a global entry beside the one of a single context that it replaces.
     test("that becomes global takes the place of what contexts had of it", () => {
-      const { read, vcpu, memory } = gigabytes(D);
+      const { read, vcpu, memory } = gigabytes(x86.dirty);
       read(0);
       vcpu.writeCr3(100 as Gfn, 1, true);
-      memory.write(101 as Pfn, 0, lowHalf(0, link | D | G | PS), 0);
+      memory.write(101 as Pfn, 0, lowHalf(0, asLarge(asGlobal(withDirty(link)))), 0);
       expect(read(0).stlbHits).toBe(0);
       // Were the old one still there, it would be the one that is used here, and the global one the older of two.
       vcpu.writeCr3(100 as Gfn, 0, true);
@@ -180,7 +187,7 @@ describe.each(units)("%s", (_name, mmu) => {
       read(0);
       load(1);
       read(0);
-      memory.write(101 as Pfn, 0, lowHalf(0, link | G | PS), 0);
+      memory.write(101 as Pfn, 0, lowHalf(0, asLarge(asGlobal(link))), 0);
       expect(write(0)).toMatchObject({ stlbHits: 1, dirtyAssists: 1 });
       load(0);
       expect([read(0).stlbHits, read(1).stlbHits]).toEqual([1, 0]);
@@ -189,7 +196,7 @@ describe.each(units)("%s", (_name, mmu) => {
     });
 
     test("goes with INVLPG of any of its pages", () => {
-      const { read, vcpu, page } = gigabytes(D);
+      const { read, vcpu, page } = gigabytes(x86.dirty);
       read(0, 5);
       read(1, 5);
       vcpu.invlpg(page(0, 250_000));
