@@ -5,10 +5,10 @@
  * Seen failing with: tables of the hypervisor's without the paging-write bit (the page's own stores exit for ever), a leaf
  * that does not ask for it (the alias stores).
  */
+import { ACC_EXEC, ACC_WRITE } from "../machine/formats/x86-entry.ts";
 import { describe, expect, test } from "vitest";
 import { eptHlat } from "../engines/ept-hlat.ts";
 import { engines } from "../engines/index.ts";
-import { ACC_EXEC, ACC_WRITE } from "../hypervisor/guest-walk.ts";
 import type { PolicyRule } from "../hypervisor/policy/rules.ts";
 import { AttackGuest } from "./attack/attack-guest.ts";
 import { direct, frames, guarded } from "./attack/layout.ts";

@@ -1,8 +1,8 @@
 /**
  * What a hypervisor guards first: the code of the guest's kernel, its frames and the pages that name them.
  */
+import { ACC_EXEC } from "../machine/formats/x86-entry.ts";
 import { kernelLayout, textPages } from "../guest/layout.ts";
-import { ACC_EXEC } from "../hypervisor/guest-walk.ts";
 import type { PolicyRule } from "../hypervisor/policy/rules.ts";
 import type { Gfn, PagingLevels } from "../machine/address.ts";
 

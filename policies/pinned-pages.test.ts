@@ -1,10 +1,10 @@
 /**
  * HLAT: a lock on the kernel's text costs no exit, and what the guest's own tables say of it has no effect.
  */
+import { ACC_EXEC } from "../machine/formats/x86-entry.ts";
 import { describe, expect, test } from "vitest";
 import { eptHlat } from "../engines/ept-hlat.ts";
 import { engines } from "../engines/index.ts";
-import { ACC_EXEC } from "../hypervisor/guest-walk.ts";
 import type { PolicyRule } from "../hypervisor/policy/rules.ts";
 import type { Vpn } from "../machine/address.ts";
 import { runAttack } from "./attack/run-attack.ts";

@@ -3,7 +3,7 @@
  * the tests of its parts (docs/devices.md says where).
  */
 import { describe, expect, test } from "vitest";
-import { A, D } from "../machine/entry.ts";
+import { marksOf, userLink, userPage, withoutMarks } from "../machine/formats/x86-entry.ts";
 import { SL_R, SL_W } from "../machine/formats/second-level.ts";
 import { iommuMap } from "../linux/iommu/core.ts";
 import { IntelIommu } from "../linux/iommu/intel.ts";
@@ -120,15 +120,15 @@ test("accessed and dirty flags: silicon sets them in the guest's first-level tab
     machine.guest.write(
       leaf.frame,
       leaf.index,
-      low & ~(A | D),
+      withoutMarks(low),
       machine.guest.readHigh(leaf.frame, leaf.index),
     );
-  const flags = () => machine.guest.readLow(leaf.frame, leaf.index) & (A | D);
+  const flags = () => marksOf(machine.guest.readLow(leaf.frame, leaf.index));
   clear();
   machine.access(device, page, "read");
-  expect(flags()).toBe(A);
+  expect(flags()).toBe(marksOf(userLink));
   machine.access(device, page, "write");
-  expect(flags()).toBe(A | D);
+  expect(flags()).toBe(marksOf(userPage));
 
   function leafOf(guest: typeof machine.guest, of: number) {
     const index = of % 512;

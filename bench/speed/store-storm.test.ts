@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { W } from "../../machine/entry.ts";
+import { isWritable } from "../../machine/formats/x86-entry.ts";
 import { fastMmu } from "../../machine/fast.ts";
 import { storeStorm } from "./store-storm.ts";
 
@@ -35,7 +35,7 @@ test.each(["native", "shadow", "shadow-lazy"] as const)(
   "each pass of the storm changes every entry: %s",
   (engine) => {
     const storm = storeStorm(engine, fastMmu);
-    const writable = () => storm.entries().filter(({ low }) => (low & W) !== 0).length;
+    const writable = () => storm.entries().filter(({ low }) => isWritable(low)).length;
     expect(writable()).toBe(entries);
     storm.run(1);
     expect(writable()).toBe(0);

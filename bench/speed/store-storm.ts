@@ -8,7 +8,7 @@
 import type { EngineName } from "../../engines/index.ts";
 import { indexAt, type Vpn } from "../../machine/address.ts";
 import type { Ledger } from "../../machine/counters.ts";
-import { W } from "../../machine/entry.ts";
+import { withoutWrite } from "../../machine/formats/x86-entry.ts";
 import type { MmuFactory } from "../../machine/machine.ts";
 import { type Entry, tableBench } from "./table-bench.ts";
 
@@ -29,10 +29,9 @@ export function storeStorm(engine: EngineName, mmu: MmuFactory): StoreStorm {
 
   function pass(): void {
     isTurned = !isTurned;
-    const turn = isTurned ? W : 0;
     for (let page = 0; page < pages; page++) {
       const { low, high } = before[page]!;
-      map.store(tables[page]!, indexAt(base + page, 1), low ^ turn, high);
+      map.store(tables[page]!, indexAt(base + page, 1), isTurned ? withoutWrite(low) : low, high);
     }
   }
 

@@ -9,7 +9,7 @@ import { DirectMap } from "../../guest/direct-map.ts";
 import { footprintFrames } from "../../guest/footprint.ts";
 import type { OperatingSystem } from "../../guest/operating-system.ts";
 import { type Gfn, indexAt, type Vpn } from "../../machine/address.ts";
-import { frameOf } from "../../machine/entry.ts";
+import { frameOf } from "../../machine/formats/x86-entry.ts";
 import { type Ledger, subtract } from "../../machine/counters.ts";
 import type { MmuFactory } from "../../machine/machine.ts";
 import { x86Isa } from "../../machine/isa/x86.ts";

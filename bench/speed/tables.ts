@@ -5,11 +5,10 @@
  * upper half; guest data starts at 4 GiB. So the checksum of translated frames can be compared too.
  */
 import { indexAt, type Pfn, type Vpn } from "../../machine/address.ts";
-import { frameOf, P, PS, U, W } from "../../machine/entry.ts";
+import { asLarge, frameOf, freshPage, isPresent } from "../../machine/formats/x86-entry.ts";
 import { PhysicalMemory } from "../../machine/memory.ts";
 
 const hostFrames = 2 ** 24;
-const flags = P | W | U;
 
 export interface YardstickShape {
   readonly nested: boolean;
@@ -58,9 +57,14 @@ export function createTables({ nested, pageSize }: YardstickShape): YardstickTab
       const index = indexAt(page, level);
       const low = memory.readLow(table, index);
       const isLeaf = level === leafLevel;
-      if ((low & P) === 0) {
+      if (!isPresent(low)) {
         const frame = isLeaf ? frames.leaf() : frames.table();
-        memory.writeEntry(table, index, frame, isLeaf && level === 2 ? flags | PS : flags);
+        memory.writeEntry(
+          table,
+          index,
+          frame,
+          isLeaf && level === 2 ? asLarge(freshPage) : freshPage,
+        );
       }
       if (isLeaf) return;
       table = frames.place(frameOf(memory.readLow(table, index), memory.readHigh(table, index)));

@@ -6,7 +6,7 @@
  */
 import type { Gfn } from "../../machine/address.ts";
 import { entriesPerTable } from "../../machine/address.ts";
-import { frameOf } from "../../machine/entry.ts";
+import { frameOf } from "../../machine/formats/x86-entry.ts";
 import type { VmExit } from "../../machine/exits.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";
 

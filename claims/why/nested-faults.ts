@@ -7,7 +7,7 @@ import { levelsOf } from "../../engines/nested/nested-hypervisor.ts";
 import type { Engine } from "../../hypervisor/engine.ts";
 import type { Gfn, Vpn } from "../../machine/address.ts";
 import { type Ledger, subtract } from "../../machine/counters.ts";
-import { A, D, lowHalf, P, U, W } from "../../machine/entry.ts";
+import { lowHalf, userPage } from "../../machine/formats/x86-entry.ts";
 import { presets } from "../../machine/presets.ts";
 
 /** L2's own fault: its handler stores an entry in each of so many tables, from the uppermost to the leaf. */
@@ -38,7 +38,7 @@ export function countNewFrames(engine: Engine): ReadonlyMap<StoredEntries, Ledge
   });
   levelsOf(hypervisor)?.useAllMemory();
   for (const [, frame] of frames) {
-    hypervisor.memory.write(frame as Gfn, 0, lowHalf(frame, P + W + U + A + D), 0);
+    hypervisor.memory.write(frame as Gfn, 0, lowHalf(frame, userPage), 0);
   }
   vcpu.boot(
     hypervisor,

@@ -5,10 +5,16 @@
  * behind them are in `results/groundtruth`. 512 operations fill one page table, so what happens once per
  * table shows as 0.002.
  */
-import { A, D, P, U, W } from "../../machine/entry.ts";
+import {
+  freshPage,
+  userLink,
+  userPage,
+  withoutDirty,
+  withoutWrite,
+} from "../../machine/formats/x86-entry.ts";
 import type { Vpn } from "../../machine/address.ts";
 import type { Engine } from "../../hypervisor/engine.ts";
-import { tableFlags, type Tables, TestGuest, userPage } from "../../engines/kvm/test-guest.ts";
+import { type Tables, TestGuest } from "../../engines/kvm/test-guest.ts";
 
 const operationCount = 512;
 
@@ -31,9 +37,7 @@ export interface Operation {
   readonly run: (scene: Scene) => void;
 }
 
-// Flags are distinct bits, so a sum is their union.
-const accessed = P + W + U + A;
-const readOnly = P + U + A + D;
+const readOnly = withoutWrite(userPage);
 
 function each(visit: (page: number) => void): void {
   for (let page = 0; page < operationCount; page++) visit(page);
@@ -88,11 +92,11 @@ function withHandler({ guest, tables }: Scene, fault: "demand" | "copy"): void {
 
 export const operations: readonly Operation[] = [
   { name: "first touch, A and D set", measured: [0.125, 0.125, 0], run: readAll },
-  { name: "first touch, A clear", measured: [1, 1, 0], flags: P + W + U, run: readAll },
+  { name: "first touch, A clear", measured: [1, 1, 0], flags: freshPage, run: readAll },
   {
     name: "first write after reads, D clear",
     measured: [1, 1, 0],
-    flags: accessed,
+    flags: withoutDirty(userPage),
     before: readAll,
     run: ({ guest }) => each((page) => guest.write(page)),
   },
@@ -206,7 +210,7 @@ export const operations: readonly Operation[] = [
     name: "PML4 store",
     measured: [1, 1, 0],
     before: readAll,
-    run: ({ guest, tables }) => each(() => guest.store(tables.root, 2, tables.pdpt, tableFlags)),
+    run: ({ guest, tables }) => each(() => guest.store(tables.root, 2, tables.pdpt, userLink)),
   },
   {
     name: "CPUID",

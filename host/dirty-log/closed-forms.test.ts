@@ -6,7 +6,7 @@ import { assert } from "../../machine/assert.ts";
 import { Machine } from "../../machine/machine.ts";
 import { fastMmu } from "../../machine/fast.ts";
 import type { Gfn } from "../../machine/address.ts";
-import { frameOf } from "../../machine/entry.ts";
+import { frameOf } from "../../machine/formats/x86-entry.ts";
 import { engines } from "../../engines/index.ts";
 import { watched } from "../../hypervisor/watched.ts";
 import { bootMemstress } from "./memstress.ts";

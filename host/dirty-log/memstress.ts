@@ -7,7 +7,7 @@
  */
 import { type Gfn, indexAt, type Vpn } from "../../machine/address.ts";
 import { assert } from "../../machine/assert.ts";
-import { highHalf, lowHalf, P, W } from "../../machine/entry.ts";
+import { freshPage, highHalf, lowHalf, withoutUser } from "../../machine/formats/x86-entry.ts";
 import type { GuestMemory, Hypervisor } from "../../hypervisor/hypervisor.ts";
 import type { Machine } from "../../machine/machine.ts";
 import { Prng } from "../../guest/prng.ts";
@@ -76,6 +76,9 @@ export function bootMemstress(parts: MemstressParts): MemstressGuest {
   };
 }
 
+/** No A and no D yet. */
+const kernelRights = withoutUser(freshPage);
+
 /** Maps the memory under test by 4 KiB pages; returns the root table. */
 function writeTables(memory: GuestMemory, { first, pages }: Layout): Gfn {
   let next = 1;
@@ -88,7 +91,7 @@ function writeTables(memory: GuestMemory, { first, pages }: Layout): Gfn {
     while (vpn < to) {
       const end = Math.min(to, vpn - (vpn % span) + span);
       const frame = level === 1 ? first + (vpn - firstVpn) : tableFor(level - 1, vpn, end);
-      memory.write(table, indexAt(vpn, level), lowHalf(frame, P + W), highHalf(frame, 0));
+      memory.write(table, indexAt(vpn, level), lowHalf(frame, kernelRights), highHalf(frame));
       vpn = end;
     }
     return table;

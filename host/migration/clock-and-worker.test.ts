@@ -5,7 +5,7 @@ import { price, totalCycles } from "../../bench/costs/cost.ts";
 import { fullParams } from "../../bench/points/params.ts";
 import type { HostEvent } from "../../hypervisor/host-events.ts";
 import type { Gfn, Vpn } from "../../machine/address.ts";
-import { lowHalf } from "../../machine/entry.ts";
+import { lowHalf } from "../../machine/formats/x86-entry.ts";
 import { presets } from "../../machine/presets.ts";
 import { workloads } from "../../workloads/index.ts";
 import { bareMetal, testMachine } from "../../workloads/trace/test-machine.ts";

@@ -5,7 +5,7 @@
  *
  * Source: VT-d specification 9.7, 9.8.
  */
-import { A, D, P, U, W } from "../../machine/entry.ts";
+import { userLink, userPage, withoutWrite } from "../../machine/formats/x86-entry.ts";
 import { SL_R, SL_W } from "../../machine/formats/second-level.ts";
 
 export type DmaRights = "read" | "write" | "read-write";
@@ -25,20 +25,18 @@ export interface EntryFlags {
 
 const low = (bits: number): Flags => ({ low: bits, high: 0 });
 
-/** Set by software, so that silicon need not. */
-const firstLevelWritable = P | W | U | A | D;
-
 export const ioFormats: Readonly<Record<IoFormat, EntryFlags>> = {
   "second-level": {
     leaf: { read: low(SL_R), write: low(SL_W), "read-write": low(SL_R | SL_W) },
     link: low(SL_R | SL_W),
   },
+  // A and D are set by software, so that silicon need not.
   "first-level": {
     leaf: {
-      read: low(P | U | A),
-      write: low(firstLevelWritable),
-      "read-write": low(firstLevelWritable),
+      read: low(withoutWrite(userLink)),
+      write: low(userPage),
+      "read-write": low(userPage),
     },
-    link: low(P | W | U | A),
+    link: low(userLink),
   },
 };

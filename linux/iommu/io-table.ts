@@ -9,7 +9,7 @@
  * `dma_pte_clear_level`, `dma_pte_free_level`, `hardware_largepage_caps`.
  */
 import { entriesPerTable, indexAt, pagesPerEntry } from "../../machine/address.ts";
-import { frameOf } from "../../machine/entry.ts";
+import { frameOf } from "../../machine/formats/x86-entry.ts";
 import { SL_PS, SL_R, SL_W } from "../../machine/formats/second-level.ts";
 import { type DmaRights, type EntryFlags, ioFormats, type IoFormat } from "./entry-formats.ts";
 import type { TableMemory } from "./table-memory.ts";

@@ -4,7 +4,7 @@
  * Source: the SecVisor retrospective (writable alias, remapping); S. Tanda, "Intel VT-rp" parts 1 and 2 (remapping
  * against KDP); J. Mattson on LKML, October 2019 (stores that the hypervisor emulates).
  */
-import { lowHalf } from "../../machine/entry.ts";
+import { lowHalf } from "../../machine/formats/x86-entry.ts";
 import { type AttackGuest, evilBytes } from "./attack-guest.ts";
 import {
   behindFreeEntry,

@@ -10,7 +10,7 @@
  * the attack.
  */
 import { type Gfn, indexAt, type Vpn } from "../../machine/address.ts";
-import { A, D, P, W } from "../../machine/entry.ts";
+import { kernelPage, withoutWrite } from "../../machine/formats/x86-entry.ts";
 import { BootImage, entryTo } from "../../check/fuzz/program.ts";
 
 export const guestFrames = 1024;
@@ -55,8 +55,8 @@ export function direct(gfn: Gfn): Vpn {
   return (directTop * pagesPerTop + gfn) as Vpn;
 }
 
-export const tableFlags = P + W + A + D;
-export const readOnly = P + A + D;
+export const tableFlags = kernelPage;
+export const readOnly = withoutWrite(kernelPage);
 
 export function buildImage(): BootImage {
   const image = new BootImage();

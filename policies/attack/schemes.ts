@@ -1,4 +1,5 @@
 /** The schemes that attacks are run against: a new one is a line here. */
+import { ACC_EXEC } from "../../machine/formats/x86-entry.ts";
 import { noTracker } from "../../hypervisor/dirty/tracker.ts";
 import type { Engine } from "../../hypervisor/engine.ts";
 import { MemoryPolicy } from "../../hypervisor/policy/memory-policy.ts";
@@ -9,7 +10,6 @@ import { createNested } from "../../engines/ept.ts";
 import { guardedEpt } from "../../engines/ept-guarded.ts";
 import { eptHlat } from "../../engines/ept-hlat.ts";
 import { engines } from "../../engines/index.ts";
-import { ACC_EXEC } from "../../hypervisor/guest-walk.ts";
 import { frames, guarded } from "./layout.ts";
 import type { Scheme } from "./scheme.ts";
 

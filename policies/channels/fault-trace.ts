@@ -12,11 +12,10 @@
  */
 import type { Vpn } from "../../machine/address.ts";
 import { subtract, type Ledger } from "../../machine/counters.ts";
-import { lowHalf, P } from "../../machine/entry.ts";
+import { ACC_EXEC, ACC_USER, lowHalf, withoutPresent } from "../../machine/formats/x86-entry.ts";
 import type { VmExit } from "../../machine/exits.ts";
 import { Prng } from "../../guest/prng.ts";
 import type { Engine } from "../../hypervisor/engine.ts";
-import { ACC_EXEC, ACC_USER } from "../../hypervisor/guest-walk.ts";
 import type { PolicyRule } from "../../hypervisor/policy/rules.ts";
 import { guardedEpt } from "../../engines/ept-guarded.ts";
 import { eptHlat } from "../../engines/ept-hlat.ts";
@@ -153,7 +152,7 @@ function runVictim({ vcpu }: SmallGuest, secret: readonly number[]): void {
 /** What an attacking kernel does to the victim's entry, by an ordinary store, and the flush that goes with it. */
 function setPresent(guest: SmallGuest, page: WatchedPage, isPresent: boolean): void {
   const { table, index } = guest.entryOf(page);
-  const flags = isPresent ? codeFlags : codeFlags - P;
+  const flags = isPresent ? codeFlags : withoutPresent(codeFlags);
   guest.vcpu.store(table, index, lowHalf(frameOfPage(page), flags), 0);
   if (!isPresent) guest.vcpu.invlpg(userPage(page));
 }

@@ -7,7 +7,13 @@
  * A and D are set everywhere, so that no exit is owed to anything but what a channel does.
  */
 import { type Gfn, indexAt, type Vpn } from "../../machine/address.ts";
-import { A, D, frameOf, lowHalf, P, U, W } from "../../machine/entry.ts";
+import {
+  frameOf,
+  kernelPage,
+  lowHalf,
+  userPage as writtenPage,
+  withoutWrite,
+} from "../../machine/formats/x86-entry.ts";
 import type { HostRoom, Machine, MachineOptions } from "../../machine/machine.ts";
 import { presets } from "../../machine/presets.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";
@@ -26,9 +32,7 @@ const pagesPerTop = 512 ** 3;
 const userBase = pagesPerTop;
 const directBase = 256 * pagesPerTop;
 const root = 16 as Gfn;
-const kernelFlags = P + W + A + D;
-const userFlags = P + W + U + A + D;
-export const codeFlags = P + U + A + D;
+export const codeFlags = withoutWrite(writtenPage);
 
 export interface SmallGuestOptions {
   readonly engine: Engine;
@@ -112,15 +116,15 @@ export class SmallGuest {
   /** The guest's kernel maps a page that was not. */
   mapPage(page: number): void {
     const { table, index } = this.entryOf(page);
-    this.vcpu.store(table, index, lowHalf(frameOfPage(page), userFlags), 0);
+    this.vcpu.store(table, index, lowHalf(frameOfPage(page), writtenPage), 0);
   }
 
   private buildTables({ pages, codePages = 0, mappedPages = pages }: SmallGuestOptions): void {
     for (let gfn = root as number; gfn < root + tablesMax; gfn++) {
-      this.map(direct(gfn as Gfn), gfn as Gfn, kernelFlags);
+      this.map(direct(gfn as Gfn), gfn as Gfn, kernelPage);
     }
     for (let page = 0; page < pages; page++) {
-      const flags = page < codePages ? codeFlags : userFlags;
+      const flags = page < codePages ? codeFlags : writtenPage;
       this.map(userPage(page), frameOfPage(page), page < mappedPages ? flags : 0);
     }
     assert(this.nextTable <= root + tablesMax, "channel: more tables than its direct map shows");
@@ -135,7 +139,7 @@ export class SmallGuest {
       if (low === 0) {
         next = this.nextTable as Gfn;
         this.nextTable += 1;
-        this.image.set(table, index, entryTo(next, userFlags));
+        this.image.set(table, index, entryTo(next, writtenPage));
       }
       table = next;
     }

@@ -8,7 +8,7 @@
  * Source: Franklin et al. 2008 and the retrospective of SecVisor, whose model checker found two design attacks, the
  * writable alias and the remapping of an approved page, and nothing after the repair.
  */
-import { lowHalf } from "../../machine/entry.ts";
+import { lowHalf } from "../../machine/formats/x86-entry.ts";
 import { AttackGuest, evilBytes } from "../attack/attack-guest.ts";
 import {
   attackers,

@@ -7,7 +7,13 @@
 import { kernelLayout } from "../../guest/layout.ts";
 import { type Gfn, indexAt, type Vpn } from "../../machine/address.ts";
 import type { Ledger } from "../../machine/counters.ts";
-import { A, D, frameOf, highHalf, lowHalf, P, U, W } from "../../machine/entry.ts";
+import {
+  frameOf,
+  highHalf,
+  lowHalf,
+  userPage,
+  withoutWrite,
+} from "../../machine/formats/x86-entry.ts";
 import { type Happening, Recorder } from "./recorder.ts";
 import { createWorld, type World } from "./world.ts";
 
@@ -36,7 +42,7 @@ export interface Done {
 const firstPage = 0x400;
 const used = 4;
 
-const readOnly = P + U + A + D;
+const readOnly = withoutWrite(userPage);
 
 const store = (page: number): Instruction => ({
   text: `Store to the entry of page ${page + 1}: now read-only`,
@@ -44,7 +50,7 @@ const store = (page: number): Instruction => ({
 });
 const allow = (page: number): Instruction => ({
   text: `Store to the entry of page ${page + 1}: writable again`,
-  run: (bench) => asKernel(bench, () => storeEntry(bench, page, readOnly + W)),
+  run: (bench) => asKernel(bench, () => storeEntry(bench, page, userPage)),
 });
 const flush = (page: number): Instruction => ({
   text: `INVLPG of page ${page + 1}`,

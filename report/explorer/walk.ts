@@ -13,7 +13,7 @@ import {
   pageProblem,
 } from "../../guest/any-page.ts";
 import { type Gfn, hexAddress, indexAt, pagesPerEntry, type Vpn } from "../../machine/address.ts";
-import { frameOf } from "../../machine/entry.ts";
+import { frameOf } from "../../machine/formats/x86-entry.ts";
 import { type CounterName, subtract } from "../../machine/counters.ts";
 import { type EntryFormat, entryText, entryValue } from "../../machine/entry-text.ts";
 import { type Gva, readGva } from "../../machine/gva.ts";

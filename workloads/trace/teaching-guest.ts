@@ -10,7 +10,17 @@
  * leads behind the last leaf table, where the direct map has nothing: the store takes a real #PF.
  */
 import type { Gfn, Vpn } from "../../machine/address.ts";
-import { A, D, highHalf, lowHalf, P, PF_PRESENT, PS, U, W } from "../../machine/entry.ts";
+import {
+  asLarge,
+  freshPage,
+  highHalf,
+  kernelPage,
+  lowHalf,
+  userPage,
+  withoutUser,
+  withoutWrite,
+} from "../../machine/formats/x86-entry.ts";
+import { PF_PRESENT } from "../../machine/page-fault.ts";
 import type { Cr3, Registers } from "../../machine/registers.ts";
 import type { GuestMemory, Hypervisor } from "../../hypervisor/hypervisor.ts";
 import type { PageFault } from "../../machine/observer.ts";
@@ -42,8 +52,6 @@ const directMap = directMapSlot * entries ** 3;
 /** First page of the map of all memory, by 1 GiB. */
 const memoryMap = (directMapSlot + 1) * entries ** 3;
 const memoryGigabytes = 2;
-const userFlags = P | W | U | A | D;
-const kernelFlags = P | W | A | D;
 
 /** What the machine of this guest must have. */
 export const teachingMachine = {
@@ -91,7 +99,7 @@ export class TeachingGuest {
     const { vcpu } = this;
     vcpu.setPrivilege("supervisor");
     vcpu.ledger.pteStores += 1;
-    vcpu.store((directMap + table) as Vpn, vpn % entries, lowHalf(gfn, userFlags), highHalf(gfn));
+    vcpu.store((directMap + table) as Vpn, vpn % entries, lowHalf(gfn, userPage), highHalf(gfn));
     return this.outcome();
   }
 
@@ -137,23 +145,25 @@ function writeImage(memory: GuestMemory): void {
   const link = (table: number, index: number, target: number, flags: number) => {
     memory.write(table as Gfn, index, lowHalf(target, flags), highHalf(target));
   };
-  link(root, 0, userPdpt, userFlags);
-  link(root, directMapSlot, kernelPdpt, kernelFlags);
-  for (let i = 0; i < directories; i++) link(userPdpt, i, userDirectories + i, userFlags);
+  link(root, 0, userPdpt, userPage);
+  link(root, directMapSlot, kernelPdpt, kernelPage);
+  for (let i = 0; i < directories; i++) link(userPdpt, i, userDirectories + i, userPage);
   for (let i = 0; i < leafTables; i++) {
-    link(userDirectories + Math.floor(i / entries), i % entries, leaves + i, userFlags);
+    link(userDirectories + Math.floor(i / entries), i % entries, leaves + i, userPage);
   }
-  link(root, directMapSlot + 1, memoryPdpt, kernelFlags);
+  link(root, directMapSlot + 1, memoryPdpt, kernelPage);
+  const readOnly = withoutWrite(withoutUser(freshPage));
   // Not accessed yet, so that no shadow is made of all memory at boot.
-  for (let i = 0; i < memoryGigabytes; i++) link(memoryPdpt, i, i * entries ** 2, P | PS);
+  for (let i = 0; i < memoryGigabytes; i++)
+    link(memoryPdpt, i, i * entries ** 2, asLarge(readOnly));
   // The direct map's tables cover whole 2 MiB steps; `leaves` starts at one, and `leafTables` fills them.
   const firstIndex = leaves / entries;
   const pdIndex = firstIndex % entries;
-  link(kernelPdpt, Math.floor(firstIndex / entries), kernelDirectory, kernelFlags);
+  link(kernelPdpt, Math.floor(firstIndex / entries), kernelDirectory, kernelPage);
   for (let i = 0; i < directMapTables; i++) {
-    link(kernelDirectory, pdIndex + i, kernelLeaves + i, kernelFlags);
+    link(kernelDirectory, pdIndex + i, kernelLeaves + i, kernelPage);
     for (let entry = 0; entry < entries; entry++) {
-      link(kernelLeaves + i, entry, leaves + i * entries + entry, kernelFlags);
+      link(kernelLeaves + i, entry, leaves + i * entries + entry, kernelPage);
     }
   }
 }

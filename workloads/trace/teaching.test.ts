@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Gfn, Pfn, Vpn } from "../../machine/address.ts";
-import { frameOf } from "../../machine/entry.ts";
+import { frameOf } from "../../machine/formats/x86-entry.ts";
 import { fastMmu } from "../../machine/fast.ts";
 import { Machine } from "../../machine/machine.ts";
 import { presets } from "../../machine/presets.ts";

@@ -6,10 +6,10 @@
  * are bounds that n = 1 reaches.
  */
 import type { Vpn } from "../../../machine/address.ts";
-import { A, D, P, U, W } from "../../../machine/entry.ts";
+import { userPage } from "../../../machine/formats/x86-entry.ts";
 import { engineNamed } from "../../../bench/points/catalogue.ts";
 import { engines } from "../../../engines/index.ts";
-import { TestGuest, userPage } from "../../../engines/kvm/test-guest.ts";
+import { TestGuest } from "../../../engines/kvm/test-guest.ts";
 import { createNest, type Nest } from "../../../engines/nested/nest.ts";
 import { nestedOnNested } from "../../../engines/nested/nested-on-nested.ts";
 import { shadowOnNested } from "../../../engines/nested/shadow-on-nested.ts";
@@ -48,7 +48,7 @@ function exitsPerCpuid(): number {
 /** EPT on EPT: a page whose frame L1 has not mapped yet, all tables above it there. */
 function exitsPerViolation(): number {
   const guest = new TestGuest(engineNamed("ept@ept"));
-  const { root } = guest.space(0, repeats, P + W + U + A + D);
+  const { root } = guest.space(0, repeats, userPage);
   guest.load(root);
   guest.read(0);
   const touch = () => {
