@@ -6,12 +6,12 @@
  */
 import { describe, expect, test } from "vitest";
 import type { Gfn } from "../machine/address.ts";
-import { D } from "../machine/entry.ts";
+import { isDirty, userPage, withoutDirty } from "../machine/formats/x86-entry.ts";
 import { presets } from "../machine/presets.ts";
 import type { Engine } from "../hypervisor/engine.ts";
 import { agilePolicy, createAgile } from "./agile.ts";
 import type { AgilePolicy } from "./agile/modes.ts";
-import { TestGuest, userPage } from "./kvm/test-guest.ts";
+import { TestGuest } from "./kvm/test-guest.ts";
 
 const interval = 1000;
 
@@ -109,13 +109,13 @@ describe("a space that begins nested", () => {
 test("the guest's A and D bits are silicon's in the nested part, the hypervisor's in the shadow", () => {
   const nested = guestOf({});
   nested.store(1);
-  nested.guest.set(nested.tables.pt, 1, nested.guest.data(1), userPage & ~D);
+  nested.guest.set(nested.tables.pt, 1, nested.guest.data(1), withoutDirty(userPage));
   nested.guest.machine.vcpus[0]!.mmu.flushLinear();
   expect(nested.guest.cost(() => nested.guest.write(1))).toMatchObject({
     exits: 0,
     dirtyBitsSet: 1,
   });
-  expect(nested.guest.flags(nested.tables.pt, 1) & D).toBe(D);
+  expect(isDirty(nested.guest.flags(nested.tables.pt, 1))).toBe(true);
 });
 
 test("roots that silicon knows are loaded without an exit, until their mode changes", () => {

@@ -13,14 +13,15 @@
  * Bias: both, agile paging gains on either.
  */
 import type { Gfn, Vpn } from "../machine/address.ts";
-import { A } from "../machine/entry.ts";
+import { x86 } from "../machine/formats/x86.ts";
+import { ACC_WRITE } from "../machine/formats/x86-entry.ts";
 import type { Resolution, VmExit } from "../machine/exits.ts";
 import type { Registers } from "../machine/registers.ts";
 import { eptStage, switchingStages } from "../machine/stages.ts";
 import type { VirtualCpu } from "../machine/virtual-cpu.ts";
 import { shadowControls, unaskedExit } from "../hypervisor/controls.ts";
 import type { Engine } from "../hypervisor/engine.ts";
-import { ACC_WRITE, createWalk, walkGuest, type WalkHost } from "../hypervisor/guest-walk.ts";
+import { createWalk, walkGuest, type WalkHost } from "../hypervisor/guest-walk.ts";
 import type { HostEvent } from "../hypervisor/host-events.ts";
 import type { Hypervisor } from "../hypervisor/hypervisor.ts";
 import { isMemoryEvent } from "../hypervisor/memory/host-memory.ts";
@@ -197,7 +198,7 @@ export function createAgile(platform: Platform, policy: AgilePolicy): Hypervisor
   memory.attach({
     unmap: (start, frames) => both.unmap(start, frames),
     age(gfn) {
-      const isYoung = takeAccessed(platform.memory, shadow.leavesOf(gfn), A);
+      const isYoung = takeAccessed(platform.memory, shadow.leavesOf(gfn), x86.accessed);
       return host.age(gfn) || isYoung;
     },
     flush: () => both.flush(),

@@ -5,13 +5,13 @@
 import { describe, expect, test } from "vitest";
 import type { Gfn, Vpn } from "../machine/address.ts";
 import { counterNames, type Ledger } from "../machine/counters.ts";
-import { P, U, W } from "../machine/entry.ts";
+import { freshPage, userPage, withoutWrite } from "../machine/formats/x86-entry.ts";
 import { presets } from "../machine/presets.ts";
 import type { Engine } from "../hypervisor/engine.ts";
 import { ept } from "./ept.ts";
 import { kvmTdp } from "./kvm-tdp.ts";
 import { kvmTdpLegacy } from "./kvm-tdp-legacy.ts";
-import { TestGuest, userPage } from "./kvm/test-guest.ts";
+import { TestGuest } from "./kvm/test-guest.ts";
 import { native } from "./native.ts";
 import { npt } from "./npt.ts";
 import { shadowLazy } from "./shadow-lazy.ts";
@@ -27,7 +27,7 @@ const exitNames = counterNames.filter((name) => /^exits[A-Z]/.test(name));
 function guestOf(engine: Engine) {
   const guest = new TestGuest(engine, { vcpus: 2, preset: presets["skylake-sp"] });
   const ready = guest.space(0, 16);
-  const clean = guest.space(1, 16, P | W | U);
+  const clean = guest.space(1, 16, freshPage);
   const vcpu = guest.machine.vcpus[0]!;
   const touch = (access: "read" | "write", pages: number) => {
     for (let page = 0; page < pages; page++) guest[access](page);
@@ -163,7 +163,9 @@ describe("trap-on-write shadow paging", () => {
     );
     const changed = guest.cost(() => guest.store(ready.pt, 20, guest.data(21), userPage));
     expectCost(changed, { ...emulated, entriesFilled: 1, entriesDropped: 1 });
-    const readOnly = guest.cost(() => guest.store(ready.pt, 0, guest.data(0), userPage & ~W));
+    const readOnly = guest.cost(() =>
+      guest.store(ready.pt, 0, guest.data(0), withoutWrite(userPage)),
+    );
     expectCost(readOnly, { ...emulated, entriesFilled: 1, entriesDropped: 1 });
     guest.invlpg(0);
     expectCost(

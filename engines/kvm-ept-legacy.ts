@@ -6,19 +6,19 @@
  *
  * Source: KVM arch/x86/kvm/mmu/mmu.c; rules P1, P12 and M1 of results/groundtruth/intel.
  */
-import { EPT_A, EPT_D, EPT_W } from "../machine/entry.ts";
+import { ept } from "../machine/formats/ept.ts";
 import type { Engine } from "../hypervisor/engine.ts";
-import { EptVm, writeBack } from "./kvm/ept-vm.ts";
+import { EptVm } from "./kvm/ept-vm.ts";
 import { createLegacyVm, LegacyTables } from "./kvm/tdp-legacy-tables.ts";
 import type { LeafBits } from "./kvm/vm.ts";
 
 function engine(title: string, pml: boolean): Engine {
   const bits: LeafBits = {
-    accessed: EPT_A,
-    dirty: EPT_D,
-    always: writeBack,
+    accessed: ept.accessed,
+    dirty: ept.dirty,
+    always: ept.leaf & ~ept.link,
     armsByDirty: pml,
-    mmio: EPT_W,
+    mmio: ept.malformed,
   };
   return {
     title,

@@ -7,29 +7,27 @@
  *
  * Source: KVM arch/x86/kvm/mmu/tdp_mmu.c; rules V3, V5, P1 to P11 and M1 of results/groundtruth/intel.
  */
-import { EPT_A, EPT_D, EPT_R, EPT_W, EPT_X } from "../machine/entry.ts";
 import { ept } from "../machine/formats/ept.ts";
 import type { Engine } from "../hypervisor/engine.ts";
 import { MMU_WRITABLE } from "./kvm/entries.ts";
-import { type EptTables, EptVm, writeBack } from "./kvm/ept-vm.ts";
+import { type EptTables, EptVm } from "./kvm/ept-vm.ts";
 import type { TdpFormat } from "./kvm/tdp-format.ts";
 import { answerTdpHost } from "./kvm/tdp-host.ts";
 import { TdpTables } from "./kvm/tdp-tables.ts";
 
 const withoutBits: TdpFormat = {
   entries: ept,
-  leafFlags: EPT_R | EPT_W | EPT_X | writeBack | MMU_WRITABLE,
-  present: EPT_R | EPT_X,
+  leafFlags: ept.leaf | MMU_WRITABLE,
   accessed: 0,
   dirtyToLog: 0,
-  mmio: EPT_W,
+  mmio: ept.malformed,
 };
 const withBits: TdpFormat = {
   ...withoutBits,
-  leafFlags: withoutBits.leafFlags | EPT_A | EPT_D,
-  accessed: EPT_A,
+  leafFlags: withoutBits.leafFlags | ept.accessed | ept.dirty,
+  accessed: ept.accessed,
 };
-const withPml: TdpFormat = { ...withBits, dirtyToLog: EPT_D };
+const withPml: TdpFormat = { ...withBits, dirtyToLog: ept.dirty };
 
 function eptTables(tables: TdpTables): EptTables {
   return {

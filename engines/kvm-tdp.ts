@@ -6,7 +6,7 @@
  *
  * Source: KVM arch/x86/kvm/svm/svm.c; rules 4, 11 to 13 and 17 of results/groundtruth. `kvm/tdp-tables.ts` has the tables.
  */
-import { A, D, P, U, W } from "../machine/entry.ts";
+import { userPage } from "../machine/formats/x86-entry.ts";
 import { npt } from "../machine/formats/x86.ts";
 import type { Resolution, VmExit } from "../machine/exits.ts";
 import { nptStage, twoStages } from "../machine/stages.ts";
@@ -22,9 +22,8 @@ import { TdpTables } from "./kvm/tdp-tables.ts";
 
 const format: TdpFormat = {
   entries: npt,
-  leafFlags: P | W | U | A | D | MMU_WRITABLE,
-  present: P,
-  accessed: A,
+  leafFlags: userPage | MMU_WRITABLE,
+  accessed: npt.accessed,
   dirtyToLog: 0,
   // Reserved bits mark it, and each later access is a nested page fault like the first: nothing to count differs.
   mmio: 0,

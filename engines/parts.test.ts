@@ -1,13 +1,28 @@
 /** The small parts that engines share, by themselves: frame sets and ranges, reverse maps, radix tables, guest entries. */
 import { describe, expect, test } from "vitest";
 import type { Gfn } from "../machine/address.ts";
-import { A, D, EPT_A, lowHalf, NX_HIGH, P, PS, U, W } from "../machine/entry.ts";
+import { ept } from "../machine/formats/ept.ts";
+import {
+  ACC_ALL,
+  ACC_USER,
+  accessOf,
+  asLarge,
+  freshPage,
+  hasReserved,
+  kernelPage,
+  lowHalf,
+  noExecute,
+  withAccessed,
+  withDirty,
+  withPresent,
+  withoutWrite,
+} from "../machine/formats/x86-entry.ts";
 import { x86 } from "../machine/formats/x86.ts";
 import { PhysicalMemory } from "../machine/memory.ts";
 import { FrameRanges } from "../hypervisor/dirty/frame-ranges.ts";
 import { FrameSet } from "../hypervisor/dirty/frame-set.ts";
 import { dirtyBitmap } from "../hypervisor/dirty/bitmap.ts";
-import { guestAccess, hasReserved, withoutWriteIfClean } from "../hypervisor/guest-walk.ts";
+import { withoutWriteIfClean } from "../hypervisor/guest-walk.ts";
 import { neighboursIn } from "../hypervisor/memory/notifier.ts";
 import { ReverseMap } from "./kvm/reverse-map.ts";
 import { PcidRoots } from "../hypervisor/pcid-roots.ts";
@@ -24,6 +39,8 @@ import { FrameMap } from "./shadow/frame-map.ts";
 
 const gfn = (n: number) => n as Gfn;
 const range = (start: number, frames: number) => ({ start: gfn(start), frames });
+
+const present = withPresent(0);
 
 describe("ranges of a log", () => {
   test("never overlap: only what is new is added, in order", () => {
@@ -183,10 +200,10 @@ describe("radix tables", () => {
     expect(findPlace(tree, pageOf(1, 2, 3, 5))).toEqual({ ...leaf, index: 5 });
     expect(findPlace(tree, pageOf(1, 2, 4, 5))).toMatchObject({ index: 4, level: 2 });
     const large = makePlace(tree, pageOf(1, 2, 8, 0), 2);
-    memory.writeEntry(large.table, large.index, 512, P | PS);
+    memory.writeEntry(large.table, large.index, 512, asLarge(present));
     expect(findPlace(tree, pageOf(1, 2, 8, 511))).toEqual(large);
     // Bit 7 of an entry at level 4 says nothing about a leaf.
-    memory.writeEntry(tree.root, 5, leaf.table, P | W | U | PS);
+    memory.writeEntry(tree.root, 5, leaf.table, asLarge(freshPage));
     expect(findPlace(tree, pageOf(5, 0, 0, 0)).level).toBeLessThan(4);
   });
 
@@ -196,7 +213,7 @@ describe("radix tables", () => {
     const { memory } = tree;
     const map = (page: number, level: number) => {
       const { table, index } = makePlace(tree, page, level);
-      memory.writeEntry(table, index, page % 512, P | (level > 1 ? PS : 0));
+      memory.writeEntry(table, index, page % 512, level > 1 ? asLarge(present) : present);
     };
     map(pageOf(0, 0, 0, 3), 1);
     map(pageOf(0, 0, 0, 511), 1);
@@ -225,14 +242,14 @@ describe("radix tables", () => {
     const tree = treeOf();
     const { memory } = tree;
     const large = makePlace(tree, 1024, 2);
-    memory.writeEntry(large.table, large.index, 0x200, P | W | A | D | PS);
+    memory.writeEntry(large.table, large.index, 0x200, asLarge(kernelPage));
     splitLeaf(tree, large);
     for (const index of [0, 1, 511]) {
       const small = findPlace(tree, 1024 + index);
       expect([small.index, small.level]).toEqual([index, 1]);
-      expect(memory.readLow(small.table, index)).toBe(lowHalf(0x200 + index, P | W | A | D));
+      expect(memory.readLow(small.table, index)).toBe(lowHalf(0x200 + index, kernelPage));
     }
-    expect(memory.readLow(large.table, large.index) & 0xfff).toBe(P | W | U);
+    expect(memory.readLow(large.table, large.index) & 0xfff).toBe(freshPage);
     const used = memory.tableBytesPeak / 4096;
     emptyTree(tree);
     expect(findPlace(tree, 1024)).toEqual({ table: tree.root, index: 0, level: 4 });
@@ -245,27 +262,27 @@ describe("radix tables", () => {
     const tree = treeOf();
     const { memory } = tree;
     const table = tree.root;
-    memory.writeEntry(table, 1, 7, P | EPT_A);
-    memory.writeEntry(table, 2, 7, P | D);
+    memory.writeEntry(table, 1, 7, present | ept.accessed);
+    memory.writeEntry(table, 2, 7, withDirty(present));
     const places = [1, 2].map((index) => ({ table, index }));
-    expect(takeAccessed(memory, places, EPT_A)).toBe(true);
-    expect(memory.readLow(table, 1)).toBe(lowHalf(7, P));
-    expect(memory.readLow(table, 2)).toBe(lowHalf(7, P | D));
-    expect(takeAccessed(memory, places, EPT_A)).toBe(false);
-    expect(takeAccessed(memory, [], EPT_A)).toBe(false);
+    expect(takeAccessed(memory, places, ept.accessed)).toBe(true);
+    expect(memory.readLow(table, 1)).toBe(lowHalf(7, present));
+    expect(memory.readLow(table, 2)).toBe(lowHalf(7, withDirty(present)));
+    expect(takeAccessed(memory, places, ept.accessed)).toBe(false);
+    expect(takeAccessed(memory, [], ept.accessed)).toBe(false);
   });
 });
 
 describe("guest entries", () => {
   test("give the rights of their bits, and no store to a clean page", () => {
-    expect(guestAccess(P | W | U, 0)).toBe(W | U | 1);
-    expect(guestAccess(P | U, NX_HIGH)).toBe(U);
-    expect(withoutWriteIfClean(W | U | 1, D)).toBe(W | U | 1);
-    expect(withoutWriteIfClean(W | U | 1, A)).toBe(U | 1);
+    expect(accessOf(freshPage, 0)).toBe(ACC_ALL);
+    expect(accessOf(withoutWrite(freshPage), noExecute)).toBe(ACC_USER);
+    expect(withoutWriteIfClean(ACC_ALL, withDirty(0))).toBe(ACC_ALL);
+    expect(withoutWriteIfClean(ACC_ALL, withAccessed(0))).toBe(withoutWrite(ACC_ALL));
   });
 
   test("have reserved bits by level", () => {
-    const large = (frame: number) => lowHalf(frame, P | PS);
+    const large = (frame: number) => lowHalf(frame, asLarge(present));
     expect([1, 2, 3, 4, 5].map((level) => hasReserved(large(0), 0, level))).toEqual([
       false,
       false,
@@ -282,8 +299,8 @@ describe("guest entries", () => {
     expect(hasReserved(large(2 ** 18), 0, 3)).toBe(false);
     // At level 1 the bit is PAT, and any frame will do.
     expect(hasReserved(large(2), 0, 1)).toBe(false);
-    expect(hasReserved(lowHalf(2, P), 0, 2)).toBe(false);
-    expect(hasReserved(P, 0x1000, 1)).toBe(true);
-    expect(hasReserved(P, NX_HIGH | 0xfff, 1)).toBe(false);
+    expect(hasReserved(lowHalf(2, present), 0, 2)).toBe(false);
+    expect(hasReserved(present, 0x1000, 1)).toBe(true);
+    expect(hasReserved(present, noExecute | 0xfff, 1)).toBe(false);
   });
 });

@@ -5,12 +5,12 @@
  */
 import { describe, expect, test } from "vitest";
 import type { Gfn } from "../machine/address.ts";
-import { W } from "../machine/entry.ts";
+import { userPage, withoutWrite } from "../machine/formats/x86-entry.ts";
 import { presets } from "../machine/presets.ts";
 import type { Engine } from "../hypervisor/engine.ts";
 import { eptPml } from "./ept-pml.ts";
 import { engines } from "./index.ts";
-import { TestGuest, userPage } from "./kvm/test-guest.ts";
+import { TestGuest } from "./kvm/test-guest.ts";
 
 /** They flush for frames that are taken away even if nothing maps those. */
 const flushesAlways: ReadonlySet<string> = new Set([
@@ -80,7 +80,7 @@ describe.each([1, 2, 4])("%i vCPUs", (count) => {
       const steps: Record<string, () => void> = {
         load: () => guest.load(root),
         touch: () => guest.write(2),
-        "store a leaf": () => guest.store(pt, 2, guest.data(9), userPage & ~W),
+        "store a leaf": () => guest.store(pt, 2, guest.data(9), withoutWrite(userPage)),
         invlpg: () => guest.invlpg(2),
         "read it": () => guest.read(2),
         "store a link": () => guest.store(pd, 0, 0, 0),

@@ -7,7 +7,17 @@
  * Source: SDM vol. 3C 33.3 "Memory Virtualization", the virtual TLB algorithm.
  */
 import { type Gfn, pagesPerEntry, type Vpn } from "../machine/address.ts";
-import { A, D, frameOf, highHalf, lowHalf, NX_HIGH, P, PF_WRITE, U, W } from "../machine/entry.ts";
+import {
+  ACC_USER,
+  ACC_WRITE,
+  frameOf,
+  highHalf,
+  lowHalf,
+  nxFor,
+  pageFor,
+  withoutWrite,
+} from "../machine/formats/x86-entry.ts";
+import { PF_WRITE } from "../machine/page-fault.ts";
 import { x86 } from "../machine/formats/x86.ts";
 import type { Resolution, VmExit } from "../machine/exits.ts";
 import type { Registers } from "../machine/registers.ts";
@@ -18,9 +28,6 @@ import { shadowControls, unaskedExit } from "../hypervisor/controls.ts";
 import type { Engine } from "../hypervisor/engine.ts";
 import { flushVcpus } from "../hypervisor/flush.ts";
 import {
-  ACC_EXEC,
-  ACC_USER,
-  ACC_WRITE,
   createWalk,
   type FaultingAccess,
   walkGuest,
@@ -141,10 +148,9 @@ function createShadowVtlb(platform: Platform): Hypervisor {
       access = (access | ACC_WRITE) & ~ACC_USER;
     }
     const isWritable = (access & ACC_WRITE) !== 0 && memory.isWritable(walk.gfn);
-    const flags = P | A | D | (isWritable ? W : 0) | ((access & ACC_USER) !== 0 ? U : 0);
-    const nx = (access & ACC_EXEC) === 0 ? NX_HIGH : 0;
+    const flags = pageFor(isWritable ? access : withoutWrite(access));
     const { table, index } = makePlace(tlb.tree, vpn, 1);
-    bytes.write(table, index, lowHalf(pfn, flags), highHalf(pfn, nx));
+    bytes.write(table, index, lowHalf(pfn, flags), highHalf(pfn, nxFor(access)));
     vcpu.ledger.entriesFilled += 1;
     if (walk.level > 1) tlb.fragments.set(Math.floor(vpn / 512), walk.level);
   }

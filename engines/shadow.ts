@@ -8,8 +8,9 @@
  * Source: Adams & Agesen 2006, section 2.3; Xen "Shadow-2" (xen-devel 2008).
  */
 import type { Gfn, Vpn } from "../machine/address.ts";
+import { x86 } from "../machine/formats/x86.ts";
+import { ACC_USER, ACC_WRITE } from "../machine/formats/x86-entry.ts";
 import type { Ledger } from "../machine/counters.ts";
-import { A, U, W } from "../machine/entry.ts";
 import type { Resolution, VmExit } from "../machine/exits.ts";
 import type { Registers } from "../machine/registers.ts";
 import type { VirtualCpu } from "../machine/virtual-cpu.ts";
@@ -18,13 +19,7 @@ import { shadowControls, unaskedExit } from "../hypervisor/controls.ts";
 import { type DirtyTracker, noTracker } from "../hypervisor/dirty/tracker.ts";
 import type { Engine } from "../hypervisor/engine.ts";
 import { flushVcpus, payer } from "../hypervisor/flush.ts";
-import {
-  ACC_WRITE,
-  createWalk,
-  walkDenied,
-  walkGuest,
-  type WalkHost,
-} from "../hypervisor/guest-walk.ts";
+import { createWalk, walkDenied, walkGuest, type WalkHost } from "../hypervisor/guest-walk.ts";
 import { createHostMemory, type HostMemory } from "../hypervisor/memory/host-memory.ts";
 import type { MmuNotifier } from "../hypervisor/memory/notifier.ts";
 import { answerMmio } from "../hypervisor/memory/slots.ts";
@@ -70,7 +65,7 @@ export function shadowOn(
   const pcidRoots = vcpus.map(() => new PcidRoots());
   /** The vCPU whose exit is being answered; null while the host acts. */
   let serving: VirtualCpu | null = null;
-  const kept = { keptFlags: W | U, beside: null };
+  const kept = { keptFlags: ACC_WRITE | ACC_USER, beside: null };
   const tables = new ShadowTables({ bytes, memory, policy, tracker, ledger, ...kept });
 
   function ledger(): Ledger {
@@ -202,7 +197,7 @@ export function shadowOn(
   }
 
   function age(gfn: Gfn): boolean {
-    return takeAccessed(bytes, tables.leavesOf(gfn), A);
+    return takeAccessed(bytes, tables.leavesOf(gfn), x86.accessed);
   }
 
   function unmap(start: Gfn, frames: number): void {

@@ -4,9 +4,10 @@
  * Seen failing with: a change for one interval alone, samples that go on after the answer is known, a change that counts
  * its own exits against the new mode.
  */
+import { userPage } from "../machine/formats/x86-entry.ts";
 import { expect, test } from "vitest";
 import { presets } from "../machine/presets.ts";
-import { TestGuest, userPage } from "./kvm/test-guest.ts";
+import { TestGuest } from "./kvm/test-guest.ts";
 import { createShsp, shspPolicy } from "./shsp.ts";
 import { Choice } from "./shsp/choice.ts";
 import { createLedger } from "../machine/counters.ts";

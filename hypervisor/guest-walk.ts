@@ -8,7 +8,8 @@
  */
 import * as address from "../machine/address.ts";
 import type { Gfn, Vpn } from "../machine/address.ts";
-import * as entry from "../machine/entry.ts";
+import * as x86Entry from "../machine/formats/x86-entry.ts";
+import * as pageFault from "../machine/page-fault.ts";
 import type { Registers } from "../machine/registers.ts";
 import type { VirtualCpu } from "../machine/virtual-cpu.ts";
 import { OutsideMemory } from "../machine/outside-memory.ts";
@@ -18,16 +19,9 @@ import type { MemoryPolicy } from "./policy/memory-policy.ts";
 // V8 folds a module's own constants; what it imports or exports it loads from a cell and checks, at every use. Names
 // of their own for those, here and wherever each exit passes, save an eighth of a trapped PTE store.
 const { indexAt, pagesPerEntry } = address;
-const { A, D, frameOf, P, PS, RESERVED_HIGH, U, W } = entry;
-const { PF_FETCH, PF_PRESENT, PF_RESERVED, PF_USER, PF_WRITE } = entry;
-const executable = 1;
-const allRights = executable | W | U;
-
-/** Rights of a path, W and U where x86-64 entries have them. */
-export const ACC_EXEC = executable;
-export const ACC_WRITE = W;
-export const ACC_USER = U;
-export const ACC_ALL = allRights;
+const { ACC_ALL, ACC_EXEC, ACC_USER, ACC_WRITE, accessOf, frameOf, hasReserved } = x86Entry;
+const { isAccessed, isDirty, isLarge, isPresent, withAccessed, withDirty, withoutWrite } = x86Entry;
+const { PF_FETCH, PF_PRESENT, PF_RESERVED, PF_USER, PF_WRITE } = pageFault;
 
 /** In place of an error code: A or D would have to be set in a frame that nobody may store to. `gfn` is that frame. */
 export const walkDenied = -2;
@@ -80,28 +74,15 @@ export function createWalk(): GuestWalk {
   };
 }
 
-/** Rights that one guest entry gives. */
-export function guestAccess(low: number, high: number): number {
-  return (low & (W | U)) | (high < 0 ? 0 : executable);
-}
-
 /** A page that is clean must fault on its first store, so that D can be set. */
 export function withoutWriteIfClean(access: number, low: number): number {
-  return (low & D) !== 0 ? access : access & ~W;
-}
-
-/** Reserved bits of an entry: PS where no large page exists, misaligned large frames, high address bits. */
-export function hasReserved(low: number, high: number, level: number): boolean {
-  if ((high & RESERVED_HIGH) !== 0) return true;
-  if ((low & PS) === 0 || level === 1) return false;
-  if (level > 3) return true;
-  return (low & (level === 2 ? 0x001f_e000 : 0x3fff_e000)) !== 0;
+  return isDirty(low) ? access : withoutWrite(access);
 }
 
 function missingRights(access: number, kind: number, registers: Registers): boolean {
-  if ((kind & PF_USER) !== 0 && (access & U) === 0) return true;
-  if ((kind & PF_FETCH) !== 0 && (access & executable) === 0) return true;
-  if ((kind & PF_WRITE) === 0 || (access & W) !== 0) return false;
+  if ((kind & PF_USER) !== 0 && (access & ACC_USER) === 0) return true;
+  if ((kind & PF_FETCH) !== 0 && (access & ACC_EXEC) === 0) return true;
+  if ((kind & PF_WRITE) === 0 || (access & ACC_WRITE) !== 0) return false;
   return (kind & PF_USER) !== 0 || registers.writeProtect;
 }
 
@@ -118,24 +99,24 @@ export function walkGuest(
   const kind = exit.error & accessBits;
   vcpu.ledger.softwareWalks += 1;
   let table = vcpu.cr3.root;
-  let access = allRights;
+  let access = ACC_ALL;
   let low = 0;
   let high = 0;
-  let marks = A;
+  let areUsed = true;
   let level: number = registers.levels;
   for (; ; level--) {
     if (table >= guest.frames) throw new OutsideMemory(vpn, table, guest.frames);
     const word = guest.wordsOf(table) | (indexAt(vpn, level) << 1);
     low = guest.words[word]!;
     high = guest.words[word | 1]!;
-    marks &= low;
+    areUsed &&= isAccessed(low);
     walk.tables[level] = table;
     walk.accessAbove[level] = access;
     walk.lows[level] = low;
-    if ((low & P) === 0) return fails(walk, kind);
+    if (!isPresent(low)) return fails(walk, kind);
     if (hasReserved(low, high, level)) return fails(walk, kind | PF_RESERVED | PF_PRESENT);
-    access &= guestAccess(low, high);
-    if (level === 1 || (low & PS) !== 0) break;
+    access &= accessOf(low, high);
+    if (level === 1 || isLarge(low)) break;
     table = frameOf(low, high) as Gfn;
   }
   if (missingRights(access, kind, registers)) return fails(walk, kind | PF_PRESENT);
@@ -148,7 +129,7 @@ export function walkGuest(
   walk.access = (kind & PF_WRITE) !== 0 ? access : withoutWriteIfClean(access, low);
   if (walk.gfn >= guest.frames && !guest.isHole(walk.gfn))
     throw new OutsideMemory(vpn, walk.gfn, guest.frames);
-  const isMarked = marks !== 0 && ((kind & PF_WRITE) === 0 || (low & D) !== 0);
+  const isMarked = areUsed && ((kind & PF_WRITE) === 0 || isDirty(low));
   return isMarked || setAccessedDirty(host, vcpu, exit, walk);
 }
 
@@ -166,8 +147,8 @@ function setAccessedDirty(
   const { memoryPolicy } = host;
   for (let level: number = registers.levels; level >= walk.level; level--) {
     const low = walk.lows[level]!;
-    const dirty = level === walk.level && (error & PF_WRITE) !== 0 ? D : 0;
-    const wanted = low | A | dirty;
+    const isWritten = level === walk.level && (error & PF_WRITE) !== 0;
+    const wanted = isWritten ? withDirty(withAccessed(low)) : withAccessed(low);
     if (wanted === low) continue;
     const table = walk.tables[level]!;
     const index = indexAt(vpn, level);

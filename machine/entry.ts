@@ -35,25 +35,3 @@ export const SWITCH = 0x800;
 
 /** Bits 52..44 of an address must be zero: our machine has 44 physical address bits. */
 export const RESERVED_HIGH = 0x000f_f000;
-
-/** The frame number in an entry. `low`'s flags and NX are ignored. */
-export function frameOf(low: number, high: number): number {
-  return ((low >>> 12) | (high << 20)) >>> 0;
-}
-
-/** Low half of an entry for `frame` with `flags`. */
-export function lowHalf(frame: number, flags: number): number {
-  return (frame << 12) | flags;
-}
-
-/** High half of an entry for `frame`; `nx` is `NX_HIGH` or 0. */
-export function highHalf(frame: number, nx = 0): number {
-  return (frame >>> 20) | nx;
-}
-
-/** Page-fault error code bits (SDM vol. 3A 4.7 "Page-Fault Exceptions"). */
-export const PF_PRESENT = 1;
-export const PF_WRITE = 2;
-export const PF_USER = 4;
-export const PF_RESERVED = 8;
-export const PF_FETCH = 16;

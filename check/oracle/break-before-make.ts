@@ -9,7 +9,7 @@
  * Source: Arm Architecture Reference Manual for A-profile, D8.16.1 "Using break-before-make when updating translation table
  * entries".
  */
-import { frameOf, P, PS } from "../../machine/entry.ts";
+import { frameOf, isLarge, isPresent } from "../../machine/formats/x86-entry.ts";
 import type { PendingStore } from "../../machine/exits.ts";
 import type { Isa } from "../../machine/isa/isa.ts";
 import type { InvalidationLog } from "./invalidation-log.ts";
@@ -64,7 +64,7 @@ export class BreakBeforeMake {
       const index = tableIndex(vpn, level);
       this.uses.set(keyOf(table, index), { log, at, vpn, pcid: cr3.pcid, level });
       const { low, high } = this.walks.entry(table, index);
-      if ((low & P) === 0 || (low & PS) !== 0) return;
+      if (!isPresent(low) || isLarge(low)) return;
       table = frameOf(low, high);
     }
   }
@@ -74,7 +74,7 @@ export class BreakBeforeMake {
     const { gfn, index, low, high, store, now } = entry;
     const key = keyOf(gfn, index);
     const [before, after] = [this.inWords({ low, high }), this.inWords(store)];
-    const [was, is] = [(before.low & P) !== 0, (after.low & P) !== 0];
+    const [was, is] = [isPresent(before.low), isPresent(after.low)];
     const use = this.uses.get(key);
     const isLive = use !== undefined && this.tableOf(use, entry) === gfn;
     if (isLive && was && is && leadElsewhere(before, after)) {
@@ -105,7 +105,7 @@ export class BreakBeforeMake {
     let table = root;
     for (let at = levels; at > level; at--) {
       const { low, high } = this.walks.entry(table, tableIndex(vpn, at));
-      if ((low & P) === 0 || (low & PS) !== 0) return -1;
+      if (!isPresent(low) || isLarge(low)) return -1;
       table = frameOf(low, high);
     }
     return table;
@@ -127,6 +127,6 @@ function fencedSince({ log, vpn, pcid, level }: Use, now: number): number {
 function leadElsewhere(one: Bytes, other: Bytes): boolean {
   return (
     frameOf(one.low, one.high) !== frameOf(other.low, other.high) ||
-    (one.low & PS) !== (other.low & PS)
+    isLarge(one.low) !== isLarge(other.low)
   );
 }

@@ -8,14 +8,13 @@ import { describe, expect, test } from "vitest";
 import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import type { Platform } from "../../hypervisor/platform.ts";
 import { subtract } from "../../machine/counters.ts";
-import { A, D, P, U, W } from "../../machine/entry.ts";
+import { isDirty, userPage } from "../../machine/formats/x86-entry.ts";
 import type { Vpn } from "../../machine/address.ts";
 import { checkedGuest } from "./checked-guest.ts";
 
 const kernelPcid = 1;
 const userPcid = 0x801;
 const page = 3 as Vpn;
-const flags = P + W + U + A + D;
 
 type Plant = (made: Hypervisor, machine: Platform) => Hypervisor;
 
@@ -42,7 +41,7 @@ function movePage(engine: string, plant?: Plant): void {
   const { guest, vcpu, enterKernel, leaveKernel } = process(engine, plant);
   for (let frame = 700; frame < 704; frame++) {
     enterKernel(true);
-    guest.setEntry(page, 1, frame, flags);
+    guest.setEntry(page, 1, frame, userPage);
     leaveKernel(false);
     vcpu.write(page);
     vcpu.drain();
@@ -85,11 +84,11 @@ describe.each(["pvm", "pvm@ept"])("%s", (engine) => {
   test("faults after a switch are those of the root that is loaded", () => {
     const { guest, vcpu, enterKernel, leaveKernel } = process(engine);
     enterKernel(true);
-    guest.setEntry(page, 1, 710, flags);
+    guest.setEntry(page, 1, 710, userPage);
     leaveKernel(true);
     vcpu.write(page);
     vcpu.drain();
-    expect(guest.hypervisor.memory.readLow(guest.table(page, 1), page) & D).toBe(D);
+    expect(isDirty(guest.hypervisor.memory.readLow(guest.table(page, 1), page))).toBe(true);
     // The kernel's root has no such page: the second fault is that of whoever was loaded by the first one's answer.
     enterKernel(true);
     for (let i = 0; i < 2; i++) {

@@ -5,7 +5,7 @@
  * either way.
  */
 import { type Gfn, levelOfOrder, pagesPerEntry } from "../../machine/address.ts";
-import { PS, W } from "../../machine/entry.ts";
+import { asLarge, isWritable, withWrite, withoutWrite } from "../../machine/formats/x86-entry.ts";
 import { ept } from "../../machine/formats/ept.ts";
 import type { Ledger } from "../../machine/counters.ts";
 import { neighboursIn } from "../../hypervisor/memory/notifier.ts";
@@ -51,7 +51,7 @@ export class HostSide {
     const { bytes, memory, needsSmall, ledger } = this.parts;
     if (this.isMapped(this.find(gfn))) return;
     const pfn = memory.touch(gfn);
-    const flags = this.mayStore(gfn) ? leafFlags : leafFlags & ~W;
+    const flags = this.mayStore(gfn) ? leafFlags : withoutWrite(leafFlags);
     ledger().entriesFilled += 1;
     for (let level = levelOfOrder(memory.orderOf(gfn)) as number; level > 1; level--) {
       if (needsSmall(gfn, level)) continue;
@@ -59,7 +59,7 @@ export class HostSide {
       // A split page has a table there already and is filled piece by piece.
       if (bytes.readLow(place.table, place.index) !== 0) continue;
       const first = pfn - (gfn % pagesPerEntry(level));
-      bytes.writeEntry(place.table, place.index, first, flags | PS);
+      bytes.writeEntry(place.table, place.index, first, asLarge(flags));
       return;
     }
     const { table, index } = makePlace(this.tree, gfn, 1);
@@ -70,7 +70,7 @@ export class HostSide {
   allowStores(gfn: Gfn): void {
     const place = this.find(gfn);
     if (!this.isMapped(place) || !this.mayStore(gfn)) return;
-    this.parts.bytes.setLow(place.table, place.index, this.low(place) | W);
+    this.parts.bytes.setLow(place.table, place.index, withWrite(this.low(place)));
   }
 
   /** Stores to the frame exit from now on; true if a flush is due before that is so. */
@@ -78,8 +78,8 @@ export class HostSide {
     const { bytes, ledger } = this.parts;
     splitLeaves(this.tree, { start: gfn, pages: 1 }, () => (ledger().hugePagesSplit += 1));
     const place = this.find(gfn);
-    if (!this.isMapped(place) || (this.low(place) & W) === 0) return false;
-    bytes.setLow(place.table, place.index, this.low(place) & ~W);
+    if (!this.isMapped(place) || !isWritable(this.low(place))) return false;
+    bytes.setLow(place.table, place.index, withoutWrite(this.low(place)));
     ledger().entriesWriteProtected += 1;
     return true;
   }

@@ -4,7 +4,7 @@
  * Model: the hypervisor reads them beside the guest, at no price. Bias: both, agile paging gains on either.
  */
 import { entriesPerTable, type Gfn } from "../../machine/address.ts";
-import { frameOf, P, PS } from "../../machine/entry.ts";
+import { frameOf, isLarge, isPresent } from "../../machine/formats/x86-entry.ts";
 import type { HostMemory } from "../../hypervisor/memory/host-memory.ts";
 
 /** `heads`, by frame, with the level of their entries, and all tables below; each with the one above it, upper ones first. */
@@ -34,7 +34,7 @@ function tablesIn(memory: HostMemory, table: Gfn, level: number): Gfn[] {
   const first = memory.wordsOf(table);
   for (let index = 0; index < entriesPerTable; index++) {
     const low = memory.words[first | (index << 1)]!;
-    if ((low & P) === 0 || (level <= 3 && (low & PS) !== 0)) continue;
+    if (!isPresent(low) || (level <= 3 && isLarge(low))) continue;
     const gfn = frameOf(low, memory.words[first | (index << 1) | 1]!) as Gfn;
     if (gfn < memory.frames && !memory.isHole(gfn)) tables.push(gfn);
   }

@@ -2,7 +2,7 @@
  * The two kinds of tables of agile paging, and how a guest's table passes from one to the other.
  */
 import { entriesPerTable, type Gfn, type Pfn, type Vpn } from "../../machine/address.ts";
-import { G, U, W } from "../../machine/entry.ts";
+import { ACC_USER, ACC_WRITE, asGlobal } from "../../machine/formats/x86-entry.ts";
 import type { Ledger } from "../../machine/counters.ts";
 import type { KnownRoot, VirtualCpu } from "../../machine/virtual-cpu.ts";
 import { flushVcpus, payer } from "../../hypervisor/flush.ts";
@@ -53,7 +53,7 @@ export class AgileTables {
         needsSmall: (gfn, level) => modes.holds(gfn, level),
       },
       // The guest's own INVLPG and CR3 writes reach silicon, so a global entry lives as long as it should.
-      keptFlags: W | U | G,
+      keptFlags: asGlobal(ACC_WRITE | ACC_USER),
       beside: {
         isSwitched: (gfn) => modes.isNested(gfn),
         shadowed: (gfn) => this.forbidStores(gfn),

@@ -7,7 +7,14 @@
  * Source: Samsung RKP and "guest tables read-only, every update by hypercall"; KVM page tracking, `track_prewrite`.
  */
 import { entriesPerTable, type Gfn } from "../../machine/address.ts";
-import { frameOf, P, PS, W } from "../../machine/entry.ts";
+import {
+  frameOf,
+  isLarge,
+  isPresent,
+  isWritable,
+  withWrite,
+  withoutWrite,
+} from "../../machine/formats/x86-entry.ts";
 import { findPlace, splitLeaves } from "../../hypervisor/tables/radix.ts";
 import type { GuardParts } from "./guard.ts";
 
@@ -103,7 +110,7 @@ export class GuardedTables {
     if (this.scope === "path" && below === 0) return undefined;
     const low = memory.readLow(gfn, index);
     const child = frameOf(low, memory.readHigh(gfn, index)) as Gfn;
-    if ((low & P) === 0 || (low & PS) !== 0 || child >= memory.frames) return undefined;
+    if (!isPresent(low) || isLarge(low) || child >= memory.frames) return undefined;
     return level > 2 || below !== 0 || this.isChosen(child)
       ? this.find(child, level - 1, below)
       : undefined;
@@ -162,8 +169,8 @@ export class GuardedTables {
     const high = tree.memory.readHigh(table, index);
     if ((low & present) === 0) return;
     const marks = policy.takesMarks(gfn) && memory.isWritable(gfn) ? high | pagingWriteHigh : high;
-    if ((low & W) === 0 && marks === high) return;
-    tree.memory.write(table, index, low & ~W, marks);
+    if (!isWritable(low) && marks === high) return;
+    tree.memory.write(table, index, withoutWrite(low), marks);
     this.parts.vcpus[0]!.ledger.entriesWriteProtected += 1;
     this.flushNeeded = true;
   }
@@ -177,7 +184,7 @@ export class GuardedTables {
     const low = tree.memory.readLow(table, index);
     if ((low & present) === 0 || !policy.mayStore(gfn, "guest") || !memory.isWritable(gfn)) return;
     const high = tree.memory.readHigh(table, index);
-    tree.memory.write(table, index, low | W, high & ~pagingWriteHigh);
+    tree.memory.write(table, index, withWrite(low), high & ~pagingWriteHigh);
   }
 }
 

@@ -4,8 +4,7 @@
  * A page that they do not map breaks no lock: what is not there means nothing else.
  */
 import { type Gfn, indexAt, pagesPerEntry } from "../../machine/address.ts";
-import { frameOf, NX_HIGH, P, PS, U, W } from "../../machine/entry.ts";
-import { ACC_EXEC } from "../../hypervisor/guest-walk.ts";
+import { accessOf, frameOf, isLarge, isPresent } from "../../machine/formats/x86-entry.ts";
 import type { LockedPage } from "../../hypervisor/policy/page-locks.ts";
 import type { GuardParts } from "./guard.ts";
 import type { GuardedTable } from "./guarded-tables.ts";
@@ -64,14 +63,14 @@ function entryLeads(
   vpn: number,
   page: LockedPage,
 ): boolean {
-  if ((low & P) === 0) return true;
+  if (!isPresent(low)) return true;
   const frame = frameOf(low, high);
-  if (level > 1 && (low & PS) === 0) {
+  if (level > 1 && !isLarge(low)) {
     return leadsPage(parts, { table: frame as Gfn, level: level - 1 }, vpn, page);
   }
   const span = pagesPerEntry(level);
   const gfn = frame - (frame % span) + (vpn % span);
   // The leaf alone: upper levels may take rights, and a lock must not depend on what they say.
-  const rights = (low & (W | U)) | ((high & NX_HIGH) === 0 ? ACC_EXEC : 0);
+  const rights = accessOf(low, high);
   return (page.gfn === null || gfn === page.gfn) && (rights & ~page.access) === 0;
 }

@@ -11,20 +11,18 @@
  *
  * Source: SDM vol. 3A 4.5 "HLAT Paging"; S. Tanda, "Intel VT-rp"; Windows HVPT.
  */
-import { type Gfn, indexAt, type PagingLevels } from "../../machine/address.ts";
+import { entriesPerTable, type Gfn, indexAt, type PagingLevels } from "../../machine/address.ts";
 import { assert } from "../../machine/assert.ts";
 import type { Controls } from "../../machine/controls.ts";
-import { A, D, frameOf, NX_HIGH, P, U, W } from "../../machine/entry.ts";
+import { frameOf, nxFor, pageFor, userPage, withPresent } from "../../machine/formats/x86-entry.ts";
+import { ept } from "../../machine/formats/ept.ts";
 import { HLAT_RESTART } from "../../machine/formats/x86.ts";
 import { twoStagesAsking } from "../../machine/stages.ts";
-import { ACC_EXEC } from "../../hypervisor/guest-walk.ts";
 import type { LockedPage } from "../../hypervisor/policy/page-locks.ts";
 import { findPlace, makePlace } from "../../hypervisor/tables/radix.ts";
 import type { CreateGuard, Guard, GuardParts } from "./guard.ts";
 
-/** Read only, write-back. */
-const readOnly = 1 | (6 << 3);
-const linkFlags = P | W | U | A | D;
+const readOnly = ept.leaf & ~ept.write & ~ept.execute;
 
 export interface PinOptions {
   /** Are addresses of the lower half none of these tables' business? No page there may be locked, then. */
@@ -48,7 +46,8 @@ function createPins(parts: GuardParts, { upperHalfOnly }: PinOptions): Guard {
     const gfn = next;
     next = (next + 1) as Gfn;
     const pfn = bytes.allocateTable();
-    for (let index = 0; index < 512; index++) bytes.write(pfn, index, P | HLAT_RESTART, 0);
+    for (let index = 0; index < entriesPerTable; index++)
+      bytes.write(pfn, index, withPresent(HLAT_RESTART), 0);
     const { table, index } = makePlace(tree, gfn, 1);
     bytes.writeEntry(table, index, pfn, readOnly, tree.format.pagingWriteHigh);
     return gfn;
@@ -67,13 +66,11 @@ function createPins(parts: GuardParts, { upperHalfOnly }: PinOptions): Guard {
     for (let level: number = levels; level > 1; level--) {
       const index = indexAt(vpn, level);
       const low = bytes.readLow(table, index);
-      if ((low & HLAT_RESTART) !== 0) bytes.writeEntry(table, index, createTable(), linkFlags);
+      if ((low & HLAT_RESTART) !== 0) bytes.writeEntry(table, index, createTable(), userPage);
       const child = frameOf(bytes.readLow(table, index), bytes.readHigh(table, index)) as Gfn;
       table = placeOf(child);
     }
-    const flags = P | A | D | (access & (W | U));
-    const high = (access & ACC_EXEC) === 0 ? NX_HIGH : 0;
-    bytes.writeEntry(table, indexAt(vpn, 1), gfn, flags, high);
+    bytes.writeEntry(table, indexAt(vpn, 1), gfn, pageFor(access), nxFor(access));
   }
 
   function rootFor(levels: PagingLevels): Gfn {

@@ -7,7 +7,8 @@
  * Source: SDM vol. 3C 25.6.7 "CR3-Target Controls"; KVM page tracking for the stores.
  */
 import { type Gfn, indexAt, type Vpn } from "../../machine/address.ts";
-import { A, D, P, PF_FETCH, PF_WRITE, PS } from "../../machine/entry.ts";
+import { isLarge, isPresent, withAccessed, withDirty } from "../../machine/formats/x86-entry.ts";
+import { PF_FETCH, PF_WRITE } from "../../machine/page-fault.ts";
 import type { Resolution, VmExit } from "../../machine/exits.ts";
 import type { Cr3 } from "../../machine/registers.ts";
 import type { VirtualCpu } from "../../machine/virtual-cpu.ts";
@@ -169,9 +170,9 @@ class TableGuard {
     const { memory } = this.parts;
     const index = indexAt(vpn, level);
     const low = memory.readLow(gfn, index);
-    if ((low & P) === 0) return;
-    const isLeaf = level === 1 || (low & PS) !== 0;
-    const marked = low | A | (isLeaf && isStore ? D : 0);
+    if (!isPresent(low)) return;
+    const isLeaf = level === 1 || isLarge(low);
+    const marked = isLeaf && isStore ? withDirty(withAccessed(low)) : withAccessed(low);
     if (marked !== low) memory.write(gfn, index, marked, memory.readHigh(gfn, index));
   }
 

@@ -1,11 +1,17 @@
 /** What the KVM engines do where few guests go, each counted by hand: large pages, odd stores, entries that are not there. */
 import { describe, expect, test } from "vitest";
 import type { Gfn, Vpn } from "../../machine/address.ts";
-import { P, PS, W } from "../../machine/entry.ts";
+import {
+  asLarge,
+  userLink,
+  userPage,
+  withoutPresent,
+  withoutWrite,
+} from "../../machine/formats/x86-entry.ts";
 import { presets } from "../../machine/presets.ts";
 import { kvmTdpLegacy } from "../kvm-tdp-legacy.ts";
 import { shadowLazy, shadowLazyKvm61, shadowLazyKvm612 } from "../shadow-lazy.ts";
-import { tableFlags, TestGuest, userPage } from "./test-guest.ts";
+import { TestGuest } from "./test-guest.ts";
 
 const kernels = [
   ["6.1", shadowLazyKvm61],
@@ -46,7 +52,7 @@ describe.each(kernels)("kernel %s", (_name, engine) => {
   // Planted: an upper table that goes and leaves what is out of sync below it to itself.
   test("an upper table that goes takes the tables out of sync below it along, and leaves those in sync", () => {
     const { guest, tables, vcpu } = running();
-    guest.set(tables.pd, 1, 0x108, tableFlags);
+    guest.set(tables.pd, 1, 0x108, userLink);
     guest.set(0x108, 0, guest.data(9), userPage);
     guest.write(512);
     guest.store(tables.pt, 20, guest.data(20), userPage);
@@ -80,8 +86,8 @@ describe.each(kernels)("kernel %s", (_name, engine) => {
   // Planted: the old frame's reverse map kept, the new one's never made.
   test("a fault that finds another frame at an entry moves the reverse map along", () => {
     const { guest, tables } = running();
-    guest.set(tables.pt, 0, guest.data(0), userPage & ~W);
-    guest.store(tables.pt, 1, guest.data(1), userPage & ~W);
+    guest.set(tables.pt, 0, guest.data(0), withoutWrite(userPage));
+    guest.store(tables.pt, 1, guest.data(1), withoutWrite(userPage));
     guest.load(tables.root);
     guest.store(tables.pt, 1, guest.data(40), userPage);
     // No flush: the old entry is read-only, so the store faults, and the new frame takes its place.
@@ -140,7 +146,7 @@ describe("1 GiB of guest and host", () => {
     const preset = presets["skylake-sp"];
     const guest = new TestGuest(engine, { backing, guestFrames: 2 * gigabyte, preset });
     const { root, pdpt } = guest.space(0, 0);
-    guest.set(pdpt, 0, gigabyte, userPage | PS);
+    guest.set(pdpt, 0, gigabyte, asLarge(userPage));
     guest.load(root);
     const touch = (...pages: number[]) =>
       guest.cost(() => pages.forEach((page) => guest.write(page)));
@@ -159,7 +165,7 @@ describe("1 GiB of guest and host", () => {
       expect(touch(1, 511, 512, 300 * 512, gigabyte - 1)).toMatchObject({ exits: 0 });
       const isShadow = engine === shadowLazy;
       const { pdpt } = guest.space(0, 0);
-      guest.set(pdpt, 1, 0, userPage | PS);
+      guest.set(pdpt, 1, 0, asLarge(userPage));
       // The guest's own tables are in the first GiB: shadows of them forbid a leaf over them.
       const far = touch(gigabyte + 300 * 512, gigabyte + 301 * 512, gigabyte + 301 * 512 + 9);
       expect(far.exits).toBe(isShadow ? 2 : 0);
@@ -174,7 +180,7 @@ describe("1 GiB of guest and host", () => {
 
   test("not present are no page at all", () => {
     const { guest, pdpt } = guestOf(shadowLazy);
-    guest.set(pdpt, 1, gigabyte, (userPage | PS) & ~P);
+    guest.set(pdpt, 1, gigabyte, withoutPresent(asLarge(userPage)));
     expect(guest.cost(() => guest.write(gigabyte))).toMatchObject({ guestPageFaults: 1 });
   });
 });

@@ -6,10 +6,23 @@
  *
  * Source: KVM mmu.rst, "Shadow pages" and "Dirty logging"; SDM vol. 3A 4.5.
  */
+import { x86 } from "../../machine/formats/x86.ts";
 import type { Gfn, Pfn } from "../../machine/address.ts";
-import { frameOf, highHalf, lowHalf, NX_HIGH, P, PS, U, W } from "../../machine/entry.ts";
+import {
+  ACC_USER,
+  ACC_WRITE,
+  asLarge,
+  frameOf,
+  highHalf,
+  isLarge,
+  isWritable,
+  lowHalf,
+  nxFor,
+  withPresent,
+  withUser,
+  withWrite,
+} from "../../machine/formats/x86-entry.ts";
 import { mayBecomeWritable } from "./unsync.ts";
-import { ACC_EXEC, ACC_USER, ACC_WRITE } from "../../hypervisor/guest-walk.ts";
 import { type EntryRef, hasOwnFrames, mappedGfn, type ShadowPage } from "./shadow-page.ts";
 import type { Vm } from "./vm.ts";
 
@@ -21,7 +34,7 @@ export function readLow(vm: Vm, page: ShadowPage, index: number): number {
 }
 
 export function isLeaf(low: number, level: number): boolean {
-  return level === 1 || (low & PS) !== 0;
+  return level === 1 || isLarge(low);
 }
 
 /** The page that a present upper entry points to. */
@@ -53,28 +66,27 @@ export interface LeafEntry {
 export function makeLeaf(vm: Vm, page: ShadowPage, oldLow: number, wish: LeafWish): LeafEntry {
   const { gfn, pfn, access, cause } = wish;
   const { accessed, dirty, always } = vm.bits;
-  let low = P | always;
+  let low = withPresent(always);
   if (cause === "fault") low |= accessed;
-  if (page.key.level > 1) low |= PS;
-  if (access & ACC_USER) low |= U;
+  if (page.key.level > 1) low = asLarge(low);
+  if (access & ACC_USER) low = withUser(low);
   let writeProtected = false;
   if (access & ACC_WRITE) {
     if (!vm.guest.isWritable(gfn)) {
       // The host shares the frame: read-only without a promise. A write fault asks the host first.
-    } else if ((oldLow & W) !== 0) {
+    } else if (isWritable(oldLow)) {
       // An entry that was writable is not checked again: protecting it was somebody else's duty. Nor does it get
       // D: silicon sets that, so a page read only keeps an entry that a later fault finds unchanged. What marks MMIO
       // counts as writable (`is_writable_pte`).
-      low |= W | MMU_WRITABLE;
+      low = withWrite(low | MMU_WRITABLE);
     } else if (mayBecomeWritable(vm, gfn, cause)) {
-      low |= W | MMU_WRITABLE | dirty;
+      low = withWrite(low | MMU_WRITABLE | dirty);
     } else {
       writeProtected = true;
     }
   }
-  if (low & W) vm.dirtyLog.mark(gfn);
-  const nx = access & ACC_EXEC ? 0 : NX_HIGH;
-  return { low: lowHalf(pfn, low), high: highHalf(pfn, nx), writeProtected };
+  if (isWritable(low)) vm.dirtyLog.mark(gfn);
+  return { low: lowHalf(pfn, low), high: highHalf(pfn, nxFor(access)), writeProtected };
 }
 
 function levelOf(page: ShadowPage): 1 | 2 | 3 {
@@ -123,7 +135,7 @@ export function dropMappings(vm: Vm, gfn: Gfn, level: 1 | 2 | 3): boolean {
  */
 function protectMappings(vm: Vm, gfn: Gfn, level: 1 | 2 | 3, why: "table" | "log"): boolean {
   let stale = false;
-  const drop = why === "table" ? W | MMU_WRITABLE : W;
+  const drop = why === "table" ? x86.write | MMU_WRITABLE : x86.write;
   for (const ref of vm.maps[level].entries(gfn)) {
     const { table } = vm.pages.ofRef(ref);
     const low = vm.memory.readLow(table, ref & 511);

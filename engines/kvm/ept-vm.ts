@@ -21,9 +21,6 @@ import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import type { HostMemory } from "../../hypervisor/memory/host-memory.ts";
 import type { Platform } from "../../hypervisor/platform.ts";
 
-/** Memory type write-back, bits 5:3 of a leaf. */
-export const writeBack = 6 << 3;
-
 /** Whoever keeps the nested tables. */
 export interface EptTables {
   readonly memory: HostMemory;

@@ -2,11 +2,12 @@
  * For tests and for claims on single faults: a guest whose #PF handler stores a chain of entries, as a kernel does that
  * maps the first page of a table, of a table of tables, and so on.
  */
+import { userLink, userPage } from "../../machine/formats/x86-entry.ts";
 import type { Engine } from "../../hypervisor/engine.ts";
 import { presets } from "../../machine/presets.ts";
 import type { Ledger } from "../../machine/counters.ts";
 import { levelsOf } from "../nested/nested-hypervisor.ts";
-import { tableFlags, TestGuest, userPage } from "./test-guest.ts";
+import { TestGuest } from "./test-guest.ts";
 
 /** Entries that one fault's handler stores: a leaf alone, or a leaf and what leads to it. */
 export type StoredEntries = 1 | 2 | 3 | 4;
@@ -59,7 +60,7 @@ export function faultingGuest(engine: Engine, entries: StoredEntries): FaultingG
     vcpu.software = {
       pageFault() {
         for (const [table, index, names] of chain) {
-          guest.store(table, index, names, names === page ? userPage : tableFlags);
+          guest.store(table, index, names, names === page ? userPage : userLink);
         }
         return "retry";
       },

@@ -7,12 +7,17 @@
  * Source: KVM mmu.rst "Reaction to events"; rules 1, 4, 7, 11 to 13 of results/groundtruth.
  */
 import { type Gfn, indexAt, levelOfOrder, type Pfn, type Vpn } from "../../machine/address.ts";
-import { frameOf, P, PS, U, W } from "../../machine/entry.ts";
+import {
+  ACC_WRITE,
+  frameOf,
+  freshPage,
+  isLarge,
+  isPresent,
+} from "../../machine/formats/x86-entry.ts";
 import { childOf, dropLeaf, readLow, refOf } from "./entries.ts";
 import { getPage } from "./find-page.ts";
 import type { GuestWalk } from "../../hypervisor/guest-walk.ts";
 import { type LeafOutcome, prefetchNeighbour, setLeaf } from "./leaf.ts";
-import { ACC_WRITE } from "../../hypervisor/guest-walk.ts";
 import { type ShadowPage } from "./shadow-page.ts";
 import { reachedFrame } from "../../hypervisor/policy/judge.ts";
 import { policedAccess, policedLeaf, policedLevel, roleAt } from "./policed.ts";
@@ -45,8 +50,8 @@ export function fetchMmio(vm: Vm, request: FetchRequest): boolean {
   const index = indexAt(vpn, 1);
   const low = readLow(vm, page, index);
   const known = frameOf(low, vm.memory.readHigh(page.table, index)) === walk.gfn;
-  if ((low & (P | knownMmio)) === knownMmio && known) return true;
-  if ((low & P) !== 0) dropLeaf(vm, page, index);
+  if (!isPresent(low) && (low & knownMmio) !== 0 && known) return true;
+  if (isPresent(low)) dropLeaf(vm, page, index);
   vm.memory.writeEntry(page.table, index, walk.gfn, knownMmio);
   return false;
 }
@@ -144,7 +149,7 @@ export function directChild(vm: Vm, page: ShadowPage, request: DirectRequest): S
 
 function presentChild(vm: Vm, page: ShadowPage, index: number): ShadowPage | null {
   const low = readLow(vm, page, index);
-  return (low & P) !== 0 && (low & PS) === 0 ? childOf(vm, page, index) : null;
+  return isPresent(low) && !isLarge(low) ? childOf(vm, page, index) : null;
 }
 
 interface Link {
@@ -156,13 +161,13 @@ interface Link {
 function link(vm: Vm, { page, index, child }: Link): void {
   const ref = refOf(page, index);
   const low = readLow(vm, page, index);
-  if (low & P) {
-    if (low & PS) dropLeaf(vm, page, index);
+  if (isPresent(low)) {
+    if (isLarge(low)) dropLeaf(vm, page, index);
     else unlinkChild(vm, childOf(vm, page, index), ref);
     flushRemote(vm);
   }
   // Rights are checked at the leaf, so that one page of a table never speaks for the others.
-  vm.memory.writeEntry(page.table, index, child.table, P | W | U | vm.bits.accessed);
+  vm.memory.writeEntry(page.table, index, child.table, freshPage | vm.bits.accessed);
   child.parents.push(ref);
   if (child.unsync || child.unsyncChildren > 0) markUnsyncChild(vm, ref);
 }
@@ -179,7 +184,7 @@ export function prefetchAround(vm: Vm, page: ShadowPage, index: number): void {
   }
   for (let i = first; i < end; i++) {
     if (i === index) continue;
-    if ((readLow(vm, page, i) & P) !== 0) {
+    if (isPresent(readLow(vm, page, i))) {
       // Behind a filled entry the next ones are filled as well, most likely.
       if (shape === "forward") return;
       continue;
@@ -197,7 +202,7 @@ interface Range {
 /** A direct page needs no guest entry: its frames follow each other. */
 function prefetchDirect(vm: Vm, page: ShadowPage, { first, end, index }: Range): void {
   for (let i = first; i < end; i++) {
-    if (i === index || (readLow(vm, page, i) & P) !== 0) continue;
+    if (i === index || isPresent(readLow(vm, page, i))) continue;
     const leaf = policedLeaf(vm, page.key, i, {
       gfn: (page.key.gfn + i) as Gfn,
       access: page.key.access,

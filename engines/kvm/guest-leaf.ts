@@ -2,8 +2,8 @@
  * A guest's level-1 entries, read without an access: what prefetch, INVLPG and syncs go by.
  */
 import type { Gfn } from "../../machine/address.ts";
-import { A, frameOf, P } from "../../machine/entry.ts";
-import { guestAccess, hasReserved, withoutWriteIfClean } from "../../hypervisor/guest-walk.ts";
+import { accessOf, frameOf, isUsable } from "../../machine/formats/x86-entry.ts";
+import { withoutWriteIfClean } from "../../hypervisor/guest-walk.ts";
 import { type GuestLeaf, policedLeaf } from "./policed.ts";
 import type { ShadowKey } from "./shadow-page.ts";
 import type { Vm } from "./vm.ts";
@@ -14,10 +14,9 @@ export function readGuestLeaf(vm: Vm, key: ShadowKey, index: number): GuestLeaf 
   const low = guest.readLow(key.gfn, index);
   const high = guest.readHigh(key.gfn, index);
   const gfn = frameOf(low, high) as Gfn;
-  const isAccessed = (low & (P | A)) === (P | A);
   return policedLeaf(vm, key, index, {
     gfn,
-    access: withoutWriteIfClean(key.access & guestAccess(low, high), low),
-    usable: isAccessed && !hasReserved(low, high, 1) && gfn < guest.frames,
+    access: withoutWriteIfClean(key.access & accessOf(low, high), low),
+    usable: isUsable(low, high, 1) && gfn < guest.frames,
   });
 }

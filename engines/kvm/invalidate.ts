@@ -6,7 +6,7 @@
  * Source: rule 3 of results/groundtruth (rule 4 of its second part for injected faults).
  */
 import { indexAt, type Vpn } from "../../machine/address.ts";
-import { P } from "../../machine/entry.ts";
+import { isPresent } from "../../machine/formats/x86-entry.ts";
 import { childOf, isLeaf, readLow } from "./entries.ts";
 import { prefetchEntry } from "./leaf.ts";
 import type { ShadowPage } from "./shadow-page.ts";
@@ -22,7 +22,7 @@ export function invalidateIn(vm: Vm, root: ShadowPage, vpn: Vpn): void {
     if (page.unsync) invalidateEntry(vm, page, index);
     if (page.unsyncChildren === 0) return;
     const low = readLow(vm, page, index);
-    if ((low & P) === 0 || isLeaf(low, level)) return;
+    if (!isPresent(low) || isLeaf(low, level)) return;
     page = childOf(vm, page, index);
   }
 }

@@ -2,11 +2,17 @@
  * By what a shadow page is found: table, level, rights of the path, WP. And what a vCPU's flush of one address does.
  */
 import { expect, test } from "vitest";
-import { P, U, W } from "../../machine/entry.ts";
+import {
+  freshPage,
+  userLink,
+  userPage,
+  withoutUser,
+  withoutWrite,
+} from "../../machine/formats/x86-entry.ts";
 import { ept } from "../ept.ts";
 import { npt } from "../npt.ts";
 import { shadowLazyKvm61, shadowLazyKvm612 } from "../shadow-lazy.ts";
-import { tableFlags, TestGuest, userPage } from "./test-guest.ts";
+import { TestGuest } from "./test-guest.ts";
 
 test("below tables that are linked a fault makes nothing and finds nothing", () => {
   const guest = new TestGuest(shadowLazyKvm612);
@@ -21,8 +27,8 @@ test("below tables that are linked a fault makes nothing and finds nothing", () 
 test("a table under two paths of different rights has two shadows, under equal ones one", () => {
   const guest = new TestGuest(shadowLazyKvm612);
   const { root, pd, pt } = guest.space(0, 16);
-  guest.set(pd, 1, pt, tableFlags & ~W);
-  guest.set(pd, 2, pt, tableFlags);
+  guest.set(pd, 1, pt, withoutWrite(userLink));
+  guest.set(pd, 2, pt, userLink);
   guest.load(root);
   guest.write(0);
   const readOnly = guest.cost(() => guest.read(512));
@@ -37,7 +43,7 @@ test("a frame that serves as a table of two levels has a shadow for each", () =>
   const guest = new TestGuest(shadowLazyKvm612);
   const { root, pd, pt } = guest.space(0, 16);
   // Seen one level up: the PD serves as PDPT, the leaf table as PD, and its own entry 0 leads to it as a leaf table.
-  guest.set(root, 2, pd, tableFlags);
+  guest.set(root, 2, pd, userLink);
   guest.set(pt, 0, pt, userPage);
   guest.load(root);
   guest.write(1);
@@ -83,7 +89,7 @@ test("an entry whose rights a sync corrects is writable as before, and silicon s
   const { root, pt } = guest.space(0, 4);
   guest.load(root);
   guest.write(0);
-  guest.store(pt, 0, guest.data(0), userPage & ~U);
+  guest.store(pt, 0, guest.data(0), withoutUser(userPage));
   guest.load(root);
   expect(guest.cost(() => guest.write(0))).toMatchObject({ exits: 0, dirtyBitsSet: 1 });
   expect(guest.cost(() => guest.write(0))).toMatchObject({ exits: 0, dirtyBitsSet: 0 });
@@ -91,11 +97,11 @@ test("an entry whose rights a sync corrects is writable as before, and silicon s
 
 test("a protection fault that is injected drops what the shadow still maps at its address", () => {
   const guest = new TestGuest(shadowLazyKvm612);
-  const { root, pt } = guest.space(0, 4, userPage & ~W);
+  const { root, pt } = guest.space(0, 4, withoutWrite(userPage));
   guest.load(root);
   guest.read(0);
   // Another frame, and no flush: the shadow is stale.
-  guest.store(pt, 0, guest.data(9), userPage & ~W);
+  guest.store(pt, 0, guest.data(9), withoutWrite(userPage));
   expect(guest.exits(() => guest.read(0))).toBe(0);
   const fault = guest.cost(() => guest.write(0));
   expect(fault).toMatchObject({ guestFaultsReflected: 1, entriesDropped: 1 });
@@ -108,7 +114,7 @@ test("without a limit of its own a guest gets 2 % of its frames in shadow pages,
     const guest = new TestGuest(shadowLazyKvm612);
     const { root, pd } = guest.space(0, 0);
     for (let i = 0; i < count; i++) {
-      guest.set(pd, i, 0x140 + i, tableFlags);
+      guest.set(pd, i, 0x140 + i, userLink);
       guest.set(0x140 + i, 0, guest.data(i), userPage);
     }
     guest.load(root);
@@ -126,7 +132,7 @@ test.each([
   ["npt", npt],
 ])("a page that is read first costs %s no second violation at its store", (_name, engine) => {
   const guest = new TestGuest(engine);
-  const { root } = guest.space(0, 4, P | W | U);
+  const { root } = guest.space(0, 4, freshPage);
   guest.load(root);
   expect(guest.exits(() => guest.read(0))).toBe(1);
   expect(guest.exits(() => guest.write(0))).toBe(0);

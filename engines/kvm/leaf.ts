@@ -3,10 +3,15 @@
  *
  * Source: KVM mmu.rst "Reaction to events"; rules 4 and 11 of results/groundtruth.
  */
-import { frameOf, P, PS, W } from "../../machine/entry.ts";
+import {
+  ACC_WRITE,
+  frameOf,
+  isLarge,
+  isPresent,
+  isWritable,
+} from "../../machine/formats/x86-entry.ts";
 import { childOf, dropLeaf, type LeafWish, makeLeaf, mapLeaf, readLow, refOf } from "./entries.ts";
 import { readGuestLeaf } from "./guest-leaf.ts";
-import { ACC_WRITE } from "../../hypervisor/guest-walk.ts";
 import { type ShadowPage } from "./shadow-page.ts";
 import { flushRemote, type Vm } from "./vm.ts";
 import { unlinkChild } from "./zap.ts";
@@ -24,7 +29,7 @@ export function setLeaf(vm: Vm, page: ShadowPage, index: number, wish: LeafWish)
   const { memory } = vm;
   const isCleared = clearOther(vm, page, index, wish);
   const old = readLow(vm, page, index);
-  const wasMapped = (old & P) !== 0;
+  const wasMapped = isPresent(old);
   const entry = makeLeaf(vm, page, old, wish);
   const unchanged = entry.low === old && entry.high === memory.readHigh(page.table, index);
   if (!unchanged) {
@@ -32,7 +37,7 @@ export function setLeaf(vm: Vm, page: ShadowPage, index: number, wish: LeafWish)
     vm.ledger.entriesFilled += 1;
   }
   // Rights that shrink must reach cached translations; rights that grow are found by a fault.
-  if (isCleared || (old & ~entry.low & W) !== 0) flushRemote(vm);
+  if (isCleared || isWritable(old & ~entry.low)) flushRemote(vm);
   if (!wasMapped) mapLeaf(vm, page, index, wish);
   else if (!page.key.direct) page.accesses[index] = wish.access;
   return { unchanged, writeProtected: entry.writeProtected };
@@ -41,8 +46,8 @@ export function setLeaf(vm: Vm, page: ShadowPage, index: number, wish: LeafWish)
 /** Makes way for a leaf: a child table or another frame at its place goes. */
 function clearOther(vm: Vm, page: ShadowPage, index: number, { pfn }: LeafWish): boolean {
   const old = readLow(vm, page, index);
-  if ((old & P) === 0) return false;
-  if (page.key.level > 1 && (old & PS) === 0) {
+  if (!isPresent(old)) return false;
+  if (page.key.level > 1 && !isLarge(old)) {
     unlinkChild(vm, childOf(vm, page, index), refOf(page, index));
     return true;
   }

@@ -1,9 +1,17 @@
 /** The rules of the ground truth that one vCPU shows, each as a small guest. */
 import { describe, expect, test } from "vitest";
-import { A, D, P, PF_PRESENT, PF_WRITE, U, W } from "../../machine/entry.ts";
+import {
+  freshPage,
+  marksOf,
+  userLink,
+  userPage,
+  withoutAccessed,
+  withoutWrite,
+} from "../../machine/formats/x86-entry.ts";
+import { PF_PRESENT, PF_WRITE } from "../../machine/page-fault.ts";
 import { kvmTdp } from "../kvm-tdp.ts";
 import { shadowLazyKvm61, shadowLazyKvm612 } from "../shadow-lazy.ts";
-import { tableFlags, TestGuest, userPage } from "./test-guest.ts";
+import { TestGuest } from "./test-guest.ts";
 
 const kernels = [
   ["6.1", shadowLazyKvm61],
@@ -40,8 +48,8 @@ describe.each(kernels)("kernel %s", (_name, engine) => {
   test("a sync drops an entry whose frame or A bit changed and corrects one whose rights changed", () => {
     const { guest, tables } = touched(engine);
     guest.store(tables.pt, 0, guest.data(30), userPage);
-    guest.store(tables.pt, 1, guest.data(1), userPage & ~A);
-    guest.store(tables.pt, 2, guest.data(2), userPage & ~W);
+    guest.store(tables.pt, 1, guest.data(1), withoutAccessed(userPage));
+    guest.store(tables.pt, 2, guest.data(2), withoutWrite(userPage));
     guest.load(tables.root);
     expect(guest.exits(() => guest.read(0))).toBe(1);
     expect(guest.exits(() => guest.read(1))).toBe(1);
@@ -58,7 +66,7 @@ describe.each(kernels)("kernel %s", (_name, engine) => {
   test("a shadow fault fills its aligned group of 8, up to the first entry that cannot be filled", () => {
     const guest = new TestGuest(engine);
     const tables = guest.space(0, 32);
-    guest.set(tables.pt, 12, guest.data(12), userPage & ~A);
+    guest.set(tables.pt, 12, guest.data(12), withoutAccessed(userPage));
     guest.load(tables.root);
     expect(guest.exits(() => guest.read(3))).toBe(1);
     expect(guest.exits(() => [0, 1, 2, 4, 7].forEach((page) => guest.read(page)))).toBe(0);
@@ -70,17 +78,17 @@ describe.each(kernels)("kernel %s", (_name, engine) => {
 
   test("A and D are set in the guest's entry; a clean page costs a fault for its first write", () => {
     const guest = new TestGuest(engine);
-    const tables = guest.space(0, 1, P | W | U);
+    const tables = guest.space(0, 1, freshPage);
     guest.load(tables.root);
     expect(guest.exits(() => guest.read(0))).toBe(1);
-    expect(guest.flags(tables.pt, 0) & (A | D)).toBe(A);
+    expect(marksOf(guest.flags(tables.pt, 0))).toBe(marksOf(userLink));
     expect(guest.exits(() => guest.write(0))).toBe(1);
-    expect(guest.flags(tables.pt, 0) & (A | D)).toBe(A | D);
+    expect(marksOf(guest.flags(tables.pt, 0))).toBe(marksOf(userPage));
   });
 
   test("the third store to an upper table without a walk in between zaps its shadow", () => {
     const { guest, tables } = touched(engine);
-    const store = (index: number) => guest.store(tables.pd, index, 0x1f0, tableFlags);
+    const store = (index: number) => guest.store(tables.pd, index, 0x1f0, userLink);
     const two = guest.cost(() => [5, 6].forEach(store));
     expect([two.exits, two.emulatedPteWrites, two.shadowPagesZapped]).toEqual([2, 2, 0]);
     const third = guest.cost(() => store(7));
@@ -93,8 +101,8 @@ describe.each(kernels)("kernel %s", (_name, engine) => {
     const { guest, tables } = touched(engine);
     const cost = guest.cost(() => {
       for (let i = 0; i < 6; i++) {
-        guest.store(tables.pd, 5, 0x1f0, tableFlags);
-        guest.store(tables.pd, 0, tables.pt, tableFlags);
+        guest.store(tables.pd, 5, 0x1f0, userLink);
+        guest.store(tables.pd, 0, tables.pt, userLink);
         guest.read(0);
       }
     });
@@ -105,7 +113,7 @@ describe.each(kernels)("kernel %s", (_name, engine) => {
   test("a live root never floods: every store to it is emulated", () => {
     const { guest, tables } = touched(engine);
     const stores = guest.cost(() => {
-      for (let i = 0; i < 20; i++) guest.store(tables.root, 100 + i, 0x1f0, tableFlags);
+      for (let i = 0; i < 20; i++) guest.store(tables.root, 100 + i, 0x1f0, userLink);
     });
     expect([stores.exits, stores.emulatedPteWrites, stores.shadowPagesZapped]).toEqual([20, 20, 0]);
   });
@@ -114,7 +122,7 @@ describe.each(kernels)("kernel %s", (_name, engine) => {
     const { guest } = touched(engine);
     const other = guest.space(3, 4);
     const fill = () => {
-      for (let i = 0; i < 8; i++) guest.store(other.pd, i, 0x1f0, tableFlags);
+      for (let i = 0; i < 8; i++) guest.store(other.pd, i, 0x1f0, userLink);
     };
     expect(guest.exits(fill)).toBe(0);
   });
@@ -134,7 +142,7 @@ describe.each(kernels)("kernel %s", (_name, engine) => {
 
   test("the guest's own fault exits once and carries the error code of the guest's tables", () => {
     const { guest, tables } = touched(engine);
-    guest.store(tables.pt, 3, guest.data(3), userPage & ~W);
+    guest.store(tables.pt, 3, guest.data(3), withoutWrite(userPage));
     guest.invlpg(3);
     guest.invlpg(40);
     const readOnly = guest.cost(() => guest.write(3));

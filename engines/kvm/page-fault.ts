@@ -5,7 +5,8 @@
  */
 import type { Vpn } from "../../machine/address.ts";
 import { indexAt } from "../../machine/address.ts";
-import { P, PF_PRESENT, PF_RESERVED, PF_WRITE } from "../../machine/entry.ts";
+import { PF_PRESENT, PF_RESERVED, PF_WRITE } from "../../machine/page-fault.ts";
+import { ACC_USER, ACC_WRITE, isPresent } from "../../machine/formats/x86-entry.ts";
 import type { Resolution, VmExit } from "../../machine/exits.ts";
 import { answerMmio } from "../../hypervisor/memory/slots.ts";
 import { emulate } from "./emulate.ts";
@@ -14,7 +15,6 @@ import { type FaultingAccess, walkDenied, walkGuest } from "../../hypervisor/gue
 import { denyMark, judge, reachedFrame } from "../../hypervisor/policy/judge.ts";
 import { fetch, fetchMmio } from "./fetch.ts";
 import { invalidateIn } from "./invalidate.ts";
-import { ACC_USER, ACC_WRITE } from "../../hypervisor/guest-walk.ts";
 import { type ShadowPage } from "./shadow-page.ts";
 import { syncPage } from "./sync.ts";
 import type { VcpuState, Vm } from "./vm.ts";
@@ -85,7 +85,7 @@ function clearFloods(vm: Vm, root: ShadowPage, vpn: Vpn): void {
     const { level } = page.key;
     const index = indexAt(vpn, level);
     const low = readLow(vm, page, index);
-    if ((low & P) === 0 || isLeaf(low, level)) return;
+    if (!isPresent(low) || isLeaf(low, level)) return;
     page = childOf(vm, page, index);
   }
 }

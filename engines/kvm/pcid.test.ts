@@ -2,11 +2,12 @@
  * Roots under PCIDs, counted by hand: which loads find a cached root (nothing to do), which find the shadow by its
  * key, and which owe a sync. A vCPU keeps its current root and three more.
  */
+import { userPage } from "../../machine/formats/x86-entry.ts";
 import { describe, expect, test } from "vitest";
 import type { Vpn } from "../../machine/address.ts";
 import { presets } from "../../machine/presets.ts";
 import { shadowLazyKvm612 } from "../shadow-lazy.ts";
-import { TestGuest, userPage } from "./test-guest.ts";
+import { TestGuest } from "./test-guest.ts";
 
 const userVpn = (512 ** 3) as Vpn;
 

@@ -4,15 +4,11 @@
  *
  * Source: Huang et al., "PVM" (SOSP 2023), 3.3: the return is a call, and the hypervisor fills the entry in it.
  */
-import { PF_WRITE } from "../../machine/entry.ts";
+import { ACC_WRITE } from "../../machine/formats/x86-entry.ts";
+import { PF_WRITE } from "../../machine/page-fault.ts";
 import type { Resolution } from "../../machine/exits.ts";
 import { OutsideMemory } from "../../machine/outside-memory.ts";
-import {
-  ACC_WRITE,
-  type FaultingAccess,
-  type WalkHost,
-  walkGuest,
-} from "../../hypervisor/guest-walk.ts";
+import { type FaultingAccess, type WalkHost, walkGuest } from "../../hypervisor/guest-walk.ts";
 import { fetch } from "./fetch.ts";
 import type { VcpuState, Vm } from "./vm.ts";
 import { makeRoom } from "./zap.ts";

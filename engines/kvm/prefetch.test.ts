@@ -3,11 +3,11 @@
  */
 import { describe, expect, test } from "vitest";
 import type { Gfn } from "../../machine/address.ts";
-import { A, P, U, W } from "../../machine/entry.ts";
+import { freshPage, isAccessed, userLink, userPage } from "../../machine/formats/x86-entry.ts";
 import { kvmTdp } from "../kvm-tdp.ts";
 import { kvmTdpLegacy } from "../kvm-tdp-legacy.ts";
 import { shadowLazyKvm612, shadowLazyXen } from "../shadow-lazy.ts";
-import { tableFlags, TestGuest, userPage } from "./test-guest.ts";
+import { TestGuest } from "./test-guest.ts";
 
 /** A space of 512 pages of data in one table. */
 function full(engine: typeof shadowLazyXen, vcpus = 1) {
@@ -29,7 +29,7 @@ describe("Xen fills forward", () => {
     expect(guest.exits(() => guest.read(133))).toBe(1);
     // Entry 100 is filled, so those behind 90 end before it.
     expect(guest.cost(() => guest.read(90))).toMatchObject({ entriesPrefetched: 9 });
-    guest.set(tables.pt, 205, guest.data(205), P | W | U);
+    guest.set(tables.pt, 205, guest.data(205), freshPage);
     expect(guest.cost(() => guest.read(200))).toMatchObject({ entriesPrefetched: 4 });
     // At the end of the table there are fewer.
     expect(guest.cost(() => guest.read(500))).toMatchObject({ entriesPrefetched: 11 });
@@ -87,7 +87,7 @@ describe("a frame that many entries map", () => {
     const guest = new TestGuest(shadowLazyKvm612);
     const { root, pd } = guest.space(0, 0);
     for (let t = 0; t < 3; t++) {
-      guest.set(pd, t, 0x140 + t, tableFlags);
+      guest.set(pd, t, 0x140 + t, userLink);
       for (let i = 0; i < 512; i++) guest.set(0x140 + t, i, guest.data(0), userPage);
     }
     guest.load(root);
@@ -158,7 +158,7 @@ describe("on 2 MiB host pages", () => {
   test("a guest table inside the large page keeps it small", () => {
     const guest = new TestGuest(shadowLazyKvm612, { backing: "2m" });
     const tables = guest.largeSpace(0);
-    guest.set(tables.pd, 1, 0x900, tableFlags);
+    guest.set(tables.pd, 1, 0x900, userLink);
     guest.set(0x900, 0, 0xa00, userPage);
     guest.load(tables.root);
     guest.write(512);
@@ -180,8 +180,8 @@ test("a neighbour that is a leaf table is filled read-only, and leaves sync at i
 
 test("a page without A is filled by its own access only, with A set in the guest's entry", () => {
   const { guest, tables } = full(shadowLazyKvm612);
-  guest.set(tables.pt, 2, guest.data(2), P | W | U);
+  guest.set(tables.pt, 2, guest.data(2), freshPage);
   expect(guest.cost(() => guest.read(0))).toMatchObject({ entriesPrefetched: 1 });
   expect(guest.cost(() => guest.read(2))).toMatchObject({ exits: 1, entriesPrefetched: 5 });
-  expect(guest.flags(tables.pt, 2) & A).toBe(A);
+  expect(isAccessed(guest.flags(tables.pt, 2))).toBe(true);
 });

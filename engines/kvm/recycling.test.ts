@@ -2,10 +2,10 @@
 import { describe, expect, test } from "vitest";
 import { hostMemoryOf } from "../../hypervisor/memory/host-memory.ts";
 import type { Gfn, Vpn } from "../../machine/address.ts";
-import { PS } from "../../machine/entry.ts";
+import { asLarge, userLink, userPage } from "../../machine/formats/x86-entry.ts";
 import { presets } from "../../machine/presets.ts";
 import { shadowLazyKvm612, shadowLazyXen } from "../shadow-lazy.ts";
-import { tableFlags, TestGuest, userPage } from "./test-guest.ts";
+import { TestGuest } from "./test-guest.ts";
 
 const limit = 64;
 /** KVM keeps 5 pages free, and frees until 25 are. */
@@ -16,7 +16,7 @@ function manyTables(tables: number) {
   const guest = new TestGuest(shadowLazyKvm612, { shadowPagesMax: limit });
   const { root, pd, pt } = guest.space(0, 1);
   for (let i = 1; i < tables; i++) {
-    guest.set(pd, i, 0x200 + i, tableFlags);
+    guest.set(pd, i, 0x200 + i, userLink);
     guest.set(0x200 + i, 0, guest.data(i), userPage);
   }
   guest.load(root);
@@ -64,13 +64,13 @@ describe("a table within a large page", () => {
       const preset = presets["skylake-sp"];
       const guest = new TestGuest(shadowLazyKvm612, { backing, guestFrames, preset });
       const { root, pdpt, pd } = guest.space(0, 0);
-      guest.set(level === 3 ? pdpt : pd, 0, first, userPage | PS);
+      guest.set(level === 3 ? pdpt : pd, 0, first, asLarge(userPage));
       guest.load(root);
       expect(guest.exits(() => guest.write(0x100))).toBe(1);
       expect(guest.exits(() => guest.write(0x123))).toBe(0);
       // A root in its midst.
-      guest.set(first + 0x100, 0, 0x11, tableFlags);
-      guest.set(first + 0x100, 1, root + 1, tableFlags);
+      guest.set(first + 0x100, 0, 0x11, userLink);
+      guest.set(first + 0x100, 1, root + 1, userLink);
       const load = guest.cost(() => guest.load((first + 0x100) as Gfn));
       expect(load).toMatchObject({ entriesWriteProtected: 1, shadowPagesAllocated: 1 });
       const store = () => guest.cost(() => guest.write(0x100));
@@ -144,7 +144,7 @@ test("Xen links a table that is out of sync as the guest has it now", () => {
   for (let page = 0; page < 4; page++) guest.write(page);
   guest.store(pt, 1, guest.data(30), userPage);
   // The guest owes no flush for an entry that becomes present.
-  guest.store(pd, 3, pt, tableFlags);
+  guest.store(pd, 3, pt, userLink);
   guest.write(3 * 512 + 1);
   guest.cost(() => undefined);
   const memory = hostMemoryOf(guest.hypervisor);

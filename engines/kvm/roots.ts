@@ -6,12 +6,12 @@
  *
  * Source: KVM mmu.rst "Reaction to events", guest CR3 update; rules 2 and 7 of results/groundtruth.
  */
+import { ACC_ALL } from "../../machine/formats/x86-entry.ts";
 import type { Gfn } from "../../machine/address.ts";
 import type { Cr3 } from "../../machine/registers.ts";
 import { OutsideMemory } from "../../machine/outside-memory.ts";
 import type { Vpn } from "../../machine/address.ts";
 import { getPage } from "./find-page.ts";
-import { ACC_ALL } from "../../hypervisor/guest-walk.ts";
 import { roleAt } from "./policed.ts";
 import { syncBelow, syncPage } from "./sync.ts";
 import { makeRoom, type Doomed, freeDoomed, zapPage } from "./zap.ts";

@@ -1,11 +1,11 @@
 /** The rules of the ground truth that need several vCPUs, large pages, logging or the page limit. */
 import type { Gfn } from "../../machine/address.ts";
 import { describe, expect, test } from "vitest";
-import { D, W } from "../../machine/entry.ts";
+import { userLink, userPage, withoutDirty, withoutWrite } from "../../machine/formats/x86-entry.ts";
 import { kvmTdpLegacy } from "../kvm-tdp-legacy.ts";
 import { kvmTdp } from "../kvm-tdp.ts";
 import { shadowLazyKvm61, shadowLazyKvm612, shadowLazyXen } from "../shadow-lazy.ts";
-import { tableFlags, TestGuest, userPage } from "./test-guest.ts";
+import { TestGuest } from "./test-guest.ts";
 
 const kernels = [
   ["6.1", shadowLazyKvm61],
@@ -58,9 +58,9 @@ describe.each(kernels)("kernel %s", (_name, engine) => {
 
   test("injecting a protection fault acts like INVLPG; a not-present fault does not", () => {
     const { guest, tables } = threads();
-    guest.store(tables.pt, 0, guest.data(0), userPage & ~W);
+    guest.store(tables.pt, 0, guest.data(0), withoutWrite(userPage));
     guest.load(tables.root);
-    guest.store(tables.pt, 0, guest.data(0), userPage & ~W);
+    guest.store(tables.pt, 0, guest.data(0), withoutWrite(userPage));
     // The guest's handler maps another frame and tries again, without a flush of its own.
     const fault = guest.cost(() => guest.write(0));
     expect(fault.guestFaultsReflected).toBe(1);
@@ -78,7 +78,7 @@ describe.each(kernels)("kernel %s", (_name, engine) => {
     guest.on(0);
     guest.load(own.root);
     const flood = guest.cost(() => {
-      for (let i = 0; i < 3; i++) guest.store(victim.root, 100 + i, 0x1f0, tableFlags);
+      for (let i = 0; i < 3; i++) guest.store(victim.root, 100 + i, 0x1f0, userLink);
     });
     expect([flood.shadowPagesFlooded, flood.shadowPagesZapped]).toEqual([1, 1]);
     const entry = guest.cost(() => guest.on(1));
@@ -91,7 +91,7 @@ describe.each(kernels)("kernel %s", (_name, engine) => {
   test("linking a table that exists syncs what is out of sync below it", () => {
     const { guest, tables } = threads();
     guest.store(tables.pt, 20, guest.data(20), userPage);
-    guest.store(tables.root, 1, tables.pdpt, tableFlags);
+    guest.store(tables.root, 1, tables.pdpt, userLink);
     const relink = guest.cost(() => guest.write(1));
     expect([relink.exits, relink.shadowPagesSynced]).toEqual([1, 1]);
     expect(guest.exits(() => guest.store(tables.pt, 21, guest.data(21), userPage))).toBe(1);
@@ -101,8 +101,8 @@ describe.each(kernels)("kernel %s", (_name, engine) => {
     const { guest, tables } = threads();
     guest.store(tables.pt, 20, guest.data(20), userPage);
     // The leaf table serves as PDPT, its first page as PD, the next as PT.
-    guest.set(tables.root, 2, tables.pt, tableFlags);
-    guest.set(guest.data(0), 0, guest.data(1), tableFlags);
+    guest.set(tables.root, 2, tables.pt, userLink);
+    guest.set(guest.data(0), 0, guest.data(1), userLink);
     guest.set(guest.data(1), 0, guest.data(2), userPage);
     const cost = guest.cost(() => guest.read(512 ** 3));
     expect(cost.shadowPagesZapped).toBe(1);
@@ -132,7 +132,7 @@ describe.each(kernels)("kernel %s", (_name, engine) => {
 
   test("the first write to a clean large page replaces its read-only pieces", () => {
     const guest = new TestGuest(engine);
-    const tables = guest.largeSpace(0, userPage & ~D);
+    const tables = guest.largeSpace(0, withoutDirty(userPage));
     guest.load(tables.root);
     expect(guest.exits(() => [0, 8, 16].forEach((page) => guest.read(page)))).toBe(3);
     expect(guest.exits(() => [0, 8, 16].forEach((page) => guest.write(page)))).toBe(3);
@@ -185,7 +185,7 @@ test("Xen keeps three tables out of sync: storing into a fourth syncs the first"
   const guest = new TestGuest(shadowLazyXen);
   const tables = guest.space(0, 8);
   for (let i = 1; i < 4; i++) {
-    guest.set(tables.pd, i, tables.pt + i, tableFlags);
+    guest.set(tables.pd, i, tables.pt + i, userLink);
     guest.set(tables.pt + i, 0, guest.data(i), userPage);
   }
   guest.load(tables.root);

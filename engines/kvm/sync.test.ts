@@ -5,9 +5,10 @@
  * A batch ends with its sixteenth node, the root and the tables on the way among them. Below one page directory that
  * leaves 13 leaf tables.
  */
+import { userLink, userPage } from "../../machine/formats/x86-entry.ts";
 import { describe, expect, test } from "vitest";
 import { shadowLazyKvm61, shadowLazyKvm612, shadowLazyXen } from "../shadow-lazy.ts";
-import { tableFlags, TestGuest, userPage } from "./test-guest.ts";
+import { TestGuest } from "./test-guest.ts";
 
 const vcpus = 3;
 const firstTable = 0x140;
@@ -22,10 +23,10 @@ function spread(engine: typeof shadowLazyKvm612, counts: readonly number[]) {
   const pages: number[] = [];
   counts.forEach((count, directory) => {
     const own = directory === 0 ? pd : 0x130 + directory;
-    guest.set(pdpt, directory, own, tableFlags);
+    guest.set(pdpt, directory, own, userLink);
     for (let i = 0; i < count; i++) {
       const table = firstTable + tables.length;
-      guest.set(own, i, table, tableFlags);
+      guest.set(own, i, table, userLink);
       guest.set(table, 0, guest.data(i), userPage);
       tables.push(table);
       pages.push((directory * 512 + i) * 512);
@@ -93,7 +94,7 @@ describe.each([
 
   test("a table that two entries lead to is synced once", () => {
     const { guest, root, pd, tables, pages } = spread(engine, [2]);
-    guest.store(pd, 5, tables[0]!, tableFlags);
+    guest.store(pd, 5, tables[0]!, userLink);
     guest.write(5 * 512);
     guest.write(pages[1]!);
     guest.store(tables[0]!, 30, guest.data(30), userPage);
@@ -106,7 +107,7 @@ describe.each([
     unsync();
     guest.store(pd, 1, 0, 0);
     expect(guest.cost(() => guest.load(root)).shadowPagesSynced).toBe(2);
-    guest.store(pd, 1, tables[1]!, tableFlags);
+    guest.store(pd, 1, tables[1]!, userLink);
     const relink = guest.cost(() => guest.write(pages[1]!));
     expect([relink.exits, relink.shadowPagesFound]).toEqual([1, 1]);
     expect(guest.cost(() => guest.load(root)).shadowPagesSynced).toBe(1);

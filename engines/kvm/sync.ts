@@ -7,7 +7,7 @@
  * Source: KVM mmu.rst "Synchronized and unsynchronized pages"; rules 2, 3 and 9 of results/groundtruth.
  */
 import type { Pfn } from "../../machine/address.ts";
-import { frameOf, P } from "../../machine/entry.ts";
+import { frameOf, isPresent } from "../../machine/formats/x86-entry.ts";
 import { dropLeaf, makeLeaf, protectTable, readLow } from "./entries.ts";
 import { readGuestLeaf } from "./guest-leaf.ts";
 import { prefetchEntry } from "./leaf.ts";
@@ -19,7 +19,7 @@ import { flushRemote, type Vm } from "./vm.ts";
 export function syncEntry(vm: Vm, page: ShadowPage, index: number): boolean {
   const { memory, policy } = vm;
   const old = readLow(vm, page, index);
-  if ((old & P) === 0) {
+  if (!isPresent(old)) {
     if (policy.syncFills) prefetchEntry(vm, page, index);
     return false;
   }

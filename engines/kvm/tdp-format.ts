@@ -9,8 +9,6 @@ export interface TdpFormat {
   readonly entries: EntryFormat;
   /** A leaf with all rights, as KVM makes one: A and D set where silicon keeps them. */
   readonly leafFlags: number;
-  /** An entry with one of these bits is present. */
-  readonly present: number;
   /** A, or 0 where silicon keeps none. */
   readonly accessed: number;
   /** D, if clearing it arms a logged page because silicon logs who sets it; 0: write protection does. */

@@ -5,12 +5,11 @@
  * results/groundtruth/intel.
  */
 import { indexAt, type Gfn, type Pfn, type Vpn } from "../../machine/address.ts";
-import { P, W } from "../../machine/entry.ts";
+import { ACC_ALL, isPresent, isWritable, withWrite } from "../../machine/formats/x86-entry.ts";
 import type { Resolution, VmExit } from "../../machine/exits.ts";
 import type { Registers } from "../../machine/registers.ts";
 import type { VirtualCpu } from "../../machine/virtual-cpu.ts";
 import type { EngineOptions } from "../../hypervisor/engine.ts";
-import { ACC_ALL } from "../../hypervisor/guest-walk.ts";
 import type { HostEvent } from "../../hypervisor/host-events.ts";
 import { answerMmio } from "../../hypervisor/memory/slots.ts";
 import type { Platform } from "../../hypervisor/platform.ts";
@@ -157,13 +156,13 @@ function fixQuickly(vm: Vm, root: ShadowPage, { gfn, access }: Violation): boole
   let page = root;
   let index = indexAt(gfn, page.key.level);
   let low = readLow(vm, page, index);
-  while ((low & P) !== 0 && !isLeaf(low, page.key.level)) {
+  while (isPresent(low) && !isLeaf(low, page.key.level)) {
     page = childOf(vm, page, index);
     index = indexAt(gfn, page.key.level);
     low = readLow(vm, page, index);
   }
-  if ((low & P) === 0) return false;
-  if ((low & W) !== 0) {
+  if (!isPresent(low)) return false;
+  if (isWritable(low)) {
     vm.ledger.faultsSpurious += 1;
     vm.ledger.faultsFast += 1;
     return true;
@@ -171,7 +170,7 @@ function fixQuickly(vm: Vm, root: ShadowPage, { gfn, access }: Violation): boole
   // Of a large entry only one page would be reported: the slow path maps a small one instead.
   const { level } = page.key;
   if ((low & MMU_WRITABLE) === 0 || (level > 1 && vm.dirtyLog.touches(gfn, level))) return false;
-  vm.memory.write(page.table, index, low | W, vm.memory.readHigh(page.table, index));
+  vm.memory.write(page.table, index, withWrite(low), vm.memory.readHigh(page.table, index));
   vm.dirtyLog.mark(gfn);
   vm.ledger.faultsFixed += 1;
   vm.ledger.faultsFast += 1;

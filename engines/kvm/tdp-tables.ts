@@ -8,7 +8,7 @@
  * results/groundtruth, P1 to P10 and M1 of results/groundtruth/intel.
  */
 import { type Gfn, levelOfOrder, pagesPerEntry } from "../../machine/address.ts";
-import { PS, W } from "../../machine/entry.ts";
+import { asLarge, isWritable, withWrite, withoutWrite } from "../../machine/formats/x86-entry.ts";
 import type { Resolution, VmExit } from "../../machine/exits.ts";
 import type { VirtualCpu } from "../../machine/virtual-cpu.ts";
 import type { EngineOptions } from "../../hypervisor/engine.ts";
@@ -92,11 +92,11 @@ export class TdpTables {
     }
     const place = findPlace(this.tree, gfn);
     const low = this.low(place);
-    if ((low & this.format.present) === 0) {
+    if (!this.format.entries.isPresent(low)) {
       this.map(gfn);
       vcpu.ledger.faultsFixed += 1;
-    } else if (isWrite && (low & W) === 0) {
-      this.bytes.write(place.table, place.index, low | W, this.high(place));
+    } else if (isWrite && !isWritable(low)) {
+      this.bytes.write(place.table, place.index, withWrite(low), this.high(place));
       this.log.mark(gfn);
       vcpu.ledger.faultsFixed += 1;
       vcpu.ledger.faultsFast += 1;
@@ -128,15 +128,15 @@ export class TdpTables {
   /** Maps writable whatever the access was, so in a logged range a read counts as a write. */
   private map(gfn: Gfn): void {
     const pfn = this.memory.touch(gfn);
-    const isWritable = this.memory.isWritable(gfn);
+    const mayStore = this.memory.isWritable(gfn);
     const { leafFlags } = this.format;
-    const flags = isWritable ? leafFlags : leafFlags & ~(W | MMU_WRITABLE);
+    const flags = mayStore ? leafFlags : withoutWrite(leafFlags & ~MMU_WRITABLE);
     const leaf = this.placeFor(gfn);
     const first = pfn - (gfn % pagesPerEntry(leaf.level));
-    this.bytes.writeEntry(leaf.table, leaf.index, first, leaf.level > 1 ? flags | PS : flags);
+    this.bytes.writeEntry(leaf.table, leaf.index, first, leaf.level > 1 ? asLarge(flags) : flags);
     this.ledger.entriesFilled += 1;
     this.countLeaves(leaf.level, 1);
-    if (isWritable) this.log.mark(gfn);
+    if (mayStore) this.log.mark(gfn);
   }
 
   /** Where the leaf for `gfn` goes: as large as the host's page, the log and what is there already allow. */
@@ -144,7 +144,7 @@ export class TdpTables {
     for (let level = levelOfOrder(this.memory.orderOf(gfn)) as number; level > 1; level--) {
       if (this.log.touches(gfn, level)) continue;
       const place = makePlace(this.tree, gfn, level);
-      if ((this.low(place) & this.format.present) === 0) return place;
+      if (!this.isPresent(place)) return place;
     }
     return makePlace(this.tree, gfn, 1);
   }
@@ -188,7 +188,7 @@ export class TdpTables {
   private armFrames(frames: readonly Gfn[]): void {
     for (const gfn of frames) {
       const place = findPlace(this.tree, gfn);
-      if ((this.low(place) & this.format.present) !== 0) this.arm(place);
+      if (this.isPresent(place)) this.arm(place);
     }
     if (frames.length > 0) this.flush();
   }
@@ -230,6 +230,10 @@ export class TdpTables {
     this.flush();
   }
 
+  private isPresent(place: EntryPlace): boolean {
+    return this.format.entries.isPresent(this.low(place));
+  }
+
   private low(place: EntryPlace): number {
     return this.bytes.readLow(place.table, place.index);
   }
@@ -243,7 +247,7 @@ export class TdpTables {
     visit: (place: EntryPlace, page: number) => void,
   ): void {
     forEachLeaf(this.tree, start, frames, (place, page) => {
-      if ((this.low(place) & this.format.present) !== 0) visit(place, page);
+      if (this.isPresent(place)) visit(place, page);
     });
   }
 
@@ -251,7 +255,7 @@ export class TdpTables {
   private arm(place: EntryPlace): void {
     const { dirtyToLog } = this.format;
     const low = this.low(place);
-    const bit = dirtyToLog === 0 ? W : dirtyToLog;
+    const bit = dirtyToLog === 0 ? this.format.entries.write : dirtyToLog;
     if ((low & bit) === 0) return;
     this.bytes.write(place.table, place.index, low & ~bit, this.high(place));
     if (dirtyToLog === 0) this.ledger.entriesWriteProtected += 1;
@@ -260,10 +264,10 @@ export class TdpTables {
 
   /** Without A bits the leaf goes, and its next use exits: access tracking. */
   private age(gfn: Gfn): boolean {
-    const { accessed, present } = this.format;
+    const { accessed } = this.format;
     const place = findPlace(this.tree, gfn);
     if (accessed !== 0) return takeAccessed(this.bytes, [place], accessed);
-    if ((this.low(place) & present) === 0) return false;
+    if (!this.isPresent(place)) return false;
     this.drop(place);
     return true;
   }

@@ -10,7 +10,14 @@
 import { buildComputer, type ComputerOptions } from "../computer.ts";
 import type { Gfn, Vpn } from "../../machine/address.ts";
 import { type Ledger, subtract } from "../../machine/counters.ts";
-import { A, D, frameOf, lowHalf, P, PS, U, W } from "../../machine/entry.ts";
+import {
+  asLarge,
+  frameOf,
+  kernelPage,
+  lowHalf,
+  userLink,
+  userPage,
+} from "../../machine/formats/x86-entry.ts";
 import type { HostEvent } from "../../hypervisor/host-events.ts";
 import type { Machine } from "../../machine/machine.ts";
 import type { PageFault } from "../../machine/observer.ts";
@@ -18,9 +25,6 @@ import { presets } from "../../machine/presets.ts";
 import type { Engine } from "../../hypervisor/engine.ts";
 
 /** Present, writable, user; accessed and dirty as a kernel presets them. */
-export const userPage = P | W | U | A | D;
-export const tableFlags = P | W | U | A;
-const kernelFlags = P | W | A | D;
 
 const memoryFrames = 4096;
 const userVpn = 512 ** 3;
@@ -46,10 +50,10 @@ export class TestGuest {
     this.hypervisor = computer.hypervisor;
     const { memory } = this.hypervisor;
     for (let gfn = 0; gfn < memoryFrames; gfn++) memory.touch(gfn as Gfn);
-    this.set(0x10, 0, 0x11, tableFlags);
-    this.set(0x11, 0, 0x12, tableFlags);
-    for (let i = 0; i < memoryFrames; i++) this.set(0x20 + (i >> 9), i & 511, i, kernelFlags);
-    for (let i = 0; i < 8; i++) this.set(0x12, i, 0x20 + i, tableFlags);
+    this.set(0x10, 0, 0x11, userLink);
+    this.set(0x11, 0, 0x12, userLink);
+    for (let i = 0; i < memoryFrames; i++) this.set(0x20 + (i >> 9), i & 511, i, kernelPage);
+    for (let i = 0; i < 8; i++) this.set(0x12, i, 0x20 + i, userLink);
     for (const vcpu of this.machine.vcpus) {
       vcpu.software = {
         pageFault: (fault) => {
@@ -87,10 +91,10 @@ export class TestGuest {
   /** Address space `s`, mapping `pages` data frames from its page 0 on. */
   space(s: number, pages: number, flags = userPage): Tables {
     const root = 0x100 + 0x10 * s;
-    this.set(root, 0, 0x11, tableFlags);
-    this.set(root, 1, root + 1, tableFlags);
-    this.set(root + 1, 0, root + 2, tableFlags);
-    this.set(root + 2, 0, root + 3, tableFlags);
+    this.set(root, 0, 0x11, userLink);
+    this.set(root, 1, root + 1, userLink);
+    this.set(root + 1, 0, root + 2, userLink);
+    this.set(root + 2, 0, root + 3, userLink);
     for (let i = 0; i < pages; i++) this.set(root + 3, i, this.data(i), flags);
     const frame = (offset: number) => (root + offset) as Gfn;
     return { root: frame(0), pdpt: frame(1), pd: frame(2), pt: frame(3) };
@@ -99,7 +103,7 @@ export class TestGuest {
   /** Space `s` with one 2 MiB page at its start, over the first aligned data frames. */
   largeSpace(s: number, flags = userPage): Tables {
     const tables = this.space(s, 0);
-    this.set(tables.pd, 0, firstData, flags | PS);
+    this.set(tables.pd, 0, firstData, asLarge(flags));
     return tables;
   }
 

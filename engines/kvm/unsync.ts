@@ -8,7 +8,7 @@
  * Source: KVM mmu.rst "Synchronized and unsynchronized pages".
  */
 import type { Gfn } from "../../machine/address.ts";
-import { frameOf, P, PS } from "../../machine/entry.ts";
+import { frameOf, isLarge, isPresent } from "../../machine/formats/x86-entry.ts";
 import type { EntryRef, ShadowPage } from "./shadow-page.ts";
 import type { Vm } from "./vm.ts";
 
@@ -113,7 +113,7 @@ function searchBelow(
     for (let bits = page.unsyncBits[word]!; bits !== 0; bits &= bits - 1) {
       const index = word * 32 + 31 - Math.clz32(bits & -bits);
       const low = vm.memory.readLow(page.table, index);
-      if ((low & P) === 0 || (low & PS) !== 0) {
+      if (!isPresent(low) || isLarge(low)) {
         clearUnsyncChild(page, index);
         continue;
       }

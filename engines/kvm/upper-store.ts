@@ -7,9 +7,15 @@
  * Source: rule 6 of results/groundtruth.
  */
 import type { Gfn } from "../../machine/address.ts";
-import { frameOf, P, PS, U, W, A } from "../../machine/entry.ts";
+import {
+  accessOf,
+  frameOf,
+  isAccessed,
+  isLarge,
+  isPresent,
+  userLink,
+} from "../../machine/formats/x86-entry.ts";
 import { refOf } from "./entries.ts";
-import { ACC_EXEC } from "../../hypervisor/guest-walk.ts";
 import { type ShadowPage } from "./shadow-page.ts";
 import { refresh, syncBelow } from "./sync.ts";
 import { markUnsyncChild } from "./unsync.ts";
@@ -56,8 +62,8 @@ function mirror(vm: Vm, page: ShadowPage, index: number): void {
   const low = vm.guest.readLow(gfn, index);
   const high = vm.guest.readHigh(gfn, index);
   // Without A the guest is owed the bit, which only a walk sets.
-  if (level === 1 || (low & (P | A)) !== (P | A) || (low & PS) !== 0) return;
-  const rights = access & ((low & (W | U)) | (high < 0 ? 0 : ACC_EXEC));
+  if (level === 1 || !isPresent(low) || !isAccessed(low) || isLarge(low)) return;
+  const rights = access & accessOf(low, high);
   const below = role === 0 ? 0 : vm.memoryPolicy!.pages.below(role, index);
   const child = vm.pages
     .of(frameOf(low, high) as Gfn)
@@ -72,7 +78,7 @@ function mirror(vm: Vm, page: ShadowPage, index: number): void {
   if (child === undefined) return;
   if (child.unsync) refresh(vm, child);
   if (child.unsyncChildren > 0) syncBelow(vm, child);
-  vm.memory.writeEntry(page.table, index, child.table, P | W | U | A);
+  vm.memory.writeEntry(page.table, index, child.table, userLink);
   child.parents.push(refOf(page, index));
   if (child.unsync || child.unsyncChildren > 0) markUnsyncChild(vm, refOf(page, index));
 }

@@ -4,8 +4,8 @@
  *
  * Everything here belongs to the VM; a vCPU owns its current root and a few previous ones, nothing else.
  */
+import { x86 } from "../../machine/formats/x86.ts";
 import type { Gfn } from "../../machine/address.ts";
-import { A, D } from "../../machine/entry.ts";
 import type { Ledger } from "../../machine/counters.ts";
 import type { Registers } from "../../machine/registers.ts";
 import type { VirtualCpu } from "../../machine/virtual-cpu.ts";
@@ -64,7 +64,13 @@ export interface LeafBits {
   readonly mmio: number;
 }
 
-const x86Bits: LeafBits = { accessed: A, dirty: D, always: 0, armsByDirty: false, mmio: 0 };
+const x86Bits: LeafBits = {
+  accessed: x86.accessed,
+  dirty: x86.dirty,
+  always: 0,
+  armsByDirty: false,
+  mmio: 0,
+};
 
 export interface Vm extends WalkHost {
   readonly memoryPolicy: MemoryPolicy | null;

@@ -7,7 +7,7 @@
  * Source: KVM mmu.rst "Reaction to events"; victims strictly in order of creation (results/groundtruth).
  */
 import type { Gfn } from "../../machine/address.ts";
-import { P } from "../../machine/entry.ts";
+import { isPresent } from "../../machine/formats/x86-entry.ts";
 import { childOf, dropLeaf, isLeaf, readLow, refOf } from "./entries.ts";
 import type { EntryRef, ShadowPage } from "./shadow-page.ts";
 import { enterSync, findUnsync, settle } from "./unsync.ts";
@@ -25,7 +25,7 @@ export function unlinkChild(vm: Vm, child: ShadowPage, ref: EntryRef): void {
 /** Whatever the entry holds goes; true if it was present. */
 export function zapEntry(vm: Vm, page: ShadowPage, index: number): boolean {
   const low = readLow(vm, page, index);
-  if ((low & P) === 0) return false;
+  if (!isPresent(low)) return false;
   if (isLeaf(low, page.key.level)) dropLeaf(vm, page, index);
   else unlinkChild(vm, childOf(vm, page, index), refOf(page, index));
   return true;

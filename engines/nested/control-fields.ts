@@ -6,7 +6,7 @@
 import type { Gfn, PagingLevels, Pfn } from "../../machine/address.ts";
 import { assert } from "../../machine/assert.ts";
 import { bareMetalControls, type Controls } from "../../machine/controls.ts";
-import { frameOf, highHalf, lowHalf } from "../../machine/entry.ts";
+import { frameOf, highHalf, lowHalf } from "../../machine/formats/x86-entry.ts";
 import { ept } from "../../machine/formats/ept.ts";
 import type { Registers } from "../../machine/registers.ts";
 import { eptStage, oneStage, twoStages } from "../../machine/stages.ts";

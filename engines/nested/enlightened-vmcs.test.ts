@@ -7,7 +7,8 @@ import { describe, expect, test } from "vitest";
 import type { Engine } from "../../hypervisor/engine.ts";
 import type { Gfn } from "../../machine/address.ts";
 import { findEngine } from "../index.ts";
-import { TestGuest, userPage } from "../kvm/test-guest.ts";
+import { userPage } from "../../machine/formats/x86-entry.ts";
+import { TestGuest } from "../kvm/test-guest.ts";
 import { type LevelCounts, levelsOf } from "./nested-hypervisor.ts";
 
 function named(name: string): Engine {

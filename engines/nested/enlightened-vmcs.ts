@@ -13,7 +13,7 @@
  * Model: fields that say nothing about translation or exits are loaded and stored, and hold 0. Bias: none.
  */
 import type { Gfn, Pfn } from "../../machine/address.ts";
-import { highHalf, lowHalf } from "../../machine/entry.ts";
+import { highHalf, lowHalf } from "../../machine/formats/x86-entry.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";
 import type { GuestMemory } from "../../hypervisor/hypervisor.ts";
 import { decodeControls, encodeControls, rootOf } from "./control-fields.ts";

@@ -7,51 +7,60 @@
  * Source: SDM vol. 3C 29.3.2 "EPT Translation Mechanism"; KVM paging_tmpl.h, which has the guest's format as a parameter.
  */
 import type { Gfn, Pfn } from "../../machine/address.ts";
+import { ept } from "../../machine/formats/ept.ts";
+import { MAY_READ } from "../../machine/formats/format.ts";
 import {
-  A,
-  D,
-  EPT_A,
-  EPT_D,
-  EPT_R,
-  EPT_W,
-  EPT_X,
+  asLarge,
   highHalf,
+  isAccessed,
+  isDirty,
+  isExecutable,
+  isPresent,
+  isWritable,
   lowHalf,
-  NX_HIGH,
-  P,
-  PS,
-  U,
-  W,
-} from "../../machine/entry.ts";
+  noExecute,
+  withAccessed,
+  withDirty,
+  withPresent,
+  withUser,
+  withWrite,
+} from "../../machine/formats/x86-entry.ts";
 import type { HostMemory } from "../../hypervisor/memory/host-memory.ts";
 import type { FrameMemory } from "../../hypervisor/platform.ts";
 
-const rights = EPT_R | EPT_W | EPT_X;
-/** Frame, PS, and the bits that silicon ignores in both formats. */
-const kept = 0xffff_f000 | PS | 0x400;
+const { accessed, dirty } = ept;
+/** Frame, the mark of a large leaf, and the bits that silicon ignores in both formats. */
+const kept = asLarge(0xffff_f000) | 0x400;
 const wordsPerFrame = 1024;
 
 function lowFromEpt(low: number): number {
-  if ((low & rights) === 0) return 0;
-  const marks = ((low & EPT_A) !== 0 ? A : 0) | ((low & EPT_D) !== 0 ? D : 0);
-  return (low & kept) | P | U | ((low & EPT_W) !== 0 ? W : 0) | marks;
+  if ((low & ept.link) === 0) return 0;
+  let seen = withUser(withPresent(low & kept));
+  if ((low & ept.write) !== 0) seen = withWrite(seen);
+  if ((low & accessed) !== 0) seen = withAccessed(seen);
+  return (low & dirty) === 0 ? seen : withDirty(seen);
 }
 
 function highFromEpt(low: number, high: number): number {
-  return (high & ~NX_HIGH) | ((low & rights) !== 0 && (low & EPT_X) === 0 ? NX_HIGH : 0);
+  const isFetchable = (low & ept.link) === 0 || (low & ept.execute) !== 0;
+  return (high & ~noExecute) | (isFetchable ? 0 : noExecute);
 }
 
 function lowToEpt(low: number, high: number): number {
-  if ((low & P) === 0) return 0;
-  const marks = ((low & A) !== 0 ? EPT_A : 0) | ((low & D) !== 0 ? EPT_D : 0);
-  const write = (low & W) !== 0 ? EPT_W : 0;
-  return (low & kept) | EPT_R | write | (high < 0 ? 0 : EPT_X) | marks;
+  if (!isPresent(low)) return 0;
+  const rights =
+    MAY_READ | (isWritable(low) ? ept.write : 0) | (isExecutable(high) ? ept.execute : 0);
+  return (low & kept) | rights | marksToEpt(low);
+}
+
+function marksToEpt(low: number): number {
+  return (isAccessed(low) ? accessed : 0) | (isDirty(low) ? dirty : 0);
 }
 
 /** L0's tables, written as x86-64 entries. */
 export function eptTables(bytes: FrameMemory): FrameMemory {
   const write = (pfn: Pfn, index: number, low: number, high: number): void =>
-    bytes.write(pfn, index, lowToEpt(low, high), high & ~NX_HIGH);
+    bytes.write(pfn, index, lowToEpt(low, high), high & ~noExecute);
   const view: Partial<FrameMemory> = {
     readLow: (pfn, index) => lowFromEpt(bytes.readLow(pfn, index)),
     readHigh: (pfn, index) => highFromEpt(bytes.readLow(pfn, index), bytes.readHigh(pfn, index)),
@@ -90,13 +99,13 @@ export function eptGuest(memory: HostMemory): EptGuest {
     readHigh: (gfn, index) => highFromEpt(memory.readLow(gfn, index), memory.readHigh(gfn, index)),
     write(gfn: Gfn, index, low) {
       if (!view.hasMarks) return;
-      const marks = ((low & A) !== 0 ? EPT_A : 0) | ((low & D) !== 0 ? EPT_D : 0);
+      const marks = marksToEpt(low);
       memory.write(gfn, index, memory.readLow(gfn, index) | marks, memory.readHigh(gfn, index));
     },
   };
 
   function seen(low: number): number {
-    return view.hasMarks || low === 0 ? low : low | A | D;
+    return view.hasMarks || low === 0 ? low : withDirty(withAccessed(low));
   }
 
   return view;

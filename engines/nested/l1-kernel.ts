@@ -8,14 +8,14 @@
  * TLBs.
  */
 import { type Gfn, indexAt, pagesPerEntry, type Pfn, type Vpn } from "../../machine/address.ts";
-import { A, D, highHalf, lowHalf, P, W } from "../../machine/entry.ts";
+import { highHalf, kernelLink, kernelPage, lowHalf } from "../../machine/formats/x86-entry.ts";
 import type { Cr3, Registers } from "../../machine/registers.ts";
 import type { GuestMemory } from "../../hypervisor/hypervisor.ts";
 
 /** Page number of Linux's `page_offset_base`, the sign extension dropped. */
 const directMap = 0x8_8800_0000;
-const linkFlags = P | W | A;
-const leafFlags = P | W | A | D;
+const linkFlags = kernelLink;
+const leafFlags = kernelPage;
 
 /** Page of the direct map that shows the frame. */
 export function directPage(frame: Pfn): Vpn {

@@ -8,7 +8,7 @@
  * are spared L0's faults on first loads.
  */
 import type { Gfn, Pfn, Vpn } from "../../machine/address.ts";
-import { highHalf, lowHalf } from "../../machine/entry.ts";
+import { highHalf, lowHalf } from "../../machine/formats/x86-entry.ts";
 import { FrameUse } from "../../machine/frame-use.ts";
 import type { FrameContents } from "../../machine/memory.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";

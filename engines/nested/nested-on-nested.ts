@@ -11,7 +11,7 @@
  */
 import type { Gfn, Pfn, Vpn } from "../../machine/address.ts";
 import { assert } from "../../machine/assert.ts";
-import { PF_FETCH, PF_USER, PF_WRITE } from "../../machine/entry.ts";
+import { PF_FETCH, PF_USER, PF_WRITE } from "../../machine/page-fault.ts";
 import type { VmExit } from "../../machine/exits.ts";
 import type { CachedTranslations } from "../../machine/mmu.ts";
 import type { Registers } from "../../machine/registers.ts";

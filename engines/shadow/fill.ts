@@ -2,7 +2,7 @@
  * What a hidden fault brings into the shadow: the path of a software walk, down to its leaf.
  */
 import { type Gfn, indexAt, pagesPerEntry, type Vpn } from "../../machine/address.ts";
-import { A, D, P, U, W } from "../../machine/entry.ts";
+import { userPage } from "../../machine/formats/x86-entry.ts";
 import type { GuestWalk } from "../../hypervisor/guest-walk.ts";
 import type { ShadowTable } from "./shadow-table.ts";
 import type { ShadowTables } from "./tables.ts";
@@ -33,12 +33,11 @@ function fillDirect(tables: ShadowTables, table: ShadowTable, gfn: Gfn): void {
   const span = pagesPerEntry(table.level);
   const index = Math.floor((gfn - table.gfn) / span);
   const first = (table.gfn + index * span) as Gfn;
-  const rights = P | W | U | A | D;
   if (table.level === 1) {
-    tables.setLeaf(table, index, first, rights);
+    tables.setLeaf(table, index, first, userPage);
     return;
   }
-  if (tables.set.childAt(table, index) === null) tables.setLarge(table, index, first, rights);
+  if (tables.set.childAt(table, index) === null) tables.setLarge(table, index, first, userPage);
   const child = tables.set.childAt(table, index);
   if (child !== null) fillDirect(tables, child, gfn);
 }

@@ -1,6 +1,6 @@
 /** What shadow tables say of a page, for people. */
 import type { Pfn, Vpn } from "../../machine/address.ts";
-import { frameOf, P } from "../../machine/entry.ts";
+import { frameOf, isPresent } from "../../machine/formats/x86-entry.ts";
 import { x86 } from "../../machine/formats/x86.ts";
 import type { FrameMemory } from "../../hypervisor/platform.ts";
 import { findPlace } from "../../hypervisor/tables/radix.ts";
@@ -11,6 +11,6 @@ export function frameIn(memory: FrameMemory, root: ShadowTable, vpn: Vpn): Pfn |
   const tree = { memory, format: x86, root: root.pfn, levels: root.level };
   const { table, index, level } = findPlace(tree, vpn);
   const low = memory.readLow(table, index);
-  if ((low & P) === 0) return null;
+  if (!isPresent(low)) return null;
   return (frameOf(low, memory.readHigh(table, index)) + (vpn % 512 ** (level - 1))) as Pfn;
 }

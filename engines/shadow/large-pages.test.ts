@@ -2,9 +2,9 @@
 import { describe, expect, test } from "vitest";
 import { hostMemoryOf } from "../../hypervisor/memory/host-memory.ts";
 import type { Gfn, Vpn } from "../../machine/address.ts";
-import { lowHalf, NX_HIGH, PS } from "../../machine/entry.ts";
+import { asLarge, lowHalf, noExecute, userPage } from "../../machine/formats/x86-entry.ts";
 import { presets } from "../../machine/presets.ts";
-import { TestGuest, userPage } from "../kvm/test-guest.ts";
+import { TestGuest } from "../kvm/test-guest.ts";
 import { shadowVtlb } from "../shadow-vtlb.ts";
 import { shadowWp } from "../shadow-wp.ts";
 import { shadow } from "../shadow.ts";
@@ -19,7 +19,7 @@ function gigabyteGuest(engine: typeof shadow, backing: "4k" | "2m" | "1g") {
   const preset = presets["skylake-sp"];
   const guest = new TestGuest(engine, { backing, guestFrames: 2 * gigabyte, preset });
   const { root, pdpt, pd } = guest.space(0, 0);
-  guest.set(pdpt, 0, gigabyte, userPage | PS);
+  guest.set(pdpt, 0, gigabyte, asLarge(userPage));
   guest.load(root);
   return { guest, pdpt, pd, root };
 }
@@ -74,7 +74,7 @@ describe("under shadow a guest page of 1 GiB", () => {
   test("is given up as a whole when its entry changes", () => {
     const { guest, pdpt, pd } = gigabyteGuest(shadow, "4k");
     touch(guest, 0, 512, 513);
-    guest.set(pd, 0, 0x800, userPage | PS);
+    guest.set(pd, 0, 0x800, asLarge(userPage));
     const store = guest.cost(() => guest.store(pdpt, 0, pd, userPage));
     expect(store).toMatchObject({ emulatedPteWrites: 1, entriesDropped: 1 });
     // The same virtual page is another frame now.
@@ -90,7 +90,7 @@ test("logging takes W from each small entry at its own place, and a store gives 
   const guest = new TestGuest(shadowWp);
   const tables = guest.space(0, 500);
   // Page 100 holds no code, before and after.
-  guest.hypervisor.memory.write(tables.pt, 100, lowHalf(guest.data(100), userPage), NX_HIGH);
+  guest.hypervisor.memory.write(tables.pt, 100, lowHalf(guest.data(100), userPage), noExecute);
   guest.load(tables.root);
   const pages = [1, 100, 499];
   touch(guest, ...pages);
@@ -126,7 +126,7 @@ describe("under the virtual TLB", () => {
     const guest = new TestGuest(shadowVtlb, { preset });
     const tables = guest.largeSpace(0);
     guest.load(tables.root);
-    guest.set(tables.pd, 1, 0xa00, userPage | PS);
+    guest.set(tables.pd, 1, 0xa00, asLarge(userPage));
     expect(touch(guest, 0, 9, 511, 512)).toMatchObject({ exits: 4 });
     // Of whichever piece; the neighbouring large page keeps its own.
     expect(guest.cost(() => guest.invlpg(77))).toMatchObject({ exits: 1, flushesLinear: 1 });
@@ -141,7 +141,7 @@ describe("under the virtual TLB", () => {
 
   test("INVLPG drops the pieces of a 1 GiB page in all of its regions, and no others", () => {
     const { guest, pdpt } = gigabyteGuest(shadowVtlb, "4k");
-    guest.set(pdpt, 1, gigabyte, userPage | PS);
+    guest.set(pdpt, 1, gigabyte, asLarge(userPage));
     const pages = [0, 511, 512, 300 * 512, gigabyte - 1];
     expect(touch(guest, ...pages, gigabyte)).toMatchObject({ exits: pages.length + 1 });
     guest.invlpg(5 * 512);

@@ -2,7 +2,7 @@
  * One shadow table, the key that finds it, and what all of them are made with.
  */
 import { entriesPerTable, type Gfn, type Pfn } from "../../machine/address.ts";
-import { P } from "../../machine/entry.ts";
+import { isPresent } from "../../machine/formats/x86-entry.ts";
 import type { Ledger } from "../../machine/counters.ts";
 import type { FrameMemory } from "../../hypervisor/platform.ts";
 import type { DirtyTracker } from "../../hypervisor/dirty/tracker.ts";
@@ -72,9 +72,9 @@ export function presentInShadow({ bytes }: ShadowParts, { pfn }: ShadowTable): n
 function presentInEither(words: Int32Array, one: number, other: number): number[] {
   const indexes: number[] = [];
   for (let word = 0; word < 2 * entriesPerTable; word += 16) {
-    if (((eightLows(words, one | word) | eightLows(words, other | word)) & P) === 0) continue;
+    if (!isPresent(eightLows(words, one | word) | eightLows(words, other | word))) continue;
     for (let at = word; at < word + 16; at += 2) {
-      if (((words[one | at]! | words[other | at]!) & P) !== 0) indexes.push(at >>> 1);
+      if (isPresent(words[one | at]! | words[other | at]!)) indexes.push(at >>> 1);
     }
   }
   return indexes;

@@ -2,7 +2,7 @@
  * All shadow tables there are, found by what they mirror, by number, by what links to them.
  */
 import { entriesPerTable, type Gfn, type Pfn } from "../../machine/address.ts";
-import { P, PS, SWITCH, frameOf } from "../../machine/entry.ts";
+import { frameOf, isLarge, isPresent, isSwitch } from "../../machine/formats/x86-entry.ts";
 import type { FrameMemory } from "../../hypervisor/platform.ts";
 import { keyOf, type ShadowTable, type TableName } from "./shadow-table.ts";
 
@@ -73,7 +73,7 @@ export class TableSet {
   childAt(table: ShadowTable, index: number): ShadowTable | null {
     const { bytes } = this;
     const low = bytes.readLow(table.pfn, index);
-    if ((low & P) === 0 || table.level === 1 || (low & (PS | SWITCH)) !== 0) return null;
+    if (!isPresent(low) || table.level === 1 || isLarge(low) || isSwitch(low)) return null;
     const pfn = frameOf(low, bytes.readHigh(table.pfn, index)) as Pfn;
     return this.byId[pfn - bytes.guestFrames] ?? null;
   }

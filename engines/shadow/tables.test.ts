@@ -3,22 +3,24 @@
  */
 import { describe, expect, test } from "vitest";
 import {
-  A,
-  D,
-  NX_HIGH,
-  P,
-  PF_FETCH,
-  PF_PRESENT,
-  PF_USER,
-  PF_WRITE,
-  PS,
-  W,
-} from "../../machine/entry.ts";
+  asLarge,
+  freshPage,
+  kernelLink,
+  kernelPage,
+  lowHalf,
+  noExecute,
+  userLink,
+  userPage,
+  withoutPresent,
+  withoutUser,
+  withoutWrite,
+} from "../../machine/formats/x86-entry.ts";
+import { PF_FETCH, PF_PRESENT, PF_USER, PF_WRITE } from "../../machine/page-fault.ts";
 import type { Gfn, Vpn } from "../../machine/address.ts";
 import { OutsideMemory } from "../../machine/outside-memory.ts";
 import { ept } from "../ept.ts";
 import { kvmTdpLegacy } from "../kvm-tdp-legacy.ts";
-import { tableFlags, TestGuest, userPage } from "../kvm/test-guest.ts";
+import { TestGuest } from "../kvm/test-guest.ts";
 import { shadowLazy, shadowLazyXen } from "../shadow-lazy.ts";
 import { shadowVtlb } from "../shadow-vtlb.ts";
 import { shadowWp } from "../shadow-wp.ts";
@@ -45,7 +47,9 @@ describe("a large guest page", () => {
     expect(guest.cost(() => guest.load(other.root)).shadowPagesAllocated).toBe(3);
     expect(touch(guest, [0, 5, 511])).toMatchObject({ exits: 0 });
     // The entry changes: the pieces are unlinked and silicon forgets them all.
-    const store = guest.cost(() => guest.store(other.pd, 0, 0x800, (userPage & ~W) | PS));
+    const store = guest.cost(() =>
+      guest.store(other.pd, 0, 0x800, asLarge(withoutWrite(userPage))),
+    );
     expect(store).toMatchObject({ emulatedPteWrites: 1, entriesFilled: 1, entriesDropped: 1 });
   });
 
@@ -56,8 +60,8 @@ describe("a large guest page", () => {
     expect(load).toMatchObject({ shadowPagesAllocated: 3, exits: 1 });
     expect(touch(guest, [0, 5, 511])).toMatchObject({ exits: 0 });
     // A root inside the page: what mapped it large goes, and comes back in pieces.
-    guest.set(0x900, 0, 0x11, tableFlags);
-    guest.set(0x900, 1, tables.pdpt, tableFlags);
+    guest.set(0x900, 0, 0x11, userLink);
+    guest.set(0x900, 1, tables.pdpt, userLink);
     expect(guest.cost(() => guest.load(0x900 as Gfn)).entriesDropped).toBeGreaterThan(0);
     expect(touch(guest, [0])).toMatchObject({ exits: 1, hiddenFaults: 1 });
     expect(touch(guest, [0])).toMatchObject({ exits: 0 });
@@ -110,7 +114,7 @@ describe("a table that no root reaches any more", () => {
     expect(data(one.pt)).toMatchObject({ exits: 0 });
     expect(data(two.pt)).toMatchObject({ exits: 1, shadowPagesZapped: 0, emulatedStores: 1 });
     // A store of an entry is a table's, whoever reaches it; and the table that went is made again.
-    const entry = guest.cost(() => guest.store(one.pd, 9, 0x1f0, tableFlags));
+    const entry = guest.cost(() => guest.store(one.pd, 9, 0x1f0, userLink));
     expect(entry).toMatchObject({ emulatedPteWrites: 1, shadowPagesZapped: 0 });
     expect(guest.cost(() => guest.load(one.root))).toMatchObject({ exits: 1 });
     expect(touch(guest, [0])).toMatchObject({ exits: 1, hiddenFaults: 1, shadowPagesAllocated: 1 });
@@ -128,9 +132,9 @@ describe("what the guest may not do", () => {
   ] as const)("under %s faults with the error code of its own tables", (_name, engine) => {
     const guest = new TestGuest(engine);
     const { root, pt } = guest.space(0, 4);
-    guest.hypervisor.memory.write(pt, 1, (0x801 << 12) | userPage, NX_HIGH);
+    guest.hypervisor.memory.write(pt, 1, (0x801 << 12) | userPage, noExecute);
     guest.set(pt, 2, 0x802, userPage & ~4);
-    guest.set(pt, 3, 0x803, userPage & ~W);
+    guest.set(pt, 3, 0x803, withoutWrite(userPage));
     guest.load(root);
     const [vcpu] = guest.machine.vcpus;
     const page = (i: number) => (512 ** 3 + i) as Vpn;
@@ -167,13 +171,16 @@ describe("what the guest may not do", () => {
     const guest = new TestGuest(engine);
     const { root, pt } = guest.space(0, 0);
     const { memory } = guest.hypervisor;
-    memory.write(pt, 1, (0x801 << 12) | P | W, NX_HIGH);
+    memory.write(pt, 1, lowHalf(0x801, withoutUser(freshPage)), noExecute);
     guest.load(root);
     guest.cost(() => guest.read(1));
-    expect([memory.readLow(pt, 1) & 0xfff, memory.readHigh(pt, 1)]).toEqual([P | W | A, NX_HIGH]);
+    expect([memory.readLow(pt, 1) & 0xfff, memory.readHigh(pt, 1)]).toEqual([
+      kernelLink,
+      noExecute,
+    ]);
     guest.cost(() => guest.write(1));
-    expect(memory.readLow(pt, 1) & 0xfff).toBe(P | W | A | D);
-    expect(memory.readHigh(pt, 1)).toBe(NX_HIGH);
+    expect(memory.readLow(pt, 1) & 0xfff).toBe(kernelPage);
+    expect(memory.readHigh(pt, 1)).toBe(noExecute);
   });
 
   test.each([
@@ -200,14 +207,14 @@ test("Xen writes an entry anew that links a shadowed table, not one that maps a 
   const guest = new TestGuest(shadowLazyXen);
   const { root, pd } = guest.space(0, 0);
   // A leaf table at a frame where a 2 MiB page may begin.
-  guest.set(pd, 0, 0x200, tableFlags);
+  guest.set(pd, 0, 0x200, userLink);
   guest.set(0x200, 0, guest.data(0), userPage);
   guest.load(root);
   guest.write(0);
-  guest.store(pd, 3, 0x200, tableFlags);
+  guest.store(pd, 3, 0x200, userLink);
   expect(touch(guest, [3 * 512])).toMatchObject({ exits: 0 });
-  guest.store(pd, 4, 0x200, tableFlags & ~P);
-  guest.store(pd, 5, 0x200, userPage | PS);
+  guest.store(pd, 4, 0x200, withoutPresent(userLink));
+  guest.store(pd, 5, 0x200, asLarge(userPage));
   expect(guest.cost(() => guest.read(5 * 512 + 1))).toMatchObject({ exits: 1, hiddenFaults: 1 });
   expect(guest.cost(() => guest.read(4 * 512))).toMatchObject({ guestPageFaults: 1 });
 });

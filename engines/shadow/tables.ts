@@ -9,9 +9,8 @@
  * Source: Adams & Agesen 2006, section 2.3 "Traces"; SDM vol. 3C 33.3 "Memory Virtualization".
  */
 import { type Gfn, levelOfOrder, pagesPerEntry, type Pfn } from "../../machine/address.ts";
-import * as entry from "../../machine/entry.ts";
+import * as x86Entry from "../../machine/formats/x86-entry.ts";
 import type { FrameRange } from "../../hypervisor/dirty/frame-ranges.ts";
-import { ACC_EXEC, hasReserved } from "../../hypervisor/guest-walk.ts";
 import { neighboursIn } from "../../hypervisor/memory/notifier.ts";
 import { FrameMap } from "./frame-map.ts";
 import { LeafMaps } from "./leaf-maps.ts";
@@ -21,7 +20,10 @@ import type { ShadowTable, TableName } from "./shadow-table.ts";
 import { TableSet } from "./table-set.ts";
 import { firstIn, largeLevels, TableRegions } from "./table-regions.ts";
 
-const { A, D, frameOf, highHalf, lowHalf, NX_HIGH, P, PS, SWITCH, U, W } = entry; // see guest-walk.ts
+// Names of its own: see guest-walk.ts.
+const { accessOf, frameOf, highHalf, lowHalf, noExecute, nxOf, pageFor, withRights } = x86Entry;
+const { asLarge, asSwitch, isDirty, isLarge, isPresent, isSwitch, isUsable } = x86Entry;
+const { isWritable, withoutWrite } = x86Entry;
 
 export class ShadowTables {
   /** A writable mapping or a table went away: cached translations must go before the guest runs on. */
@@ -68,13 +70,12 @@ export class ShadowTables {
     const low = memory.words[word]!;
     const high = memory.words[word | 1]!;
     const gfn = frameOf(low, high) as Gfn;
-    const isUsable = (low & P) !== 0 && (low & A) !== 0 && !hasReserved(low, high, table.level);
-    if (!isUsable || gfn >= memory.frames) return this.drop(table, index);
-    const rights = P | A | D | (low & this.parts.keptFlags) | (high & NX_HIGH);
-    const leafRights = (low & D) !== 0 ? rights : rights & ~W;
+    if (!isUsable(low, high, table.level) || gfn >= memory.frames) return this.drop(table, index);
+    const rights = pageFor(0) | (low & this.parts.keptFlags) | nxOf(high);
+    const leafRights = isDirty(low) ? rights : withoutWrite(rights);
     if (table.level === 1) {
       this.setLeaf(table, index, gfn, leafRights);
-    } else if ((low & PS) !== 0) {
+    } else if (isLarge(low)) {
       this.setLarge(table, index, (gfn - (gfn % pagesPerEntry(table.level))) as Gfn, leafRights);
     } else if (policy?.isHidden(gfn)) {
       this.drop(table, index);
@@ -167,8 +168,8 @@ export class ShadowTables {
     const { bytes } = this.parts;
     const table = this.set.holding(place);
     const low = bytes.readLow(table.pfn, place % 512);
-    if ((low & W) === 0) return;
-    bytes.write(table.pfn, place % 512, low & ~W, bytes.readHigh(table.pfn, place % 512));
+    if (!isWritable(low)) return;
+    bytes.write(table.pfn, place % 512, withoutWrite(low), bytes.readHigh(table.pfn, place % 512));
     this.parts.ledger().entriesWriteProtected += 1;
     this.flushNeeded = true;
   }
@@ -187,8 +188,8 @@ export class ShadowTables {
 
   private link(table: ShadowTable, index: number, child: ShadowTable, rights: number): void {
     const { bytes, ledger } = this.parts;
-    const low = lowHalf(child.pfn, rights & ~NX_HIGH);
-    const high = highHalf(child.pfn, rights & NX_HIGH);
+    const low = lowHalf(child.pfn, rights & ~noExecute);
+    const high = highHalf(child.pfn, nxOf(rights));
     if (bytes.readLow(table.pfn, index) === low && bytes.readHigh(table.pfn, index) === high)
       return;
     this.drop(table, index);
@@ -202,9 +203,9 @@ export class ShadowTables {
     const { bytes, memory, ledger } = this.parts;
     if (memory.isHole(gfn)) return this.drop(table, index);
     const pfn = memory.touchForWrite(gfn);
-    const low = lowHalf(pfn, (rights & ~NX_HIGH) | SWITCH);
+    const low = lowHalf(pfn, asSwitch(rights & ~noExecute));
     this.drop(table, index);
-    bytes.write(table.pfn, index, low, highHalf(pfn, rights & NX_HIGH));
+    bytes.write(table.pfn, index, low, highHalf(pfn, nxOf(rights)));
     this.switches.add(gfn, table.id * 512 + index);
     table.frames[index] = gfn;
     ledger().entriesFilled += 1;
@@ -230,16 +231,15 @@ export class ShadowTables {
       this.leaves.add(gfn, 1, table.id * 512 + index);
       table.frames[index] = gfn;
     }
-    this.write(table, index, pfn, isReadOnly ? rights & ~W : rights);
+    this.write(table, index, pfn, isReadOnly ? withoutWrite(rights) : rights);
     ledger().entriesFilled += 1;
   }
 
   /** Rights of a small leaf that a policy leaves; 0: there may be none. */
   private allowed(page: number, gfn: Gfn, rights: number): number {
-    const asked = (rights & (W | U)) | ((rights & NX_HIGH) === 0 ? ACC_EXEC : 0);
+    const asked = accessOf(rights, rights);
     const left = leafAccess(this.parts.policy!, page, gfn, asked);
-    if (left < 0) return 0;
-    return (rights & ~(W | U)) | (left & (W | U)) | ((left & ACC_EXEC) === 0 ? NX_HIGH : 0);
+    return left < 0 ? 0 : withRights(rights, left);
   }
 
   /** Every shadow goes; what is needed is made again, by the rules of then. */
@@ -256,8 +256,8 @@ export class ShadowTables {
     const role = this.below(table, index);
     if (role === 0 && this.mayBeLarge(gfn, level) && !tracker.needsSmall(gfn, level)) {
       this.drop(table, index);
-      const allowed = memory.isWritable(gfn) ? rights : rights & ~W;
-      this.write(table, index, pfn, allowed | PS);
+      const allowed = memory.isWritable(gfn) ? rights : withoutWrite(rights);
+      this.write(table, index, pfn, asLarge(allowed));
       this.leaves.add(gfn, level, table.id * 512 + index);
       table.frames[index] = gfn;
       ledger().entriesFilled += 1;
@@ -268,16 +268,16 @@ export class ShadowTables {
     this.link(table, index, child, rights);
   }
 
-  /** Rights are flags of an entry's low half, and `NX_HIGH`, which is none of them. */
+  /** Rights are flags of an entry's low half, and `noExecute`, which is none of them. */
   private write({ pfn: table }: ShadowTable, index: number, pfn: Pfn, rights: number): void {
-    this.parts.bytes.writeEntry(table, index, pfn, rights & ~NX_HIGH, rights & NX_HIGH);
+    this.parts.bytes.writeEntry(table, index, pfn, rights & ~noExecute, nxOf(rights));
   }
 
   /** Clears entry `index` and everything that remembers it. */
   drop(table: ShadowTable, index: number): void {
     const { bytes, ledger } = this.parts;
     const low = bytes.readLow(table.pfn, index);
-    if ((low & P) === 0) return;
+    if (!isPresent(low)) return;
     const place = table.id * 512 + index;
     const child = this.set.childAt(table, index);
     if (child !== null) {
@@ -286,7 +286,7 @@ export class ShadowTables {
       if (child.isDirect) this.flushNeeded = true;
     } else {
       const gfn = table.frames[index]! as Gfn;
-      if ((low & SWITCH) !== 0) this.switches.remove(gfn, place);
+      if (isSwitch(low)) this.switches.remove(gfn, place);
       else this.leaves.remove(gfn, table.level, place);
       table.frames[index] = -1;
     }

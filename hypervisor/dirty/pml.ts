@@ -9,7 +9,7 @@
  */
 import type { Gfn, Pfn } from "../../machine/address.ts";
 import { entriesPerTable } from "../../machine/address.ts";
-import { frameOf } from "../../machine/entry.ts";
+import { frameOf } from "../../machine/formats/x86-entry.ts";
 import type { VirtualCpu } from "../../machine/virtual-cpu.ts";
 import type { FrameMemory } from "../platform.ts";
 import { interruptVcpus } from "../flush.ts";

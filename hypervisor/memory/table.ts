@@ -19,7 +19,7 @@ import {
   pagesPerEntry,
   type Pfn,
 } from "../../machine/address.ts";
-import * as entry from "../../machine/entry.ts";
+import * as x86Entry from "../../machine/formats/x86-entry.ts";
 import { x86 } from "../../machine/formats/x86.ts";
 import type { FrameMemory } from "../platform.ts";
 import {
@@ -33,12 +33,11 @@ import {
 } from "../tables/radix.ts";
 
 // Names of its own: see `../guest-walk.ts`.
-const { A, D, frameOf, P, PS, U, W } = entry;
+const { asLarge, frameOf, isPresent, isUser, isWritable, userPage } = x86Entry;
+const { withoutUser, withoutWrite, withUser, withWrite } = x86Entry;
 
 /** Host-virtual page at which the VMM maps the guest's one memslot: 0x7f0000000000. */
 const slotHva = 0x7_f000_0000;
-
-const readFlags = P | U | A | D;
 
 /** `none`: the page is there, and whoever uses it in whatever way is to fault first. */
 export type HostRights = "none" | "read" | "read-write";
@@ -80,13 +79,13 @@ export class HostTable {
 
   isWritable(gfn: Gfn): boolean {
     const place = this.translate(gfn);
-    return place !== -1 && (this.tlbFlags[place]! & W) !== 0;
+    return place !== -1 && isWritable(this.tlbFlags[place]!);
   }
 
   /** Has it no right at all, though it is there? */
   isClosed(gfn: Gfn): boolean {
     const place = this.translate(gfn);
-    return place !== -1 && (this.tlbFlags[place]! & U) === 0;
+    return place !== -1 && !isUser(this.tlbFlags[place]!);
   }
 
   rightsOf(gfn: Gfn): HostRights {
@@ -96,7 +95,7 @@ export class HostTable {
 
   map(gfn: Gfn, pfn: Pfn, rights: HostRights): void {
     const { table, index } = makePlace(this.tree, slotHva + gfn, 1);
-    this.memory.writeEntry(table, index, pfn, flagsOf(rights));
+    this.memory.writeEntry(table, index, pfn, withHostRights(userPage, rights));
     this.invalidate(gfn, 1);
   }
 
@@ -104,7 +103,7 @@ export class HostTable {
   mapLarge(first: Gfn, pfn: Pfn, { order, rights }: LargePage): void {
     const level = levelOfOrder(order);
     const { table, index } = makePlace(this.tree, slotHva + first, level);
-    this.memory.writeEntry(table, index, pfn, flagsOf(rights) | PS);
+    this.memory.writeEntry(table, index, pfn, asLarge(withHostRights(userPage, rights)));
     this.invalidate(first, pagesPerEntry(level));
   }
 
@@ -120,7 +119,7 @@ export class HostTable {
   setRights(gfn: Gfn, rights: HostRights): void {
     const { table, index, level } = this.find(gfn);
     const low = this.memory.readLow(table, index);
-    const changed = (low & ~(W | U)) | (flagsOf(rights) & (W | U));
+    const changed = withHostRights(low, rights);
     if (changed === low) return;
     this.memory.setLow(table, index, changed);
     this.invalidate(gfn, pagesPerEntry(level));
@@ -161,7 +160,7 @@ export class HostTable {
   private walk(gfn: Gfn, place: number): number {
     const { table, index, level } = this.find(gfn);
     const low = this.memory.readLow(table, index);
-    if ((low & P) === 0) return -1;
+    if (!isPresent(low)) return -1;
     const frame = frameOf(low, this.memory.readHigh(table, index));
     this.tlbPages[place] = gfn;
     this.tlbFlags[place] = low;
@@ -185,11 +184,11 @@ export class HostTable {
   }
 
   private isPresent({ table, index }: EntryPlace): boolean {
-    return (this.memory.readLow(table, index) & P) !== 0;
+    return isPresent(this.memory.readLow(table, index));
   }
 }
 
-function flagsOf(rights: HostRights): number {
-  if (rights === "none") return readFlags & ~U;
-  return rights === "read" ? readFlags : readFlags | W;
+function withHostRights(low: number, rights: HostRights): number {
+  if (rights === "none") return withoutWrite(withoutUser(low));
+  return rights === "read" ? withoutWrite(withUser(low)) : withWrite(withUser(low));
 }

@@ -1,17 +1,12 @@
 /**
  * What a policy makes of a walk of the guest's tables that allows the access.
  */
+import { ACC_EXEC, ACC_USER, ACC_WRITE } from "../../machine/formats/x86-entry.ts";
 import type { Gfn } from "../../machine/address.ts";
-import { PF_FETCH, PF_USER, PF_WRITE } from "../../machine/entry.ts";
+import { PF_FETCH, PF_USER, PF_WRITE } from "../../machine/page-fault.ts";
 import type { Resolution, VmExit } from "../../machine/exits.ts";
 import type { VirtualCpu } from "../../machine/virtual-cpu.ts";
-import {
-  ACC_EXEC,
-  ACC_USER,
-  ACC_WRITE,
-  type FaultingAccess,
-  type GuestWalk,
-} from "../guest-walk.ts";
+import { type FaultingAccess, type GuestWalk } from "../guest-walk.ts";
 import type { MemoryPolicy } from "./memory-policy.ts";
 import type { Storer, Verdict } from "./rules.ts";
 

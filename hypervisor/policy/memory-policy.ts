@@ -12,7 +12,7 @@
  */
 import { type Gfn, pagesPerEntry, type Vpn } from "../../machine/address.ts";
 import { assert } from "../../machine/assert.ts";
-import { W as ACC_WRITE } from "../../machine/entry.ts";
+import { ACC_WRITE } from "../../machine/formats/x86-entry.ts";
 import type { Resolution } from "../../machine/exits.ts";
 import { type LockedPage, PageLocks } from "./page-locks.ts";
 import type { PolicyRule, Storer, Verdict } from "./rules.ts";

@@ -1,7 +1,14 @@
 /** Tables on nodes: copies that stay alike, and tables that move. */
 import { expect, test } from "vitest";
 import type { Pfn } from "../../machine/address.ts";
-import { frameOf, P, U, W } from "../../machine/entry.ts";
+import {
+  frameOf,
+  freshPage,
+  isAccessed,
+  lowHalf,
+  withAccessed,
+  withoutAccessed,
+} from "../../machine/formats/x86-entry.ts";
 import { x86 } from "../../machine/formats/x86.ts";
 import { PhysicalMemory } from "../../machine/memory.ts";
 import { balanceTables } from "./balance.ts";
@@ -14,7 +21,7 @@ test("what silicon notes in one copy is read, and a link leads to the copy on it
   const root = tables.allocateTable(1);
   const tree = { memory: tables, format: x86, root, levels: 3 };
   const { table, index } = makePlace(tree, 5, 1);
-  tables.writeEntry(table, index, 77, P | W | U);
+  tables.writeEntry(table, index, 77, freshPage);
   for (const node of [0, 1]) {
     let at = tables.on(root, node);
     for (let level = 3; level > 1; level--) {
@@ -22,13 +29,13 @@ test("what silicon notes in one copy is read, and a link leads to the copy on it
       at = frameOf(memory.readLow(at, 0), memory.readHigh(at, 0)) as Pfn;
     }
     expect(at).toBe(tables.on(table, node));
-    expect(memory.readLow(at, 5)).toBe((77 << 12) | P | W | U);
+    expect(memory.readLow(at, 5)).toBe(lowHalf(77, freshPage));
   }
   const far = tables.on(table, 0);
-  memory.setLow(far, 5, memory.readLow(far, 5) | 0x20);
-  expect(tables.readLow(table, 5) & 0x60).toBe(0x20);
-  tables.setLow(table, 5, tables.readLow(table, 5) & ~0x20);
-  expect(memory.readLow(far, 5) & 0x60).toBe(0);
+  memory.setLow(far, 5, withAccessed(memory.readLow(far, 5)));
+  expect(isAccessed(tables.readLow(table, 5))).toBe(true);
+  tables.setLow(table, 5, withoutAccessed(tables.readLow(table, 5)));
+  expect(isAccessed(memory.readLow(far, 5))).toBe(false);
 });
 
 test("tables move to what they point to, and say the same as before", () => {
@@ -39,7 +46,7 @@ test("tables move to what they point to, and say the same as before", () => {
   for (const page of pages) {
     const { table, index } = makePlace(tree, page, 1);
     // Frames of node 0, but for page 700's.
-    memory.writeEntry(table, index, page === 700 ? 3000 : page % 100, P | W | U);
+    memory.writeEntry(table, index, page === 700 ? 3000 : page % 100, freshPage);
   }
   const before = pages.map((page) => memory.readLow(makePlace(tree, page, 1).table, page % 512));
   // The leaf table of page 700 stays, and the root does; two leaf tables and the four above them are judged by children.

@@ -5,7 +5,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Gfn } from "../../machine/address.ts";
-import { frameOf, PS } from "../../machine/entry.ts";
+import { asLarge, asSmall, frameOf } from "../../machine/formats/x86-entry.ts";
 import { x86 } from "../../machine/formats/x86.ts";
 import { PhysicalMemory } from "../../machine/memory.ts";
 import { FrameRanges, largeAround } from "../dirty/frame-ranges.ts";
@@ -51,7 +51,7 @@ function treeOf(levels = 4) {
   /** Maps `page` by a leaf of `level` with these flags, present and more. */
   const map = (page: number, level: number, frame: number, flags = 0x67) => {
     const { table, index } = makePlace(tree, page, level);
-    memory.writeEntry(table, index, frame, level > 1 ? flags | PS : flags);
+    memory.writeEntry(table, index, frame, level > 1 ? asLarge(flags) : flags);
   };
   const leaves = (start: number, pages: number) => {
     const found: number[][] = [];
@@ -111,7 +111,7 @@ describe("a radix tree", () => {
 
   test("turns a large leaf into 512 of the next size with its rights, and the rest of it stays large", () => {
     const { tree, map, memory, leaves } = treeOf();
-    map(0, 3, 512 ** 2 * 4, 0x7ff & ~PS);
+    map(0, 3, 512 ** 2 * 4, asSmall(0x7ff));
     splitLeaf(tree, findPlace(tree, 0));
     expect(leaves(0, 512 ** 2)).toEqual(
       Array.from({ length: 512 }, (_, i) => [i * 512, 2, 512 ** 2 * 4 + i * 512]),
@@ -121,7 +121,7 @@ describe("a radix tree", () => {
     splitLeaf(tree, two);
     const one = findPlace(tree, 512 * 3 + 7);
     // At level 1 the bit of a large leaf means something else.
-    expect(memory.readLow(one.table, one.index) & 0xfff).toBe(0x7ff & ~PS);
+    expect(memory.readLow(one.table, one.index) & 0xfff).toBe(asSmall(0x7ff));
     expect(leaves(512 * 3 + 7, 1)).toEqual([[512 * 3 + 7, 1, 512 ** 2 * 4 + 512 * 3 + 7]]);
     expect(leaves(512 * 3, 513).length).toBe(513);
   });

@@ -7,7 +7,7 @@
  * Source: Achermann et al., "Mitosis" (ASPLOS 2020), section 5; Panwar et al., vMitosis (ASPLOS 2021), section 3.3.
  */
 import type { Pfn } from "../../machine/address.ts";
-import { highHalf, lowHalf, NX_HIGH } from "../../machine/entry.ts";
+import { highHalf, lowHalf, nxOf } from "../../machine/formats/x86-entry.ts";
 import type { EntryFormat } from "../../machine/formats/format.ts";
 import type { TableMemory } from "./radix.ts";
 
@@ -37,7 +37,7 @@ export function replicateTables(
     copiesOf(table).forEach((copy, node) => {
       const child = children?.[node];
       if (child === undefined) return memory.write(copy, index, low, high);
-      const childHigh = (child >>> (32 - frameShift)) | (high & NX_HIGH);
+      const childHigh = (child >>> (32 - frameShift)) | nxOf(high);
       memory.write(copy, index, (child << frameShift) | (low & flagBits), childHigh);
     });
   }

@@ -7,7 +7,7 @@
  */
 import { entriesPerTable } from "../../machine/address.ts";
 import { assert } from "../../machine/assert.ts";
-import { frameOf } from "../../machine/entry.ts";
+import { frameOf } from "../../machine/formats/x86-entry.ts";
 import {
   AMD_IR,
   AMD_IW,
