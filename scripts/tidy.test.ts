@@ -23,6 +23,7 @@ describe("each rule fires on a planted offence", () => {
     ["an import type", "bench/a.test.ts", 'type B = import("../report/b.ts").B;'],
     ["a worker's URL", "report/a.test.ts", 'new URL("../bench/run.ts", import.meta.url);'],
     ["a deeper room", "report/explorer/a.test.ts", 'import "../../workloads/b.ts";'],
+    ["bits of entries", "guest/a.test.ts", 'import { P } from "../machine/entry.ts";'],
     ["a script that skips bench", "scripts/a.test.ts", 'import "../engines/b.ts";'],
   ])("direction: %s", (_name, path, text) => {
     expect(problemsOf(path, text)).toEqual([expect.stringContaining("may not import")]);

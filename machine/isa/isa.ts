@@ -2,7 +2,7 @@
  * An instruction-set architecture, as far as address translation feels it.
  *
  * Software above silicon (the guest's kernel, the oracle) thinks of an entry of the guest's tables in one way, x86-64's:
- * flags of `machine/entry.ts` and a frame above bit 12, as Linux's generic code thinks of entries in one set of words on
+ * words of `machine/formats/x86-entry.ts` and a frame above bit 12, as Linux's generic code thinks of entries in one set of words on
  * every machine. An ISA turns that into the bytes that its silicon walks, and back. PS there means "a leaf", at level 1
  * too once it is read; `PROTNONE` (G without P) is a page that nobody may touch.
  */
