@@ -88,7 +88,10 @@ export function nestedEngine(
   const features = featuresOf(level1, level0, variant);
   if (typeof features === "string") return { problem: features };
   return {
-    title: `in a guest: ${level1.engine.title}; below it: ${level0.engine.title}`,
+    title: [
+      `in a guest: ${level1.engine.title}; below it: ${level0.engine.title}`,
+      ...(variant === undefined ? [] : [nestingVariants[variant]?.summary]),
+    ].join("; "),
     family: level1.engine.family,
     create: createNest({
       level1: level1.engine.create,

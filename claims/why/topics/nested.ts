@@ -4,6 +4,7 @@
 import { nestedControlBlock } from "../experiments/nested-control-block.ts";
 import { nestedCycles } from "../experiments/nested-cycles.ts";
 import { nestedFaults } from "../experiments/nested-faults.ts";
+import { nestedMix } from "../experiments/nested-mix.ts";
 import { nestedOperations } from "../experiments/nested-operations.ts";
 import { nestedPvm } from "../experiments/nested-pvm.ts";
 import { nestedSwitch } from "../experiments/nested-switch.ts";
@@ -15,6 +16,7 @@ export const nested = {
     operations: nestedOperations,
     faults: nestedFaults,
     cycles: nestedCycles,
+    mix: nestedMix,
     switch: nestedSwitch,
     "control-block": nestedControlBlock,
     pvm: nestedPvm,
