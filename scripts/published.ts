@@ -1,7 +1,7 @@
 /**
  * `npm run validate -- --published`: the table, the figure, and what a terminal shows of them.
  */
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { idsOf, measuredTolerance } from "../claims/published/claim.ts";
 import { claims } from "../claims/published/claims/index.ts";
 import {
@@ -11,6 +11,7 @@ import {
   validatePublished,
 } from "../claims/published/index.ts";
 import { readPublishedFacts } from "../claims/published/published-rows.ts";
+import { publishedScore, scoreText } from "../claims/published/score.ts";
 import { ConfigError, quote } from "../bench/input/config-error.ts";
 import { replaceFiles } from "../bench/files/result-files.ts";
 import { publishedChart } from "../report/charts/published.ts";
@@ -19,6 +20,7 @@ import { publishedTable } from "../report/published-table.ts";
 import { pngOf, svgOf } from "../report/render.ts";
 
 export const publishedFolder = new URL("../results/published", import.meta.url).pathname;
+const readme = new URL("../README.md", import.meta.url).pathname;
 
 /**
  * Runs the claims, those of `paper` alone if it is not null; only all of them are written to `out`. Returns the exit
@@ -43,10 +45,18 @@ export async function runPublished(out: string, paper: string | null): Promise<0
     "published.svg": (path) => writeFile(path, svg),
     "published.png": (path) => writeFile(path, pngOf(svg)),
   });
+  await tellReadme();
   const exitCode = show(compared);
   const counts = Object.entries(rows).map(([role, ids]) => `${ids.length} ${role}`);
   console.log(`published rows: ${counts.join(", ")}`);
   return exitCode;
+}
+
+/** The README's sentence between its two marks, from the table that was just written. */
+async function tellReadme(): Promise<void> {
+  const text = await readFile(readme, "utf8");
+  const sentence = `<!-- score --> ${scoreText(publishedScore())} <!-- /score -->`;
+  await writeFile(readme, text.replace(/<!-- score -->[^]*<!-- \/score -->/, sentence));
 }
 
 function progress(done: number, total: number): void {

@@ -1,32 +1,21 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parse } from "csv-parse/sync";
 import { expect, test } from "vitest";
-import { publishedScore } from "./score.ts";
+import { publishedScore, scoreText } from "./score.ts";
 
-const root = join(import.meta.dirname, "../..");
-const lines = parse<{ readonly class: string; readonly verdict: string }>(
-  readFileSync(join(root, "results/published/published.csv")),
-  { columns: true },
-).filter(({ verdict }) => verdict === "met" || verdict === "missed");
-
-function scoreOf(kind: string) {
-  const own = lines.filter((line) => line.class === kind);
-  return {
-    compared: own.length,
-    met: own.filter(({ verdict }) => verdict === "met").length,
+test("what is met and what is compared stand in a sentence, with what is missed", () => {
+  const score = {
+    measured: { compared: 10, met: 8 },
+    counted: { compared: 3, met: 2 },
+    exact: { compared: 4, met: 4 },
   };
-}
-
-test("the score that the argument tells is that of the table", () => {
-  expect(publishedScore).toEqual({
-    measured: scoreOf("c"),
-    counted: scoreOf("b"),
-    exact: scoreOf("a"),
-  });
+  expect(scoreText(score)).toBe(
+    "17 claims of papers are held against runs: 4 of 4 reference counts, 2 of 3 exit counts and rules and 8 of 10 measurements (within 25 %, or the same winner) are met, 3 are missed.",
+  );
 });
 
-test("the README tells the same", () => {
-  const { compared, met } = publishedScore.measured;
-  expect(readFileSync(join(root, "README.md"), "utf8")).toContain(`${met} of ${compared} `);
+// Seen failing: one claim more in the table.
+test("the README tells the table's score; `npm run validate -- --published` writes it", () => {
+  const readme = readFileSync(join(import.meta.dirname, "../../README.md"), "utf8");
+  expect(readme.replaceAll(/\s+/g, " ")).toContain(scoreText(publishedScore()));
 });

@@ -14,7 +14,7 @@ export const published: Experiment = {
   points: [],
 
   read() {
-    const { measured, counted, exact } = publishedScore;
+    const { measured, counted, exact } = publishedScore();
     const share = percent(measured.met, measured.compared);
     return {
       claim: say`Rules and counts agree with what was published; of what was measured in time ${share}% lies within a quarter.`,
