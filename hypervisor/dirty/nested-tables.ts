@@ -1,7 +1,7 @@
 /**
  * Nested tables as a dirty tracker sees them: one leaf per frame, found by walking the tree.
  */
-import { type Gfn, levelOfOrder } from "../../machine/address.ts";
+import { entriesPerTable, type Gfn, levelOfOrder } from "../../machine/address.ts";
 import type { Ledger } from "../../machine/counters.ts";
 import type { HostMemory } from "../memory/host-memory.ts";
 import {
@@ -105,12 +105,12 @@ export function nestedTables({ tree, memory, dirtyBit, hugeFlags, ledger }: Nest
     collapse({ start, frames }: FrameRange, how: DirtyLogOptions["collapse"]): boolean {
       let isStale = false;
       if (how === "never") return isStale;
-      let page = start - (start % 512);
+      let page = start - (start % entriesPerTable);
       while (page < start + frames) {
         const level = levelOfOrder(memory.orderOf(page as Gfn));
         const { start: first, frames: span } = largeAround(page as Gfn, level);
         if (level > 1 && collapseOne(first, level, how)) isStale = true;
-        page = first + Math.max(span, 512);
+        page = first + Math.max(span, entriesPerTable);
       }
       return isStale;
     },

@@ -5,7 +5,7 @@
  *
  * Source: Panwar et al., vMitosis (ASPLOS 2021), section 3.2 "Page-table migration".
  */
-import type { Pfn } from "../../machine/address.ts";
+import { entriesPerTable, type Pfn } from "../../machine/address.ts";
 import { majority } from "../../machine/nodes.ts";
 import { childTable, type EntryPlace, putEntry, type RadixTree } from "./radix.ts";
 
@@ -23,7 +23,7 @@ function balanceBelow(
   const { memory, format } = tree;
   const counts = Array.from({ length: nodes }, () => 0);
   let moved = 0;
-  for (let index = 0; index < 512; index++) {
+  for (let index = 0; index < entriesPerTable; index++) {
     const low = memory.readLow(table, index);
     if ((low & format.link) === 0) continue;
     const place = { table, index, level };
@@ -47,7 +47,7 @@ function balanceBelow(
 function moveTable(tree: RadixTree, place: EntryPlace, child: Pfn, node: number): void {
   const { memory, format } = tree;
   const to = memory.allocateTable(node);
-  for (let index = 0; index < 512; index++) {
+  for (let index = 0; index < entriesPerTable; index++) {
     memory.write(to, index, memory.readLow(child, index), memory.readHigh(child, index));
   }
   const flags = memory.readLow(place.table, place.index) & (2 ** format.frameShift - 1);

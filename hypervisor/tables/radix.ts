@@ -4,7 +4,7 @@
  * One loop finds the entry for a page at a level and makes the tables on the way. What an entry looks like, its format
  * says; tables are of 512 entries.
  */
-import { indexAt, pagesPerEntry, type Pfn } from "../../machine/address.ts";
+import { entriesPerTable, indexAt, pagesPerEntry, type Pfn } from "../../machine/address.ts";
 import { type EntryFormat, FOLD_HIGH } from "../../machine/formats/format.ts";
 import type { FrameMemory } from "../platform.ts";
 
@@ -52,7 +52,7 @@ export interface RadixTree {
 
 /** The root's table for `page`: a wide root is several, one after another. */
 function rootFor({ root, levels }: RadixTree, page: number): Pfn {
-  const pages = pagesPerEntry(levels) * 512;
+  const pages = pagesPerEntry(levels + 1);
   return page < pages ? root : ((root + Math.floor(page / pages)) as Pfn);
 }
 
@@ -69,7 +69,8 @@ export function putEntry(
 /** Links a new table to an entry that is empty. */
 function link(tree: RadixTree, place: EntryPlace): void {
   const { memory, format, folds, onTable } = tree;
-  const large = folds?.includes(place.level) === true ? memory.allocateTables(512) : null;
+  const large =
+    folds?.includes(place.level) === true ? memory.allocateTables(entriesPerTable) : null;
   const frame = large ?? memory.allocateTable();
   onTable?.();
   putEntry(tree, place, { frame, flags: format.link, high: large === null ? 0 : FOLD_HIGH });
@@ -136,7 +137,7 @@ export function forEachLeaf(
 ): void {
   const { memory, format, levels } = tree;
   const end = start + pages;
-  const span = pagesPerEntry(levels) * 512;
+  const span = pagesPerEntry(levels + 1);
   for (let first = start - (start % span); first < end; first += span) {
     visitBelow({ memory, format, start, end, visit }, rootFor(tree, first), levels, first);
   }
@@ -145,8 +146,8 @@ export function forEachLeaf(
 /** The leaves below `table`, whose first entry is for page `first`. */
 function visitBelow(leaves: LeafVisit, table: Pfn, level: number, first: number): void {
   const { memory, format, start, end, visit } = leaves;
-  const span = 512 ** (level - 1);
-  const last = Math.min(511, Math.floor((end - 1 - first) / span));
+  const span = pagesPerEntry(level);
+  const last = Math.min(entriesPerTable - 1, Math.floor((end - 1 - first) / span));
   for (let index = Math.max(0, Math.floor((start - first) / span)); index <= last; index++) {
     const low = memory.readLow(table, index);
     if ((low & format.link) === 0) continue;
@@ -164,8 +165,8 @@ function visitBelow(leaves: LeafVisit, table: Pfn, level: number, first: number)
 
 /** All the frames of a table that is two levels in one. */
 function visitFolded(leaves: LeafVisit, table: Pfn, level: number, first: number): void {
-  const span = pagesPerEntry(level) * 512;
-  for (let i = 0; i < 512; i++) {
+  const span = pagesPerEntry(level + 1);
+  for (let i = 0; i < entriesPerTable; i++) {
     const page = first + i * span;
     if (page >= leaves.end || page + span <= leaves.start) continue;
     visitBelow(leaves, (table + i) as Pfn, level, page);
@@ -182,7 +183,7 @@ export function splitLeaf(tree: RadixTree, place: EntryPlace): void {
   // What tells a large leaf from a small one, in either direction.
   const flags = place.level === 2 ? own ^ format.leaf ^ format.largeLeaf : own;
   const child = memory.allocateTable();
-  for (let index = 0; index < 512; index++) {
+  for (let index = 0; index < entriesPerTable; index++) {
     putEntry(tree, { table: child, index }, { frame: first + index * span, flags });
   }
   if (tree.fence !== undefined) {
@@ -250,7 +251,7 @@ export function emptyTree(tree: RadixTree): void {
 
 function freeBelow(tree: RadixTree, table: Pfn, level: number): void {
   if (level === 1) return;
-  for (let index = 0; index < 512; index++) {
+  for (let index = 0; index < entriesPerTable; index++) {
     const child = childTable(tree, { table, index, level });
     if (child === null) continue;
     freeBelow(tree, child, level - 1);
