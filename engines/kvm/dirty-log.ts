@@ -1,6 +1,9 @@
 /**
  * The dirty log of a VM as KVM's own engines keep it: ranges that are logged, frames written since the last get.
  *
+ * No `DirtyTracker` (`hypervisor/dirty/`), which arms and reads tables itself: here each engine arms what a get or a clear
+ * names, by its own rules, and slots end one by one.
+ *
  * Source: KVM_GET_DIRTY_LOG, KVM_CLEAR_DIRTY_LOG and KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 in the KVM API document; rules P8
  * to P10 of results/groundtruth/intel.
  */

@@ -7,7 +7,7 @@
  * Source: KVM mmu.rst, "Shadow pages" and "Dirty logging"; SDM vol. 3A 4.5.
  */
 import { x86 } from "../../machine/formats/x86.ts";
-import type { Gfn, Pfn } from "../../machine/address.ts";
+import { entriesPerTable, type Gfn, type Pfn } from "../../machine/address.ts";
 import {
   ACC_USER,
   ACC_WRITE,
@@ -23,7 +23,7 @@ import {
   withWrite,
 } from "../../machine/formats/x86-entry.ts";
 import { mayBecomeWritable } from "./unsync.ts";
-import { type EntryRef, hasOwnFrames, mappedGfn, type ShadowPage } from "./shadow-page.ts";
+import { type EntryRef, hasOwnFrames, indexOf, mappedGfn, type ShadowPage } from "./shadow-page.ts";
 import type { Vm } from "./vm.ts";
 
 /** The protection comes from logging alone: a write fault may lift it. */
@@ -119,13 +119,13 @@ export function dropLeaf(vm: Vm, page: ShadowPage, index: number): void {
 }
 
 export function refOf(page: ShadowPage, index: number): EntryRef {
-  return page.id * 512 + index;
+  return page.id * entriesPerTable + index;
 }
 
 /** Drops every entry of one size that maps the frame; true if there was one. */
 export function dropMappings(vm: Vm, gfn: Gfn, level: 1 | 2 | 3): boolean {
   const refs = vm.maps[level].entries(gfn);
-  for (const ref of refs) dropLeaf(vm, vm.pages.ofRef(ref), ref & 511);
+  for (const ref of refs) dropLeaf(vm, vm.pages.ofRef(ref), indexOf(ref));
   return refs.length > 0;
 }
 
@@ -138,10 +138,10 @@ function protectMappings(vm: Vm, gfn: Gfn, level: 1 | 2 | 3, why: "table" | "log
   const drop = why === "table" ? x86.write | MMU_WRITABLE : x86.write;
   for (const ref of vm.maps[level].entries(gfn)) {
     const { table } = vm.pages.ofRef(ref);
-    const low = vm.memory.readLow(table, ref & 511);
+    const low = vm.memory.readLow(table, indexOf(ref));
     if ((low & drop) === 0) continue;
     vm.ledger.entriesWriteProtected += 1;
-    vm.memory.write(table, ref & 511, low & ~drop, vm.memory.readHigh(table, ref & 511));
+    vm.memory.write(table, indexOf(ref), low & ~drop, vm.memory.readHigh(table, indexOf(ref)));
     stale = true;
   }
   return stale;
@@ -154,10 +154,10 @@ export function armMappings(vm: Vm, gfn: Gfn, level: 1 | 2 | 3): boolean {
   let stale = false;
   for (const ref of vm.maps[level].entries(gfn)) {
     const { table } = vm.pages.ofRef(ref);
-    const low = vm.memory.readLow(table, ref & 511);
+    const low = vm.memory.readLow(table, indexOf(ref));
     if ((low & dirty) === 0) continue;
     vm.ledger.entriesDirtyCleared += 1;
-    vm.memory.setLow(table, ref & 511, low & ~dirty);
+    vm.memory.setLow(table, indexOf(ref), low & ~dirty);
     stale = true;
   }
   return stale;

@@ -6,7 +6,15 @@
  *
  * Source: KVM mmu.rst "Reaction to events"; rules 1, 4, 7, 11 to 13 of results/groundtruth.
  */
-import { type Gfn, indexAt, levelOfOrder, type Pfn, type Vpn } from "../../machine/address.ts";
+import {
+  entriesPerTable,
+  type Gfn,
+  indexAt,
+  levelOfOrder,
+  pagesPerEntry,
+  type Pfn,
+  type Vpn,
+} from "../../machine/address.ts";
 import {
   ACC_WRITE,
   frameOf,
@@ -85,7 +93,7 @@ export function fetch(vm: Vm, request: FetchRequest): LeafOutcome {
 }
 
 function largeBase(gfn: Gfn, level: number): Gfn {
-  return (gfn - (gfn % 512 ** (level - 1))) as Gfn;
+  return (gfn - (gfn % pagesPerEntry(level))) as Gfn;
 }
 
 /** How large the frame may be mapped, given the guest's own page size. */
@@ -177,7 +185,7 @@ export function prefetchAround(vm: Vm, page: ShadowPage, index: number): void {
   if (page.key.level > 1) return;
   const { shape, entries } = vm.policy.prefetch;
   const first = shape === "group" ? index - (index % entries) : index + 1;
-  const end = Math.min(512, first + entries);
+  const end = Math.min(entriesPerTable, first + entries);
   if (page.key.direct) {
     prefetchDirect(vm, page, { first, end, index });
     return;

@@ -6,6 +6,7 @@
  *
  * Source: KVM_GET_DIRTY_LOG, KVM mmu.rst; rules 10 to 12 and 17 of results/groundtruth.
  */
+import { indexOf } from "./shadow-page.ts";
 import { type Gfn, pagesPerEntry, type Pfn } from "../../machine/address.ts";
 import type { HostEvent } from "../../hypervisor/host-events.ts";
 import { type FrameRange, largeAround } from "../../hypervisor/dirty/frame-ranges.ts";
@@ -21,7 +22,7 @@ const sizes = [1, 2, 3] as const;
 
 /** Every frame of the range, once per page of the given level. */
 function* pagesIn({ start, frames }: FrameRange, level: number): Generator<Gfn> {
-  const step = 512 ** (level - 1);
+  const step = pagesPerEntry(level);
   for (let gfn = start - (start % step); gfn < start + frames; gfn += step) yield gfn as Gfn;
 }
 
@@ -84,7 +85,7 @@ function dropCollapsible(vm: Vm, gfn: Gfn): boolean {
   for (const ref of vm.maps[1].entries(gfn)) {
     const page = vm.pages.ofRef(ref);
     if (!page.key.direct || mostLevel(vm, page.key.gfn, 3) === 1) continue;
-    dropLeaf(vm, page, ref & 511);
+    dropLeaf(vm, page, indexOf(ref));
     isDropped = true;
   }
   return isDropped;
@@ -111,7 +112,7 @@ function unmap(vm: Vm, range: FrameRange): void {
 /** Every entry that maps the frame, of whatever size. */
 function entriesOf(vm: Vm, gfn: Gfn): { readonly table: Pfn; readonly index: number }[] {
   const refs = sizes.flatMap((level) => vm.maps[level].entries(gfn));
-  return refs.map((ref) => ({ table: vm.pages.ofRef(ref).table, index: ref & 511 }));
+  return refs.map((ref) => ({ table: vm.pages.ofRef(ref).table, index: indexOf(ref) }));
 }
 
 /** The engine's side of its host memory. */

@@ -1,10 +1,12 @@
 /**
  * Reverse maps: from a guest frame to the leaf entries that map it, by size of page.
  *
+ * KVM's is not trap-on-write shadow's (`engines/shadow/frame-map.ts`): it is asked for a list that stays as it is while
+ * entries go, in the order in which they came, says how long it has become (`reverseMapMax`), and has room for all memory.
  * What write-protecting a table page, dirty logging and reclaim need. Most frames have one entry, kept in a
  * typed array; the rest overflow into lists.
  */
-import type { Gfn } from "../../machine/address.ts";
+import { type Gfn, pagesPerEntry } from "../../machine/address.ts";
 import type { EntryRef } from "./shadow-page.ts";
 
 const none = -1;
@@ -16,7 +18,7 @@ export class ReverseMap {
 
   /** `level` 1 maps 4 KiB pages, 2 maps 2 MiB, 3 maps 1 GiB. */
   constructor(guestFrames: number, level: number) {
-    this.framesPerPage = 512 ** (level - 1);
+    this.framesPerPage = pagesPerEntry(level);
     this.single = new Int32Array(Math.ceil(guestFrames / this.framesPerPage)).fill(none);
   }
 

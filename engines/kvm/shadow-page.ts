@@ -7,12 +7,17 @@
  *
  * Source: KVM mmu.rst "Shadow pages".
  */
-import type { Gfn, Pfn } from "../../machine/address.ts";
+import { entriesPerTable, type Gfn, pagesPerEntry, type Pfn } from "../../machine/address.ts";
 import { assert } from "../../machine/assert.ts";
 import type { FrameMemory } from "../../hypervisor/platform.ts";
 
-/** A shadow entry as one number: `page.id * 512 + index`. */
+/** A shadow entry as one number: see `refOf`. */
 export type EntryRef = number;
+
+/** The index of such an entry in its page. */
+export function indexOf(ref: EntryRef): number {
+  return ref & (entriesPerTable - 1);
+}
 
 export interface ShadowKey {
   /** Shadowed table, or first frame that a direct page maps. */
@@ -76,8 +81,8 @@ export class ShadowPages {
       key,
       table,
       id,
-      gfns: hasOwnFrames(key) ? new Uint32Array(512) : noGfns,
-      accesses: key.direct ? noAccesses : new Uint8Array(512),
+      gfns: hasOwnFrames(key) ? new Uint32Array(entriesPerTable) : noGfns,
+      accesses: key.direct ? noAccesses : new Uint8Array(entriesPerTable),
       parents: [],
       unsync: false,
       unsyncBits: new Int32Array(key.level > 1 ? wordsOfBits : 0),
@@ -149,7 +154,7 @@ export function hasOwnFrames({ direct, role }: ShadowKey): boolean {
 export function mappedGfn(page: ShadowPage, index: number): Gfn {
   const { key } = page;
   if (hasOwnFrames(key)) return page.gfns[index]! as Gfn;
-  return (key.gfn + index * 512 ** (key.level - 1)) as Gfn;
+  return (key.gfn + index * pagesPerEntry(key.level)) as Gfn;
 }
 
 /** The guest's rights that entry `index` of a page was made from. */

@@ -6,7 +6,7 @@
  *
  * Source: KVM mmu.rst "Synchronized and unsynchronized pages"; rules 2, 3 and 9 of results/groundtruth.
  */
-import type { Pfn } from "../../machine/address.ts";
+import { entriesPerTable, type Pfn } from "../../machine/address.ts";
 import { frameOf, isPresent } from "../../machine/formats/x86-entry.ts";
 import { dropLeaf, makeLeaf, protectTable, readLow } from "./entries.ts";
 import { readGuestLeaf } from "./guest-leaf.ts";
@@ -39,7 +39,7 @@ export function syncEntry(vm: Vm, page: ShadowPage, index: number): boolean {
 /** Brings a page up to date; it stays out of sync, for its table stays writable. */
 export function refresh(vm: Vm, page: ShadowPage): boolean {
   let isStale = false;
-  for (let index = 0; index < 512; index++) {
+  for (let index = 0; index < entriesPerTable; index++) {
     if (syncEntry(vm, page, index)) isStale = true;
   }
   return isStale;

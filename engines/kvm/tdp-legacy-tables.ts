@@ -4,7 +4,7 @@
  * Source: KVM arch/x86/kvm/mmu/mmu.c with tdp_mmu=0; rules 4, 11, 12 and 17 of results/groundtruth, P12 of
  * results/groundtruth/intel.
  */
-import { indexAt, type Gfn, type Pfn, type Vpn } from "../../machine/address.ts";
+import { type Gfn, indexAt, pagesPerEntry, type Pfn, type Vpn } from "../../machine/address.ts";
 import { ACC_ALL, isPresent, isWritable, withWrite } from "../../machine/formats/x86-entry.ts";
 import type { Resolution, VmExit } from "../../machine/exits.ts";
 import type { Registers } from "../../machine/registers.ts";
@@ -183,7 +183,7 @@ function map(vm: Vm, root: ShadowPage, gfn: Gfn): boolean {
   const touched = vm.guest.touch(gfn);
   const level = mappingLevel(vm, gfn, 3);
   const page = pageFor(vm, root, gfn, level);
-  const offset = gfn % 512 ** (level - 1);
+  const offset = gfn % pagesPerEntry(level);
   const index = indexAt(gfn, level);
   const wish = {
     gfn: (gfn - offset) as Gfn,

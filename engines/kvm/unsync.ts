@@ -9,7 +9,7 @@
  */
 import type { Gfn } from "../../machine/address.ts";
 import { frameOf, isLarge, isPresent } from "../../machine/formats/x86-entry.ts";
-import type { EntryRef, ShadowPage } from "./shadow-page.ts";
+import { type EntryRef, indexOf, type ShadowPage } from "./shadow-page.ts";
 import type { Vm } from "./vm.ts";
 
 /** Pages that one search returns at most, those passed on the way included. */
@@ -61,7 +61,7 @@ function markParents(vm: Vm, page: ShadowPage): void {
 /** Notes that this entry leads to an out-of-sync page, up to the roots. */
 export function markUnsyncChild(vm: Vm, ref: EntryRef): void {
   const page = vm.pages.ofRef(ref);
-  const index = ref & 511;
+  const index = indexOf(ref);
   const bit = 1 << (index & 31);
   if (page.unsyncBits[index >> 5]! & bit) return;
   page.unsyncBits[index >> 5]! |= bit;

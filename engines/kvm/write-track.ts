@@ -4,7 +4,7 @@
  * A frame shadowed as an upper table (level 2 and up) is tracked: its stores are emulated. Any shadowed
  * table, leaf tables too, forbids large mappings of the region around it.
  */
-import type { Gfn } from "../../machine/address.ts";
+import { type Gfn, pagesPerEntry } from "../../machine/address.ts";
 import type { ShadowPage } from "./shadow-page.ts";
 
 const largeLevels = [2, 3] as const;
@@ -17,8 +17,8 @@ export class WriteTrack {
   constructor(guestFrames: number) {
     this.tracked = new Uint16Array(guestFrames);
     this.tablesIn = {
-      2: new Uint32Array(Math.ceil(guestFrames / 512)),
-      3: new Uint32Array(Math.ceil(guestFrames / 512 ** 2)),
+      2: new Uint32Array(Math.ceil(guestFrames / pagesPerEntry(2))),
+      3: new Uint32Array(Math.ceil(guestFrames / pagesPerEntry(3))),
     };
   }
 
@@ -36,14 +36,14 @@ export class WriteTrack {
 
   /** May a page of this level be mapped at `gfn`? */
   allowsLarge(gfn: Gfn, level: number): boolean {
-    if (level === 2) return this.tablesIn[2][Math.floor(gfn / 512)] === 0;
-    return level === 3 && this.tablesIn[3][Math.floor(gfn / 512 ** 2)] === 0;
+    if (level === 2) return this.tablesIn[2][Math.floor(gfn / pagesPerEntry(2))] === 0;
+    return level === 3 && this.tablesIn[3][Math.floor(gfn / pagesPerEntry(3))] === 0;
   }
 
   private count({ key }: ShadowPage, step: 1 | -1): void {
     if (key.level > 1) this.tracked[key.gfn]! += step;
     for (const level of largeLevels) {
-      this.tablesIn[level][Math.floor(key.gfn / 512 ** (level - 1))]! += step;
+      this.tablesIn[level][Math.floor(key.gfn / pagesPerEntry(level))]! += step;
     }
   }
 }

@@ -6,10 +6,10 @@
  *
  * Source: KVM mmu.rst "Reaction to events"; victims strictly in order of creation (results/groundtruth).
  */
-import type { Gfn } from "../../machine/address.ts";
+import { entriesPerTable, type Gfn } from "../../machine/address.ts";
 import { isPresent } from "../../machine/formats/x86-entry.ts";
 import { childOf, dropLeaf, isLeaf, readLow, refOf } from "./entries.ts";
-import type { EntryRef, ShadowPage } from "./shadow-page.ts";
+import { type EntryRef, indexOf, type ShadowPage } from "./shadow-page.ts";
 import { enterSync, findUnsync, settle } from "./unsync.ts";
 import { flushRemote, type Vm } from "./vm.ts";
 
@@ -19,7 +19,7 @@ export type Doomed = ShadowPage[];
 /** An upper entry stops pointing to its child. */
 export function unlinkChild(vm: Vm, child: ShadowPage, ref: EntryRef): void {
   child.parents.splice(child.parents.indexOf(ref), 1);
-  vm.memory.write(vm.pages.ofRef(ref).table, ref & 511, 0, 0);
+  vm.memory.write(vm.pages.ofRef(ref).table, indexOf(ref), 0, 0);
 }
 
 /** Whatever the entry holds goes; true if it was present. */
@@ -35,7 +35,7 @@ export function zapEntry(vm: Vm, page: ShadowPage, index: number): boolean {
 export function zapPage(vm: Vm, page: ShadowPage, doomed: Doomed): number {
   vm.ledger.shadowPagesZapped += 1;
   let zapped = zapUnsyncBelow(vm, page, doomed);
-  for (let index = 0; index < 512; index++) zapEntry(vm, page, index);
+  for (let index = 0; index < entriesPerTable; index++) zapEntry(vm, page, index);
   for (const ref of page.parents.slice()) unlinkChild(vm, page, ref);
   if (!page.invalid && !page.key.direct) vm.track.remove(page);
   if (page.unsync) enterSync(vm, page);
@@ -86,7 +86,7 @@ export function zapAll(vm: Vm): void {
   for (const page of Array.from(vm.pages.oldestFirst())) {
     if (page.invalid) continue;
     if (vm.isNested && page.rootCount > 0) {
-      for (let index = 0; index < 512; index++) zapEntry(vm, page, index);
+      for (let index = 0; index < entriesPerTable; index++) zapEntry(vm, page, index);
     } else zapPage(vm, page, doomed);
   }
   freeDoomed(vm, doomed);
