@@ -3,12 +3,14 @@
  *
  * `bench` and `merge` end here, so that a sweep computed in parts leaves the files of a single run.
  */
+import { stringify } from "csv-stringify/sync";
 import { type RunToWrite, writeRun } from "../bench/sweeps/write-run.ts";
 import { writeFile } from "node:fs/promises";
 import { replaceFiles } from "../bench/files/result-files.ts";
 import { engineFamilies } from "../bench/points/catalogue.ts";
 import { assumedText } from "../bench/costs/price-list.ts";
 import { headlineTable } from "../report/headline.ts";
+import { dmaText } from "./dma-text.ts";
 import { type TableOptions, terminalTable } from "../report/table.ts";
 
 const tables = "points.csv, walks.csv, manifest.json, host.json";
@@ -24,11 +26,23 @@ export async function publish(run: RunToWrite): Promise<string> {
   if (headline !== "") {
     await replaceFiles(folder, { "slowdown.md": (path) => writeFile(path, headline) });
   }
-  const files = `${tables}, ${pictures.length} chart files`;
+  const devices = await publishDevices(run);
+  const files = `${tables}${devices === "" ? "" : ", devices.csv"}, ${pictures.length} chart files`;
   const count = `${finished.length} points in ${folder}/: ${files}`;
   const own = new Set(rows.points.map(({ cost }) => cost));
   const prices = `Prices that are assumed: ${assumedText(run.cost === undefined ? [...own] : [run.cost])}.`;
-  return `${terminalTable(rows.points, terminal())}\n${prices}\n${count}`;
+  return `${terminalTable(rows.points, terminal())}\n${devices}${prices}\n${count}`;
+}
+
+/** What the sweep says of devices, unless only some of its points were to run. */
+async function publishDevices({ folder, sweep, points }: RunToWrite): Promise<string> {
+  const { devices, points: all } = sweep.sweep;
+  if (devices === undefined || points.length < all.length) return "";
+  const { smallDeviceSweep } = await import("../host/dma/small-sweep.ts");
+  const rows = smallDeviceSweep();
+  const text = stringify([...rows], { header: true });
+  await replaceFiles(folder, { "devices.csv": (path) => writeFile(path, text) }, { sums: "all" });
+  return `\n${dmaText("Devices", "a guest's network card, a page per packet", rows)}\n\n`;
 }
 
 function terminal(): TableOptions {

@@ -77,6 +77,8 @@ export const sweepSchema = z.strictObject({
       }),
     )
     .default([]),
+  /** Devices beside the points, at this size: whoever publishes all points of the sweep runs them too. */
+  devices: z.literal("small").optional(),
 });
 
 export type SweepFile = z.infer<typeof sweepSchema>;

@@ -35,6 +35,8 @@ export interface Sweep {
   /** Every machine that the points name. */
   readonly machines: Readonly<Record<string, SweepMachine>>;
   readonly points: readonly PointKey[];
+  /** Are there to be devices beside the points, and how large? */
+  readonly devices?: "small" | undefined;
 }
 
 export interface SweepMachine {
@@ -67,7 +69,7 @@ export function sweepOf(
   catalogue: Catalogue,
   { seeds: replaced }: SweepOptions = {},
 ): Sweep {
-  const { title, exclude } = yaml.value;
+  const { title, exclude, devices } = yaml.value;
   const machines = machinesOf(yaml, catalogue);
   checkNames(yaml, catalogue);
   if (
@@ -97,7 +99,7 @@ export function sweepOf(
     }
   }
   if (points.length === 0) throw yaml.complain(["exclude"], "leaves no point to run");
-  return { title, declared: yaml.value, machines, points };
+  return { title, declared: yaml.value, machines, points, devices };
 }
 
 export interface PointFilter {
