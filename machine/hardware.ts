@@ -31,7 +31,7 @@ export function hardwareFor(preset: Preset): Hardware {
 }
 
 function makeHardware(preset: Preset): Hardware {
-  // A reset clears what there was: of all the room that would be 64 MiB, and 20 ms of the first point.
+  // A reset clears what there was: all of the room would be 64 MiB.
   const room = new PhysicalMemory(smallest, roomSize);
   const units: ResettableMmu[] = [];
   let inUse = 0;
