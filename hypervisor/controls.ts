@@ -34,6 +34,7 @@ export function shadowControls(walk: Registers, vpid: boolean): Controls {
     exitOnIret: false,
     deprivileged: false,
     vpid,
+    eptpList: null,
     pml: null,
   };
 }

@@ -37,6 +37,8 @@ export interface Controls {
   readonly deprivileged: boolean;
   /** VPID (ASID on AMD): without it every VM entry and exit flushes linear and combined mappings. */
   readonly vpid: boolean;
+  /** VMFUNC: the frame of the list of views that the guest may take, or null. See `views.ts`. */
+  readonly eptpList: Pfn | null;
   /** Page-modification logging: the frame of the 512-entry buffer, or null. */
   readonly pml: Pfn | null;
 }
@@ -58,6 +60,7 @@ export const bareMetalControls: Controls = {
   exitOnIret: false,
   deprivileged: false,
   vpid: true,
+  eptpList: null,
   pml: null,
 };
 

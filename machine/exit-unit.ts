@@ -22,6 +22,7 @@ import type { PhysicalMemory } from "./memory.ts";
 import { type Mmu, STOP_EPT_VIOLATION, STOP_PAGE_FAULT, STOP_PML_FULL } from "./mmu.ts";
 import type { GuestSoftware, PageFault } from "./observer.ts";
 import { OutsideMemory } from "./outside-memory.ts";
+import { controlsIn, viewAt } from "./views.ts";
 
 /** The vCPU that owns this unit, as its hypervisor is told in an exit. */
 export type AnswerExit = (exit: VmExit) => Resolution;
@@ -76,6 +77,18 @@ export class ExitUnit implements Requester {
     // Without VPID the exit and the entry each flush; the host runs no guest code between, so one is enough.
     if (!controls.vpid) mmu.flushLinear();
     return resolution;
+  }
+
+  /** The guest takes another view of its memory, or exits. Returns whether it did. */
+  vmfunc(index: number): boolean {
+    const root = viewAt(this.controls, this.memory, index);
+    if (root === null) {
+      if (this.controls.virtualized) this.vmExit({ reason: "other", cause: "vmfunc" });
+      return false;
+    }
+    this.controls = controlsIn(this.controls, root);
+    this.mmu.switchView(root);
+    return true;
   }
 
   private countExit(exit: VmExit): void {

@@ -61,10 +61,13 @@ export type VmExit =
   | { readonly reason: "cpuid" }
   | { readonly reason: "iret" }
   /** Nothing that translation has to do with: an interrupt, an I/O port, an MSR, HLT. */
-  | { readonly reason: "other"; readonly cause: OtherExit };
+  | { readonly reason: "other"; readonly cause: OtherExit | GuestCall };
 
 /** What such an exit is for. All cost every scheme the same. */
 export type OtherExit = "interrupt" | "io" | "msr" | "halt";
+
+/** What a guest asks of its hypervisor: a VMFUNC that silicon does not do, a call. */
+export type GuestCall = "vmfunc" | "hypercall";
 
 export type ExitReason = VmExit["reason"];
 

@@ -8,7 +8,7 @@
  */
 import type { Pfn } from "./address.ts";
 import { addInto, createLedger, walkLengthMax } from "./counters.ts";
-import { createDataCache } from "./data-cache.ts";
+import { createDataCache, type DataCache } from "./data-cache.ts";
 import type { PhysicalMemory } from "./memory.ts";
 import { columnLength, type MmuRoot, type ResettableMmu } from "./mmu.ts";
 import type { Geometry, Preset } from "./presets.ts";
@@ -40,6 +40,11 @@ function roomFor({ l1Data, l1Code, stlb, stlb1g, pwc, nestedPwc, nestedTlb }: Pr
 
 const dataCounters = ["dataL1Hits", "dataL2Hits", "dataLlcHits", "dataDram", "dataRemote"] as const;
 
+function dataCacheOf(memory: PhysicalMemory, { dataCache }: Preset): DataCache | null {
+  if (dataCache === null) return null;
+  return createDataCache(dataCache, (line) => memory.nodeOf((line >>> 6) as Pfn));
+}
+
 function createMmu(
   memory: PhysicalMemory,
   preset: Preset,
@@ -48,10 +53,7 @@ function createMmu(
   const firstRoom = createRoom(8 * columnLength + roomFor(preset));
   const low = firstRoom.int32(columnLength);
   const high = firstRoom.int32(columnLength);
-  const dataCache =
-    preset.dataCache === null
-      ? null
-      : createDataCache(preset.dataCache, (line) => memory.nodeOf((line >>> 6) as Pfn));
+  const dataCache = dataCacheOf(memory, preset);
   const units: { readonly stages: readonly Stage[]; readonly unit: Unit }[] = [];
   /** Counts of units that are not in use. */
   const counted = createLedger();
@@ -122,6 +124,7 @@ function createMmu(
       root = to;
       unit.setRoot(to);
     },
+    switchView: (to) => unit.switchView(to),
     // No getter: V8 keeps an object with one slow, and every access of a guest calls through this one (8 ns of 32).
     loadedRoot: () => root,
 

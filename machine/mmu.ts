@@ -75,6 +75,8 @@ export interface Mmu {
   resetPml(): void;
   /** Loads a root. Flushes nothing. */
   setRoot(root: MmuRoot): void;
+  /** Goes on in the nested tables at `root`, of a last stage that has views. Flushes nothing. */
+  switchView(root: Pfn): void;
   /** The root that was loaded last. */
   loadedRoot(): MmuRoot;
 
@@ -92,9 +94,9 @@ export interface Mmu {
   flushNonGlobal(): void;
   /** All linear and combined mappings, global ones too (VPID off at entry and exit, INVVPID, CR4.PGE). */
   flushLinear(): void;
-  /** INVEPT: guest-physical and combined mappings of the current EPTP. */
+  /** INVEPT: guest-physical and combined mappings, of all views. */
   flushNested(): void;
-  /** What silicon drops when it reports an EPT violation for `gfn` at `vpn`. */
+  /** What silicon drops when it reports an EPT violation for `gfn` at `vpn`: of the view that it is in. */
   invalidateViolation(gfn: Gfn, vpn: Vpn): void;
 
   /** The processor is another one from now on, on this node: nothing is in its data caches, and DRAM elsewhere is remote. */

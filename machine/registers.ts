@@ -24,3 +24,10 @@ export interface Registers {
   /** CR4.LA57 decides: 4 or 5. */
   readonly levels: PagingLevels;
 }
+
+/** The one of `known` that silicon loads for this value, if there is one. */
+export function knownRoot<
+  Root extends Pick<Cr3, "root" | "pcid"> & { readonly keepsOnly: boolean },
+>(known: readonly Root[], { root, pcid, keep }: Cr3): Root | undefined {
+  return known.find((one) => one.root === root && one.pcid === pcid && (keep || !one.keepsOnly));
+}

@@ -62,6 +62,11 @@ export interface Stage {
   readonly root: Pfn | null;
   /** Does silicon keep where the root table lies, once it has translated that after the root was loaded? */
   readonly keepsRoot: boolean;
+  /**
+   * May the guest exchange its root for another's, of tables in which its memory looks otherwise? Caches then know whose
+   * translations they keep, so that this flushes nothing (Intel's EPTP switching).
+   */
+  readonly hasViews: boolean;
   /** Null: there are none, or it is no first stage. */
   readonly askedFirst: AskedFirst | null;
 }
@@ -83,6 +88,7 @@ export function haveOneShape(one: readonly Stage[], other: readonly Stage[]): bo
       const { format, shape, through, switchBit, marks, keepsRoot, askedFirst, refusesUnmarked } =
         other[i]!;
       return (
+        stage.hasViews === other[i]!.hasViews &&
         stage.format === format &&
         stage.shape.rootExtraBits === shape.rootExtraBits &&
         (i > 0 || stage.marks === marks) &&
@@ -124,6 +130,7 @@ export function x86Stage(levels: number): Stage {
     refusesUnmarked: false,
     root: null,
     keepsRoot: false,
+    hasViews: false,
     askedFirst: null,
   };
 }
@@ -170,6 +177,16 @@ export function eptStage(root: Pfn | null, levels: number, accessedDirty: boolea
     marks: accessedDirty,
     root,
   };
+}
+
+/** Nested tables of Intel's that are one of several views. */
+export function eptViewStage(root: Pfn | null, levels: number, accessedDirty: boolean): Stage {
+  return { ...eptStage(root, levels, accessedDirty), hasViews: true };
+}
+
+/** The list with other tables in its last stage: another view. */
+export function inView(stages: readonly Stage[], root: Pfn): readonly Stage[] {
+  return stages.map((stage, i) => (i === stages.length - 1 ? { ...stage, root } : stage));
 }
 
 /** Nested tables of Intel's whose execute right is one per mode of the page: mode-based execute control. */

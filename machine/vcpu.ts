@@ -17,8 +17,8 @@ import type { AccessUnit } from "./access-unit.ts";
 import { assert } from "./assert.ts";
 import { addHypervisorWork, type Ledger, walkLengthMax } from "./counters.ts";
 import { type Controls, exitsOnCr3, pagingOf } from "./controls.ts";
-import type { InvpcidType, OtherExit, PendingStore, VmExit } from "./exits.ts";
-import type { Cr3, Registers } from "./registers.ts";
+import type { GuestCall, InvpcidType, OtherExit, PendingStore, VmExit } from "./exits.ts";
+import { type Cr3, knownRoot, type Registers } from "./registers.ts";
 import { checkPcide } from "./general-protection.ts";
 import { checkInvpcid, invalidateBy, invpcidScope } from "./invpcid.ts";
 import { ExitUnit } from "./exit-unit.ts";
@@ -189,11 +189,7 @@ export class Vcpu implements VirtualCpu {
     this.cr3LowBits = lowBits;
     this.cr3 = cr3;
     const exits = exitsOnCr3(this.exits.controls, cr3);
-    const known = exits
-      ? this.knownRoots.find(
-          (one) => one.root === root && one.pcid === pcid && (cr3.keep || !one.keepsOnly),
-        )
-      : undefined;
+    const known = exits ? knownRoot(this.knownRoots, cr3) : undefined;
     if (exits && known === undefined) {
       if (this.exits.vmExit({ reason: "cr3-write", cr3 }) === "skip") {
         // Refused: the register keeps its value, and nothing is flushed.
@@ -256,8 +252,7 @@ export class Vcpu implements VirtualCpu {
       if (exits) this.exits.vmExit({ reason: "cr0-write", registers });
     } else {
       if (this.exits.controls.exitOnCr4Write) this.exits.vmExit({ reason: "cr4-write", registers });
-      const dropsPcid = before.pcid && !registers.pcid;
-      if (dropsPcid || before.globalPages !== registers.globalPages) {
+      if ((before.pcid && !registers.pcid) || before.globalPages !== registers.globalPages) {
         this.mmu.flushLinear();
         this.observer?.invalidated(this.id, { kind: "all", globals: true });
       }
@@ -265,12 +260,18 @@ export class Vcpu implements VirtualCpu {
     this.configure();
   }
 
+  /** VMFUNC 0: true if the guest has view `index` of its memory now, false if it exited. */
+  vmfunc(index: number): boolean {
+    this.drain();
+    return this.exits.vmfunc(index);
+  }
+
   cpuid(): void {
     this.alwaysExits({ reason: "cpuid" });
   }
 
   /** An interrupt, a port: what touches no translation. */
-  otherExit(cause: OtherExit): void {
+  otherExit(cause: OtherExit | GuestCall): void {
     this.alwaysExits({ reason: "other", cause });
   }
 

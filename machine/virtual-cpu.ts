@@ -42,6 +42,8 @@ export interface VirtualCpu {
   /** The guest's own view: what it loaded last. */
   readonly cr3: Cr3;
   readonly registers: Registers;
+  /** The control fields as they are now: silicon writes the EPTP there when the guest takes another view. */
+  readonly controls: Controls;
   /** Loads the control fields. The walker's root is set apart, by `setHardwareRoot`. */
   setControls(controls: Controls): void;
   /** The root that silicon walks from: the guest's under nested paging and bare metal, else a shadow root. */

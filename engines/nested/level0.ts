@@ -76,6 +76,8 @@ export function mergedControls(l1: Controls, l0: Controls, other: Partial<Contro
     exitOnCr4Write: l1.exitOnCr4Write || l0.exitOnCr4Write,
     exitOnIret: l1.exitOnIret,
     deprivileged: l1.deprivileged,
+    // Of engines that run in no guest.
+    eptpList: null,
     // Of guarded tables, which run in no guest.
     cr3Targets: [],
     vpid: l0.vpid,

@@ -149,6 +149,10 @@ export class InnerCpu extends OneLevelOnly implements VirtualCpu {
     };
   }
 
+  get controls(): Controls {
+    return this.block.controls;
+  }
+
   get cr3(): Cr3 {
     return this.l2.cr3;
   }

@@ -130,6 +130,7 @@ function composedCpu(outer: VirtualCpu, firstId: number): ComposedCpu {
     otherLevels: [],
     mmu,
     cr3: { root: 0 as Gfn, pcid: 0, keep: false },
+    controls: outer.controls,
     registers: { writeProtect: true, globalPages: false, pcid: false, levels: 4 },
     root: null,
     knownRoots: [],

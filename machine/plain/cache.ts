@@ -35,6 +35,11 @@ export function belongs(entry: Key, { vpid, pcid, eptp }: Context): boolean {
   return entry.vpid === vpid && entry.eptp === eptp && (entry.global || entry.pcid === pcid);
 }
 
+/** The same, whichever nested tables it came from: what a guest's own instruction drops (SDM vol. 3C 29.4.3.1). */
+export function belongsInAnyView(entry: Key, context: Context): boolean {
+  return belongs(entry, { ...context, eptp: entry.eptp });
+}
+
 /** Would a lookup that finds one find the other? */
 function collide(a: Key, b: Key): boolean {
   return (

@@ -70,7 +70,17 @@ const soundValue = fc.record({
 const highFlags = fc.constantFrom(0, 0, 0, 0, EPT_PW_HIGH, EPT_VGP_HIGH, bits.NX_HIGH, 0x0008_0000);
 
 const configuration: fc.Arbitrary<Configuration> = fc.record({
-  nested: fc.constantFrom("none", "ept", "ept-ad", "ept-mbec", "ept-pw", "ept-pw-ad", "npt"),
+  nested: fc.constantFrom(
+    "none",
+    "ept",
+    "ept-ad",
+    "ept-mbec",
+    "ept-pw",
+    "ept-pw-ad",
+    "ept-views",
+    "ept-views",
+    "npt",
+  ),
   asked: fc.constantFrom("nobody", "nobody", "always", "upper-half"),
   nestedLevels: pagingLevels,
   levels: pagingLevels,
@@ -163,6 +173,7 @@ const op: fc.Arbitrary<Op> = fc.oneof(
   },
   { weight: 24, arbitrary: fc.record({ op: fc.constant("root"), tree: guestTree, pcid }) },
   { weight: 6, arbitrary: fc.record({ op: fc.constant("configure"), configuration }) },
+  { weight: 12, arbitrary: fc.record({ op: fc.constant("view"), tree: fc.constantFrom(2, 3) }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constant("move"), node: fc.nat({ max: 1 }) }) },
   {
     weight: 2,
@@ -221,6 +232,9 @@ function perform(scenario: Scenario, step: Op): readonly unknown[] {
       break;
     case "root":
       scenario.loadRoot(step);
+      break;
+    case "view":
+      scenario.switchView(step.tree);
       break;
     case "configure":
       scenario.configure(step.configuration);

@@ -20,18 +20,18 @@ import { addInto, createLedger, type Ledger, walkLengthMax } from "../counters.t
 import type { MmuFactory } from "../machine.ts";
 import type { PhysicalMemory } from "../memory.ts";
 import type { Preset } from "../presets.ts";
-import { haveOtherTables, type Paging } from "../stages.ts";
-import { belongs, type Context, covers, type Key } from "./cache.ts";
+import { haveOtherTables, inView, type Paging } from "../stages.ts";
+import { belongs, belongsInAnyView, type Context, covers, type Key } from "./cache.ts";
 import {
-  allowsAccess,
+  allows,
   coversGuestPage,
   type PlainTlb,
   plainTlbs,
   type TlbEntry,
   type Translation,
 } from "./tlb.ts";
-import { type Access, PlainTranslator } from "./translate.ts";
-import { isStop, noStop, type Stop } from "./stop.ts";
+import { PlainTranslator } from "./translate.ts";
+import { type Access, isStop, noStop, type Stop } from "./stop.ts";
 
 export const plainMmu: MmuFactory = (memory, preset) => new PlainMmu(memory, preset);
 
@@ -54,10 +54,7 @@ class PlainMmu implements Mmu {
   private sum = 0;
 
   constructor(memory: PhysicalMemory, preset: Preset) {
-    const { l1Data, l1Code, stlb } = plainTlbs(preset);
-    this.l1Data = l1Data;
-    this.l1Code = l1Code;
-    this.stlb = stlb;
+    ({ l1Data: this.l1Data, l1Code: this.l1Code, stlb: this.stlb } = plainTlbs(preset));
     this.translator = new PlainTranslator(memory, preset, this.counts, this.walkLengths);
   }
 
@@ -90,7 +87,7 @@ class PlainMmu implements Mmu {
 
     const inL1 = l1.find(vpn, context);
     if (inL1 !== null) {
-      if (this.allows(inL1, access)) {
+      if (allows(inL1, access, translator.paging)) {
         counts.l1Hits += 1;
         l1.touch(inL1);
         return inL1;
@@ -108,7 +105,7 @@ class PlainMmu implements Mmu {
     const inStlb = stlb.find(vpn, context);
     if (inStlb !== null) {
       stlb.touch(inStlb);
-      if (this.allows(inStlb, access)) {
+      if (allows(inStlb, access, translator.paging)) {
         counts.stlbHits += 1;
         l1.fill(vpn, context, inStlb);
         return inStlb;
@@ -128,11 +125,6 @@ class PlainMmu implements Mmu {
     stlb.fill(vpn, context, walked);
     l1.fill(vpn, context, walked);
     return walked;
-  }
-
-  /** Do the entry's rights permit the access without asking the tables again? */
-  private allows(entry: Translation, { kind, user }: Access): boolean {
-    return allowsAccess(entry, { kind, user }, this.translator.paging.writeProtect);
   }
 
   lastPfn(): Pfn {
@@ -201,42 +193,47 @@ class PlainMmu implements Mmu {
     this.context = { ...this.context, pcid };
   }
 
+  switchView(root: Pfn): void {
+    const { translator } = this;
+    translator.paging = { ...translator.paging, stages: inView(translator.paging.stages, root) };
+    translator.keptRoot = null;
+    this.context = { ...this.context, eptp: root };
+  }
+
   invalidatePage(vpn: Vpn): void {
     const { context } = this;
     this.counts.flushesPage += 1;
-    this.dropTlb((entry) => coversGuestPage(entry, vpn) && belongs(entry, context));
-    this.dropPwc((entry) => belongs(entry, context));
+    this.dropTlb((entry) => coversGuestPage(entry, vpn) && belongsInAnyView(entry, context));
+    this.dropPwc((entry) => belongsInAnyView(entry, context));
   }
 
   invalidateFault(vpn: Vpn): void {
-    const { context } = this;
-    this.dropTlb((entry) => coversGuestPage(entry, vpn) && belongs(entry, context));
-    this.dropPwc((entry) => covers(entry, vpn) && belongs(entry, context));
+    this.dropCovering(vpn, (entry) => belongsInAnyView(entry, this.context));
   }
 
   invalidatePageOf(vpn: Vpn, pcid: number): void {
     this.invalidateLeafOf(vpn, pcid);
-    this.dropPwc((entry) => belongs(entry, { ...this.context, pcid }));
+    this.dropPwc((entry) => belongsInAnyView(entry, { ...this.context, pcid }));
   }
 
   invalidateLeafOf(vpn: Vpn, pcid: number): void {
     const context = { ...this.context, pcid };
     this.counts.flushesPage += 1;
     this.dropTlb(
-      (entry) => coversGuestPage(entry, vpn) && !entry.global && belongs(entry, context),
+      (entry) => coversGuestPage(entry, vpn) && !entry.global && belongsInAnyView(entry, context),
     );
   }
 
   flushContext(pcid: number): void {
     const context = { ...this.context, pcid };
     this.counts.flushesContext += 1;
-    this.dropTlb((entry) => !entry.global && belongs(entry, context));
-    this.dropPwc((entry) => belongs(entry, context));
+    this.dropTlb((entry) => !entry.global && belongsInAnyView(entry, context));
+    this.dropPwc((entry) => belongsInAnyView(entry, context));
   }
 
   flushNonGlobal(): void {
     const { context } = this;
-    const ofAnyPcid = (entry: Key) => belongs(entry, { ...context, pcid: entry.pcid });
+    const ofAnyPcid = (entry: Key) => belongsInAnyView(entry, { ...context, pcid: entry.pcid });
     this.counts.flushesContext += 1;
     this.dropTlb((entry) => !entry.global && ofAnyPcid(entry));
     this.dropPwc(ofAnyPcid);
@@ -254,8 +251,9 @@ class PlainMmu implements Mmu {
   }
 
   invalidateViolation(gfn: Gfn, vpn: Vpn): void {
-    this.invalidateFault(vpn);
-    this.dropNested((entry) => covers(entry, gfn));
+    const { context } = this;
+    this.dropCovering(vpn, (entry) => belongs(entry, context));
+    this.dropNested((entry) => covers(entry, gfn) && entry.eptp === context.eptp);
   }
 
   moveTo = (node: number): void => this.translator.dataCache?.moveTo(node);
@@ -272,6 +270,11 @@ class PlainMmu implements Mmu {
   }
 
   lastWalk = (): readonly WalkReference[] => this.translator.log;
+
+  private dropCovering(vpn: Vpn, isMeant: (entry: Key) => boolean): void {
+    this.dropTlb((entry) => coversGuestPage(entry, vpn) && isMeant(entry));
+    this.dropPwc((entry) => covers(entry, vpn) && isMeant(entry));
+  }
 
   private dropTlb(unwanted: (entry: TlbEntry) => boolean): void {
     for (const tlb of [this.l1Data, this.l1Code, this.stlb]) tlb.removeWhere(unwanted);

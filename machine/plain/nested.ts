@@ -4,11 +4,14 @@
 import type { Pfn } from "../address.ts";
 import { type Context, type Key, keyOf } from "./cache.ts";
 import type { EntryFormat } from "../formats/format.ts";
+import type { Stage } from "../stages.ts";
 import { needsNoMark } from "./marks.ts";
 import type { Leaf, Request, Tree } from "./walk.ts";
 
-/** Guest-physical mappings belong to the EPTP alone, and all of them go when it changes. */
-export const noContext: Context = { vpid: 0, pcid: 0, eptp: null };
+/** Guest-physical mappings belong to the EPTP alone. */
+export function contextOf({ root }: Stage): Context {
+  return { vpid: 0, pcid: 0, eptp: root };
+}
 
 /** A nested TLB entry: where 2^order guest frames are. */
 export type NestedEntry = Key & {
@@ -35,7 +38,7 @@ export function nestedEntry(
   const verified = (high & format.pagingWriteHigh) !== 0;
   const modified = needsNoMark(stage, low);
   return {
-    ...keyOf(gfn, order, noContext),
+    ...keyOf(gfn, order, contextOf(stage)),
     frame,
     write: rights.write,
     execute: rights.execute,

@@ -109,7 +109,8 @@ export interface EntryValue {
 export type TreeNumber = 0 | 1 | 2 | 3;
 
 export interface Configuration {
-  readonly nested: "none" | "ept" | "ept-ad" | "ept-mbec" | "ept-pw" | "ept-pw-ad" | "npt";
+  readonly nested:
+    "none" | "ept" | "ept-ad" | "ept-mbec" | "ept-pw" | "ept-pw-ad" | "ept-views" | "npt";
   /** Is tree 1 asked first, and for which addresses? Under nested paging alone. */
   readonly asked: "nobody" | "always" | "upper-half";
   readonly nestedLevels: PagingLevels;
@@ -173,6 +174,8 @@ export type Op =
     }
   | { readonly op: "root"; readonly tree: 0 | 1; readonly pcid: number }
   | { readonly op: "configure"; readonly configuration: Configuration }
+  /** Other nested tables, where there are views: those of Intel's, or those of AMD's read as Intel's. */
+  | { readonly op: "view"; readonly tree: 2 | 3 }
   /** Another processor, with data caches of its own. */
   | { readonly op: "move"; readonly node: number }
   | { readonly op: "pml"; readonly to: "on" | "off" | "reset" }

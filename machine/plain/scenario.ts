@@ -16,7 +16,14 @@ import { PhysicalMemory } from "../memory.ts";
 import { type Mmu, STORE } from "../mmu.ts";
 import { EPT_PW_HIGH, EPT_XU } from "../formats/ept.ts";
 import { HLAT_RESTART } from "../formats/x86.ts";
-import { eptByModeStage, eptPagingWriteStage, eptStage, nptStage, type Stage } from "../stages.ts";
+import {
+  eptByModeStage,
+  eptPagingWriteStage,
+  eptStage,
+  eptViewStage,
+  nptStage,
+  type Stage,
+} from "../stages.ts";
 import { rwx, userWritable } from "./fixture.ts";
 import { type EntryWriter, type Writers, writersFor } from "./scenario-entries.ts";
 import {
@@ -59,6 +66,7 @@ export class Scenario {
   private readonly pmlBuffer: Pfn;
   private root: { readonly tree: 0 | 1; readonly pcid: number } = { tree: 0, pcid: 0 };
   private nextGuestTable = 1;
+  private view: 2 | 3 = 2;
 
   constructor(factory: MmuFactory, { preset, isa, configuration, placedAt, pages: few }: Start) {
     this.isa = isa;
@@ -130,6 +138,14 @@ export class Scenario {
     this.mmu.setRoot({ frame, pcid: root.pcid });
   }
 
+  /** Where there is one view alone, none. */
+  switchView(tree: 2 | 3): void {
+    const { nested, nestedLevels } = this.configuration;
+    if (nested !== "ept-views" || this.isa !== x86Isa) return;
+    this.view = tree;
+    this.mmu.switchView(this.tableFrame(tree, 0, nestedLevels) as Pfn);
+  }
+
   setPml(to: "on" | "off" | "reset"): void {
     if (to === "reset") this.mmu.resetPml();
     else this.mmu.setPml(to === "on" ? this.pmlBuffer : null);
@@ -192,18 +208,20 @@ export class Scenario {
   }
 
   private nestedStage(kind: Exclude<Configuration["nested"], "none">, levels: PagingLevels): Stage {
-    const root = this.tableFrame(kind === "npt" ? 3 : 2, 0, levels) as Pfn;
+    const tree = kind === "npt" ? 3 : kind === "ept-views" ? this.view : 2;
+    const root = this.tableFrame(tree, 0, levels) as Pfn;
     const { second } = this.writers;
     if (second !== null) {
       const [marks, refusesUnmarked] = [kind !== "ept", kind === "ept"];
       const stage = { ...eptStage(root, levels, marks), refusesUnmarked, format: second };
       if (levels === 4) return stage;
-      const wide = this.tableFrame(kind === "npt" ? 3 : 2, 0, wideLevels) as Pfn;
+      const wide = this.tableFrame(tree, 0, wideLevels) as Pfn;
       return { ...stage, root: wide, shape: { levels: wideLevels, rootExtraBits } };
     }
     if (kind === "ept-pw" || kind === "ept-pw-ad") {
       return eptPagingWriteStage(root, levels, kind === "ept-pw-ad");
     }
+    if (kind === "ept-views") return eptViewStage(root, levels, true);
     if (kind === "ept-mbec") return eptByModeStage(root, levels, true);
     return kind === "npt" ? nptStage(root, levels) : eptStage(root, levels, kind !== "ept");
   }

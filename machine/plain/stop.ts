@@ -3,6 +3,13 @@ import { STOP_OUTSIDE } from "../mmu.ts";
 /** How an access ends that a walk could not finish. */
 export type Kind = "read" | "write" | "fetch";
 
+/** One access, decoded. */
+export interface Access {
+  readonly vpn: number;
+  readonly kind: Kind;
+  readonly user: boolean;
+}
+
 /** Why an access could not be done: the details of `Mmu.stop...`. */
 export interface Stop {
   readonly reason: number;

@@ -6,9 +6,10 @@
  */
 import type { PageOrder } from "../address.ts";
 import type { Preset } from "../presets.ts";
+import type { Paging } from "../stages.ts";
 import { type Context, type Key, keyOf, PlainCache } from "./cache.ts";
 import { mayFetch } from "./rights.ts";
-import type { Kind } from "./stop.ts";
+import type { Access } from "./stop.ts";
 
 /** What a completed walk yields for a page; rights are raw, so WP is applied at each access. */
 export interface Translation {
@@ -29,17 +30,16 @@ export interface Translation {
   readonly global: boolean;
 }
 
-/** Do these rights permit the access, under CR0.WP or not? */
-export function allowsAccess(
+/** Do the entry's rights permit the access without asking the tables again? */
+export function allows(
   entry: Translation,
-  { kind, user }: { readonly kind: Kind; readonly user: boolean },
-  writeProtect: boolean,
+  { kind, user }: Access,
+  { writeProtect }: Paging,
 ): boolean {
   if (user && !entry.user) return false;
   if (kind === "read") return true;
   if (kind === "fetch") return entry.nestedExecute && mayFetch(entry, user);
-  const mayWrite = entry.write || (!user && !writeProtect);
-  return mayWrite && entry.dirty;
+  return (entry.write || (!user && !writeProtect)) && entry.dirty;
 }
 
 export type TlbEntry = Translation & Key;

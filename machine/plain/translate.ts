@@ -17,10 +17,10 @@ import { oneStage, type Paging, type Stage } from "../stages.ts";
 import { cachesByLevel, type CachesByLevel, type Context, keyOf, PlainCache } from "./cache.ts";
 import { isGlobal, needsNoMark, notesWrites } from "./marks.ts";
 import {
+  contextOf,
   type NestedEntry,
   nestedEntry,
   type NestedRequest,
-  noContext,
   permitsNested,
   pfnIn,
   suffices,
@@ -28,14 +28,7 @@ import {
 import { cachedOrder, type Translation } from "./tlb.ts";
 import { type PwcEntry, type Request, type Table, type Tree, walk } from "./walk.ts";
 import { mayFetch } from "./rights.ts";
-import { isStop, type Kind, noStop, outside, type Stop } from "./stop.ts";
-
-/** One access, decoded. */
-export interface Access {
-  readonly vpn: number;
-  readonly kind: Kind;
-  readonly user: boolean;
-}
+import { type Access, isStop, type Kind, noStop, outside, type Stop } from "./stop.ts";
 
 type PwcByLevel = CachesByLevel<PwcEntry>;
 
@@ -212,7 +205,7 @@ export class PlainTranslator {
       stage,
       root: stage.root!,
       isRootSwitched: false,
-      context: noContext,
+      context: contextOf(stage),
       pwc: this.nestedPwc,
       switched: null,
       restart: null,
@@ -264,9 +257,10 @@ export class PlainTranslator {
   }
 
   private findNested(gfn: number): NestedEntry | null {
-    const { format } = this.paging.stages.at(-1)!;
+    const stage = this.paging.stages.at(-1)!;
+    const { format } = stage;
     for (let level = 1; level <= format.leafLevelMax; level++) {
-      const entry = this.nestedTlb.find(keyOf(gfn, orderAt(format, level), noContext));
+      const entry = this.nestedTlb.find(keyOf(gfn, orderAt(format, level), contextOf(stage)));
       if (entry !== null) return entry;
     }
     return null;

@@ -21,6 +21,12 @@ export const contexts = new Map<number, number>();
 let contextNext = 1;
 let pcid = 0;
 let vpid = 0;
+/** Numbers of the views that have been seen, by the root of their nested tables; without any there is number 0. */
+const views = new Map<number | null, number>();
+let view = 0;
+/** Whose contexts those of today are: a number of the VPID and the view. */
+let owner = 0;
+const viewsMax = 2 ** 20;
 
 export function intern(key: number): number {
   let context = contexts.get(key);
@@ -52,7 +58,7 @@ export function nameContexts(): void {
 }
 
 export function keyOf(id: number): number {
-  return vpid * 2 * globalsOfVpid + id;
+  return owner * 2 * globalsOfVpid + id;
 }
 
 export function rename(): void {
@@ -72,7 +78,7 @@ export function rename(): void {
 export function isReplaced(tagHigh: number, vHigh: number): boolean {
   if ((tagHigh & VPN_HIGH) !== vHigh || tagHigh === 0) return false;
   for (const [key, context] of contexts) {
-    if (Math.floor(key / (2 * globalsOfVpid)) !== vpid) continue;
+    if (Math.floor(key / (2 * globalsOfVpid)) !== owner) continue;
     if ((tagHigh & ~VPN_HIGH) === (VALID | (context << contextShift))) return true;
   }
   return false;
@@ -87,6 +93,35 @@ export function usePcid(id: number): void {
 /** Another VPID tags from here on, once contexts are named. */
 export function useVpid(id: number): void {
   vpid = id;
+  owner = vpid * viewsMax + view;
+}
+
+/** Translations of the nested tables at `root` are used from here on, once contexts are named. */
+export function useView(root: number | null): void {
+  view = views.get(root) ?? views.size;
+  views.set(root, view);
+  owner = vpid * viewsMax + view;
+}
+
+/** No view's translations are cached any more. */
+export function forgetViews(): void {
+  views.clear();
+}
+
+/** What the guest drops it drops in every view (SDM vol. 3C 29.4.3.1). */
+export function inEachView(drop: () => void): void {
+  if (views.size === 1) {
+    drop();
+    return;
+  }
+  const own = view;
+  for (const other of views.values()) {
+    owner = vpid * viewsMax + other;
+    nameContexts();
+    drop();
+  }
+  owner = vpid * viewsMax + own;
+  nameContexts();
 }
 
 export function forgetContexts(): void {
@@ -94,13 +129,14 @@ export function forgetContexts(): void {
   contextNext = 1;
   pcid = 0;
   vpid = 0;
+  views.clear();
 }
 
 /** Names of the current VPID's contexts, but for its global entries'. */
 export function ownContexts(): Set<number> {
   const own = new Set<number>();
   for (const [key, context] of contexts) {
-    const isOwn = Math.floor(key / (2 * globalsOfVpid)) === vpid;
+    const isOwn = Math.floor(key / (2 * globalsOfVpid)) === owner;
     if (isOwn && key !== keyOf(globalsOfVpid)) own.add(VALID | (context << contextShift));
   }
   return own;

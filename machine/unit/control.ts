@@ -1,8 +1,9 @@
 import { slotShift } from "../memory.ts";
-import { haveOtherTables, type Stage, type Paging } from "../stages.ts";
-import { forgetContexts, nameContexts, rename, useVpid } from "./contexts.ts";
+import type { Pfn } from "../address.ts";
+import { haveOtherTables, inView, type Stage, type Paging } from "../stages.ts";
+import { forgetContexts, forgetViews, nameContexts, rename, useView, useVpid } from "./contexts.ts";
 import { memory, stages } from "./given.ts";
-import { dropNestedAll } from "./invalidate.ts";
+import { dropNestedAll, forgetEpochs, useEpochOf } from "./invalidate.ts";
 import { l1Deny, l1Entries, l1Meta } from "./l1-ways.ts";
 import { DENY, LOADING, RAW, TABLE_STORING, writeProtected } from "./rights.ts";
 import {
@@ -19,7 +20,6 @@ import {
 import {
   ASKED_ROOT,
   ASKED_UPPER,
-  EPOCH,
   FRAMES,
   GLOBAL_PAGES,
   KEPT_TABLE,
@@ -41,7 +41,9 @@ let stagesNow: readonly Stage[] = [];
 export function powerOn(): void {
   forgetContexts();
   stagesNow = stages;
-  s[EPOCH] = 1;
+  const { root } = stages.at(-1)!;
+  useView(root);
+  forgetEpochs(root);
   s[SHIFT] = FIRST_LOW + FIRST_BITS * (stages[0]!.shape.levels - 1);
   s[WRITE_PROTECT] = writeProtected;
   s[PML] = -1;
@@ -65,11 +67,23 @@ export function configure(to: Paging, vpid: number): void {
   if (hasSecond) useSecond(to.stages.at(-1)!);
   useVpid(vpid);
   if (changed) {
+    forgetViews();
+    useView(stagesNow.at(-1)!.root);
     rename();
     dropNestedAll();
   } else {
     nameContexts();
   }
+}
+
+/** Nothing is flushed: each view's translations are known as its own. */
+export function switchView(root: Pfn): void {
+  stagesNow = inView(stagesNow, root);
+  s[KEPT_TABLE] = 0;
+  useSecond(stagesNow.at(-1)!);
+  useView(root);
+  nameContexts();
+  useEpochOf(root);
 }
 
 function useSecond({ root, shape, marks }: Stage): void {

@@ -1,6 +1,6 @@
 import type { Gfn, Vpn } from "../address.ts";
 import { bgAge, bgHigh, bgLow, dropBig } from "./big.ts";
-import { contexts, intern, isAlone, keyOf, rename } from "./contexts.ts";
+import { contexts, inEachView, intern, isAlone, keyOf, rename } from "./contexts.ts";
 import {
   bankBase,
   bankMask,
@@ -24,6 +24,7 @@ import {
   EPOCH,
   FRAGMENTS_LIVE,
   KEPT_TABLE,
+  NESTED_ROOT_FRAME,
   NESTED_SIZES,
   NESTED_UNIFORM,
   SIZES,
@@ -133,8 +134,29 @@ export function dropContext(id: number): void {
   }
 }
 
+/** Epochs of the views that guest-physical translations may be cached of, by their root, and the last one given. */
+const epochs = new Map<number | null, number>();
+let newest = 0;
+
+/** Power-on, with the nested tables at `root`. */
+export function forgetEpochs(root: number | null): void {
+  epochs.clear();
+  newest = 0;
+  useEpochOf(root);
+}
+
+/** Guest-physical translations by the tables at `root` are used from here on; those of others stay. */
+export function useEpochOf(root: number | null): void {
+  const known = epochs.get(root);
+  if (known === undefined) newest += 1;
+  const epoch = known ?? newest;
+  epochs.set(root, epoch);
+  s[EPOCH] = epoch;
+}
+
 export function dropNestedAll(): void {
-  s[EPOCH] = s[EPOCH]! + 1;
+  epochs.clear();
+  useEpochOf(s[NESTED_ROOT_FRAME]!);
   s[KEPT_TABLE] = 0;
   s[NESTED_SIZES] = 0;
   s[NESTED_UNIFORM] = 0;
@@ -143,6 +165,10 @@ export function dropNestedAll(): void {
 }
 
 export function invalidateFault(vpn: Vpn): void {
+  inEachView(() => dropCovering(vpn));
+}
+
+function dropCovering(vpn: Vpn): void {
   dropPage(vpn, s[CTX]!, s[CTX_GLOBAL]!);
   const vLow = vpn | 0;
   const vHigh = (vpn / 0x1_0000_0000) & VPN_HIGH;
@@ -157,7 +183,7 @@ export function invalidateFault(vpn: Vpn): void {
 }
 
 export function invalidateViolation(gfn: Gfn, vpn: Vpn): void {
-  invalidateFault(vpn);
+  dropCovering(vpn);
   s[KEPT_TABLE] = 0;
   const g = gfn | 0;
   if (hasNtlb) for (let v = findNested(g); v !== 0; v = findNested(g)) dropNested(v);

@@ -2,6 +2,7 @@ import {
   fillNested,
   ntBucket,
   ntChain,
+  ntEpoch,
   ntFlags,
   ntFrame,
   ntHead,
@@ -12,7 +13,8 @@ import {
   ntTag,
   unchainNested,
 } from "./nested-tlb.ts";
-import { NESTED_SIZES, N_FLAGS, N_ORDER, N_TABLE, s } from "./state.ts";
+import { hasViews } from "./shape.ts";
+import { EPOCH, NESTED_SIZES, N_FLAGS, N_ORDER, N_TABLE, s } from "./state.ts";
 
 declare let v: number;
 
@@ -42,6 +44,7 @@ export function enterNested(
   ntFrame[v] = frame;
   ntTable[v] = s[N_TABLE]!;
   ntFlags[v] = s[N_FLAGS]!;
+  if (hasViews) ntEpoch[v] = s[EPOCH]!;
   // The victim was the tail of the ring, so this makes it the most recent.
   ntHead[set] = v;
 }

@@ -1,8 +1,8 @@
 import { geometryOf, preset, room } from "./given.ts";
 import { secondLevel } from "./levels.ts";
 import { createRing } from "./ring.t.ts";
-import { SECOND_BITS, SECOND_LOW, secondLeafShift } from "./shape.ts";
-import { NESTED_SIZES, NESTED_UNIFORM, N_FLAGS, N_ORDER, N_TABLE, s } from "./state.ts";
+import { SECOND_BITS, SECOND_LOW, hasViews, secondLeafShift } from "./shape.ts";
+import { EPOCH, NESTED_SIZES, NESTED_UNIFORM, N_FLAGS, N_ORDER, N_TABLE, s } from "./state.ts";
 
 /** Order of a nested TLB entry that holds nothing. */
 export const unused = 255;
@@ -17,6 +17,8 @@ export const ntOrder = room.uint8(ntEntries + 1).fill(unused);
 export const ntFrame = room.int32(ntEntries + 1);
 export const ntTable = room.int32(ntEntries + 1);
 export const ntFlags = room.uint8(ntEntries + 1);
+/** The epoch of the view that an entry is of, where there are views. */
+export const ntEpoch = room.int32(hasViews ? ntEntries + 1 : 0);
 const ntRing = createRing(room, ntlb);
 const ntNext = ntRing.next;
 export const { previous: ntPrevious, head: ntHead, touch: touchNested } = ntRing;
@@ -42,7 +44,11 @@ function findNestedOf(gfn: number, order: number): number {
   const key = gfn >>> order;
   const tag = key << order;
   let v = ntBucket[(key ^ (key >>> 8)) & 255]!;
-  while (v !== 0 && (ntTag[v] !== tag || ntOrder[v] !== order)) v = ntChain[v]!;
+  while (
+    v !== 0 &&
+    (ntTag[v] !== tag || ntOrder[v] !== order || (hasViews && ntEpoch[v] !== s[EPOCH]))
+  )
+    v = ntChain[v]!;
   return v;
 }
 
@@ -72,6 +78,7 @@ export function fillNested(found: number, gfn: number, frame: number): void {
   ntFrame[v] = frame;
   ntTable[v] = s[N_TABLE]!;
   ntFlags[v] = s[N_FLAGS]!;
+  if (hasViews) ntEpoch[v] = s[EPOCH]!;
   touchNested(v, set);
 }
 

@@ -5,7 +5,7 @@ import { SECOND_BITS, SECOND_LOW, secondFoldParts, secondHasParts, secondParts }
 import { EPOCH, NESTED_SHIFT, N_SHIFT, TICK_PWC, s } from "./state.ts";
 import { partOf } from "./tables.ts";
 
-// The nested dimension's: tagged by epoch, which INVEPT advances.
+// The nested dimension's: tagged by epoch, which INVEPT advances and each view has its own of.
 const nestedLevels = levelGeometry(room, preset.nestedPwc);
 const npEntries = nestedLevels.entries;
 export const { base: npBase, mask: npMask, ways: npWays } = nestedLevels;

@@ -4,6 +4,7 @@ import {
   hasNtlb,
   ntBucket,
   ntChain,
+  ntEpoch,
   ntFlags,
   ntFrame,
   ntMask,
@@ -15,8 +16,9 @@ import { isVerified } from "./nested-marks.ts";
 import { enterNested } from "./nested-enter.inline.ts";
 import { leaveNested } from "./nested-leaf.inline.ts";
 import { LOADING, VERIFIED, VERIFIES } from "./rights.ts";
-import { hasPagingWrite } from "./shape.ts";
+import { hasPagingWrite, hasViews } from "./shape.ts";
 import {
+  EPOCH,
   NESTED_SHIFT,
   NESTED_UNIFORM,
   N_FLAGS,
@@ -41,7 +43,8 @@ export function nested(gfn: number, kind: number): number {
   if (hasNtlb) {
     if (uniform >= 0) {
       v = ntBucket[bucket]!;
-      while (v !== 0 && ntTag[v] !== tag) v = ntChain[v]!;
+      while (v !== 0 && (ntTag[v] !== tag || (hasViews && ntEpoch[v] !== s[EPOCH])))
+        v = ntChain[v]!;
     } else {
       v = findNested(gfn) | 0;
     }

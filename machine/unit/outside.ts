@@ -6,12 +6,13 @@ import * as format from "../formats/format.ts";
 import { slotShift } from "../memory.ts";
 import * as mmu from "../mmu.ts";
 import * as pageFault from "../page-fault.ts";
-import { haveOtherTables } from "../stages.ts";
+import { haveOtherTables, inView } from "../stages.ts";
 
 export const outside: Readonly<Record<string, unknown>> = together(format, mmu, pageFault, {
   assert,
   entriesPerTable,
   haveOtherTables,
+  inView,
   slotShift,
   walkLengthMax,
 });

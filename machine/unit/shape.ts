@@ -97,6 +97,8 @@ export const secondIsPlain =
 export const SECOND_PW = second.format.pagingWriteHigh;
 export const SECOND_VERIFY = second.format.verifyHigh;
 export const hasPagingWrite = SECOND_PW !== 0;
+/** May its root be exchanged, so that caches know whose translations they keep? */
+export const hasViews = second.hasViews;
 /** Has the right to execute two bits, one for pages of the user's? */
 export const secondByMode = second.format.executesByMode;
 export const secondLeafShift = SECOND_LOW + SECOND_BITS * (second.format.leafLevelMax - 1);

@@ -1,8 +1,8 @@
 import type { Gfn, Pfn } from "../address.ts";
 import type { MmuRoot } from "../mmu.ts";
 import { type Unit, high, low, room, roomStart } from "./given.ts";
-import { contexts, intern, keyOf, ownContexts, rename, usePcid } from "./contexts.ts";
-import { configure, powerOn } from "./control.ts";
+import { contexts, inEachView, intern, keyOf, ownContexts, rename, usePcid } from "./contexts.ts";
+import { configure, powerOn, switchView } from "./control.ts";
 import {
   C_CONTEXT,
   C_LINEAR,
@@ -85,33 +85,43 @@ export const mmu: Unit = {
     usePcid(root.pcid);
   },
 
+  switchView,
+
   invalidatePage(vpn) {
     count(C_PAGE);
-    dropPage(vpn, s[CTX]!, s[CTX_GLOBAL]!);
-    dropWalkCache(s[CTX]!);
+    inEachView(() => {
+      dropPage(vpn, s[CTX]!, s[CTX_GLOBAL]!);
+      dropWalkCache(s[CTX]!);
+    });
   },
   invalidatePageOf(vpn, id) {
     count(C_PAGE);
-    if (!contexts.has(keyOf(id))) return;
-    const context = intern(keyOf(id));
-    dropPage(vpn, context, context);
-    dropWalkCache(context);
+    inEachView(() => {
+      if (!contexts.has(keyOf(id))) return;
+      const context = intern(keyOf(id));
+      dropPage(vpn, context, context);
+      dropWalkCache(context);
+    });
   },
   invalidateLeafOf(vpn, id) {
     count(C_PAGE);
-    if (!contexts.has(keyOf(id))) return;
-    const context = intern(keyOf(id));
-    dropPage(vpn, context, context);
+    inEachView(() => {
+      if (!contexts.has(keyOf(id))) return;
+      const context = intern(keyOf(id));
+      dropPage(vpn, context, context);
+    });
   },
   invalidateFault,
   flushContext(id) {
     count(C_CONTEXT);
-    dropContext(id);
+    inEachView(() => dropContext(id));
   },
   flushNonGlobal() {
     count(C_CONTEXT);
-    const own = ownContexts();
-    dropContexts((context) => own.has(context));
+    inEachView(() => {
+      const own = ownContexts();
+      dropContexts((context) => own.has(context));
+    });
   },
   flushLinear() {
     count(C_LINEAR);
