@@ -41,6 +41,7 @@ import {
   splitLeaves,
   takeAccessed,
 } from "../hypervisor/tables/radix.ts";
+import { asNestedCan } from "./nested/enforcement.ts";
 import { radixTables } from "./nested/layouts.ts";
 import { flagsOf } from "./nested/nested-format.ts";
 import { NodeControls } from "./nested/node-controls.ts";
@@ -117,7 +118,7 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
     const place = findPlace(tree, gfn);
     const isMapped = (bytes.readLow(place.table, place.index) & present) !== 0;
     if (isWrite) tracker.wrote(gfn, vcpu);
-    // Mapped, and may not be run: the page is the supervisor's.
+    // Mapped, and may not be run: the page is the supervisor's, or nobody may.
     if (isMapped && policy !== undefined && exit.access === "fetch" && !policy.mayExecute(gfn)) {
       return policy.deny({ cpu: vcpu.id, vpn: exit.vpn, gfn, by: "fetcher" });
     }
@@ -259,10 +260,7 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
   }
 
   const guard = policy && createGuard?.({ tree, memory, vcpus, policy, controls, flush });
-  const { executesByMode: approvesCode } = tree.format;
-  const [locksPages, pinsPages] = [guard !== undefined, guard?.pinsPages ?? false];
-  const bindsFrames = pinsPages && tree.format.verifyHigh !== 0;
-  policy?.attach({ name: format, locksPages, pinsPages, approvesCode, bindsFrames, enforce });
+  policy?.attach({ ...asNestedCan(scheme, tree, guard), enforce });
   const notifier: MmuNotifier = { unmap, age, flush, slotDeleted: () => undefined };
   const hypervisor: Hypervisor = {
     memory,

@@ -267,7 +267,7 @@ export class Oracle implements Observer {
 
   /** Data versions: a store makes a new one, a load must see the latest. */
   private complete(vcpu: Vcpu, vpn: number, high: number, gfn: number, pfn: Pfn): void {
-    const breach = this.policies?.breach(vpn, high, gfn);
+    const breach = this.policies?.breach(vcpu, vpn, high, gfn);
     if (breach !== undefined) this.fail(this.query(vcpu, vpn, high), breach);
     // A store changes part of a page: what it leaves must be right as well.
     if (!this.frames.holdsLatest(gfn, pfn)) {

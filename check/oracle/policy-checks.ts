@@ -10,6 +10,8 @@ import type { Gfn, Pfn } from "../../machine/address.ts";
 import type { MemoryPolicy } from "../../hypervisor/policy/memory-policy.ts";
 import type { PolicyRule, Verdict } from "../../hypervisor/policy/rules.ts";
 import type { Machine } from "../../machine/machine.ts";
+import type { Vcpu } from "../../machine/vcpu.ts";
+import { viewOf } from "./views.ts";
 import { FETCH, STORE, USER } from "../../machine/mmu.ts";
 import type { HostFrames } from "./host-frames.ts";
 import { kernelLink, withoutWrite } from "../../machine/formats/x86-entry.ts";
@@ -40,6 +42,9 @@ export class PolicyChecks {
   private readonly hidden = new Set<number>();
   private readonly approved = new Set<number>();
   private readonly bound = new Set<number>();
+  /** Frames of a monitor's, and whether programs may read them; its code. */
+  private readonly monitored = new Map<number, "read" | "nothing">();
+  private readonly monitorCode = new Set<number>();
   private readonly pages = new Map<number, Page>();
   /** What frames under a rule held when they were first looked at: after boot, or when the rule came. */
   private readonly digests = new Map<number, number | null>();
@@ -87,7 +92,7 @@ export class PolicyChecks {
 
   /** May the host take this frame from its guest? */
   keeps(gfn: number): boolean {
-    if (this.bound.has(gfn)) return true;
+    if (this.bound.has(gfn) || this.monitored.has(gfn)) return true;
     return this.locked.has(gfn) || this.hidden.has(gfn) || this.policy.isGuarded(gfn as Gfn);
   }
 
@@ -98,7 +103,9 @@ export class PolicyChecks {
   }
 
   /** What an access that has completed did against the rules. */
-  breach(vpn: number, high: number, gfn: number): string | undefined {
+  breach(vcpu: Vcpu, vpn: number, high: number, gfn: number): string | undefined {
+    const byView = this.breachOfView(viewOf(vcpu), high, gfn);
+    if (byView !== undefined) return byView;
     if (this.approved.size > 0 && (high & (FETCH | USER)) === FETCH && !this.approved.has(gfn)) {
       return `ran code in gfn ${hex(gfn)}, which is not approved`;
     }
@@ -114,6 +121,18 @@ export class PolicyChecks {
       ((high & FETCH) === 0 ? 0 : execute) |
       ((high & USER) === 0 ? 0 : user);
     return (page.access & needed) === needed ? undefined : "is more than the page's lock allows";
+  }
+
+  /** The same, against the rules about views: 0 is the programs', 1 the monitor's. */
+  private breachOfView(view: number, high: number, gfn: number): string | undefined {
+    if (view === 1 && (high & FETCH) !== 0 && this.monitorCode.size > 0) {
+      const isOwn = this.monitorCode.has(gfn);
+      return isOwn ? undefined : `ran code in gfn ${hex(gfn)} in the monitor's view`;
+    }
+    const allowed = view === 0 ? this.monitored.get(gfn) : undefined;
+    if (allowed === "nothing") return `reached gfn ${hex(gfn)}, which is the monitor's`;
+    if (allowed === "read" && high < 0) return `stored to gfn ${hex(gfn)}, which is the monitor's`;
+    return undefined;
   }
 
   private note(rule: PolicyRule): void {
@@ -135,6 +154,11 @@ export class PolicyChecks {
         this.bound.add(gfn);
         continue;
       }
+      if (rule.kind === "monitor-frames") {
+        this.monitored.set(gfn, rule.programs);
+        continue;
+      }
+      if (rule.kind === "monitor-code") this.monitorCode.add(gfn);
       if (rule.kind === "hide-frames") this.hidden.add(gfn);
       else this.locked.add(gfn);
       if (!this.digests.has(gfn)) this.digests.set(gfn, null);
@@ -144,12 +168,16 @@ export class PolicyChecks {
   /** What its tables and the frames under a rule are now. */
   look(): void {
     this.checkBytes();
-    for (const tables of this.tables) {
+    for (const [cpu, tables] of this.tables.entries()) {
+      const view = viewOf(this.machine.vcpus[cpu]!);
       this.checkPages(tables);
       tables.forEach((pfn, low) => {
         // A frame that several pages lie in is one of theirs as well, and read-only by other rules.
         if (this.frames.isShared(pfn)) return;
         const gfn = this.frames.owner(pfn);
+        const high = (low & write) !== 0 ? STORE : 0;
+        const byView = this.breachOfView(view, high, gfn);
+        if (byView !== undefined) this.fail(`a table of view ${view} would have ${byView}`);
         if (this.hidden.has(gfn)) this.fail(`gfn ${hex(gfn)} is mapped, and hidden`);
         if ((low & write) !== 0 && this.locked.has(gfn)) {
           this.fail(`gfn ${hex(gfn)} is mapped writable, and locked`);

@@ -8,6 +8,7 @@ import {
   eptByModeStage,
   eptPagingWriteStage,
   eptStage,
+  eptViewStage,
   nptStage,
   type Stage,
 } from "../../machine/stages.ts";
@@ -15,10 +16,11 @@ import {
 export interface NestedFormat {
   /**
    * `ept-mbec`: with a right to execute for each mode of a page; `ept-pw`: with a bit by which walks may set A and D in
-   * what nobody may store to, and one by which a page is reached through such tables only; `riscv`: the G-stage of
+   * what nobody may store to, and one by which a page is reached through such tables only; `ept-views`:
+   * the guest may exchange the root for another view's; `riscv`: the G-stage of
    * RISC-V's hypervisor extension; `arm`: Arm's stage 2.
    */
-  readonly format: "ept" | "ept-mbec" | "ept-pw" | "npt" | "riscv" | "arm";
+  readonly format: "ept" | "ept-mbec" | "ept-pw" | "ept-views" | "npt" | "riscv" | "arm";
   /** Does silicon set A and D in nested entries? Always, with `npt`. */
   readonly accessedDirty: boolean;
   /** Whose entries the guest's own tables have; absent: x86-64's. */
@@ -37,6 +39,8 @@ export function stageOf({ format, accessedDirty }: NestedFormat, levels: number)
       return eptByModeStage(null, levels, accessedDirty);
     case "ept-pw":
       return eptPagingWriteStage(null, levels, accessedDirty);
+    case "ept-views":
+      return eptViewStage(null, levels, accessedDirty);
     case "npt":
       return nptStage(null, levels);
     case "riscv":

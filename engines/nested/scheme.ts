@@ -15,6 +15,8 @@ export interface NestedScheme extends NestedFormat {
   readonly layout?: TableLayout;
   /** Rules on frames; pages are none of its business. */
   readonly policy?: MemoryPolicy | undefined;
+  /** Is the right to execute its one for approved code, whoever runs it? Absent: no, unless the format tells modes apart. */
+  readonly approvesCode?: boolean;
   /** Who watches the guest's own tables, so that rules on pages hold too; needs a policy. */
   readonly createGuard?: CreateGuard;
 }

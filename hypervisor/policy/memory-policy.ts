@@ -29,6 +29,8 @@ export interface PolicyEnforcer {
   readonly approvesCode: boolean;
   /** Can it tell by which name a frame is reached? */
   readonly bindsFrames: boolean;
+  /** Has the guest's memory a monitor's view? */
+  readonly hasViews: boolean;
   /**
    * The rule holds from now on: every translation that is wider goes, cached ones too. Returns when that is done, so
    * that a lock is complete before the guest runs on.
@@ -42,6 +44,7 @@ export const asShadowsCan = {
   pinsPages: false,
   approvesCode: false,
   bindsFrames: false,
+  hasViews: false,
 } as const;
 
 const noStore = 1;
@@ -49,11 +52,14 @@ const hidden = 2;
 const guarded = 4;
 const approved = 8;
 const bound = 16;
+const monitored = 32;
 const flagOf = {
   "lock-frames": noStore,
   "hide-frames": hidden,
   "approve-frames": approved,
   "bind-frames": bound,
+  "monitor-frames": monitored,
+  "monitor-code": noStore,
 } as const;
 const forbidding = noStore | hidden | guarded;
 
@@ -106,7 +112,7 @@ export class MemoryPolicy {
   /** May somebody store to the frame, by the name of a locked page if it is one? */
   mayStore(gfn: Gfn, by: Storer, page: LockedPage | null = null): boolean {
     if (page !== null && (page.access & ACC_WRITE) === 0) return false;
-    const byOthers = by === "guest" || by === "walker" ? 0 : bound;
+    const byOthers = by === "guest" || by === "walker" ? 0 : bound | monitored;
     return (this.flagsOf(gfn) & (forbidding | byOthers)) === 0;
   }
 
@@ -196,7 +202,12 @@ export class MemoryPolicy {
 }
 
 function check(rule: PolicyRule, enforcer: PolicyEnforcer): void {
-  const { name, locksPages, approvesCode, bindsFrames } = enforcer;
+  const { name, locksPages, approvesCode, bindsFrames, hasViews } = enforcer;
+  if ((rule.kind === "monitor-frames" || rule.kind === "monitor-code") && !hasViews) {
+    throw new Error(
+      `${name}: cannot keep frames for a monitor: its guest has one view of its memory`,
+    );
+  }
   if (rule.kind === "bind-frames" && !bindsFrames) {
     throw new Error(`${name}: cannot bind a frame: it does not see by which name it is reached`);
   }

@@ -35,6 +35,18 @@ export type PolicyRule =
    * silicon reads or marks in them as tables is none of the rule's business.
    */
   | { readonly kind: "bind-frames"; readonly start: Gfn; readonly frames: number }
+  /**
+   * Of a guest with views: programs read these frames or see nothing of them, the monitor may do all with them, and nobody
+   * else stores there.
+   */
+  | {
+      readonly kind: "monitor-frames";
+      readonly start: Gfn;
+      readonly frames: number;
+      readonly programs: "read" | "nothing";
+    }
+  /** In the monitor's view code in these frames runs and no other; nobody stores there. */
+  | { readonly kind: "monitor-code"; readonly start: Gfn; readonly frames: number }
   /** The guest sees nothing of these frames. */
   | { readonly kind: "hide-frames"; readonly start: Gfn; readonly frames: number };
 

@@ -68,6 +68,17 @@ export class AttackGuest {
   /** Everything an attack uses has been used, so that its exits are its own. */
   warm(): void {
     const { vcpu } = this;
+    // In each view that the guest has: what takes none exits, and is forgotten below.
+    for (const view of [1, 0]) {
+      if (vcpu.vmfunc(view)) this.use();
+    }
+    this.use();
+    this.steps.length = 0;
+    this.exits = [];
+  }
+
+  private use(): void {
+    const { vcpu } = this;
     const { root, pdpt, pd, pt, target, evil, spare } = frames;
     vcpu.load(guarded, 0);
     for (const gfn of [root, pdpt, pd, pt, target, evil, ...spare]) vcpu.read(direct(gfn));
@@ -75,8 +86,6 @@ export class AttackGuest {
     // Once more than the guest may later: what a cache keeps of it, a lock has to drop.
     if (this.policy.rules.length === 0) vcpu.write(direct(target));
     vcpu.drain();
-    this.steps.length = 0;
-    this.exits = [];
   }
 
   /** One act of the attacker. */

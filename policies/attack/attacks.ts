@@ -7,6 +7,7 @@
 import { lowHalf } from "../../machine/formats/x86-entry.ts";
 import { type AttackGuest, evilBytes } from "./attack-guest.ts";
 import {
+  attackers,
   behindFreeEntry,
   direct,
   frames,
@@ -131,6 +132,18 @@ export const attacks = {
       });
     },
     run: (guest) => storeThrough(guest, "dm(t)"),
+  },
+  view: {
+    letter: "V",
+    title: "take the monitor's view by VMFUNC, then store to t",
+    run(guest) {
+      guest.step("vmfunc 0, view 1", (vcpu) => vcpu.vmfunc(1));
+      guest.step("fetch what comes next", (vcpu) => {
+        vcpu.fetch(attackers);
+        vcpu.drain();
+      });
+      storeThrough(guest, "dm(t)");
+    },
   },
 } as const satisfies Record<string, Attack>;
 

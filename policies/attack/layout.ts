@@ -4,6 +4,7 @@
  *     frame 16            root; 17..20 tables of the direct map, which shows all 1024 frames
  *     frames 21, 22, 23   PDPT, PD and page table of the guarded page T
  *     frame 40            t, what T maps
+ *     frame 45            code of a monitor's, where there is one
  *     frames 50..54       the attacker's: e and e1 to e4
  *
  * All of it is in the kernel half, and A and D are set everywhere, so that no exit of an attack is owed to anything but
@@ -26,6 +27,7 @@ export const frames = {
   pt: 23 as Gfn,
   /** What the guarded page maps. */
   target: 40 as Gfn,
+  monitor: 45 as Gfn,
   evil: 50 as Gfn,
   /** Room for copies of tables. */
   spare: [51, 52, 53, 54] as Gfn[],

@@ -7,27 +7,34 @@
  * and not 3: the sync that INVLPG makes asks the rules, so the entry stays, where the prototype put it back afterwards.
  */
 import { describe, expect, test } from "vitest";
+import { monitorView, programsView } from "../../engines/ept-views.ts";
+import type { Vcpu } from "../../machine/vcpu.ts";
+import { AttackGuest } from "./attack-guest.ts";
 import { attackNames } from "./attacks.ts";
+import { direct, frames } from "./layout.ts";
 import { attackMatrix, runAttack } from "./run-attack.ts";
-import { type SchemeName, schemeNames } from "./schemes.ts";
+import type { Scheme } from "./scheme.ts";
+import { type SchemeName, schemeNames, schemes } from "./schemes.ts";
 
 /** In the order of `attackNames`; `!` is broken. */
 const expected: Readonly<Record<SchemeName, string>> = {
-  //               W  L  R  U  C  P  E  S
-  "ept-frame": "1 1 !0 !0 !0 1 1 1",
-  "ept-no-invept": "!0 !0 !0 !0 !0 !0 !0 !0",
-  "ept-path": "1 1 1 1 !0 1 2 1",
-  "ept-path-cr3": "1 1 1 1 1 1 2 1",
-  "ept-all": "1 1 1 1 1 1 2 1",
-  "ept-all-pw": "1 1 1 1 1 1 2 1",
-  "ept-hlat": "0 1 0 0 0 1 1 1",
-  "ept-hlat-gpv": "0 1 0 0 0 !0 1 1",
-  "shadow-rights": "3 !0 !2 !2 !1 2 !3 !0",
-  "shadow-page": "3 !0 2 2 1 2 !3 !0",
-  "shadow-frame": "3 1 !2 !2 !1 2 3 1",
-  "shadow-deputy": "3 1 2 2 1 !2 !3 1",
-  shadow: "3 1 2 2 1 2 3 1",
-  "shadow-lazy": "3 1 2 3 2 3 3 2",
+  //               W  L  R  U  C  P  E  S  V
+  "ept-frame": "1 1 !0 !0 !0 1 1 1 2",
+  "ept-no-invept": "!0 !0 !0 !0 !0 !0 !0 !0 !1",
+  "ept-path": "1 1 1 1 !0 1 2 1 2",
+  "ept-path-cr3": "1 1 1 1 1 1 2 1 2",
+  "ept-all": "1 1 1 1 1 1 2 1 2",
+  "ept-all-pw": "1 1 1 1 1 1 2 1 2",
+  "ept-hlat": "0 1 0 0 0 1 1 1 2",
+  "ept-hlat-gpv": "0 1 0 0 0 !0 1 1 2",
+  "ept-views": "1 1 !0 !0 !0 1 1 1 2",
+  "ept-views-open": "1 1 !0 !0 !0 1 1 1 !0",
+  "shadow-rights": "3 !0 !2 !2 !1 2 !3 !0 !1",
+  "shadow-page": "3 !0 2 2 1 2 !3 !0 !1",
+  "shadow-frame": "3 1 !2 !2 !1 2 3 1 2",
+  "shadow-deputy": "3 1 2 2 1 !2 !3 1 2",
+  shadow: "3 1 2 2 1 2 3 1 2",
+  "shadow-lazy": "3 1 2 3 2 3 3 2 3",
 };
 
 // Seen failing with: a denial answered by `resume`; a lock under EPT that flushes nothing; shadows kept when a rule
@@ -46,6 +53,7 @@ describe("the oracle, given the same rules", () => {
     "ept-all",
     "ept-all-pw",
     "ept-hlat",
+    "ept-views",
     "shadow-page",
     "shadow-frame",
     "shadow",
@@ -60,6 +68,31 @@ describe("the oracle, given the same rules", () => {
   test("a lock whose INVEPT is forgotten is caught at the first store through a cached translation", () => {
     expect(() => runAttack("ept-no-invept", "stale", true)).toThrow("which is locked");
     expect(() => runAttack("ept-no-invept", "alias", true)).toThrow("which is locked");
+  });
+
+  test("translations of the view that was left are caught at the first use", () => {
+    const plant: Scheme["plant"] = ({ vcpus }) => {
+      for (const { mmu } of vcpus as readonly Vcpu[]) {
+        const switchView = mmu.switchView.bind(mmu);
+        let taken = 0;
+        // The way back is forgotten.
+        mmu.switchView = (root) => {
+          taken += 1;
+          if (taken % 2 === 1) switchView(root);
+        };
+      }
+    };
+    const guest = new AttackGuest({ ...schemes["ept-views"], plant }, true);
+    guest.lock();
+    expect(guest.vcpu.vmfunc(monitorView)).toBe(true);
+    guest.vcpu.write(direct(frames.target));
+    expect(guest.vcpu.vmfunc(programsView)).toBe(true);
+    guest.vcpu.write(direct(frames.target));
+    expect(() => guest.vcpu.drain()).toThrow("which is the monitor's");
+  });
+
+  test("code that is no monitor's is caught as soon as it runs in the monitor's view", () => {
+    expect(() => runAttack("ept-views-open", "view", true)).toThrow("in the monitor's view");
   });
 
   test("a root that nobody looks at is caught at the first use of what it means", () => {

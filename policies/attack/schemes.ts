@@ -8,6 +8,7 @@ import type { PolicyRule, Storer } from "../../hypervisor/policy/rules.ts";
 import type { Gfn } from "../../machine/address.ts";
 import { createNested } from "../../engines/ept.ts";
 import { guardedEpt } from "../../engines/ept-guarded.ts";
+import { eptViews } from "../../engines/ept-views.ts";
 import { eptHlat } from "../../engines/ept-hlat.ts";
 import { engines } from "../../engines/index.ts";
 import { frames, guarded } from "./layout.ts";
@@ -24,6 +25,12 @@ const pageLock = {
 
 /** SecVisor as its retrospective found it: a guarded page keeps its rights, and nobody asks which frame it maps. */
 const rightsLock: PolicyRule = { ...pageLock, first: null };
+
+/** The frame is a monitor's, and programs read it. */
+const monitored: readonly PolicyRule[] = [
+  { kind: "monitor-frames", start: frames.target, frames: 1, programs: "read" },
+  { kind: "monitor-code", start: frames.monitor, frames: 1 },
+];
 
 /** EPT as rules on frames see it best: with A/D bits on, a walk of a locked frame as a table is a write to it as well. */
 const ept: Engine = {
@@ -83,6 +90,16 @@ export const schemes = {
     title: "EPT, page pinned by HLAT, its frame reached by no other name (GPV)",
     engine: eptHlat({ upperHalfOnly: true, verifies: true }),
     rules: [{ kind: "bind-frames", start: frames.target, frames: 1 }, pageLock],
+  },
+  "ept-views": {
+    title: "EPT, frame read-only but for a monitor's view (VMFUNC)",
+    engine: eptViews(),
+    rules: monitored,
+  },
+  "ept-views-open": {
+    title: "the same, any code runs in the monitor's view",
+    engine: eptViews({ monitorRunsAll: true }),
+    rules: monitored,
   },
   "shadow-rights": {
     title: "shadow, rights of the page locked only",

@@ -15,6 +15,7 @@ import type { OpGroup, Program } from "../../check/fuzz/program.ts";
 import { chunkOf, machineFor, problemOf, type Target } from "../../check/fuzz/run-program.ts";
 import { smallPresets } from "../../check/fuzz/small-presets.ts";
 import { allAccess, drawRules } from "./draw-rules.ts";
+import { asForMonitor } from "./monitor-rules.ts";
 import { type PolicedTarget, type PolicedTargetName, policedTargets } from "./policed-targets.ts";
 
 export interface PolicyFuzzOptions {
@@ -98,13 +99,20 @@ function runPoliced(draw: Draw, name: PolicedTargetName, plant: PolicyFuzzOption
   const oracle = attachOracle(machine, target);
   oracle.police(policy);
   const hypervisor = oracle.watch(made);
+  const turns = kind === "views" ? 40 : 0;
+  const views = new Prng(groups.length);
   let problem: string | null = null;
   try {
     replayDecoded({
       machine,
       hypervisor,
-      source: { file: "fuzz", header, chunks: [chunkOf(withPhases(groups, later.length))] },
+      source: { file: "fuzz", header, chunks: [chunkOf(withPhases(groups, later.length + turns))] },
       onPhase() {
+        if (kind === "views") {
+          // Of three, the last is no view.
+          for (const vcpu of machine.vcpus) vcpu.vmfunc(views.below(3));
+          if (views.below(turns) > later.length) return;
+        }
         const rule = later.shift();
         if (rule !== undefined) policy.enact(rule);
       },
@@ -120,8 +128,10 @@ function runPoliced(draw: Draw, name: PolicedTargetName, plant: PolicyFuzzOption
 
 /** The rule as this scheme can hold it: EPT alone knows no pages, a guard takes no rights that the boot image gives. */
 function asEnforced(rule: PolicyRule, kind: PolicedTarget["rules"]): PolicyRule[] {
-  if (rule.kind !== "lock-pages" || kind === "all") return [rule];
-  if (kind === "frames") return [];
+  if (rule.kind !== "lock-pages" || kind === "all") {
+    return [kind === "views" ? asForMonitor(rule) : rule];
+  }
+  if (kind === "frames" || kind === "views") return [];
   const page = { ...rule, access: allAccess };
   if (kind !== "bound-pages" || rule.first === null) return [page];
   return [page, { kind: "bind-frames", start: rule.first, frames: rule.pages }];

@@ -2,6 +2,7 @@
 import { guardedEpt } from "../../engines/ept-guarded.ts";
 import { eptHlat } from "../../engines/ept-hlat.ts";
 import { eptMbec } from "../../engines/ept-mbec.ts";
+import { eptViews } from "../../engines/ept-views.ts";
 import { engines } from "../../engines/index.ts";
 import type { Engine } from "../../hypervisor/engine.ts";
 
@@ -9,9 +10,10 @@ export interface PolicedTarget {
   readonly engine: Engine;
   /**
    * `all`: frames and pages, at any time; `frames`: no pages; `boot-pages`: pages as the boot image has them; `bound-pages`:
-   * the same, and their frames are bound to them.
+   * the same, and their frames are bound to them; `views`: frames, some of them for a monitor alone, and the guest takes
+   * one view and the other.
    */
-  readonly rules: "all" | "frames" | "boot-pages" | "bound-pages";
+  readonly rules: "all" | "frames" | "boot-pages" | "bound-pages" | "views";
 }
 
 export const policedTargets = {
@@ -27,6 +29,7 @@ export const policedTargets = {
     engine: eptHlat({ upperHalfOnly: false, verifies: true }),
     rules: "bound-pages",
   },
+  "ept-views": { engine: eptViews(), rules: "views" },
   "ept-path4": {
     engine: guardedEpt("EPT, path guarded", { scope: "path", cr3Exits: true, cr3Targets: 4 }),
     rules: "boot-pages",
