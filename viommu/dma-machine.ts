@@ -5,7 +5,7 @@ import type { Pfn } from "../machine/address.ts";
 import { DeviceTlb } from "../machine/iommu/device-tlb.ts";
 import { type DmaDevice, type DmaFault, type DmaKind, Iommu } from "../machine/iommu/iommu.ts";
 import { iommuPresets } from "../machine/iommu/presets.ts";
-import type { QueueMemory } from "../machine/iommu/queue.ts";
+import type { QueueMemory } from "../machine/iommu/queue-memory.ts";
 import type { IommuCapabilities } from "../machine/iommu/registers.ts";
 import type { MmuFactory } from "../machine/machine.ts";
 import type { PhysicalMemory } from "../machine/memory.ts";

@@ -5,7 +5,8 @@
  * Source: AMD IOMMU specification 2.4 "Commands", capability header bit NpCache; QEMU 7.2 hw/i386/amd_iommu.c
  * `amdvi_cmdbuf_exec`. QEMU's emulation tells no assigned device; what a command means to one is as its Intel emulation has it.
  */
-import { type AmdCommand, CommandBuffer, everyPage } from "../machine/iommu/amd/commands.ts";
+import { type AmdCommand, commandBuffer, everyPage } from "../machine/iommu/amd/commands.ts";
+import type { DescriptorRing } from "../machine/iommu/ring.ts";
 import { readDevice } from "../machine/iommu/amd/device-table.ts";
 import {
   type AmdPort,
@@ -15,21 +16,21 @@ import {
 } from "../machine/iommu/amd/iommu.ts";
 import type { ContextEntry } from "../machine/iommu/context-tables.ts";
 import { IommuCounts } from "../machine/iommu/counters.ts";
-import type { QueueMemory } from "../machine/iommu/queue.ts";
+import type { QueueMemory } from "../machine/iommu/queue-memory.ts";
 import type { DeviceView } from "./emulated-vtd.ts";
 
 export class EmulatedAmd implements AmdPort {
   readonly npCache = true;
   readonly counts = new IommuCounts();
   private readonly memory: QueueMemory;
-  private readonly buffer: CommandBuffer;
+  private readonly buffer: DescriptorRing;
   private readonly devices: DeviceView[] = [];
   private table: DeviceTablePlace | null = null;
 
   /** `memory` is the guest's, by guest frame. */
   constructor(memory: QueueMemory) {
     this.memory = memory;
-    this.buffer = new CommandBuffer(memory, this.counts, {
+    this.buffer = commandBuffer(memory, this.counts, {
       perform: (what) => this.perform(what),
       // What a command asks for is done when its write returns.
       beforeWait: () => undefined,

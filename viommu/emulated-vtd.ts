@@ -11,7 +11,9 @@
 import { type ContextEntry, readContext, readRoot } from "../machine/iommu/context-tables.ts";
 import { IommuCounts } from "../machine/iommu/counters.ts";
 import type { Invalidation } from "../machine/iommu/descriptors.ts";
-import { InvalidationQueue, type QueueMemory } from "../machine/iommu/queue.ts";
+import { invalidationQueue } from "../machine/iommu/queue.ts";
+import type { QueueMemory } from "../machine/iommu/queue-memory.ts";
+import type { DescriptorRing } from "../machine/iommu/ring.ts";
 import {
   GCMD_TRANSLATE,
   type IommuCapabilities,
@@ -38,7 +40,7 @@ export class EmulatedVtd implements IommuPort {
   readonly capabilities: IommuCapabilities;
   readonly counts = new IommuCounts();
   private readonly memory: QueueMemory;
-  private readonly queue: InvalidationQueue;
+  private readonly queue: DescriptorRing;
   private readonly devices: DeviceView[] = [];
   /** Frame of the guest's root table. */
   root = 0;
@@ -50,7 +52,7 @@ export class EmulatedVtd implements IommuPort {
   constructor(memory: QueueMemory, capabilities: IommuCapabilities) {
     this.memory = memory;
     this.capabilities = capabilities;
-    this.queue = new InvalidationQueue(memory, this.counts, (what) => this.perform(what));
+    this.queue = invalidationQueue(memory, this.counts, (what) => this.perform(what));
   }
 
   addDevice(device: DeviceView): void {

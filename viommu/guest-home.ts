@@ -5,7 +5,7 @@
  * they are instructions of its kernel (`host/beside`).
  */
 import { assert } from "../machine/assert.ts";
-import type { QueueMemory } from "../machine/iommu/queue.ts";
+import type { QueueMemory } from "../machine/iommu/queue-memory.ts";
 import { PhysicalMemory } from "../machine/memory.ts";
 import { identity, scatter } from "../machine/placement.ts";
 import type { FrameRun } from "../linux/iommu/core.ts";

@@ -9,7 +9,7 @@
  */
 import { indexAt, pagesPerEntry } from "../machine/address.ts";
 import { secondLevel, SL_R, SL_W } from "../machine/formats/second-level.ts";
-import type { QueueMemory } from "../machine/iommu/queue.ts";
+import type { QueueMemory } from "../machine/iommu/queue-memory.ts";
 import type { DmaRights } from "../linux/iommu/entry-formats.ts";
 import type { MappedRange, MappedRanges } from "./mapped-ranges.ts";
 

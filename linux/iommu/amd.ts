@@ -9,12 +9,8 @@
  * init.c `init_device_table_dma`, `amd_iommu_update_and_flush_device_table`.
  */
 import { assert } from "../../machine/assert.ts";
-import {
-  type AmdCommand,
-  amdBufferLength,
-  encodeCommand,
-  everyPage,
-} from "../../machine/iommu/amd/commands.ts";
+import { type AmdCommand, encodeCommand, everyPage } from "../../machine/iommu/amd/commands.ts";
+import { ringLength } from "../../machine/iommu/ring.ts";
 import { devicesPerPage, writeDevice } from "../../machine/iommu/amd/device-table.ts";
 import { AMD_READ, AMD_WRITE } from "../../machine/iommu/amd/entries.ts";
 import {
@@ -70,7 +66,7 @@ export class AmdIommu {
     const [a, b, c, d] = encodeCommand(what);
     memory.write(ring, 2 * tail, a, b);
     memory.write(ring, 2 * tail + 1, c, d);
-    this.tail = (tail + 1) % amdBufferLength;
+    this.tail = (tail + 1) % ringLength;
     this.port.write("CMDTAIL", this.tail);
   }
 

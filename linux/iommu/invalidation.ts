@@ -6,7 +6,7 @@
  */
 import { assert } from "../../machine/assert.ts";
 import { encode, type Invalidation } from "../../machine/iommu/descriptors.ts";
-import { queueLength } from "../../machine/iommu/queue.ts";
+import { ringLength } from "../../machine/iommu/ring.ts";
 import type { IommuPort } from "../../machine/iommu/registers.ts";
 import type { TableMemory } from "./table-memory.ts";
 
@@ -42,7 +42,7 @@ export class InvalidationSubmitter {
     const [a, b, c, d] = encode(what);
     this.memory.write(this.ring, 2 * this.next, a, b);
     this.memory.write(this.ring, 2 * this.next + 1, c, d);
-    this.next = (this.next + 1) % queueLength;
+    this.next = (this.next + 1) % ringLength;
   }
 }
 

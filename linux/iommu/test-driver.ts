@@ -4,7 +4,7 @@
 import type { Pfn } from "../../machine/address.ts";
 import { IommuCounts, iommuDifference } from "../../machine/iommu/counters.ts";
 import type { Invalidation } from "../../machine/iommu/descriptors.ts";
-import { InvalidationQueue } from "../../machine/iommu/queue.ts";
+import { invalidationQueue } from "../../machine/iommu/queue.ts";
 import type { IommuCapabilities, IommuPort } from "../../machine/iommu/registers.ts";
 import { PhysicalMemory } from "../../machine/memory.ts";
 import { IntelIommu } from "./intel.ts";
@@ -41,7 +41,7 @@ export function testDriver(capabilities: Partial<IommuCapabilities> = {}) {
   const memory = tableMemory(new PhysicalMemory({ guestFrames: 0, tableFrames: 8192 }));
   const counts = new IommuCounts();
   const sent: Invalidation[] = [];
-  const queue = new InvalidationQueue(memory, counts, (what) => sent.push(what));
+  const queue = invalidationQueue(memory, counts, (what) => sent.push(what));
   const port: IommuPort = {
     capabilities: { ...plainCapabilities, ...capabilities },
     write(register, value) {

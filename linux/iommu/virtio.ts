@@ -15,7 +15,7 @@ import { assert } from "../../machine/assert.ts";
 import type { Gather, IommuDomain } from "./core.ts";
 import type { DmaRights } from "./entry-formats.ts";
 import type { DmaMapping } from "./io-table.ts";
-import type { QueueMemory } from "../../machine/iommu/queue.ts";
+import type { QueueMemory } from "../../machine/iommu/queue-memory.ts";
 import type { TableMemory } from "./table-memory.ts";
 
 const MAP = 1;

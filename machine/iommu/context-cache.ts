@@ -15,7 +15,7 @@ import {
   readScalableContext,
   readScalableRoot,
 } from "./pasid-tables.ts";
-import type { QueueMemory } from "./queue.ts";
+import type { QueueMemory } from "./queue-memory.ts";
 
 /** How requests of one source and PASID are translated. */
 export interface Binding extends PasidEntry {

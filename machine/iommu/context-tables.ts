@@ -10,7 +10,7 @@
  * Source: VT-d specification 9.1 "Root Entry", 9.3 "Context Entry".
  */
 import { frameOf } from "../formats/x86-entry.ts";
-import type { QueueMemory } from "./queue.ts";
+import type { QueueMemory } from "./queue-memory.ts";
 
 /** What happens to a device's requests. */
 export type TranslationType = "translate" | "translate-ats" | "pass-through";

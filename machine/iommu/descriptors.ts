@@ -6,6 +6,7 @@
  * Source: VT-d specification 6.5.2 "Queued Invalidation Interface"; Linux 6.1 drivers/iommu/intel/iommu.h (QI_*).
  */
 import { assert } from "../assert.ts";
+import type { DescriptorWords } from "./ring.ts";
 
 /** Whose entries: everybody's, a domain's, or one device's (context cache) or page range's (IOTLB). */
 export type ContextScope = "global" | "domain" | "device";
@@ -56,8 +57,6 @@ export type Invalidation =
       readonly index: number;
       readonly value: number;
     };
-
-export type DescriptorWords = readonly [number, number, number, number];
 
 const CONTEXT = 1;
 const IOTLB = 2;

@@ -15,7 +15,7 @@
  */
 import type { IommuCounts } from "./counters.ts";
 import type { Invalidation } from "./descriptors.ts";
-import type { QueueMemory } from "./queue.ts";
+import type { QueueMemory } from "./queue-memory.ts";
 
 /** An interrupt remapping entry. */
 export type InterruptEntry = { readonly source: number } & (

@@ -20,7 +20,8 @@ import { type Binding, ContextCache, type Requestor } from "./context-cache.ts";
 import { IommuCounts } from "./counters.ts";
 import type { Invalidation } from "./descriptors.ts";
 import { InterruptRemapper } from "./interrupts.ts";
-import { InvalidationQueue } from "./queue.ts";
+import { invalidationQueue } from "./queue.ts";
+import type { DescriptorRing } from "./ring.ts";
 import {
   GCMD_TRANSLATE,
   type IommuCapabilities,
@@ -72,7 +73,7 @@ export class Iommu implements IommuPort {
   onInvalidation: (what: Invalidation) => void = () => undefined;
   observer: Observer | null = null;
   private readonly memory: PhysicalMemory;
-  private readonly queue: InvalidationQueue;
+  private readonly queue: DescriptorRing;
   private readonly contexts: ContextCache;
   private readonly units: TranslationUnits;
   readonly interrupts: InterruptRemapper;
@@ -93,7 +94,7 @@ export class Iommu implements IommuPort {
     this.contexts = new ContextCache(memory, this.counts);
     this.interrupts = new InterruptRemapper(memory, this.counts);
     this.units = new TranslationUnits(memory, options, this.counts);
-    this.queue = new InvalidationQueue(memory, this.counts, (what) => this.perform(what));
+    this.queue = invalidationQueue(memory, this.counts, (what) => this.perform(what));
   }
 
   write(register: IommuRegister, value: number): void {

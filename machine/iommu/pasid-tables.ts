@@ -8,7 +8,7 @@
  * Source: VT-d specification 9.2 "Scalable-Mode Root Entry", 9.4 "Scalable-Mode Context Entry", 9.5, 9.6.
  */
 import { frameOf } from "../formats/x86-entry.ts";
-import type { QueueMemory } from "./queue.ts";
+import type { QueueMemory } from "./queue-memory.ts";
 
 /** PGTT: which tables translate. */
 export type PasidTranslation = "first-level" | "second-level" | "nested" | "pass-through";

@@ -16,7 +16,7 @@ import { entriesPerTable, type Pfn } from "../address.ts";
 import { frameOf } from "../formats/x86-entry.ts";
 import type { IommuCounts } from "./counters.ts";
 import type { DmaKind } from "./iommu.ts";
-import type { QueueMemory } from "./queue.ts";
+import type { QueueMemory } from "./queue-memory.ts";
 
 /** Rights of an entry; none: not valid. */
 export const RING_R = 1;

@@ -9,7 +9,8 @@
  */
 import { assert } from "../../assert.ts";
 import type { IommuCounts } from "../counters.ts";
-import type { QueueMemory } from "../queue.ts";
+import type { QueueMemory } from "../queue-memory.ts";
+import { DescriptorRing, type DescriptorWords } from "../ring.ts";
 
 export type AmdCommand =
   | {
@@ -39,9 +40,6 @@ export interface CommandHooks {
 /** Order of a range that is all of a domain: more pages than any address has bits for. */
 export const everyPage = 51;
 
-/** Commands in a buffer of one page. */
-export const amdBufferLength = 256;
-
 const COMPLETION_WAIT = 1;
 const INVALIDATE_DEVICE = 2;
 const INVALIDATE_PAGES = 3;
@@ -49,9 +47,7 @@ const STORE = 1;
 const SIZE = 1;
 const PDE = 2;
 
-export type CommandWords = readonly [number, number, number, number];
-
-export function encodeCommand(what: AmdCommand): CommandWords {
+export function encodeCommand(what: AmdCommand): DescriptorWords {
   switch (what.kind) {
     case "wait": {
       const high = Math.floor(what.frame / 0x10_0000);
@@ -74,7 +70,7 @@ export function encodeCommand(what: AmdCommand): CommandWords {
   }
 }
 
-export function decodeCommand([a, b, c, d]: CommandWords): AmdCommand {
+export function decodeCommand([a, b, c, d]: DescriptorWords): AmdCommand {
   const opcode = b >>> 28;
   if (opcode === COMPLETION_WAIT) {
     const frame = (a >>> 12) + (b & 0xf_ffff) * 0x10_0000;
@@ -92,60 +88,31 @@ export function decodeCommand([a, b, c, d]: CommandWords): AmdCommand {
   return { kind: "pages", domain: b & 0xffff, page, order, tables: (c & PDE) !== 0 };
 }
 
-export class CommandBuffer {
-  private readonly memory: QueueMemory;
-  private readonly counts: IommuCounts;
-  private readonly hooks: CommandHooks;
-  private base = 0;
-  private head = 0;
-
-  constructor(memory: QueueMemory, counts: IommuCounts, hooks: CommandHooks) {
-    this.memory = memory;
-    this.counts = counts;
-    this.hooks = hooks;
-  }
-
-  setBase(frame: number): void {
-    this.base = frame;
-    this.head = 0;
-  }
-
-  writeTail(tail: number): void {
-    this.counts.ledger.tailWrites += 1;
-    while (this.head !== tail) {
-      const at = this.head;
-      this.head = (at + 1) % amdBufferLength;
-      this.take(at);
-    }
-  }
-
-  private take(at: number): void {
-    const { memory, base, hooks } = this;
-    const what = decodeCommand([
-      memory.readLow(base, 2 * at),
-      memory.readHigh(base, 2 * at),
-      memory.readLow(base, 2 * at + 1),
-      memory.readHigh(base, 2 * at + 1),
-    ]);
-    this.count(what);
+/** AMD's ring, empty. */
+export function commandBuffer(
+  memory: QueueMemory,
+  counts: IommuCounts,
+  hooks: CommandHooks,
+): DescriptorRing {
+  return new DescriptorRing(memory, counts, (words) => {
+    const what = decodeCommand(words);
+    count(counts, what);
     if (what.kind === "wait") {
       hooks.beforeWait();
       memory.write(what.frame, what.index, what.value, 0);
     } else {
       hooks.perform(what);
     }
-  }
+  });
+}
 
-  private count(what: AmdCommand): void {
-    const { counts } = this;
-    const { ledger } = counts;
-    ledger.descriptors += 1;
-    if (what.kind === "wait") ledger.descriptorsWait += 1;
-    else if (what.kind === "device") ledger.descriptorsContext += 1;
-    else if (what.order >= everyPage) ledger.descriptorsTlbDomain += 1;
-    else {
-      ledger.descriptorsTlbPage += 1;
-      counts.countPages(what.order);
-    }
+function count(counts: IommuCounts, what: AmdCommand): void {
+  const { ledger } = counts;
+  if (what.kind === "wait") ledger.descriptorsWait += 1;
+  else if (what.kind === "device") ledger.descriptorsContext += 1;
+  else if (what.order >= everyPage) ledger.descriptorsTlbDomain += 1;
+  else {
+    ledger.descriptorsTlbPage += 1;
+    counts.countPages(what.order);
   }
 }

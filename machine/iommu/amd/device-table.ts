@@ -12,7 +12,7 @@
  * `clear_dte_entry`.
  */
 import { frameOf } from "../../formats/x86-entry.ts";
-import type { QueueMemory } from "../queue.ts";
+import type { QueueMemory } from "../queue-memory.ts";
 import { AMD_IR, AMD_IW, AMD_READ, AMD_WRITE } from "./entries.ts";
 
 export interface DeviceEntry {

@@ -9,7 +9,7 @@
  */
 import { frameOf } from "../../formats/x86-entry.ts";
 import type { DmaKind } from "../iommu.ts";
-import type { QueueMemory } from "../queue.ts";
+import type { QueueMemory } from "../queue-memory.ts";
 
 export interface AmdEvent {
   readonly kind: "page-fault" | "illegal-device-entry";

@@ -15,7 +15,8 @@ import type { PhysicalMemory } from "../../memory.ts";
 import type { Preset } from "../../presets.ts";
 import type { IommuCounts } from "../counters.ts";
 import type { DmaKind } from "../iommu.ts";
-import { type AmdCommand, CommandBuffer } from "./commands.ts";
+import { type AmdCommand, commandBuffer } from "./commands.ts";
+import type { DescriptorRing } from "../ring.ts";
 import { type DeviceEntry, devicesPerPage, readDevice } from "./device-table.ts";
 import { AMD_READ, AMD_WRITE, amdLevelsMax } from "./entries.ts";
 import { EventLog } from "./events.ts";
@@ -64,7 +65,7 @@ export class AmdSilicon implements AmdPort {
   /** Told of each command before it is done. */
   onCommand: (what: AmdCommand) => void = () => undefined;
   private readonly memory: PhysicalMemory;
-  private readonly buffer: CommandBuffer;
+  private readonly buffer: DescriptorRing;
   private readonly devices = new Map<number, DeviceEntry>();
   private table: DeviceTablePlace | null = null;
   private isOn = false;
@@ -77,7 +78,7 @@ export class AmdSilicon implements AmdPort {
     this.counts = counts;
     this.walker = new AmdWalker(memory, preset, counts.ledger);
     this.events = new EventLog(memory);
-    this.buffer = new CommandBuffer(memory, counts, {
+    this.buffer = commandBuffer(memory, counts, {
       perform: (what) => this.perform(what),
       beforeWait: () => this.onDrain(),
     });
