@@ -1,6 +1,7 @@
 /**
  * What every scheme for a guest's DMA is: a name in words, what kind, and how one is made on a machine.
  */
+import type { IommuCounts } from "../machine/iommu/counters.ts";
 import type { DmaApi } from "../linux/iommu/dma.ts";
 import type { DmaMachine } from "./dma-machine.ts";
 
@@ -43,6 +44,14 @@ export const noCounts: SchemeCounts = {
   windows: 0,
   pagesCopied: 0,
 };
+
+/** What a scheme counts whose exits are writes to the registers of an emulated IOMMU. */
+export function registerExits({
+  ledger,
+}: IommuCounts): Pick<SchemeCounts, "exits" | "exitsRegister"> {
+  const exits = ledger.tailWrites + ledger.otherRegisters;
+  return { exits, exitsRegister: exits };
+}
 
 export interface SchemeOptions {
   /** What the guest's kernel is asked for; under caching mode it is strict all the same. */

@@ -6,7 +6,8 @@
  */
 import { pagesPerEntry } from "../machine/address.ts";
 import type { ContextEntry } from "../machine/iommu/context-tables.ts";
-import type { QueueMemory } from "../machine/iommu/queue.ts";
+import type { SchemeCounts } from "./scheme.ts";
+import type { QueueMemory } from "../machine/iommu/queue-memory.ts";
 import type { DeviceView } from "./emulated-vtd.ts";
 import { MappedRanges } from "./mapped-ranges.ts";
 import {
@@ -137,4 +138,14 @@ export function alignedParts(
     page += pages;
   }
   return parts;
+}
+
+/** What the hypervisor walked for all of them. */
+export function walkedFor(
+  shadows: readonly ShadowedDevice[],
+): Pick<SchemeCounts, "tablesWalked" | "windows"> {
+  return {
+    tablesWalked: shadows.reduce((sum, { counts }) => sum + counts.tables, 0),
+    windows: shadows.reduce((sum, { counts }) => sum + counts.replaced, 0),
+  };
 }

@@ -17,13 +17,14 @@ import {
   readScalableRoot,
   writePasid,
 } from "../../machine/iommu/pasid-tables.ts";
-import { InvalidationQueue } from "../../machine/iommu/queue.ts";
+import { invalidationQueue } from "../../machine/iommu/queue.ts";
+import type { DescriptorRing } from "../../machine/iommu/ring.ts";
 import type { IommuPort, IommuRegister } from "../../machine/iommu/registers.ts";
 import { IoTable } from "../../linux/iommu/io-table.ts";
 import { ridPasid, ScalableIommu } from "../../linux/iommu/scalable.ts";
 import { type DmaMachine, emulatedCapabilities, hostCapabilities } from "../dma-machine.ts";
 import { linuxDma } from "../guest-driver.ts";
-import { type DmaScheme, type GuestDma, noCounts } from "../scheme.ts";
+import { type DmaScheme, type GuestDma, noCounts, registerExits } from "../scheme.ts";
 
 /** Domain of the host's that a device has: its place, from 1. */
 const hostDomain = (index: number) => index + 1;
@@ -35,7 +36,7 @@ class ForwardingVtd implements IommuPort {
   private readonly machine: DmaMachine;
   private readonly host: ScalableIommu;
   private readonly second: IoTable;
-  private readonly queue: InvalidationQueue;
+  private readonly queue: DescriptorRing;
   /** By device: the guest's domain that it is in. */
   private readonly guestDomains = new Map<number, number>();
   private root = 0;
@@ -44,7 +45,7 @@ class ForwardingVtd implements IommuPort {
     this.machine = machine;
     this.host = host;
     this.second = second;
-    this.queue = new InvalidationQueue(machine.emulator, this.counts, (what) => this.perform(what));
+    this.queue = invalidationQueue(machine.emulator, this.counts, (what) => this.perform(what));
   }
 
   write(register: IommuRegister, value: number): void {
@@ -127,10 +128,8 @@ export const nested: DmaScheme = {
     return {
       apis,
       counts() {
-        const { tailWrites, otherRegisters } = vtd.counts.ledger;
-        const exits = tailWrites + otherRegisters;
         const hostSubmissions = machine.iommu.counts.ledger.tailWrites;
-        return { ...noCounts, exits, exitsRegister: exits, hostSubmissions };
+        return { ...noCounts, ...registerExits(vtd.counts), hostSubmissions };
       },
     };
   },

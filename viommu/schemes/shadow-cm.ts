@@ -10,8 +10,8 @@ import { emulatedCapabilities } from "../dma-machine.ts";
 import { EmulatedVtd } from "../emulated-vtd.ts";
 import { intelGuest } from "../guest-driver.ts";
 import { hostSide } from "../host-domain.ts";
-import { type DmaScheme, type GuestDma, noCounts } from "../scheme.ts";
-import { ShadowedDevice } from "../shadowed-device.ts";
+import { type DmaScheme, type GuestDma, noCounts, registerExits } from "../scheme.ts";
+import { ShadowedDevice, walkedFor } from "../shadowed-device.ts";
 
 export const shadowCm: DmaScheme = {
   title: "Shadow IO tables, walked at the guest's invalidations (caching mode)",
@@ -33,15 +33,11 @@ export const shadowCm: DmaScheme = {
     return {
       apis,
       counts() {
-        const { tailWrites, otherRegisters } = vtd.counts.ledger;
-        const exits = tailWrites + otherRegisters;
         return {
           ...noCounts,
           ...host.counts(),
-          exits,
-          exitsRegister: exits,
-          tablesWalked: shadows.reduce((sum, { counts }) => sum + counts.tables, 0),
-          windows: shadows.reduce((sum, { counts }) => sum + counts.replaced, 0),
+          ...registerExits(vtd.counts),
+          ...walkedFor(shadows),
         };
       },
     };

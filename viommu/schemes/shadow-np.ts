@@ -16,9 +16,9 @@ import {
 } from "../../machine/iommu/amd/entries.ts";
 import { amdGuest, amdHostSide, amdSilicon } from "../amd-host.ts";
 import { EmulatedAmd } from "../emulated-amd.ts";
-import { type DmaScheme, type GuestDma, noCounts } from "../scheme.ts";
+import { type DmaScheme, type GuestDma, noCounts, registerExits } from "../scheme.ts";
 import type { IoEntries } from "../shadow-walk.ts";
-import { ShadowedDevice } from "../shadowed-device.ts";
+import { ShadowedDevice, walkedFor } from "../shadowed-device.ts";
 
 const entries: IoEntries = {
   rights: amdRights,
@@ -46,15 +46,11 @@ export const shadowNp: DmaScheme = {
     return {
       apis,
       counts() {
-        const { tailWrites, otherRegisters } = emulated.counts.ledger;
-        const exits = tailWrites + otherRegisters;
         return {
           ...noCounts,
           ...host.counts(),
-          exits,
-          exitsRegister: exits,
-          tablesWalked: shadows.reduce((sum, { counts }) => sum + counts.tables, 0),
-          windows: shadows.reduce((sum, { counts }) => sum + counts.replaced, 0),
+          ...registerExits(emulated.counts),
+          ...walkedFor(shadows),
         };
       },
     };

@@ -9,14 +9,14 @@
 import type { ContextEntry } from "../../machine/iommu/context-tables.ts";
 import { pagesPerEntry } from "../../machine/address.ts";
 import { secondLevel, SL_R, SL_W } from "../../machine/formats/second-level.ts";
-import type { QueueMemory } from "../../machine/iommu/queue.ts";
+import type { QueueMemory } from "../../machine/iommu/queue-memory.ts";
 import type { DmaKind } from "../../machine/iommu/iommu.ts";
 import { emulatedCapabilities } from "../dma-machine.ts";
 import { type DeviceView, EmulatedVtd } from "../emulated-vtd.ts";
 import { intelGuest } from "../guest-driver.ts";
 import { hostSide } from "../host-domain.ts";
 import { MappedRanges } from "../mapped-ranges.ts";
-import { type DmaScheme, type GuestDma, noCounts } from "../scheme.ts";
+import { type DmaScheme, type GuestDma, noCounts, registerExits } from "../scheme.ts";
 import type { MappingUser } from "../shadow-walk.ts";
 
 class LazyDevice implements DeviceView {
@@ -112,13 +112,10 @@ export const shadowPri: DmaScheme = {
     return {
       apis,
       counts() {
-        const { tailWrites, otherRegisters } = vtd.counts.ledger;
-        const exits = tailWrites + otherRegisters;
         return {
           ...noCounts,
           ...host.counts(),
-          exits,
-          exitsRegister: exits,
+          ...registerExits(vtd.counts),
           pageRequests: devices.reduce((sum, { requests }) => sum + requests, 0),
           tablesWalked: devices.reduce((sum, { tablesWalked }) => sum + tablesWalked, 0),
         };

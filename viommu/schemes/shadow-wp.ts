@@ -16,8 +16,8 @@ import { type DeviceView, EmulatedVtd } from "../emulated-vtd.ts";
 import type { GuestFrames } from "../guest-frames.ts";
 import { intelGuest } from "../guest-driver.ts";
 import { hostSide } from "../host-domain.ts";
-import { type DmaScheme, type GuestDma, noCounts } from "../scheme.ts";
-import { ShadowedDevice } from "../shadowed-device.ts";
+import { type DmaScheme, type GuestDma, noCounts, registerExits } from "../scheme.ts";
+import { ShadowedDevice, walkedFor } from "../shadowed-device.ts";
 
 /** A guest table, and the first IO page that it translates. */
 interface ProtectedTable {
@@ -138,8 +138,7 @@ export const shadowWp: DmaScheme = {
     return {
       apis,
       counts() {
-        const { tailWrites, otherRegisters } = vtd.counts.ledger;
-        const exitsRegister = tailWrites + otherRegisters;
+        const { exitsRegister } = registerExits(vtd.counts);
         const exitsTableStore = machine.guest.trappedStores;
         return {
           ...noCounts,
@@ -147,8 +146,7 @@ export const shadowWp: DmaScheme = {
           exits: exitsRegister + exitsTableStore,
           exitsRegister,
           exitsTableStore,
-          tablesWalked: devices.reduce((sum, { shadow }) => sum + shadow.counts.tables, 0),
-          windows: devices.reduce((sum, { shadow }) => sum + shadow.counts.replaced, 0),
+          ...walkedFor(devices.map(({ shadow }) => shadow)),
         };
       },
     };
