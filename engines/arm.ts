@@ -15,28 +15,18 @@
  * Source: Arm Architecture Reference Manual for A-profile, D8.2, D8.13 "TLB maintenance", D8.16.1 "Using break-before-make";
  * KVM arch/arm64/kvm/hyp/pgtable.c, whose leaves have AF, and which lets silicon set it.
  */
-import { noTracker } from "../hypervisor/dirty/tracker.ts";
-import type { Engine } from "../hypervisor/engine.ts";
 import { arm as software, armHafdbs as silicon } from "../machine/isa/arm.ts";
-import type { Isa } from "../machine/isa/isa.ts";
-import { createNested } from "./ept.ts";
 import { bareEngine } from "./native.ts";
-
-function hypervisorOn(isa: Isa, title: string): Engine {
-  const accessedDirty = isa.marks === "silicon";
-  return {
-    title,
-    family: "nested",
-    isa,
-    create: (platform) =>
-      createNested(platform, { format: "arm", accessedDirty, isa, tracker: noTracker }),
-  };
-}
+import { twoStageEngine } from "./two-stages.ts";
 
 export const arm = bareEngine(
   "Arm without virtualization, AF and dirty set by its kernel",
   software,
 );
 export const armHafdbs = bareEngine("the same with FEAT_HAFDBS: silicon sets them", silicon);
-export const armS2 = hypervisorOn(software, "Arm's two stages, AF and dirty set by software");
-export const armS2Hafdbs = hypervisorOn(silicon, "Arm's two stages with FEAT_HAFDBS");
+export const armS2 = twoStageEngine(
+  software,
+  "arm",
+  "Arm's two stages, AF and dirty set by software",
+);
+export const armS2Hafdbs = twoStageEngine(silicon, "arm", "Arm's two stages with FEAT_HAFDBS");

@@ -14,25 +14,15 @@
  * Source: RISC-V privileged specification, "Two-Stage Address Translation", "Memory-Management Fences"; KVM
  * arch/riscv/kvm/gstage.c, whose leaves have A and D.
  */
-import { noTracker } from "../hypervisor/dirty/tracker.ts";
-import type { Engine } from "../hypervisor/engine.ts";
-import type { Isa } from "../machine/isa/isa.ts";
 import { svade, svadu } from "../machine/isa/riscv.ts";
-import { createNested } from "./ept.ts";
 import { bareEngine } from "./native.ts";
-
-function hypervisorOn(isa: Isa, title: string): Engine {
-  const accessedDirty = isa.marks === "silicon";
-  return {
-    title,
-    family: "nested",
-    isa,
-    create: (platform) =>
-      createNested(platform, { format: "riscv", accessedDirty, isa, tracker: noTracker }),
-  };
-}
+import { twoStageEngine } from "./two-stages.ts";
 
 export const riscv = bareEngine("RISC-V without virtualization, A and D set by its kernel", svade);
 export const riscvSvadu = bareEngine("the same with Svadu: silicon sets A and D", svadu);
-export const riscvH = hypervisorOn(svade, "RISC-V's two stages, A and D set by software");
-export const riscvHSvadu = hypervisorOn(svadu, "RISC-V's two stages with Svadu");
+export const riscvH = twoStageEngine(
+  svade,
+  "riscv",
+  "RISC-V's two stages, A and D set by software",
+);
+export const riscvHSvadu = twoStageEngine(svadu, "riscv", "RISC-V's two stages with Svadu");
