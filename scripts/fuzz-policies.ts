@@ -3,7 +3,7 @@
  */
 import { fuzzPolicies } from "../policies/fuzz/fuzz-policies.ts";
 import { policedTargetNames } from "../policies/fuzz/policed-targets.ts";
-import { createProgress } from "./progress.ts";
+import { createFuzzProgress } from "./fuzz-progress.ts";
 
 export interface PolicyFuzzRun {
   readonly seed: number;
@@ -13,24 +13,12 @@ export interface PolicyFuzzRun {
 
 /** Prints what it did, or what failed; true if all went well. */
 export function runPolicyFuzz({ seed, ops, quiet }: PolicyFuzzRun): boolean {
-  let seen = { ops: 0, checked: 0 };
-  const progress = createProgress({
-    unit: "ops",
-    count: ops,
-    weightLeft: () => Math.max(0, ops - seen.ops),
-    speed: "count",
-    quiet,
-    stream: process.stderr,
-  });
+  const { progress, onProgress } = createFuzzProgress(ops, quiet);
   const { failure, ...done } = fuzzPolicies({
     seed,
     ops,
     targets: policedTargetNames,
-    onProgress({ ops: opsDone, checked }) {
-      const count = opsDone - seen.ops;
-      progress.add({ count, weight: count, accesses: checked - seen.checked });
-      seen = { ops: opsDone, checked };
-    },
+    onProgress,
   });
   progress.finish();
   console.log(

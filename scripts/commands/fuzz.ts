@@ -9,7 +9,7 @@ import { otherIsaOf, refuseOtherIsa } from "../../bench/points/point-problem.ts"
 import { ConfigError } from "../../bench/input/config-error.ts";
 import { fuzz as runFuzz, type FuzzOptions, fuzzPresets } from "../../check/fuzz/fuzz.ts";
 import { folderFor } from "../../bench/files/make-folder.ts";
-import type { FuzzFailure, FuzzProgress, FuzzResult } from "../../check/fuzz/hunt.ts";
+import type { FuzzFailure, FuzzResult } from "../../check/fuzz/hunt.ts";
 import {
   fuzzMigrations,
   migratable,
@@ -17,10 +17,10 @@ import {
   type MigrationFuzzOptions,
   type MigrationFuzzResult,
 } from "../../host/fuzz/fuzz-migrations.ts";
+import { createFuzzProgress } from "../fuzz-progress.ts";
 import { runPolicyFuzz } from "../fuzz-policies.ts";
 import { runLives } from "../fuzz-lives.ts";
 import { runFuzzSeeds } from "../fuzz-seeds.ts";
-import { createProgress } from "../progress.ts";
 import { refuseGiven } from "./given.ts";
 import { nameList, seedMax, wholeNumber } from "./options.ts";
 
@@ -171,21 +171,8 @@ async function runLong(options: Options, count: number): Promise<void> {
 
 function runOneSeed(options: Options): void {
   const { seed = 1, ops, presets, migrations, out, quiet } = options;
-  const progress = createProgress({
-    unit: "ops",
-    count: ops,
-    weightLeft: () => Math.max(0, ops - seen.ops),
-    speed: "count",
-    quiet,
-    stream: process.stderr,
-  });
+  const { progress, onProgress } = createFuzzProgress(ops, quiet);
   if (!quiet) progress.note(`seed ${seed}`);
-  let seen = { ops: 0, checked: 0 };
-  const onProgress = ({ ops: done, checked }: FuzzProgress) => {
-    const count = done - seen.ops;
-    progress.add({ count, weight: count, accesses: checked - seen.checked });
-    seen = { ops: done, checked };
-  };
   const engines = chosenEngines(options);
   const { result, moved } = migrations
     ? runMigrations({ seed, ops, targets: migratable(engines), onProgress })
