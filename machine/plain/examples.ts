@@ -5,12 +5,15 @@
  * in the second level (the first life) or in the nested TLB (the third); a dirty assist in L1 brings up to
  * date the first match of the second level only (the second life). The fourth enters a 4 KiB piece after a 2 MiB
  * one that the second level cannot hold: a fetch must find it there.
+ *
+ * In the last two nested A and D are switched on, or off, without a flush: whether a walk may mark an entry of a table is
+ * what was known when that table was cached.
  */
 import { x86Isa } from "../isa/x86.ts";
 import { FETCH, STORE, USER } from "../mmu.ts";
 import { type Preset, presets } from "../presets.ts";
 import { tinyPreset } from "./fixture.ts";
-import type { Configuration, EntryValue, Op, Start } from "./operation.ts";
+import { type Configuration, type EntryValue, frames, type Op, type Start } from "./operation.ts";
 
 const configuration: Configuration = {
   nested: "none",
@@ -75,6 +78,25 @@ export const foundLives: [start: Start, ops: Op[]][] = [
       { op: "configure", configuration: { ...configuration, nested: "ept-ad" } },
       run([0, 0], [1, 0]),
       run([1, FETCH], [0, 0]),
+    ],
+  ],
+  [
+    { ...start(tinyPreset, [0]), configuration: { ...configuration, nested: "ept" } },
+    [
+      run([0, 0]),
+      { op: "configure", configuration: { ...configuration, nested: "ept-ad" } },
+      run([0, 0]),
+    ],
+  ],
+  [
+    { ...start(tinyPreset, [0, 2]), configuration: { ...configuration, nested: "ept-ad" } },
+    [
+      { op: "entry", tree: 1, page: 1, level: 2, value: { ...leaf, pick: frames.indexOf(0) } },
+      { op: "root", tree: 1, pcid: 1 },
+      run([1, 0]),
+      { op: "configure", configuration: { ...configuration, nested: "ept" } },
+      { op: "root", tree: 0, pcid: 0 },
+      run([0, 0]),
     ],
   ],
 ];

@@ -228,7 +228,7 @@ export class PlainTranslator {
     const request = { kind, isUser: false, duringWalk: true, isVerified: true };
     const entry = this.nestedTranslate(frame, request);
     if (isStop(entry)) return entry;
-    const table = this.existing(frame, pfnIn(entry, frame), entry.write || entry.verified);
+    const table = this.existing(frame, pfnIn(entry, frame), entry.pagingDirty);
     return isStop(table) ? table : { ...table, isVerified: entry.verified };
   }
 

@@ -23,7 +23,7 @@ export interface Table {
   readonly isSwitched: boolean;
   readonly frame: number;
   readonly pfn: Pfn;
-  /** Did the translation by which the walk came here allow writes? */
+  /** Did the translation by which the walk came here allow writes, as it was cached? */
   readonly isWritable: boolean;
   /** Did it by the paging-write bit? */
   readonly isVerified: boolean;

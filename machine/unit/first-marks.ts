@@ -1,6 +1,6 @@
 import { C_A, C_D, c } from "./counts.ts";
 import { words } from "./given.ts";
-import { LOADING, STORING } from "./rights.ts";
+import { STORING } from "./rights.ts";
 import { createRights } from "./rights-of.t.ts";
 import {
   FIRST_A,
@@ -12,7 +12,7 @@ import {
   firstRightsMasks,
   SECOND_PLAIN,
 } from "./shape.ts";
-import { TABLE_ACCESS, W_TABLE, s } from "./state.ts";
+import { W_TABLE, s } from "./state.ts";
 import { violation } from "./stops.ts";
 
 export const firstRights = createRights(firstRightsMasks, FIRST_FLIP);
@@ -35,8 +35,7 @@ export function setGuestBits(
   table: number,
   isThrough: boolean,
 ): number {
-  const isWritable = !isThrough || s[TABLE_ACCESS] !== LOADING || s[W_TABLE] !== 0;
-  if (!isWritable) {
+  if (isThrough && s[W_TABLE] === 0) {
     violation(table, STORING, SECOND_PLAIN);
     return 0;
   }
