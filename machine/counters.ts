@@ -17,6 +17,8 @@ const siliconCounters = [
   "invlpgs",
   "invpcids",
   "controlRegisterWrites",
+  // VMFUNC: another view of the guest's memory, taken without an exit.
+  "viewSwitches",
   "guestPageFaults",
   // Where translations came from: accesses = l1Hits + stlbHits + stlbMisses + emulatedStores.
   "l1Hits",

@@ -86,6 +86,7 @@ export class ExitUnit implements Requester {
       if (this.controls.virtualized) this.vmExit({ reason: "other", cause: "vmfunc" });
       return false;
     }
+    this.ledger.viewSwitches += 1;
     this.controls = controlsIn(this.controls, root);
     this.mmu.switchView(root);
     return true;

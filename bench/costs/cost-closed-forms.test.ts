@@ -36,6 +36,7 @@ const priced: readonly (readonly [CounterName, string, CycleCategory])[] = [
   ["contextSwitches", "guest.contextSwitch", "guestKernel"],
   ["cr3Writes", "guest.cr3Write", "guestKernel"],
   ["controlRegisterWrites", "guest.controlRegisterWrite", "guestKernel"],
+  ["viewSwitches", "guest.viewSwitch", "guestKernel"],
   ["invlpgs", "guest.invlpg", "guestKernel"],
   ["invpcids", "guest.invpcid", "guestKernel"],
   ["pteStores", "guest.pteStore", "guestKernel"],

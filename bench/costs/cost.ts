@@ -40,6 +40,7 @@ export const events = {
     contextSwitch: { counters: ["contextSwitches"], category: "guestKernel" },
     cr3Write: { counters: ["cr3Writes"], category: "guestKernel" },
     controlRegisterWrite: { counters: ["controlRegisterWrites"], category: "guestKernel" },
+    viewSwitch: { counters: ["viewSwitches"], category: "guestKernel" },
     invlpg: { counters: ["invlpgs"], category: "guestKernel" },
     invpcid: { counters: ["invpcids"], category: "guestKernel" },
     pteStore: { counters: ["pteStores"], category: "guestKernel" },

@@ -15,6 +15,7 @@ export const counterMeanings: Readonly<Record<CounterName, string>> = {
   invlpgs: "INVLPG instructions",
   invpcids: "INVPCID instructions",
   controlRegisterWrites: "Writes of CR0 and CR4 by the guest",
+  viewSwitches: "Views of its memory that the guest took by VMFUNC, without an exit",
   guestPageFaults: "Page faults that the guest's kernel received",
   l1Hits: "Accesses that the first-level TLB translated",
   stlbHits: "Accesses that the second-level TLB translated",

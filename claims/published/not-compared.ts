@@ -163,10 +163,6 @@ const reasons: readonly Reason[] = [
     reason:
       "nested Windows with its other exits; that MBEC takes away both of a mode change is measured",
   },
-  {
-    rows: "SI09-001",
-    reason: "no monitor inside the guest: CR3 targets and views are not switched by it",
-  },
   { rows: "VI25-001", reason: "accuracy of another simulator" },
 ];
 
