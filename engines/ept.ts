@@ -9,7 +9,6 @@
 import { type Gfn, levelOfOrder, pagesPerEntry } from "../machine/address.ts";
 import { x86Isa } from "../machine/isa/x86.ts";
 import type { Ledger } from "../machine/counters.ts";
-import type { HostEvent } from "../hypervisor/host-events.ts";
 import type { Resolution, VmExit } from "../machine/exits.ts";
 import type { Hypervisor } from "../hypervisor/hypervisor.ts";
 import type { VirtualCpu } from "../machine/virtual-cpu.ts";
@@ -19,29 +18,15 @@ import { nestedTables } from "../hypervisor/dirty/nested-tables.ts";
 import { type LoggedTables, noTracker } from "../hypervisor/dirty/tracker.ts";
 import type { Engine } from "../hypervisor/engine.ts";
 import { flushVcpus, payer } from "../hypervisor/flush.ts";
-import {
-  createHostMemory,
-  type HostMemory,
-  isMemoryEvent,
-} from "../hypervisor/memory/host-memory.ts";
-import { type MmuNotifier, neighboursIn } from "../hypervisor/memory/notifier.ts";
+import { createHostMemory, type HostMemory } from "../hypervisor/memory/host-memory.ts";
 import { answerMmio } from "../hypervisor/memory/slots.ts";
 import { judgeFrame } from "../hypervisor/policy/judge.ts";
-import { allowedRanges, mayWrite } from "../hypervisor/policy/police-host.ts";
 import type { PolicyRule } from "../hypervisor/policy/rules.ts";
 import { policedTracker } from "../hypervisor/policy/policed-tracker.ts";
 import { narrowLeaves } from "../hypervisor/policy/narrow-leaves.ts";
-import { balanceTables } from "../hypervisor/tables/balance.ts";
-import {
-  type EntryPlace,
-  findPlace,
-  forEachLeaf,
-  makePlace,
-  putEntry,
-  splitLeaves,
-  takeAccessed,
-} from "../hypervisor/tables/radix.ts";
+import { type EntryPlace, findPlace, makePlace, putEntry } from "../hypervisor/tables/radix.ts";
 import { asNestedCan } from "./nested/enforcement.ts";
+import { nestedHost } from "./nested/host-side.ts";
 import { radixTables } from "./nested/layouts.ts";
 import { flagsOf } from "./nested/nested-format.ts";
 import { NodeControls } from "./nested/node-controls.ts";
@@ -68,7 +53,7 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
   const controls = byNode.first;
   /** Tables that an entry is stored in. */
   const copies = nodes?.hypervisorTables === "replicated" ? nodes.count : 1;
-  const { link: present, write, execute, accessed: accessedBit, dirty: dirtyBit } = tree.format;
+  const { link: present, write, execute, dirty: dirtyBit } = tree.format;
   const { leafFlags, hugeFlags } = flagsOf(controls.stages(4).at(-1)!);
   /** D in a leaf whose write the log knows: silicon need not tell it again (KVM `make_spte` sets it too). */
   const known = accessedDirty ? dirtyBit : 0;
@@ -180,79 +165,6 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
     flushVcpus(vcpus, serving, kind);
   }
 
-  function unmap(start: Gfn, frames: number): void {
-    dropFrames(start, frames);
-    flush();
-  }
-
-  /** The host's page may be split by what it does next, so a large leaf goes as a whole, as in KVM. */
-  function dropFrames(start: Gfn, frames: number): void {
-    forEachLeaf(tree, start, frames, ({ table, index, level }, page) => {
-      const large = { first: page, frames: pagesPerEntry(level) };
-      if (level > 1) ledger().neighboursUnmapped += neighboursIn(large, { start, frames });
-      // A logged page is mapped by 4 KiB.
-      else tracker.unmapping(page as Gfn);
-      bytes.write(table, index, 0, 0);
-      ledger().entriesDropped += 1;
-    });
-  }
-
-  /** Without A bits the leaf goes, and its next use exits: what KVM's access tracking does. */
-  function age(gfn: Gfn): boolean {
-    const place = findPlace(tree, gfn);
-    if ((bytes.readLow(place.table, place.index) & present) === 0) return false;
-    if (accessedDirty) return takeAccessed(bytes, [place], accessedBit);
-    bytes.write(place.table, place.index, 0, 0);
-    ledger().entriesDropped += 1;
-    return true;
-  }
-
-  function reclaim(start: Gfn, frames: number): void {
-    for (let gfn = start; gfn < start + frames; gfn = (gfn + 1) as Gfn) {
-      tracker.unmapping(gfn);
-      splitLeaves(tree, { start: gfn, pages: 1 }, () => undefined);
-      const place = findPlace(tree, gfn);
-      if ((bytes.readLow(place.table, place.index) & present) !== 0) {
-        bytes.write(place.table, place.index, 0, 0);
-        ledger().entriesDropped += 1;
-      }
-      memory.reclaim(gfn);
-    }
-    flush();
-  }
-
-  function host(event: HostEvent): readonly Gfn[] {
-    if (isMemoryEvent(event)) {
-      if (mayWrite(policy ?? null, event)) memory.answer(event);
-      return [];
-    }
-    switch (event.kind) {
-      case "dirty-log-on":
-        tracker.start(tables, event);
-        return [];
-      case "dirty-log-off":
-        tracker.stop(event.only);
-        return [];
-      case "dirty-log-clear":
-        tracker.clear(event);
-        return [];
-      case "reclaim":
-        for (const part of allowedRanges(policy ?? null, event)) reclaim(part.start, part.frames);
-        return [];
-      case "vcpu-run":
-        if (nodes?.hypervisorTables === "replicated") byNode.load(vcpus[event.vcpu]!);
-        return [];
-      case "balance-tables":
-        if (nodes?.hypervisorTables === "migrated" && balanceTables(tree, nodes.count) > 0) flush();
-        return [];
-      case "dirty-log-get": {
-        const report = tracker.collect();
-        ledger().dirtyPagesReported += report.length;
-        return report;
-      }
-    }
-  }
-
   function enforce(rule: PolicyRule): void {
     narrowLeaves(tree, rule);
     guard?.renew();
@@ -261,7 +173,17 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
 
   const guard = policy && createGuard?.({ tree, memory, vcpus, policy, controls, flush });
   policy?.attach({ ...asNestedCan(scheme, tree, guard), enforce });
-  const notifier: MmuNotifier = { unmap, age, flush, slotDeleted: () => undefined };
+  const { notifier, host, dropFrames } = nestedHost({
+    platform,
+    scheme,
+    tree,
+    memory,
+    tracker,
+    tables,
+    byNode,
+    ledger,
+    flush,
+  });
   const hypervisor: Hypervisor = {
     memory,
     isa: scheme.isa ?? x86Isa,

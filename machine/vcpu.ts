@@ -13,27 +13,27 @@
  * for shadow, because speculative walks hide latency of later ones, which EPT has more of.
  */
 import type { Gfn, Pfn, Vpn } from "./address.ts";
-import type { AccessUnit } from "./access-unit.ts";
 import { assert } from "./assert.ts";
 import { addHypervisorWork, type Ledger, walkLengthMax } from "./counters.ts";
 import { type Controls, exitsOnCr3, pagingOf } from "./controls.ts";
-import type { GuestCall, InvpcidType, OtherExit, PendingStore, VmExit } from "./exits.ts";
+import type {
+  GuestCall,
+  InvpcidType,
+  OtherExit,
+  PendingStore,
+  Resolution,
+  VmExit,
+} from "./exits.ts";
 import { type Cr3, knownRoot, type Registers } from "./registers.ts";
 import { checkPcide } from "./general-protection.ts";
 import { checkInvpcid, invalidateBy, invpcidScope } from "./invpcid.ts";
-import { ExitUnit } from "./exit-unit.ts";
+import { MemoryInstructions } from "./memory-instructions.ts";
 import type { ExitHandler, MmioAccess, VcpuParts, VirtualCpu } from "./virtual-cpu.ts";
-import type { PhysicalMemory } from "./memory.ts";
-import { FETCH, type Mmu, STORE } from "./mmu.ts";
 import type { GuestSoftware, Observer } from "./observer.ts";
 
-const pageStore: PendingStore = { kind: "page" };
-
-export class Vcpu implements VirtualCpu {
+export class Vcpu extends MemoryInstructions implements VirtualCpu {
   readonly id: number;
   readonly vmid: number;
-  readonly mmu: Mmu;
-  readonly memory: PhysicalMemory;
   readonly ledger: Ledger;
   /** Walks by number of references: `walkLengths[24]` walks took 24. */
   readonly walkLengths = new Float64Array(walkLengthMax + 1);
@@ -44,24 +44,14 @@ export class Vcpu implements VirtualCpu {
   cr3LowBits = 0;
   knownRoots: VirtualCpu["knownRoots"] = [];
   node = 0;
-  /** High half of what `load` returned. */
-  loadedHigh = 0;
   /** What hypervisors beside its own did for it: those of a hypervisor that is a guest. */
   readonly otherLevels: Readonly<Ledger>[] = [];
-  private readonly unit: AccessUnit;
-  private readonly exits: ExitUnit;
   private hypervisor: ExitHandler | null = null;
 
   constructor({ id, vmid, mmu, memory }: VcpuParts) {
+    super(id, mmu, memory);
     this.id = id;
     this.vmid = vmid;
-    this.mmu = mmu;
-    this.memory = memory;
-    this.exits = new ExitUnit(id, mmu, memory, (exit) => {
-      assert(this.hypervisor !== null, () => `vcpu ${id}: ${exit.reason} exit before boot`);
-      return this.hypervisor.exit(exit, this);
-    });
-    this.unit = this.exits.accesses;
     this.ledger = this.exits.ledger;
   }
 
@@ -129,53 +119,6 @@ export class Vcpu implements VirtualCpu {
 
   emulateMmio(exit: MmioAccess): void {
     this.exits.emulateMmio(exit);
-  }
-
-  /** 8-byte load at byte `offset` of page `vpn`. */
-  read(vpn: Vpn, offset = 0): void {
-    this.unit.append(vpn, offset, 0);
-  }
-
-  /** Store of data whose value does not matter; bytes stay as they are. */
-  write(vpn: Vpn, offset = 0): void {
-    this.unit.append(vpn, offset, STORE);
-  }
-
-  /** Instruction fetch. */
-  fetch(vpn: Vpn, offset = 0): void {
-    this.unit.append(vpn, offset, FETCH);
-  }
-
-  drain(): void {
-    this.unit.drain();
-  }
-
-  /** Loads entry `index` (8 bytes) of the page: returns its low half, `loadedHigh` has the other. */
-  load(vpn: Vpn, index: number): number {
-    if (!this.unit.single(vpn, index * 8, 0)) return 0;
-    const pfn = this.mmu.lastPfn();
-    this.loadedHigh = this.memory.readHigh(pfn, index);
-    return this.memory.readLow(pfn, index);
-  }
-
-  /** Stores 8 known bytes at entry `index` of the page. */
-  store(vpn: Vpn, index: number, low: number, high: number): void {
-    this.unit.single(vpn, index * 8, STORE, { kind: "entry", index, low, high });
-  }
-
-  /** Stores zeros over the whole page (rep stos); counts as one access. */
-  zeroPage(vpn: Vpn): void {
-    this.unit.single(vpn, 0, STORE, pageStore);
-  }
-
-  /** Copies a page through the two mappings; counts as one load and one store. */
-  copyPage(to: Vpn, from: Vpn): void {
-    this.unit.copy(to, from);
-  }
-
-  /** User or supervisor mode for what follows. No exit under any scheme. */
-  setPrivilege(mode: "user" | "supervisor"): void {
-    this.unit.setPrivilege(mode);
   }
 
   /** MOV to CR3. Without CR4.PCIDE its low bits are no PCID, and bit 63 keeps nothing. */
@@ -281,17 +224,17 @@ export class Vcpu implements VirtualCpu {
     if (this.exits.controls.virtualized) this.exits.vmExit(exit);
   }
 
-  /** Runs guest code in front of the access that an exit is being answered for: what an interrupt does. */
-  aside(body: () => void): void {
-    this.unit.aside(body);
-  }
-
   /** Counts so far, everything drained. A copy. */
   snapshot(): { readonly ledger: Ledger; readonly walkLengths: Float64Array } {
     this.drain();
     const ledger = { ...this.counted() };
     for (const other of this.otherLevels) addHypervisorWork(ledger, other);
     return { ledger, walkLengths: this.walkLengths.slice() };
+  }
+
+  protected answer(exit: VmExit): Resolution {
+    assert(this.hypervisor !== null, () => `vcpu ${this.id}: ${exit.reason} exit before boot`);
+    return this.hypervisor.exit(exit, this);
   }
 
   private configure(): void {
