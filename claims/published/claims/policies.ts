@@ -2,35 +2,22 @@
  * What locks hold against: the design attacks that a model checker found in SecVisor, and the remapping attack that beats a
  * lock on frames. And what a monitor inside the guest saves.
  */
-import { agilePolicy, createAgile } from "../../../engines/agile.ts";
 import { engines } from "../../../engines/index.ts";
 import { totalCycles } from "../../../bench/costs/cost.ts";
-import type { Engine } from "../../../hypervisor/engine.ts";
 import { runAttack } from "../../../policies/attack/run-attack.ts";
 import type { SchemeName } from "../../../policies/attack/schemes.ts";
 import { searchAttacks } from "../../../policies/search/search.ts";
 import type { Claim } from "../claim.ts";
-import { countMonitorCalls } from "../programs/monitor-call.ts";
+import { shadowWithTargets } from "../../../policies/monitor/cr3-targets.ts";
+import { countMonitorCalls } from "../../../policies/monitor/monitor-call.ts";
 import type { Stage } from "../stage.ts";
-
-/** Shadow paging that leaves its roots to silicon, so that the guest's CR3 writes to four of them do not exit. */
-export const shadowWithTargets: Engine = {
-  title: "shadow paging, four CR3-target values",
-  family: "shadow",
-  create: (platform) =>
-    createAgile(platform, {
-      ...agilePolicy,
-      begins: "shadowed",
-      intervalAccesses: Number.MAX_SAFE_INTEGER,
-      knownRoots: 4,
-    }),
-};
 
 /** Cycles of a call of the monitor on the processor of the paper's time. */
 function monitorCall(stage: Stage, monitor: "outside" | "inside"): number {
   const engine = monitor === "outside" ? engines.shadow : shadowWithTargets;
-  const counts = countMonitorCalls({ engine, host: "core2", calls: 100, monitor });
-  return totalCycles(stage.price(counts, "core2"));
+  const way = monitor === "outside" ? "exit" : "cr3";
+  const { calls } = countMonitorCalls({ engine, host: "core2", calls: 100, way });
+  return totalCycles(stage.price(calls, "core2"));
 }
 
 /** Kinds of attack among all programs of two ops. */

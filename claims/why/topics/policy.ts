@@ -8,12 +8,14 @@ import { interferenceClaim } from "../policy/interference.ts";
 import { mergeProbeClaim } from "../policy/merge-probe.ts";
 import { policedShare } from "../policy/policed-share.ts";
 import { remap } from "../policy/remap.ts";
+import { views } from "../policy/views.ts";
 import type { Topic } from "../topic.ts";
 
 export const policy = {
   title: "What shadow paging can enforce and EPT cannot, and at what price",
   experiments: {
     remap,
+    views,
     "guarded-tables": guardedTables,
     "policed-share": policedShare,
     "fault-trace": faultTraceClaim,
