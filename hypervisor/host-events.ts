@@ -40,6 +40,8 @@ export type HostEvent =
       readonly index: number;
       readonly low: number;
       readonly high: number;
+      /** It answers a call of the guest's; absent: nobody asked. */
+      readonly by?: "call";
     }
   /** The memslot of this range is deleted: accesses go to the VMM now, which has no device there. Its memory stays with it. */
   | { readonly kind: "slot-delete"; readonly start: Gfn; readonly frames: number }

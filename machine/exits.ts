@@ -61,13 +61,23 @@ export type VmExit =
   | { readonly reason: "cpuid" }
   | { readonly reason: "iret" }
   /** Nothing that translation has to do with: an interrupt, an I/O port, an MSR, HLT. */
-  | { readonly reason: "other"; readonly cause: OtherExit | GuestCall };
+  | { readonly reason: "other"; readonly cause: OtherExit | GuestCall; readonly call?: Hypercall };
 
 /** What such an exit is for. All cost every scheme the same. */
 export type OtherExit = "interrupt" | "io" | "msr" | "halt";
 
 /** What a guest asks of its hypervisor: a VMFUNC that silicon does not do, a call. */
 export type GuestCall = "vmfunc" | "hypercall";
+
+/** What a hypervisor is told of a call: silicon says where the instruction is, the guest's registers say the rest. */
+export interface Hypercall {
+  readonly page: Vpn;
+  /** Byte offset of the instruction in its page. */
+  readonly offset: number;
+  readonly index: number;
+  readonly low: number;
+  readonly high: number;
+}
 
 export type ExitReason = VmExit["reason"];
 

@@ -16,8 +16,10 @@ import type { Gfn, Pfn, Vpn } from "./address.ts";
 import { assert } from "./assert.ts";
 import { addHypervisorWork, type Ledger, walkLengthMax } from "./counters.ts";
 import { type Controls, exitsOnCr3, pagingOf } from "./controls.ts";
+import { FETCH } from "./mmu.ts";
 import type {
   GuestCall,
+  Hypercall,
   InvpcidType,
   OtherExit,
   PendingStore,
@@ -216,6 +218,14 @@ export class Vcpu extends MemoryInstructions implements VirtualCpu {
   /** An interrupt, a port: what touches no translation. */
   otherExit(cause: OtherExit | GuestCall): void {
     this.alwaysExits({ reason: "other", cause });
+  }
+
+  /** VMCALL: fetched where it stands, then an exit under every scheme. */
+  hypercall(call: Hypercall): void {
+    this.drain();
+    if (this.unit.single(call.page, call.offset, FETCH)) {
+      this.alwaysExits({ reason: "other", cause: "hypercall", call });
+    }
   }
 
   /** What exits under every scheme; on bare metal it is the guest's own affair. */

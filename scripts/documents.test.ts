@@ -37,6 +37,7 @@ const plausible: Readonly<Record<string, RegExp>> = {
   "dirty-log": /^populate .*\n/m,
   migrate: /ept-pml|ept-wp/,
   leak: /^─+$/m,
+  "shadow-stack": /BROKEN/,
   attack: /held|BROKEN|none breaks it/,
   fuzz: /[1-9]\d* accesses checked/,
   price: /rows priced by /,

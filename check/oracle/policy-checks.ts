@@ -45,6 +45,8 @@ export class PolicyChecks {
   /** Frames of a monitor's, and whether programs may read them; its code. */
   private readonly monitored = new Map<number, "read" | "nothing">();
   private readonly monitorCode = new Set<number>();
+  /** Frames that return addresses are pushed to. */
+  private readonly stacks = new Set<number>();
   private readonly pages = new Map<number, Page>();
   /** What frames under a rule held when they were first looked at: after boot, or when the rule came. */
   private readonly digests = new Map<number, number | null>();
@@ -77,6 +79,11 @@ export class PolicyChecks {
     }
   }
 
+  /** The hypervisor has pushed to a stack, because the guest called: what the frame holds now is right. */
+  called(gfn: number): void {
+    if (this.stacks.has(gfn)) this.digests.set(gfn, null);
+  }
+
   /** The frame that a page leads to by the rules, where the guest's tables lead it to `walked`. */
   reached(vpn: number, walked: number): number {
     return this.pages.get(vpn)?.gfn ?? walked;
@@ -93,6 +100,7 @@ export class PolicyChecks {
   /** May the host take this frame from its guest? */
   keeps(gfn: number): boolean {
     if (this.bound.has(gfn) || this.monitored.has(gfn)) return true;
+    if (this.stacks.has(gfn)) return true;
     return this.locked.has(gfn) || this.hidden.has(gfn) || this.policy.isGuarded(gfn as Gfn);
   }
 
@@ -111,6 +119,7 @@ export class PolicyChecks {
     }
     if (this.hidden.has(gfn)) return `reached gfn ${hex(gfn)}, which is hidden`;
     if (high < 0 && this.locked.has(gfn)) return `stored to gfn ${hex(gfn)}, which is locked`;
+    if (high < 0 && this.stacks.has(gfn)) return `stored to gfn ${hex(gfn)}, which is a stack`;
     const page = this.pages.get(vpn);
     if (this.bound.has(gfn) && page?.gfn !== gfn) {
       return `reached gfn ${hex(gfn)} by a name that it is not bound to`;
@@ -160,6 +169,7 @@ export class PolicyChecks {
       }
       if (rule.kind === "monitor-code") this.monitorCode.add(gfn);
       if (rule.kind === "hide-frames") this.hidden.add(gfn);
+      else if (rule.kind === "stack-frames") this.stacks.add(gfn);
       else this.locked.add(gfn);
       if (!this.digests.has(gfn)) this.digests.set(gfn, null);
     }
@@ -179,7 +189,7 @@ export class PolicyChecks {
         const byView = this.breachOfView(view, high, gfn);
         if (byView !== undefined) this.fail(`a table of view ${view} would have ${byView}`);
         if (this.hidden.has(gfn)) this.fail(`gfn ${hex(gfn)} is mapped, and hidden`);
-        if ((low & write) !== 0 && this.locked.has(gfn)) {
+        if ((low & write) !== 0 && (this.locked.has(gfn) || this.stacks.has(gfn))) {
           this.fail(`gfn ${hex(gfn)} is mapped writable, and locked`);
         }
       });

@@ -53,6 +53,7 @@ const guarded = 4;
 const approved = 8;
 const bound = 16;
 const monitored = 32;
+const stack = 64;
 const flagOf = {
   "lock-frames": noStore,
   "hide-frames": hidden,
@@ -60,8 +61,9 @@ const flagOf = {
   "bind-frames": bound,
   "monitor-frames": monitored,
   "monitor-code": noStore,
+  "stack-frames": stack,
 } as const;
-const forbidding = noStore | hidden | guarded;
+const forbidding = noStore | hidden | guarded | stack;
 
 export class MemoryPolicy {
   /** Told of each denial as it is answered; a checker's record. */
@@ -112,6 +114,7 @@ export class MemoryPolicy {
   /** May somebody store to the frame, by the name of a locked page if it is one? */
   mayStore(gfn: Gfn, by: Storer, page: LockedPage | null = null): boolean {
     if (page !== null && (page.access & ACC_WRITE) === 0) return false;
+    if (by === "call") return (this.flagsOf(gfn) & (forbidding & ~stack)) === 0;
     const byOthers = by === "guest" || by === "walker" ? 0 : bound | monitored;
     return (this.flagsOf(gfn) & (forbidding | byOthers)) === 0;
   }
@@ -144,7 +147,7 @@ export class MemoryPolicy {
 
   /** Is the frame itself under a rule? */
   isLocked(gfn: Gfn): boolean {
-    return (this.flagsOf(gfn) & (noStore | hidden)) !== 0;
+    return (this.flagsOf(gfn) & (noStore | hidden | stack)) !== 0;
   }
 
   isHidden(gfn: Gfn): boolean {

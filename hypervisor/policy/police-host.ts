@@ -10,7 +10,7 @@ import type { Storer } from "./rules.ts";
 
 /** False for a store of the VMM's that the policy denies, and for the end or move of a memslot with memory under a rule in it. */
 export function mayWrite(policy: MemoryPolicy | null, event: HostEvent): boolean {
-  if (event.kind === "write") return mayLose(policy, event.gfn, "device");
+  if (event.kind === "write") return mayLose(policy, event.gfn, event.by ?? "device");
   if (policy === null || (event.kind !== "slot-delete" && event.kind !== "slot-move")) return true;
   const other = event.kind === "slot-move" ? framesIn({ ...event, start: event.to }) : [];
   return [...framesIn(event), ...other].every((gfn) => mayLose(policy, gfn, "reclaim"));

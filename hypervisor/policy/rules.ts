@@ -47,11 +47,19 @@ export type PolicyRule =
     }
   /** In the monitor's view code in these frames runs and no other; nobody stores there. */
   | { readonly kind: "monitor-code"; readonly start: Gfn; readonly frames: number }
+  /**
+   * A stack of return addresses: programs read these frames, and what they hold is pushed, by a call of the guest's that
+   * its hypervisor answers. Nobody stores there otherwise.
+   */
+  | { readonly kind: "stack-frames"; readonly start: Gfn; readonly frames: number }
   /** The guest sees nothing of these frames. */
   | { readonly kind: "hide-frames"; readonly start: Gfn; readonly frames: number };
 
-/** Who wants to store. `walker`: A and D bits set in a guest table; `device`: DMA, or the VMM's own stores. */
-export type Storer = "guest" | "emulator" | "walker" | "device" | "reclaim";
+/**
+ * Who wants to store. `walker`: A and D bits set in a guest table; `device`: DMA, or the VMM's own stores; `call`: the
+ * hypervisor, which answers a call.
+ */
+export type Storer = "guest" | "emulator" | "walker" | "device" | "reclaim" | "call";
 
 /** An act that the policy denied, as it was answered. */
 export interface Verdict {

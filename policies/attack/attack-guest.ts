@@ -55,8 +55,8 @@ export class AttackGuest {
     scheme.plant?.(machine);
     this.oracle = isChecked ? attachOracle(machine, { native: false }) : null;
     this.oracle?.police(this.policy);
-    const noted = this.noted(hypervisor);
-    this.hypervisor = this.oracle?.watch(noted) ?? noted;
+    const judged = this.oracle?.watch(hypervisor) ?? hypervisor;
+    this.hypervisor = this.noted(scheme.answering?.(judged) ?? judged);
     this.boot();
   }
 

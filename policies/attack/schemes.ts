@@ -33,7 +33,7 @@ const monitored: readonly PolicyRule[] = [
 ];
 
 /** EPT as rules on frames see it best: with A/D bits on, a walk of a locked frame as a table is a write to it as well. */
-const ept: Engine = {
+export const plainEpt: Engine = {
   ...engines.ept,
   create: (platform, options) =>
     createNested(platform, {
@@ -52,10 +52,10 @@ class EmulatorUnguarded extends MemoryPolicy {
 }
 
 export const schemes = {
-  "ept-frame": { title: "EPT, frame locked", engine: ept, rules: [frameLock] },
+  "ept-frame": { title: "EPT, frame locked", engine: plainEpt, rules: [frameLock] },
   "ept-no-invept": {
     title: "EPT, frame locked, INVEPT forgotten",
-    engine: ept,
+    engine: plainEpt,
     rules: [frameLock],
     plant({ vcpus }) {
       for (const { mmu } of vcpus) mmu.flushNested = () => undefined;

@@ -126,10 +126,16 @@ function runPoliced(draw: Draw, name: PolicedTargetName, plant: PolicyFuzzOption
   return { problem, checked: oracle.checked, denied: policy.denied };
 }
 
+/** Some locked frames are stacks. */
+function asForStack(rule: PolicyRule): PolicyRule {
+  const isStack = rule.kind === "lock-frames" && rule.start % 4 === 1;
+  return isStack ? { ...rule, kind: "stack-frames" } : rule;
+}
+
 /** The rule as this scheme can hold it: EPT alone knows no pages, a guard takes no rights that the boot image gives. */
 function asEnforced(rule: PolicyRule, kind: PolicedTarget["rules"]): PolicyRule[] {
   if (rule.kind !== "lock-pages" || kind === "all") {
-    return [kind === "views" ? asForMonitor(rule) : rule];
+    return [kind === "views" ? asForMonitor(rule) : asForStack(rule)];
   }
   if (kind === "frames" || kind === "views") return [];
   const page = { ...rule, access: allAccess };

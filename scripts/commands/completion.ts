@@ -9,6 +9,7 @@ import { channelNames } from "../../policies/channels/index.ts";
 import { scenarioNames } from "../../host/sharing/share.ts";
 import { attackNames } from "../../policies/attack/attacks.ts";
 import { schemeNames } from "../../policies/attack/schemes.ts";
+import { stackSchemeNames } from "../../policies/stack/stack-schemes.ts";
 import { topics } from "../../claims/why/index.ts";
 import { completionScript, shells } from "../completion-script.ts";
 import { pick } from "../../bench/input/config-error.ts";
@@ -62,6 +63,7 @@ function values() {
       dma: dmaSchemeNames,
       share: scenarioNames,
       leak: channelNames,
+      "shadow-stack": stackSchemeNames,
     },
   };
 }

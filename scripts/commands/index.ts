@@ -10,6 +10,7 @@ import { dirtyLog } from "./dirty-log.ts";
 import { fuzz } from "./fuzz.ts";
 import { lab } from "./lab.ts";
 import { leak } from "./leak.ts";
+import { shadowStack } from "./shadow-stack.ts";
 import { list } from "./list.ts";
 import { migrate } from "./migrate.ts";
 import { merge } from "./merge.ts";
@@ -26,7 +27,7 @@ import { why } from "./why.ts";
 
 /** In the order of the help. */
 const commandGroups = {
-  "Start here:": [walk, run, attack, leak, trace, convert, lab, list],
+  "Start here:": [walk, run, attack, shadowStack, leak, trace, convert, lab, list],
   "Measure:": [bench, compare, price, cost, report, why],
   "A hypervisor's user space:": [migrate, dirtyLog, share, dma],
   "Many machines:": [shard, merge, submit],
