@@ -157,6 +157,7 @@ export function createAgile(platform: Platform, policy: AgilePolicy): Hypervisor
       case "invpcid":
       case "pml-full":
       case "ept-misconfiguration":
+      case "sub-page-event":
       case "iret":
         return unaskedExit("agile", exit);
     }

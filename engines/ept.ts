@@ -139,6 +139,7 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
       case "cr4-write":
       case "iret":
       case "ept-misconfiguration":
+      case "sub-page-event":
         return unaskedExit(format, exit);
     }
   }

@@ -63,6 +63,7 @@ export function directTables(vm: Vm, { stage, exits }: NestedVendor = amdNested)
         case "pml-full":
         case "iret":
         case "ept-misconfiguration":
+        case "sub-page-event":
           return unaskedExit("kvm-tdp-legacy", exit);
       }
     },

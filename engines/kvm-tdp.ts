@@ -69,6 +69,7 @@ function answer(tables: TdpTables, exit: VmExit, vcpu: VirtualCpu): Resolution {
     case "pml-full":
     case "iret":
     case "ept-misconfiguration":
+    case "sub-page-event":
       return unaskedExit("kvm-tdp", exit);
   }
 }

@@ -197,6 +197,7 @@ function answer(vm: Vm, state: VcpuState, exit: VmExit): Resolution {
     case "ept-violation":
     case "pml-full":
     case "ept-misconfiguration":
+    case "sub-page-event":
       return unaskedExit("shadow-lazy", exit);
   }
 }

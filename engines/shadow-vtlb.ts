@@ -234,6 +234,7 @@ function createShadowVtlb(platform: Platform): Hypervisor {
         case "pml-full":
         case "iret":
         case "ept-misconfiguration":
+        case "sub-page-event":
           return unaskedExit("shadow-vtlb", exit);
       }
     },

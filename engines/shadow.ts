@@ -192,6 +192,7 @@ export function shadowOn(
       case "pml-full":
       case "iret":
       case "ept-misconfiguration":
+      case "sub-page-event":
         return unaskedExit("shadow", exit);
     }
   }

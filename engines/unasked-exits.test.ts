@@ -20,6 +20,7 @@ const exits: { readonly [R in ExitReason]: Extract<VmExit, { readonly reason: R 
     vpn,
     gfn,
     access: "read",
+    offset: 0,
     duringWalk: false,
     isPresent: false,
     store: null,
@@ -40,6 +41,7 @@ const exits: { readonly [R in ExitReason]: Extract<VmExit, { readonly reason: R 
     duringWalk: false,
     store: null,
   },
+  "sub-page-event": { reason: "sub-page-event", vpn, gfn, isMalformed: false },
   iret: { reason: "iret" },
   other: { reason: "other", cause: "io" },
 };
@@ -59,6 +61,8 @@ function asked(controls: Controls): Readonly<Record<ExitReason, boolean>> {
     cpuid: controls.virtualized,
     // KVM's engines on Intel mark what is MMIO so; of a frame with a slot, such an exit is an assertion to the others.
     "ept-misconfiguration": false,
+    // Who has sub-page permissions writes the entry before a store can ask for it.
+    "sub-page-event": false,
     iret: controls.exitOnIret,
     other: controls.virtualized,
   };

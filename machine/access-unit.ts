@@ -9,7 +9,7 @@ import type { Pfn, Vpn } from "./address.ts";
 import { assert } from "./assert.ts";
 import type { PendingStore } from "./exits.ts";
 import type { FrameContents, PhysicalMemory } from "./memory.ts";
-import { batchLength, columnLength, HIGH_MASK, type Mmu, STORE, USER } from "./mmu.ts";
+import { batchLength, columnLength, HIGH_MASK, type Mmu, STORE, USER, WHOLE_PAGE } from "./mmu.ts";
 import type { Observer } from "./observer.ts";
 
 /** An access that stops more often than this is a hypervisor that makes no progress. */
@@ -110,7 +110,7 @@ export class AccessUnit {
   /** One access by itself; false when the guest abandoned it. */
   single(vpn: Vpn, offset: number, kind: number, store: PendingStore = dataStore): boolean {
     this.drain();
-    this.append(vpn, offset, kind);
+    this.append(vpn, offset, store.kind === "page" ? kind | WHOLE_PAGE : kind);
     const index = this.base;
     for (;;) {
       if (this.mmu.run(index, index + 1) > index) break;

@@ -19,7 +19,14 @@ import {
 } from "./exits.ts";
 import type { ExitHandler, MmioAccess } from "./virtual-cpu.ts";
 import type { PhysicalMemory } from "./memory.ts";
-import { type Mmu, STOP_EPT_VIOLATION, STOP_PAGE_FAULT, STOP_PML_FULL } from "./mmu.ts";
+import {
+  type Mmu,
+  STOP_EPT_VIOLATION,
+  STOP_PAGE_FAULT,
+  STOP_PML_FULL,
+  STOP_SUB_PAGE_MALFORMED,
+  STOP_SUB_PAGE_MISS,
+} from "./mmu.ts";
 import type { GuestSoftware, PageFault } from "./observer.ts";
 import { OutsideMemory } from "./outside-memory.ts";
 import { controlsIn, viewAt } from "./views.ts";
@@ -122,12 +129,18 @@ export class ExitUnit implements Requester {
         const what = { vpn, gfn, access, duringWalk, store };
         const exit: VmExit = isMalformed
           ? { reason: "ept-misconfiguration", ...what }
-          : { reason: "ept-violation", ...what, isPresent };
+          : { reason: "ept-violation", ...what, offset, isPresent };
         return this.resolve(this.vmExit(exit), { vpn, offset, error: 0 });
       }
       case STOP_PML_FULL:
         this.vmExit({ reason: "pml-full", vpn, gfn: mmu.stopGfn() });
         return "again";
+      case STOP_SUB_PAGE_MISS:
+      case STOP_SUB_PAGE_MALFORMED: {
+        const isMalformed = mmu.stopReason() === STOP_SUB_PAGE_MALFORMED;
+        const exit = { reason: "sub-page-event", vpn, gfn: mmu.stopGfn(), isMalformed } as const;
+        return this.resolve(this.vmExit(exit), { vpn, offset, error: 0 });
+      }
       default:
         throw new OutsideMemory(vpn, mmu.stopGfn(), this.memory.guestFrames);
     }

@@ -31,6 +31,8 @@ export type VmExit =
       readonly vpn: Vpn;
       readonly gfn: Gfn;
       readonly access: "read" | "write" | "fetch";
+      /** Byte offset of the access in its page: of no meaning during a walk. */
+      readonly offset: number;
       /** True when the walker was reading or updating a guest page table at `gfn`. */
       readonly duringWalk: boolean;
       /** Was there an entry that grants less than the access asks for? */
@@ -45,6 +47,13 @@ export type VmExit =
       readonly access: "read" | "write" | "fetch";
       readonly duringWalk: boolean;
       readonly store: PendingStore | null;
+    }
+  /** The sub-page permissions have no entry for the store's page, or (`isMalformed`) one that is none: basic reason 66. */
+  | {
+      readonly reason: "sub-page-event";
+      readonly vpn: Vpn;
+      readonly gfn: Gfn;
+      readonly isMalformed: boolean;
     }
   | { readonly reason: "pml-full"; readonly vpn: Vpn; readonly gfn: Gfn }
   | { readonly reason: "cr3-write"; readonly cr3: Cr3 }
@@ -94,6 +103,7 @@ export const exitCounter = {
   "cr4-write": "exitsCr4Write",
   cpuid: "exitsCpuid",
   "pml-full": "exitsPmlFull",
+  "sub-page-event": "exitsOther",
   iret: "exitsOther",
   other: "exitsOther",
 } as const satisfies Record<ExitReason, CounterName>;
@@ -111,6 +121,7 @@ export const isException = {
   "cr4-write": true,
   cpuid: true,
   "pml-full": false,
+  "sub-page-event": false,
   iret: true,
   other: false,
 } as const satisfies Record<ExitReason, boolean>;

@@ -2,7 +2,7 @@
  * What the translation hardware of one vCPU offers: run a batch, invalidate, say why it stopped.
  *
  * A batch is two int32 columns. `low` holds GVA bits 31..0; `high` holds GVA bits 56..32 in its low 25 bits
- * and what the access is in its top three: bit 31 store, bit 30 fetch, bit 29 user mode.
+ * and what the access is in its top four: bit 31 store, bit 30 fetch, bit 29 user mode, bit 28 a store to the whole page.
  */
 import type { Gfn, Pfn, Vpn } from "./address.ts";
 import type { Paging } from "./stages.ts";
@@ -11,6 +11,7 @@ import type { Ledger } from "./counters.ts";
 export const STORE = 0x8000_0000 | 0;
 export const FETCH = 0x4000_0000;
 export const USER = 0x2000_0000;
+export const WHOLE_PAGE = 0x1000_0000;
 /** GVA bits 56..32 in the high column. */
 export const HIGH_MASK = 0x01ff_ffff;
 
@@ -25,6 +26,9 @@ export const STOP_EPT_VIOLATION = 2;
 export const STOP_PML_FULL = 3;
 /** A table or a page lies at a frame that the machine does not have; `stopGfn` is that frame. */
 export const STOP_OUTSIDE = 4;
+/** The sub-page permissions have no entry for the store's page, or a malformed one. */
+export const STOP_SUB_PAGE_MISS = 5;
+export const STOP_SUB_PAGE_MALFORMED = 6;
 
 /** One walk reference, for people: which entry was read, in which dimension, at which level. */
 export interface WalkReference {

@@ -9,7 +9,7 @@
  */
 import type { Gfn, PagingLevels, Pfn } from "./address.ts";
 import { SWITCH } from "./entry.ts";
-import { ept, eptByMode, eptPagingWrite } from "./formats/ept.ts";
+import { ept, eptByMode, eptPagingWrite, eptSubPage } from "./formats/ept.ts";
 import type { EntryFormat } from "./formats/format.ts";
 import { npt, x86 } from "./formats/x86.ts";
 
@@ -67,6 +67,8 @@ export interface Stage {
    * translations they keep, so that this flushes nothing (Intel's EPTP switching).
    */
   readonly hasViews: boolean;
+  /** Root of the sub-page permissions (Intel's SPPTP), which its format has a bit for. Null: nobody asks. */
+  readonly subPages: Pfn | null;
   /** Null: there are none, or it is no first stage. */
   readonly askedFirst: AskedFirst | null;
 }
@@ -131,6 +133,7 @@ export function x86Stage(levels: number): Stage {
     root: null,
     keepsRoot: false,
     hasViews: false,
+    subPages: null,
     askedFirst: null,
   };
 }
@@ -201,6 +204,15 @@ export function eptPagingWriteStage(
   accessedDirty: boolean,
 ): Stage {
   return { ...eptStage(root, levels, accessedDirty), format: eptPagingWrite };
+}
+
+/** Nested tables of Intel's with sub-page write permissions, which lie at `subPages`. */
+export function eptSubPageStage(
+  root: Pfn | null,
+  levels: number,
+  { accessedDirty, subPages }: { readonly accessedDirty: boolean; readonly subPages: Pfn | null },
+): Stage {
+  return { ...eptStage(root, levels, accessedDirty), format: eptSubPage, subPages };
 }
 
 /** Nested tables of AMD's, whose A and D bits are always set. */

@@ -21,6 +21,7 @@ function guestOf(engine: (typeof nested)[number]) {
     vpn,
     gfn: page as Gfn,
     access: "read",
+    offset: 0,
     duringWalk: false,
     isPresent: false,
     store: null,

@@ -42,6 +42,7 @@ function exitText(exit: VmExit): string {
     case "cpuid":
     case "iret":
     case "pml-full":
+    case "sub-page-event":
       return exit.reason;
   }
 }

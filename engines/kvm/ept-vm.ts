@@ -112,6 +112,7 @@ export class EptVm implements Hypervisor {
       case "invlpg":
       case "iret":
       case "invpcid":
+      case "sub-page-event":
         return unaskedExit("kvm-ept", exit);
     }
   }

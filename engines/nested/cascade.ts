@@ -25,6 +25,7 @@ const reasons = {
   "page-fault": "#PF",
   "ept-violation": "violation",
   "ept-misconfiguration": "misconfiguration",
+  "sub-page-event": "sub-page permissions",
   "pml-full": "log full",
   "cr3-write": "CR3 write",
   "cr3-read": "CR3 read",

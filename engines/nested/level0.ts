@@ -48,6 +48,7 @@ const askedBy = {
   iret: "exitOnIret",
   "pml-full": null,
   "ept-misconfiguration": null,
+  "sub-page-event": null,
   // Interrupts, ports and MSRs are the host's.
   other: null,
   "ept-violation": null,

@@ -89,3 +89,9 @@ export const eptPagingWrite = entryFormat({
   pagingWriteHigh: EPT_PW_HIGH,
   verifyHigh: EPT_VGP_HIGH,
 });
+
+/** Bit 61 of a leaf, in the high half: a store that W refuses asks the sub-page permissions. */
+export const EPT_SPP_HIGH = 0x2000_0000;
+
+/** The same with sub-page write permissions (SPP): see `sub-pages.ts`. */
+export const eptSubPage = entryFormat({ ...masks, name: "ept-spp", subPageHigh: EPT_SPP_HIGH });

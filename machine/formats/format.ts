@@ -80,6 +80,11 @@ export interface EntryMasks {
    * 0: there is none.
    */
   readonly verifyHigh: number;
+  /**
+   * Bit of the high half of a nested leaf at level 1 by which a store that W refuses asks the sub-page permissions.
+   * 0: there is none. See `sub-pages.ts`.
+   */
+  readonly subPageHigh: number;
   /** Bits of the high half that no entry may have. */
   readonly reservedHigh: number;
   /** May a leaf name a frame that its size does not divide, or be where no page is? Then nothing checks it. */
@@ -112,6 +117,7 @@ export const usualMasks = {
   executesByMode: false,
   pagingWriteHigh: 0,
   verifyHigh: 0,
+  subPageHigh: 0,
   reservedHigh: 0,
   checksLeaves: false,
 } as const satisfies Partial<EntryMasks>;

@@ -3,187 +3,14 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Gfn, Pfn, Vpn } from "../address.ts";
 import { counterNames } from "../counters.ts";
-import { EPT_PW_HIGH, EPT_VGP_HIGH, EPT_XU } from "../formats/ept.ts";
-import { HLAT_RESTART } from "../formats/x86.ts";
-import * as bits from "../entry.ts";
-import { svade, svadu } from "../isa/riscv.ts";
-import { x86Isa } from "../isa/x86.ts";
-import { arm, armHafdbs } from "../isa/arm.ts";
 import type { MmuFactory } from "../machine.ts";
-import {
-  FETCH,
-  STOP_EPT_VIOLATION,
-  STOP_NONE,
-  STOP_PAGE_FAULT,
-  STOP_PML_FULL,
-  STORE,
-  USER,
-} from "../mmu.ts";
-import { differentialPresets } from "./differential-presets.ts";
+import { STOP_EPT_VIOLATION, STOP_NONE, STOP_PAGE_FAULT, STOP_PML_FULL } from "../mmu.ts";
 import { foundLives } from "./examples.ts";
 import { units } from "./fixture.ts";
 import { plainMmu } from "./mmu.ts";
-import {
-  type Configuration,
-  frames,
-  framesInside,
-  gfns,
-  type Op,
-  pages,
-  type Start,
-  type TreeNumber,
-} from "./operation.ts";
+import { gfns, type Op, type Start, type TreeNumber } from "./operation.ts";
+import { op, start } from "./random-lives.ts";
 import { Scenario } from "./scenario.ts";
-
-const index = (list: readonly unknown[]) => fc.nat({ max: list.length - 1 });
-const level = fc.constantFrom(1, 1, 1, 2, 2, 3, 4, 5);
-const pageLevel = fc.constantFrom(1, 1, 1, 2, 2, 3);
-const tree = fc.constantFrom<TreeNumber>(0, 0, 0, 1, 2, 2, 3, 3);
-const pcid = fc.nat({ max: 2 });
-const pagingLevels = fc.constantFrom(4 as const, 4 as const, 5 as const, 3 as const);
-const mostly = fc.constantFrom(true, true, true, false);
-
-/** XORed into P|W|U or RWX. */
-const alone = [bits.W, bits.U, EPT_XU, bits.G, bits.G, HLAT_RESTART, HLAT_RESTART];
-const rightFlags = [...alone, bits.W | bits.A | bits.D, bits.A | bits.D];
-const wildFlags = [
-  ...rightFlags,
-  bits.W | bits.U,
-  bits.EPT_W | bits.EPT_X,
-  bits.EPT_D | bits.EPT_W,
-  bits.EPT_D,
-  bits.EPT_A,
-  // An address bit in large pages; a page where none may be.
-  0x2000,
-  bits.PS,
-];
-const flags = fc.constantFrom(0, 0, 0, ...wildFlags);
-
-/** An entry that leads to memory, though not always with the right that is asked for. */
-const soundValue = fc.record({
-  kind: fc.constantFrom("leaf", "leaf", "leaf", "link"),
-  flags: fc.constantFrom(0, 0, 0, ...rightFlags),
-  high: fc.constantFrom(0, 0, 0, 0, bits.NX_HIGH, EPT_PW_HIGH, EPT_PW_HIGH, EPT_VGP_HIGH),
-  pick: fc.nat({ max: framesInside - 1 }),
-});
-
-const highFlags = fc.constantFrom(0, 0, 0, 0, EPT_PW_HIGH, EPT_VGP_HIGH, bits.NX_HIGH, 0x0008_0000);
-
-const configuration: fc.Arbitrary<Configuration> = fc.record({
-  nested: fc.constantFrom(
-    "none",
-    "ept",
-    "ept-ad",
-    "ept-mbec",
-    "ept-pw",
-    "ept-pw-ad",
-    "ept-views",
-    "ept-views",
-    "npt",
-  ),
-  asked: fc.constantFrom("nobody", "nobody", "always", "upper-half"),
-  nestedLevels: pagingLevels,
-  levels: pagingLevels,
-  writeProtect: mostly,
-  globalPages: mostly,
-  vpid: fc.constantFrom(1, 1, 1, 2),
-});
-
-const kinds = [0, STORE, FETCH].flatMap((kind) => [kind, kind, kind | USER]);
-const page = fc.nat({ max: 59 });
-const guestTree = fc.constantFrom(0 as const, 1 as const);
-const to = fc.constantFrom("zeros", "copy");
-const op: fc.Arbitrary<Op> = fc.oneof(
-  {
-    weight: 80,
-    arbitrary: fc.record({
-      op: fc.constant("run"),
-      accesses: fc.array(fc.record({ page, kind: fc.constantFrom(...kinds) }), {
-        minLength: 1,
-        maxLength: 8,
-        size: "max",
-      }),
-      reported: fc.boolean(),
-    }),
-  },
-  {
-    weight: 30,
-    arbitrary: fc.record({
-      op: fc.constant("entry"),
-      tree,
-      page,
-      level: pageLevel,
-      value: soundValue,
-    }),
-  },
-  {
-    weight: 30,
-    arbitrary: fc.record({
-      op: fc.constant("rewrite"),
-      page,
-      level: pageLevel,
-      value: soundValue,
-      kind: fc.constantFrom(STORE, STORE, STORE | USER, FETCH, USER),
-    }),
-  },
-  {
-    weight: 8,
-    arbitrary: fc.record({
-      op: fc.constant("entry"),
-      tree,
-      page,
-      level,
-      value: fc.record({
-        kind: fc.constantFrom("link", "link", "leaf", "leaf", "leaf", "astray", "absent"),
-        flags,
-        high: highFlags,
-        pick: index(frames),
-      }),
-    }),
-  },
-  {
-    weight: 10,
-    arbitrary: fc.record({
-      op: fc.constant("clear"),
-      tree,
-      page,
-      level,
-      flags: fc.constantFrom(bits.A, bits.D, bits.EPT_A, bits.EPT_D, bits.A | bits.D, bits.W),
-    }),
-  },
-  { weight: 1, arbitrary: fc.record({ op: fc.constant("table"), tree, page, level, to }) },
-  { weight: 8, arbitrary: fc.record({ op: fc.constant("rebuild") }) },
-  {
-    weight: 14,
-    arbitrary: fc.record({
-      op: fc.constant("invalidate"),
-      scope: fc.constantFrom("page", "fault", "page-of", "leaf-of", "violation"),
-      page,
-      gfn: index(gfns),
-      pcid,
-    }),
-  },
-  {
-    weight: 7,
-    arbitrary: fc.record({
-      op: fc.constant("flush"),
-      scope: fc.constantFrom("context", "context", "non-global", "linear", "nested"),
-      pcid,
-    }),
-  },
-  { weight: 24, arbitrary: fc.record({ op: fc.constant("root"), tree: guestTree, pcid }) },
-  { weight: 6, arbitrary: fc.record({ op: fc.constant("configure"), configuration }) },
-  { weight: 12, arbitrary: fc.record({ op: fc.constant("view"), tree: fc.constantFrom(2, 3) }) },
-  { weight: 1, arbitrary: fc.record({ op: fc.constant("move"), node: fc.nat({ max: 1 }) }) },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      op: fc.constant("pml"),
-      to: fc.constantFrom("on", "on", "off", "reset"),
-    }),
-  },
-  { weight: 1, arbitrary: fc.record({ op: fc.constant("fill-pml"), left: fc.nat({ max: 3 }) }) },
-);
 
 /** Does it, and returns everything that could be seen meanwhile. */
 function perform(scenario: Scenario, step: Op): readonly unknown[] {
@@ -211,6 +38,9 @@ function perform(scenario: Scenario, step: Op): readonly unknown[] {
       break;
     case "table":
       scenario.overwriteTable(step.tree, pageOf(scenario, step), step.level, step.to);
+      break;
+    case "lines":
+      scenario.setLines(step);
       break;
     case "rebuild":
       scenario.rebuild();
@@ -270,7 +100,7 @@ function run(scenario: Scenario, step: Op & { op: "run" }): readonly unknown[] {
   const seen: unknown[] = [];
   accesses.forEach(({ page: at, kind }, i) => {
     const vpn = pageAt(scenario, at);
-    // The offset in the page must not matter; `<<` takes the number modulo 2^32.
+    // The offset in the page matters to sub-page permissions alone; `<<` takes the number modulo 2^32.
     mmu.low[i] = (vpn << 12) | ((i * 0x428) & 0xfff);
     mmu.high[i] = Math.floor(vpn / 2 ** 20) | kind;
   });
@@ -349,14 +179,6 @@ function liveAlike(factory: MmuFactory, from: Start, ops: readonly Op[]): void {
   expect(accesses).toBe(l1Hits + stlbHits + stlbMisses);
   expect(walks).toBe(plain.walkLengths.reduce((sum, count) => sum + count, 0));
 }
-
-const start: fc.Arbitrary<Start> = fc.record({
-  preset: fc.constantFrom(...differentialPresets),
-  isa: fc.constantFrom(x86Isa, x86Isa, svade, svadu, arm, armHafdbs),
-  configuration,
-  placedAt: fc.constantFrom(0, 1024),
-  pages: fc.uniqueArray(fc.constantFrom(...pages), { minLength: 1, maxLength: 7, size: "max" }),
-});
 
 // 62 bugs were planted in a copy of the plain unit; 60 of them failed here within 300 runs. Among them: eviction of the
 // most recent, a hit that leaves the age alone, PCID, VPID or G ignored by lookups, a fragment with its page's frame, D

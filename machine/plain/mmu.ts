@@ -14,9 +14,11 @@ import {
   STORE,
   USER,
   type WalkReference,
+  WHOLE_PAGE,
 } from "../mmu.ts";
 import type { Gfn, Pfn, Vpn } from "../address.ts";
 import { addInto, createLedger, type Ledger, walkLengthMax } from "../counters.ts";
+import { allLines, lineAt } from "../formats/sub-pages.ts";
 import type { MmuFactory } from "../machine.ts";
 import type { PhysicalMemory } from "../memory.ts";
 import type { Preset } from "../presets.ts";
@@ -65,7 +67,8 @@ class PlainMmu implements Mmu {
       const high = this.high[index]!;
       const vpn = (high & HIGH_MASK) * 2 ** 20 + (low >>> 12);
       const kind = (high & STORE) !== 0 ? "write" : (high & FETCH) !== 0 ? "fetch" : "read";
-      const used = this.access({ vpn, kind, user: (high & USER) !== 0 });
+      const lines = (high & WHOLE_PAGE) !== 0 ? allLines : lineAt(low & 0xfff);
+      const used = this.access({ vpn, kind, user: (high & USER) !== 0, lines });
       if (isStop(used)) {
         this.stop = used;
         return index;
@@ -176,9 +179,7 @@ class PlainMmu implements Mmu {
     this.translator.pmlBuffer = buffer;
   }
 
-  pmlIndex(): number {
-    return this.translator.pmlIndex;
-  }
+  pmlIndex = (): number => this.translator.pmlIndex;
 
   resetPml(): void {
     this.translator.pmlIndex = 511;
@@ -265,9 +266,7 @@ class PlainMmu implements Mmu {
     this.walkLengths.fill(0);
   }
 
-  checksum(): number {
-    return this.sum;
-  }
+  checksum = (): number => this.sum;
 
   lastWalk = (): readonly WalkReference[] => this.translator.log;
 

@@ -52,7 +52,7 @@ export function nestedEntry(
 }
 
 /** What translation of a frame is asked for; `isUser`: for a page that the guest's tables give to the user. */
-export type NestedRequest = Pick<Request, "kind" | "duringWalk" | "isVerified"> & {
+export type NestedRequest = Pick<Request, "kind" | "duringWalk" | "isVerified" | "lines"> & {
   readonly isUser: boolean;
 };
 

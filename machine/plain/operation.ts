@@ -110,7 +110,16 @@ export type TreeNumber = 0 | 1 | 2 | 3;
 
 export interface Configuration {
   readonly nested:
-    "none" | "ept" | "ept-ad" | "ept-mbec" | "ept-pw" | "ept-pw-ad" | "ept-views" | "npt";
+    | "none"
+    | "ept"
+    | "ept-ad"
+    | "ept-mbec"
+    | "ept-pw"
+    | "ept-pw-ad"
+    | "ept-spp"
+    | "ept-spp-ad"
+    | "ept-views"
+    | "npt";
   /** Is tree 1 asked first, and for which addresses? Under nested paging alone. */
   readonly asked: "nobody" | "always" | "upper-half";
   readonly nestedLevels: PagingLevels;
@@ -158,6 +167,15 @@ export type Op =
       readonly page: number;
       readonly level: number;
       readonly to: "zeros" | "copy";
+    }
+  /** Sub-page permissions of a guest frame: the vector says which of its lines may be written, or an entry above is spoilt. */
+  | {
+      readonly op: "lines";
+      /** Index into `gfns`. */
+      readonly gfn: number;
+      readonly level: number;
+      readonly value: "vector" | "miss" | "malformed";
+      readonly lines: number;
     }
   | { readonly op: "rebuild" }
   | {

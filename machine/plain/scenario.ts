@@ -14,17 +14,19 @@ import { x86Isa } from "../isa/x86.ts";
 import type { MmuFactory } from "../machine.ts";
 import { PhysicalMemory } from "../memory.ts";
 import { type Mmu, STORE } from "../mmu.ts";
-import { EPT_PW_HIGH, EPT_XU } from "../formats/ept.ts";
+import { EPT_PW_HIGH, EPT_SPP_HIGH, EPT_XU } from "../formats/ept.ts";
 import { HLAT_RESTART } from "../formats/x86.ts";
 import {
   eptByModeStage,
   eptPagingWriteStage,
   eptStage,
+  eptSubPageStage,
   eptViewStage,
   nptStage,
   type Stage,
 } from "../stages.ts";
 import { rwx, userWritable } from "./fixture.ts";
+import { SubPages } from "./hand-made-sub-pages.ts";
 import { type EntryWriter, type Writers, writersFor } from "./scenario-entries.ts";
 import {
   type Configuration,
@@ -32,7 +34,9 @@ import {
   farPick,
   frames,
   framesInside,
+  gfns,
   mappedGfns,
+  type Op,
   type Start,
   type TreeNumber,
   variety,
@@ -64,6 +68,7 @@ export class Scenario {
   /** Frame of the table of `tree` at `level` around `page`: key "tree level page-span". */
   private readonly tables = new Map<string, number>();
   private readonly pmlBuffer: Pfn;
+  private readonly subPages: SubPages;
   private root: { readonly tree: 0 | 1; readonly pcid: number } = { tree: 0, pcid: 0 };
   private nextGuestTable = 1;
   private view: 2 | 3 = 2;
@@ -76,6 +81,7 @@ export class Scenario {
     this.configuration = configuration;
     this.placedAt = placedAt;
     this.pmlBuffer = this.memory.allocateTable();
+    this.subPages = new SubPages(this.memory);
     this.rebuild();
     this.configure(configuration);
     this.mmu.resetPml();
@@ -105,7 +111,11 @@ export class Scenario {
     });
     for (const gfn of mappedGfns) {
       // Most tables take what walks write by the paging-write bit, some by nothing else; only one format knows it.
-      const [flags, high] = [gfn % 8 === 5 ? W : 0, gfn % 3 === 0 ? 0 : EPT_PW_HIGH];
+      // Of those that W refuses, some ask the sub-page permissions.
+      const isReadOnly = gfn % 8 === 5 || gfn % 8 === 0;
+      const asks = gfn % 8 === 0 ? EPT_SPP_HIGH : 0;
+      const [flags, high] = [isReadOnly ? W : 0, asks | (gfn % 3 === 0 ? 0 : EPT_PW_HIGH)];
+      this.subPages.set(gfn, 1, "vector", gfn % 16 === 0 ? ~0x0101_0101 : gfn);
       fill(2, gfn, { ...usual, flags, high });
       fill(3, gfn, usual);
     }
@@ -188,6 +198,10 @@ export class Scenario {
     else this.memory.copy(pfn, this.entryAt(tree, 0, level).pfn);
   }
 
+  setLines({ gfn, level, value, lines }: Op & { readonly op: "lines" }): void {
+    this.subPages.set(gfns[gfn]!, level, value, lines);
+  }
+
   /** Stores to one page, its nested D bit cleared each time. */
   fillPml(left: number): void {
     const { configuration, root } = this;
@@ -220,6 +234,10 @@ export class Scenario {
     }
     if (kind === "ept-pw" || kind === "ept-pw-ad") {
       return eptPagingWriteStage(root, levels, kind === "ept-pw-ad");
+    }
+    if (kind === "ept-spp" || kind === "ept-spp-ad") {
+      const [accessedDirty, subPages] = [kind === "ept-spp-ad", this.subPages.root];
+      return eptSubPageStage(root, levels, { accessedDirty, subPages });
     }
     if (kind === "ept-views") return eptViewStage(root, levels, true);
     if (kind === "ept-mbec") return eptByModeStage(root, levels, true);

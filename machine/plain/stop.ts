@@ -8,6 +8,8 @@ export interface Access {
   readonly vpn: number;
   readonly kind: Kind;
   readonly user: boolean;
+  /** The lines of its page that it touches, a bit each. */
+  readonly lines: number;
 }
 
 /** Why an access could not be done: the details of `Mmu.stop...`. */

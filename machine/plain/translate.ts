@@ -10,6 +10,7 @@ import type { Ledger } from "../counters.ts";
 import { PF_FETCH, PF_PRESENT, PF_RESERVED, PF_USER, PF_WRITE } from "../page-fault.ts";
 import { createDataCache, type DataCache } from "../data-cache.ts";
 import { orderAt } from "../formats/format.ts";
+import { allLines } from "../formats/sub-pages.ts";
 import type { PhysicalMemory } from "../memory.ts";
 import * as stops from "../mmu.ts";
 import type { Preset } from "../presets.ts";
@@ -28,6 +29,7 @@ import {
 import { cachedOrder, type Translation } from "./tlb.ts";
 import { type PwcEntry, type Request, type Table, type Tree, walk } from "./walk.ts";
 import { mayFetch } from "./rights.ts";
+import { mayAskSubPages, subPagesAllow } from "./sub-pages.ts";
 import { type Access, isStop, type Kind, noStop, outside, type Stop } from "./stop.ts";
 
 type PwcByLevel = CachesByLevel<PwcEntry>;
@@ -91,14 +93,14 @@ export class PlainTranslator {
   }
 
   private translateUncounted(access: Access, context: Context): Translation | Stop {
-    const { vpn, kind, user } = access;
-    const request: Request = { page: vpn, kind, user, duringWalk: false, isVerified: true };
+    const { vpn, kind, user, lines } = access;
+    const request: Request = { page: vpn, kind, user, duringWalk: false, isVerified: true, lines };
     const tree = this.startTree(context, vpn);
     const leaf = walk(this.memory, tree, request, this);
     if (isStop(leaf)) return leaf;
     const { stage } = leaf.isSwitched ? tree.switched! : tree;
     const { user: isUser, verified: isVerified, ...rights } = leaf.rights;
-    const asked = { kind, isUser, duringWalk: false, isVerified };
+    const asked = { kind, isUser, duringWalk: false, isVerified, lines };
     const page = this.pageOf(leaf.frame + (vpn % 2 ** leaf.order), stage, asked);
     if (isStop(page)) return page;
     const order = cachedOrder(Math.min(leaf.keptOrder, page.order));
@@ -182,6 +184,7 @@ export class PlainTranslator {
         (kind !== "read" || rights.read) &&
         (kind !== "write" || rights.write || (!user && !writeProtect)) &&
         (kind !== "fetch" || mayFetch(rights, user)),
+      permitsLines: () => false,
       beforeMark: ({ frame: gfn, isWritable }) => {
         // Reading the table needed no more than a read right; setting a bit is a write to it.
         if (isWritable) return null;
@@ -213,6 +216,9 @@ export class PlainTranslator {
       locate: atHost,
       atHost,
       permits: permitsNested(stage.format),
+      permitsLines: (leaf, request) =>
+        mayAskSubPages(stage, leaf, request) &&
+        subPagesAllow(this.memory, stage.subPages!, request, this),
       beforeMark: (_table, setsDirty, { page }) => (setsDirty ? this.logModification(page) : null),
       refuse: (_cause, { page: gfn, kind, duringWalk }, low) => {
         const isPresent = stage.format.isPresent(low);
@@ -225,7 +231,7 @@ export class PlainTranslator {
 
   private tableAt(frame: number, stage: Stage, kind: Kind): Table | Stop {
     if (stage.through === null) return this.existing(frame, frame, true);
-    const request = { kind, isUser: false, duringWalk: true, isVerified: true };
+    const request = { kind, isUser: false, duringWalk: true, isVerified: true, lines: allLines };
     const entry = this.nestedTranslate(frame, request);
     if (isStop(entry)) return entry;
     const table = this.existing(frame, pfnIn(entry, frame), entry.pagingDirty);

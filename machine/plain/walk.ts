@@ -55,6 +55,8 @@ export interface Request {
   readonly duringWalk: boolean;
   /** Nested dimension: is the page reached through verified tables only? */
   readonly isVerified: boolean;
+  /** The lines of the page that are touched, a bit each. */
+  readonly lines: number;
 }
 
 export interface Leaf {
@@ -70,6 +72,13 @@ export interface Leaf {
   readonly high: number;
   /** Did the walk switch to another tree on its way? */
   readonly isSwitched: boolean;
+}
+
+/** A leaf that does not permit an access; rights are those of the whole path. */
+export interface DeniedLeaf {
+  readonly level: number;
+  readonly rights: Rights;
+  readonly high: number;
 }
 
 /** One dimension of translation. */
@@ -93,6 +102,8 @@ export interface Tree {
   readonly switched: Tree | null;
   /** `high` is of the leaf. */
   permits(rights: Rights, request: Request, high: number): boolean;
+  /** Is an access that the leaf does not permit permitted for the lines that it touches? */
+  permitsLines(leaf: DeniedLeaf, request: Request): boolean | Stop;
   /** Has to succeed before A or D (`setsDirty`) is set in an entry of `table`. */
   beforeMark(table: Table, setsDirty: boolean, request: Request): Stop | null;
   /** `low` is of the entry that refuses. */
@@ -162,7 +173,11 @@ export function walk(
       ? { ...allRights, verified: isVerified }
       : rightsFrom(format, format.rightsOf(low, high), isVerified);
     const rights = bothRights(step.rights, own);
-    if (isLeaf && !now.permits(rights, request, high)) return now.refuse("denied", request, low);
+    if (isLeaf && !now.permits(rights, request, high)) {
+      const isPermitted = now.permitsLines({ level, rights, high }, request);
+      if (typeof isPermitted === "object") return isPermitted;
+      if (!isPermitted) return now.refuse("denied", request, low);
+    }
     if (isLeaf && now.stage.refusesUnmarked && isUnmarked(format, request.kind, low))
       return now.refuse("denied", request, low);
 

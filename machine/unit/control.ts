@@ -15,6 +15,7 @@ import {
   SECOND_LOW,
   SECOND_PLAIN,
   hasSecond,
+  hasSubPages,
   secondLinksPlain,
 } from "./shape.ts";
 import {
@@ -31,6 +32,7 @@ import {
   PML,
   PML_INDEX,
   SHIFT,
+  SUB_PAGES,
   TABLE_ACCESS,
   WRITE_PROTECT,
   s,
@@ -86,7 +88,8 @@ export function switchView(root: Pfn): void {
   useEpochOf(root);
 }
 
-function useSecond({ root, shape, marks }: Stage): void {
+function useSecond({ root, shape, marks, subPages }: Stage): void {
+  if (hasSubPages) s[SUB_PAGES] = subPages === null ? -1 : memory.slot(subPages) << slotShift;
   s[NESTED_ROOT] = memory.slot(root!) << slotShift;
   s[NESTED_ROOT_FRAME] = root!;
   s[NESTED_SHIFT] = SECOND_LOW + SECOND_BITS * (shape.levels - 1);

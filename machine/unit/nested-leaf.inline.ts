@@ -11,12 +11,14 @@ import {
   SECOND_LOW,
   SECOND_VERIFY,
   hasPagingWrite,
+  hasSubPages,
   secondAsksUser,
   secondByMode,
   secondRefuses,
 } from "./shape.ts";
 import { FRAMES, NESTED_AD, N_FLAGS, N_ORDER, N_TABLE, STOP_DURING, s } from "./state.ts";
 import { violation } from "./stops.ts";
+import { askSubPages, mayAskSubPages } from "./sub-pages.ts";
 import { link } from "./tables.ts";
 
 /** The leaf of the second stage at `i`, of a page of order `shift`: that page's first frame, or -1; sets `s[N_*]`. */
@@ -39,6 +41,11 @@ export function leaveNested(
     refused = (kind === PAGING ? paging === 0 : refused) || !isVerified(h & SECOND_VERIFY);
   }
   if (secondAsksUser) refused = refused || (own & USER_MAY) === 0;
+  if (hasSubPages && refused && mayAskSubPages(kind, shift, own, h)) {
+    const answer = askSubPages(gfn) | 0;
+    if (answer === -1) return -1;
+    refused = answer === 0;
+  }
   if (refused) return violation(gfn, kind, e);
   let storable = (own >>> 1) & 1;
   if (secondRefuses) {

@@ -1,4 +1,5 @@
-import { FETCH, HIGH_MASK, STOP_NONE } from "../mmu.ts";
+import { allLines } from "../formats/sub-pages.ts";
+import { FETCH, HIGH_MASK, STOP_NONE, WHOLE_PAGE } from "../mmu.ts";
 import {
   C_FETCHES,
   C_L1,
@@ -15,12 +16,14 @@ import { hintShift, slow } from "./miss.ts";
 import { oneSize } from "./one-size.inline.ts";
 import { plainHits } from "./plain-hits.inline.ts";
 import { rerank } from "./recency.ts";
+import { hasSubPages } from "./shape.ts";
 import { orderHere } from "./sizes.ts";
 import {
   AHEAD,
   CTX,
   CTX_GLOBAL,
   LAST,
+  LINES,
   OVERLAP,
   STOP,
   SUM,
@@ -52,6 +55,7 @@ export function run(from: number, to: number): number {
     const vLow = (low[k]! >>> 12) | (hw << 20);
     const order = orderHere(vLow) | 0;
     let way = -1;
+    if (hasSubPages) s[LINES] = (hw & WHOLE_PAGE) !== 0 ? allLines : 1 << ((low[k]! >>> 7) & 31);
     if (order >= 0 && (hw & FETCH) === 0) {
       way = oneSize(hw, vLow, order, context, globals, end);
       if (way === -2) break;

@@ -97,6 +97,9 @@ export const secondIsPlain =
 export const SECOND_PW = second.format.pagingWriteHigh;
 export const SECOND_VERIFY = second.format.verifyHigh;
 export const hasPagingWrite = SECOND_PW !== 0;
+/** Bit of a leaf's high half: a store that W refuses asks the sub-page permissions. 0: there are none. */
+export const SECOND_SPP = second.format.subPageHigh;
+export const hasSubPages = SECOND_SPP !== 0;
 /** May its root be exchanged, so that caches know whose translations they keep? */
 export const hasViews = second.hasViews;
 /** Has the right to execute two bits, one for pages of the user's? */

@@ -79,6 +79,9 @@ export const ASKED_FRAME = 52;
 export const ASKED_RIGHTS = 53;
 /** Not 0: all tables of the walk so far have the paging-write bit. */
 export const W_VERIFIED = 54;
-const stateLength = 55;
+/** The lines that the access touches, a bit each; where the table of sub-page permissions starts, or -1: nobody asks. */
+export const LINES = 55;
+export const SUB_PAGES = 56;
+const stateLength = 57;
 
 export const s = room.int32(stateLength);

@@ -207,6 +207,8 @@ function exitText(exit: VmExit): string {
       return "the PML buffer is full.";
     case "ept-misconfiguration":
       return "MMIO, known by its nested entry.";
+    case "sub-page-event":
+      return "the sub-page permissions do not say.";
     case "other":
       return `${exit.cause}.`;
     case "cr3-read":
