@@ -3,7 +3,7 @@
  */
 import { assert } from "../assert.ts";
 
-const names = [
+export const iommuCounterNames = [
   /** Writes to the tail of the invalidation queue. Under an emulated IOMMU each is an exit. */
   "tailWrites",
   /** Writes to and reads of other registers, exits too under an emulated IOMMU. */
@@ -44,14 +44,16 @@ const names = [
   "notifications",
 ] as const;
 
-export type IommuCounter = (typeof names)[number];
+export type IommuCounter = (typeof iommuCounterNames)[number];
 export type IommuLedger = Record<IommuCounter, number>;
 
 /** Largest address mask that a page-selective invalidation can have, and the histogram's last place. */
 const maskMax = 63;
 
 export class IommuCounts {
-  readonly ledger: IommuLedger = Object.fromEntries(names.map((name) => [name, 0])) as IommuLedger;
+  readonly ledger: IommuLedger = Object.fromEntries(
+    iommuCounterNames.map((name) => [name, 0]),
+  ) as IommuLedger;
   /** Page-selective IOTLB invalidations by address mask. */
   readonly masks = new Float64Array(maskMax + 1);
 
@@ -63,6 +65,6 @@ export class IommuCounts {
 }
 
 export function iommuDifference(after: IommuLedger, before: IommuLedger): IommuLedger {
-  const entries = names.map((name) => [name, after[name] - before[name]]);
+  const entries = iommuCounterNames.map((name) => [name, after[name] - before[name]]);
   return Object.fromEntries(entries) as IommuLedger;
 }

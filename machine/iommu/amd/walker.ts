@@ -60,8 +60,8 @@ export class AmdWalker {
   private readonly ledger: IommuLedger;
   private readonly tlb: PlainCache<TlbEntry>;
   private readonly tables: CachesByLevel<TableEntry>;
-  /** Page sizes that the IOTLB has ever had, as log2. */
-  private readonly orders = new Set<number>();
+  /** Page sizes that the IOTLB has ever had, as log2, rising: where two cover a page, the smaller one is taken. */
+  private orders: readonly number[] = [];
 
   constructor(memory: PhysicalMemory, preset: Preset, ledger: IommuLedger) {
     this.memory = memory;
@@ -84,7 +84,9 @@ export class AmdWalker {
     if (typeof leaf === "string") return leaf;
     if ((leaf.rights & needed) === 0) return "denied";
     if (leaf.frame + 2 ** leaf.order > this.memory.frames) return "reserved";
-    this.orders.add(leaf.order);
+    if (!this.orders.includes(leaf.order)) {
+      this.orders = [...this.orders, leaf.order].sort((a, b) => a - b);
+    }
     this.tlb.insert({ ...keyOf(page, leaf.order, contextOf(entry.domain)), ...leaf });
     return (leaf.frame + (page % 2 ** leaf.order)) as Pfn;
   }
