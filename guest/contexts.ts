@@ -4,6 +4,7 @@
  * With PCID the kernel keeps the six spaces that ran last under tags of their own and writes CR3 with the
  * keep bit when it comes back to one. Under KPTI each has a second tag for user mode; a full flush then
  * cannot reach that tag from kernel mode, so it is noted and the next way out writes CR3 without the bit.
+ * What is flushed on one of several processors is flushed on the others that run in the space.
  *
  * Source: Linux arch/x86/mm/tlb.c (choose_new_asid, invalidate_user_asid, flush_tlb_func).
  */
@@ -20,28 +21,39 @@ const userPcidBit = 0x800;
 /** Linux's tlb_single_page_flush_ceiling: above it one full flush is cheaper than page by page. */
 export const pageFlushesMax = 33;
 
+/** The other processors' contexts; the kernel's business (`guest/processors.ts`). */
+export interface Neighbours {
+  /** Runs `drop` on every other processor that has the space loaded. */
+  flush(asker: Contexts, space: AddressSpace, drop: (contexts: Contexts) => void): void;
+}
+
 export class Contexts {
   private readonly vcpu: Vcpu;
   private readonly kpti: boolean;
   private readonly pcid: boolean;
-  /** Id of the space behind each ASID; 0: nobody. */
-  private readonly owners = new Int32Array(asidCount);
+  /** The space behind each ASID; null: nobody's. Never another one's that has its root: frames are used again. */
+  private readonly owners = Array.from({ length: asidCount }, (): AddressSpace | null => null);
+  /** Each owner's generation when the processor heard of it last. */
+  private readonly heard = new Int32Array(asidCount);
   private readonly userFlushPending = new Uint8Array(asidCount);
   private nextAsid = 0;
   private asid = 0;
   private space: AddressSpace | null = null;
   /** The copy of a root that is near to the processor. */
   private readonly nearest: (root: Gfn) => Gfn;
+  /** Null: the kernel has one processor. */
+  private readonly neighbours: Neighbours | null;
 
   constructor(
     vcpu: Vcpu,
     { kpti, pcid }: KernelOptions,
-    nearest: (root: Gfn) => Gfn = (root) => root,
+    { nearest, neighbours }: { nearest: (root: Gfn) => Gfn; neighbours: Neighbours | null },
   ) {
     this.vcpu = vcpu;
     this.kpti = kpti;
     this.pcid = pcid;
     this.nearest = nearest;
+    this.neighbours = neighbours;
   }
 
   isLoaded(space: AddressSpace): boolean {
@@ -51,7 +63,7 @@ export class Contexts {
   /** Loads `space`; kernel mode. */
   load(space: AddressSpace): void {
     this.space = space;
-    const keep = this.pcid && this.chooseAsid(space.id);
+    const keep = this.pcid && this.chooseAsid(space);
     if (!keep) this.userFlushPending[this.asid] = 1;
     this.writeCr3(space.root, 0, keep);
   }
@@ -77,21 +89,52 @@ export class Contexts {
 
   /** Drops one page's translations of the loaded space, and all walk-cache entries above it. */
   flushPage(vpn: Vpn): void {
+    this.dropPage(vpn);
+    this.tellOthers((contexts) => contexts.dropPage(vpn));
+  }
+
+  /** The same for every `stride`-th page; one interrupt to each other processor. */
+  flushPages({ from, to, stride }: { from: number; to: number; stride: number }): void {
+    const drop = (contexts: Contexts) => {
+      for (let vpn = from; vpn < to; vpn += stride) contexts.dropPage(vpn as Vpn);
+    };
+    drop(this);
+    this.tellOthers(drop);
+  }
+
+  /** Drops every translation of the loaded space. */
+  flushAll(): void {
+    this.dropAll();
+    this.tellOthers((contexts) => contexts.dropAll());
+  }
+
+  loaded(): AddressSpace {
+    assert(this.space !== null, "contexts: no address space is loaded");
+    return this.space;
+  }
+
+  private dropPage(vpn: Vpn): void {
     this.vcpu.invlpg(vpn);
     if (this.kpti && this.pcid) {
       this.vcpu.invpcid("address", (this.asid + 1) | userPcidBit, vpn);
     }
   }
 
-  /** Drops every translation of the loaded space. */
-  flushAll(): void {
+  private dropAll(): void {
     this.userFlushPending[this.asid] = 1;
     this.writeCr3(this.loaded().root, 0, false);
   }
 
-  loaded(): AddressSpace {
-    assert(this.space !== null, "contexts: no address space is loaded");
-    return this.space;
+  private tellOthers(drop: (contexts: Contexts) => void): void {
+    const { neighbours } = this;
+    if (neighbours === null) return;
+    const space = this.loaded();
+    space.generation += 1;
+    this.heard[this.asid] = space.generation;
+    neighbours.flush(this, space, (contexts) => {
+      drop(contexts);
+      contexts.heard[contexts.asid] = space.generation;
+    });
   }
 
   private writeCr3(root: Gfn, userBit: number, keep: boolean): void {
@@ -100,16 +143,18 @@ export class Contexts {
     else this.vcpu.writeCr3(near);
   }
 
-  /** True when the ASID still holds this space's translations. */
-  private chooseAsid(id: number): boolean {
-    const found = this.owners.indexOf(id);
+  /** True when the ASID still holds this space's translations, and none that were flushed elsewhere. */
+  private chooseAsid(space: AddressSpace): boolean {
+    const found = this.owners.indexOf(space);
     if (found >= 0) {
       this.asid = found;
-      return true;
+    } else {
+      this.asid = this.nextAsid;
+      this.nextAsid = (this.nextAsid + 1) % asidCount;
+      this.owners[this.asid] = space;
     }
-    this.asid = this.nextAsid;
-    this.nextAsid = (this.nextAsid + 1) % asidCount;
-    this.owners[this.asid] = id;
-    return false;
+    const isCurrent = found >= 0 && this.heard[this.asid] === space.generation;
+    this.heard[this.asid] = space.generation;
+    return isCurrent;
   }
 }

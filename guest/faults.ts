@@ -125,7 +125,7 @@ function fillFromFile(
 ): void {
   const nx = vma.executable ? 0 : noExecute;
   const filePageOf = (page: number) => vma.filePage + page - vma.start;
-  const cached = pageCache.get(file, filePageOf(vpn));
+  const cached = pageCache.get(file, filePageOf(vpn), map);
   if (write) {
     const frame = frames.take();
     space.copiedFiles.add(file);

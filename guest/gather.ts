@@ -10,14 +10,14 @@ import type { Vpn } from "../machine/address.ts";
 import { type Contexts, pageFlushesMax } from "./contexts.ts";
 import type { TableFrames } from "./table-frames.ts";
 
+/** Pages `from` until before `to`, every `stride`-th: 512 while only 2 MiB entries changed. */
+const nothing = { from: Infinity, to: 0, stride: 512 };
+
 export class Gather {
   private readonly contexts: Contexts;
   private readonly frames: Pick<TableFrames, "release">;
   private readonly released: number[] = [];
-  private from = Infinity;
-  private to = 0;
-  /** Pages between two flushes: 512 while only 2 MiB entries changed. */
-  private stride = 512;
+  private range = { ...nothing };
 
   constructor(contexts: Contexts, frames: Pick<TableFrames, "release">) {
     this.contexts = contexts;
@@ -26,9 +26,10 @@ export class Gather {
 
   /** An entry for `pages` pages at `vpn` changed. */
   changed(vpn: Vpn, pages: number): void {
-    this.from = Math.min(this.from, vpn);
-    this.to = Math.max(this.to, vpn + pages);
-    if (pages < this.stride) this.stride = pages;
+    const { range } = this;
+    range.from = Math.min(range.from, vpn);
+    range.to = Math.max(range.to, vpn + pages);
+    if (pages < range.stride) range.stride = pages;
   }
 
   /** `frame` loses a reference once the flush is done. */
@@ -38,14 +39,10 @@ export class Gather {
 
   /** Page by page up to the ceiling, at one blow above it. */
   flush(): void {
-    if (this.from < this.to) {
-      if ((this.to - this.from) / this.stride > pageFlushesMax) {
-        this.contexts.flushAll();
-      } else {
-        for (let vpn = this.from; vpn < this.to; vpn += this.stride) {
-          this.contexts.flushPage(vpn as Vpn);
-        }
-      }
+    const { from, to, stride } = this.range;
+    if (from < to) {
+      if ((to - from) / stride > pageFlushesMax) this.contexts.flushAll();
+      else this.contexts.flushPages(this.range);
     }
     this.free();
   }
@@ -60,8 +57,6 @@ export class Gather {
   free(): void {
     for (const frame of this.released) this.frames.release(frame);
     this.released.length = 0;
-    this.from = Infinity;
-    this.to = 0;
-    this.stride = 512;
+    this.range = { ...nothing };
   }
 }

@@ -1,13 +1,14 @@
 /**
- * Booting the guest: the image a boot loader leaves, the first CR3, the first process.
+ * Booting the guest: the image a boot loader leaves, each processor's first CR3 and first process.
  *
  * Model: this kernel flushes after every change of an entry but a new one, where Linux spares some flushes of
  * pages that nobody used. Bias: for EPT, because each flush exits under shadow paging.
  */
 import type { HostEvent } from "../hypervisor/host-events.ts";
 import type { Hypervisor } from "../hypervisor/hypervisor.ts";
-import type { Gfn } from "../machine/address.ts";
+import type { Gfn, Vpn } from "../machine/address.ts";
 import { assert } from "../machine/assert.ts";
+import type { Isa } from "../machine/isa/isa.ts";
 import { x86Isa } from "../machine/isa/x86.ts";
 import type { NodePlan } from "../machine/nodes.ts";
 import type { Vcpu } from "../machine/vcpu.ts";
@@ -17,18 +18,23 @@ import { writeBootImage } from "./boot-image.ts";
 import { Contexts } from "./contexts.ts";
 import { DirectMap } from "./direct-map.ts";
 import { DriverMemory } from "./driver-memory.ts";
+import type { FaultParts } from "./faults.ts";
 import { FrameAllocator } from "./frames.ts";
 import { KernelEntry } from "./kernel-entry.ts";
-import { kernelLayout } from "./layout.ts";
+import { type KernelLayout, kernelLayout } from "./layout.ts";
 import { OperatingSystem } from "./operating-system.ts";
 import type { KernelOptions } from "./options.ts";
 import { PageCache } from "./page-cache.ts";
 import { PageTables } from "./page-tables.ts";
+import { Processes } from "./processes.ts";
+import { Processors } from "./processors.ts";
 import { TableFrames } from "./table-frames.ts";
+import { holdPage } from "./user-pages.ts";
+import type { World } from "./world.ts";
 
 export interface KernelBoot {
   readonly vcpu: Vcpu;
-  /** Further processors, for threads of the kernel; absent: none. */
+  /** Further processors; absent: none. */
   readonly others?: readonly Vcpu[];
   readonly hypervisor: Hypervisor;
   readonly options: KernelOptions;
@@ -38,12 +44,23 @@ export interface KernelBoot {
   readonly nodes?: NodePlan | null;
 }
 
+/** The kernel on one of its processors. */
+export interface KernelProcessor {
+  readonly vcpu: Vcpu;
+  readonly system: OperatingSystem;
+  /** What a driver has that runs there. */
+  readonly driver: DriverMemory;
+  /** In the kernel: the frame behind a writable page of the running program, with a reference for a driver. */
+  readonly hold: (vpn: Vpn) => Gfn;
+}
+
 export interface BootedKernel {
+  /** On the first processor. */
   readonly system: OperatingSystem;
   readonly balloon: Balloon;
-  readonly driver: DriverMemory;
-  /** What a driver's thread on each further processor has. */
-  readonly threads: readonly DriverMemory[];
+  readonly processors: readonly [KernelProcessor, ...KernelProcessor[]];
+  /** What they owe each other; null where there is one. */
+  readonly neighbours: Processors | null;
 }
 
 /** Writes the boot image, starts the vCPU on it, and brings up the first process. */
@@ -51,9 +68,9 @@ export function bootKernel(boot: KernelBoot): OperatingSystem {
   return bootWithDrivers(boot).system;
 }
 
-/** The same, with the driver by which the host takes free memory, and what others need. */
+/** The same, with the driver by which the host takes free memory, on all processors. */
 export function bootWithDrivers(boot: KernelBoot): BootedKernel {
-  const { vcpu, hypervisor, options, onMeasure } = boot;
+  const { vcpu, others = [], hypervisor, options, onMeasure } = boot;
   const { memory } = hypervisor;
   const layout = kernelLayout(options.levels);
   const { isa = x86Isa } = hypervisor;
@@ -63,49 +80,91 @@ export function bootWithDrivers(boot: KernelBoot): BootedKernel {
   const nodes = plan?.count ?? 1;
   const range = { first: image.end, frames: memory.frames, nodes };
   const frames = new FrameAllocator(range, options.seed);
-  startProcessor(vcpu, boot, image.root);
   const tableFrames = new TableFrames(frames, plan);
-  const map = new DirectMap(vcpu, layout.directMap, isa, tableFrames.copies);
-  if (options.usedMemory) map.touch(image.end, memory.frames);
-  const contexts = new Contexts(vcpu, options, (root) => tableFrames.on(root, vcpu.node));
-  const entry = new KernelEntry(vcpu, contexts, layout);
-  entry.run("boot");
-  const tableParts = { map, frames, tableFrames, contexts, options, kernelRoot: image.root };
+  const neighbours = others.length === 0 ? null : new Processors();
+  const kernel = { frames, tableFrames, options, kernelRoot: image.root, layout, isa, neighbours };
+
+  const core = startProcessor(vcpu, hypervisor, kernel);
+  if (options.usedMemory) core.map.touch(image.end, memory.frames);
+  core.entry.run("boot");
   const zeroFrame = frames.take();
-  map.zero(zeroFrame);
-  const tables = new PageTables(tableParts);
-  const pageCache = new PageCache(map, frames);
-  const parts = { ...tableParts, tables, pageCache, zeroFrame };
+  core.map.zero(zeroFrame);
+  const shared = { ...kernel, zeroFrame, pageCache: new PageCache(frames) };
+  const processes = new Processes();
   const world = {
     onMeasure: () => {
-      if (plan?.guestTables === "migrated") balanceLoaded(parts, vcpu);
+      if (plan?.guestTables === "migrated") balanceLoaded(first.parts, vcpu);
       onMeasure();
     },
     host: (event: HostEvent) => hypervisor.host(within(event, memory.frames)).length,
   };
-  const system = new OperatingSystem(vcpu, world, { parts, entry });
-  vcpu.software = system;
-  system.start();
+  const first = startSystem(core, world, { shared, processes });
+  const rest = others.map((other) => {
+    const its = startProcessor(other, hypervisor, kernel);
+    its.entry.run("boot");
+    return startSystem(its, world, { shared, processes });
+  });
   const balloon = new Balloon(frames, (event) => {
     vcpu.drain();
     hypervisor.host(event);
   });
-  const threads = (boot.others ?? []).map((other) => {
-    startProcessor(other, boot, image.root);
-    return new DriverMemory(other, new DirectMap(other, layout.directMap, isa), frames);
-  });
-  return { system, balloon, driver: new DriverMemory(vcpu, map, frames), threads };
+  return { system: first.system, balloon, processors: [first, ...rest], neighbours };
 }
 
-/**
- * On the boot image's tables. Further processors stay there: the direct map in them never changes, so that no change of a
- * process's entries is owed to them.
- */
-function startProcessor(vcpu: Vcpu, { hypervisor, options }: KernelBoot, root: Gfn): void {
+/** What all processors of a kernel have in common from the start. */
+type Kernel = Pick<FaultParts, "frames" | "tableFrames" | "options" | "kernelRoot"> & {
+  readonly layout: KernelLayout;
+  readonly isa: Isa;
+  readonly neighbours: Processors | null;
+};
+
+interface Core {
+  readonly vcpu: Vcpu;
+  readonly map: DirectMap;
+  readonly contexts: Contexts;
+  readonly entry: KernelEntry;
+}
+
+/** A processor on the boot image's tables. */
+function startProcessor(vcpu: Vcpu, hypervisor: Hypervisor, kernel: Kernel): Core {
+  const { options, layout, tableFrames, neighbours } = kernel;
   const { globalPages, pcid, levels } = options;
   const registers = { writeProtect: true, globalPages, pcid, levels };
-  vcpu.boot(hypervisor, { root, pcid: 0, keep: false }, registers);
+  vcpu.boot(hypervisor, { root: kernel.kernelRoot, pcid: 0, keep: false }, registers);
   vcpu.setPrivilege("supervisor");
+  const nearest = (root: Gfn) => tableFrames.on(root, vcpu.node);
+  const contexts = new Contexts(vcpu, options, { nearest, neighbours });
+  return {
+    vcpu,
+    map: new DirectMap(vcpu, layout.directMap, kernel.isa, tableFrames.copies),
+    contexts,
+    entry: new KernelEntry(vcpu, contexts, layout),
+  };
+}
+
+/** The kernel on a processor, with a process of its own. */
+function startSystem(
+  { vcpu, map, contexts, entry }: Core,
+  world: World,
+  common: {
+    readonly shared: Kernel & Pick<FaultParts, "zeroFrame" | "pageCache">;
+    readonly processes: Processes;
+  },
+): KernelProcessor & { readonly parts: FaultParts } {
+  const { shared, processes } = common;
+  const tableParts = { ...shared, map, contexts };
+  const parts = { ...tableParts, tables: new PageTables(tableParts) };
+  const system = new OperatingSystem(vcpu, world, { parts, entry, processes });
+  vcpu.software = system;
+  system.start();
+  shared.neighbours?.join({ contexts, interrupt: (body) => system.interrupt(body) });
+  return {
+    vcpu,
+    system,
+    parts,
+    driver: new DriverMemory(vcpu, map, shared.frames),
+    hold: (vpn) => holdPage(parts, contexts.loaded(), vpn),
+  };
 }
 
 /** A program cannot know how much memory the guest has: a range that is too long ends with memory. */

@@ -31,6 +31,7 @@ export const textPages = {
   scheduler: 6,
   signal: 7,
   boot: 8,
+  interrupt: 9,
   count: 16,
 } as const;
 export type TextPage = Exclude<keyof typeof textPages, "count">;

@@ -1,10 +1,10 @@
 /**
  * The guest operating system: processes, demand paging, copy-on-write, system calls, context switches.
  *
- * Everything it does is instructions on one vCPU: page-table entries are stored through the direct map,
- * flushes are INVLPG, INVPCID and CR3 writes, and each way into the kernel fetches code and touches stacks.
- * Its decisions follow from the calls, its own tables and the seed; it knows nothing of a host, so the
- * stream of instructions is the same under every engine.
+ * Each processor of a kernel has an object of this class. Everything it does is instructions on that vCPU: page-table
+ * entries are stored through the direct map, flushes are INVLPG, INVPCID and CR3 writes, and each way into the kernel
+ * fetches code and touches stacks. Its decisions follow from the calls, its own tables and the seed; it knows nothing of a
+ * host, so the stream of instructions is the same under every engine.
  */
 import { entriesPerTable, hexGva, type Vpn } from "../machine/address.ts";
 import { assert } from "../machine/assert.ts";
@@ -19,9 +19,11 @@ import { type KernelPage, mapKernelPage } from "./kernel-pages.ts";
 import { type TextPage, type UserLayout, userLayout } from "./layout.ts";
 import { assertUserRange } from "./page-tables.ts";
 import { initPages, mapImage, type Process } from "./process.ts";
+import type { Processes } from "./processes.ts";
 import { changeProtection } from "./protection.ts";
 import { copySpace, emptySpace, unmapRange } from "./spaces.ts";
-import { type Access, allows } from "./vmas.ts";
+import { populate } from "./user-pages.ts";
+import { type Access, allows, regionOf } from "./vmas.ts";
 import type { World } from "./world.ts";
 
 export class OperatingSystem implements Guest, GuestSoftware {
@@ -31,19 +33,19 @@ export class OperatingSystem implements Guest, GuestSoftware {
   private readonly world: World;
   private readonly parts: FaultParts;
   private readonly entry: KernelEntry;
-  private readonly processes = new Map<Pid, Process>();
-  private pids = 0;
+  private readonly processes: Processes;
   private current: Process;
 
   constructor(
     vcpu: Vcpu,
     world: World,
-    { parts, entry }: { parts: FaultParts; entry: KernelEntry },
+    { parts, entry, processes }: { parts: FaultParts; entry: KernelEntry; processes: Processes },
   ) {
     this.vcpu = vcpu;
     this.world = world;
     this.parts = parts;
     this.entry = entry;
+    this.processes = processes;
     this.user = userLayout(parts.options.levels);
     this.image = this.user.image;
     this.current = this.createProcess(parts.tables.createSpace());
@@ -97,7 +99,7 @@ export class OperatingSystem implements Guest, GuestSoftware {
   /** Maps a page of the kernel half, unless it is; what is there already stays. */
   mapKernel(page: KernelPage): void {
     this.enter("memoryMap");
-    mapKernelPage(this.parts, [...this.processes.values()], page);
+    mapKernelPage(this.parts, this.processes.all, page);
     this.leave();
   }
 
@@ -125,12 +127,22 @@ export class OperatingSystem implements Guest, GuestSoftware {
     return child.pid;
   }
 
+  /** A further thread of the running process, for any processor. */
+  startThread(): Pid {
+    this.enter("fork");
+    this.current.space.threads += 1;
+    const thread = this.createProcess(this.current.space);
+    this.leave();
+    return thread.pid;
+  }
+
   exec(pages: number): void {
     this.enter("exec");
     this.vcpu.ledger.execs += 1;
     assertUserRange(this.image, pages, this.parts.options.levels);
     const { tables, contexts } = this.parts;
     const old = this.current.space;
+    assert(old.threads === 1, "guest: exec beside other threads");
     const space = tables.createSpace();
     mapImage(space, pages, this.user);
     this.current.space = space;
@@ -138,7 +150,7 @@ export class OperatingSystem implements Guest, GuestSoftware {
     emptySpace(this.parts, old);
     tables.destroySpace(old);
     // Arguments and environment are copied to the new stack before the program runs.
-    this.populate(this.user.stackEnd - 1, 1);
+    populate(this.parts, space, { from: this.user.stackEnd - 1, pages: 1 });
     this.leave();
   }
 
@@ -147,18 +159,20 @@ export class OperatingSystem implements Guest, GuestSoftware {
     this.vcpu.ledger.processExits += 1;
     const dead = this.current;
     assert(next !== dead.pid, `guest: process ${dead.pid} cannot outlive its exit`);
-    emptySpace(this.parts, dead.space);
-    this.schedule(this.process(next));
+    dead.space.threads -= 1;
+    const isLast = dead.space.threads === 0;
+    if (isLast) emptySpace(this.parts, dead.space);
+    this.schedule(this.processes.get(next));
     // Only now, for the dead process's root and stack were in use until the switch.
-    this.parts.tables.destroySpace(dead.space);
+    if (isLast) this.parts.tables.destroySpace(dead.space);
     this.parts.frames.release(dead.stack);
-    this.processes.delete(dead.pid);
+    this.processes.remove(dead.pid);
     this.leave();
   }
 
   switchTo(pid: Pid): void {
     this.enter("scheduler");
-    this.schedule(this.process(pid));
+    this.schedule(this.processes.get(pid));
     this.leave();
   }
 
@@ -174,6 +188,16 @@ export class OperatingSystem implements Guest, GuestSoftware {
     this.leave();
     this.vcpu.drain();
     return result;
+  }
+
+  /** Another processor interrupts the program; what the kernel does about it is done when this returns. */
+  interrupt(body: () => void): void {
+    this.vcpu.drain();
+    this.entry.exception(this.stack());
+    this.entry.run("interrupt");
+    body();
+    this.leave();
+    this.vcpu.drain();
   }
 
   host(event: HostEvent): number {
@@ -215,6 +239,11 @@ export class OperatingSystem implements Guest, GuestSoftware {
     return isSkipped ? "abandon" : "retry";
   }
 
+  /** The process that runs. */
+  get pid(): Pid {
+    return this.current.pid;
+  }
+
   /** Frames that nobody holds. */
   get freeFrames(): number {
     return this.parts.frames.free;
@@ -234,51 +263,23 @@ export class OperatingSystem implements Guest, GuestSoftware {
   }
 
   private insert(vpn: Vpn, pages: number, options: MapOptions): void {
-    this.current.space.vmas.insert({
-      start: vpn,
-      end: vpn + pages,
-      access: options.writable ? "read-write" : "read",
-      executable: options.executable ?? false,
-      huge: options.pages === "2m",
-      file: options.file ?? null,
-      filePage: 0,
-      signals: options.onForbidden ?? null,
-    });
-    if (options.fill === "populate") this.populate(vpn, pages);
-  }
-
-  /** Fills pages as if each had been touched, without the exceptions. */
-  private populate(from: number, pages: number): void {
     const { space } = this.current;
-    for (let page = from; page < from + pages; page++) {
-      const vpn = page as Vpn;
-      const vma = space.vmas.find(vpn);
-      assert(vma !== undefined, () => `guest: vpn ${vpn} is populated but not mapped`);
-      // Writable memory is filled as a store would, so that no shared zeros come in.
-      resolveFault(this.parts, { space, vma, vpn, write: vma.access === "read-write" });
-    }
+    space.vmas.insert(regionOf(vpn, pages, options));
+    if (options.fill === "populate") populate(this.parts, space, { from: vpn, pages });
   }
 
   private createProcess(space: Process["space"]): Process {
     const stack = this.parts.frames.take(0, "kernel");
     this.parts.map.zero(stack);
-    this.pids += 1;
-    const process: Process = { pid: this.pids as Pid, stack, space };
-    this.processes.set(process.pid, process);
-    return process;
-  }
-
-  private process(pid: Pid): Process {
-    const process = this.processes.get(pid);
-    assert(process !== undefined, () => `guest: process ${pid} does not exist`);
-    return process;
+    return this.processes.add(stack, space);
   }
 
   private schedule(next: Process): void {
     if (next === this.current) return;
     this.entry.run("scheduler");
     this.vcpu.ledger.contextSwitches += 1;
-    this.parts.contexts.load(next.space);
+    // Another thread of the same process finds its tables loaded.
+    if (next.space !== this.current.space) this.parts.contexts.load(next.space);
     this.current = next;
     this.vcpu.read(this.stack());
   }

@@ -9,12 +9,10 @@ import type { DirectMap } from "./direct-map.ts";
 import type { FrameAllocator } from "./frames.ts";
 
 export class PageCache {
-  private readonly map: DirectMap;
   private readonly frames: FrameAllocator;
   private readonly files = new Map<number, Map<number, Gfn>>();
 
-  constructor(map: DirectMap, frames: FrameAllocator) {
-    this.map = map;
+  constructor(frames: FrameAllocator) {
     this.frames = frames;
   }
 
@@ -22,11 +20,12 @@ export class PageCache {
     return this.files.get(file)?.get(page);
   }
 
-  get(file: number, page: number): Gfn {
+  /** The page, filled by the processor whose direct map this is unless it is cached. */
+  get(file: number, page: number, map: DirectMap): Gfn {
     const found = this.peek(file, page);
     if (found !== undefined) return found;
     const frame = this.frames.take();
-    this.map.zero(frame);
+    map.zero(frame);
     const pages = this.files.get(file) ?? new Map<number, Gfn>();
     this.files.set(file, pages.set(page, frame));
     return frame;

@@ -68,7 +68,6 @@ export interface TableParts {
 
 export class PageTables {
   private readonly parts: TableParts;
-  private spaces = 0;
 
   constructor(parts: TableParts) {
     this.parts = parts;
@@ -87,9 +86,8 @@ export class PageTables {
       const at = { table: userRoot, index: entryAreaTop };
       map.storeLink(at, frameOf(low, map.high) as Gfn, flagsOf(low), nxOf(map.high));
     }
-    this.spaces += 1;
     const vmas = new Vmas(userLayout(options.levels).mmapEnd);
-    return { id: this.spaces, root, userRoot, vmas, copiedFiles: new Set() };
+    return { root, userRoot, vmas, copiedFiles: new Set(), threads: 1, generation: 0 };
   }
 
   /** Frees the roots; everything below is gone already. */

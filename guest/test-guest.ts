@@ -26,12 +26,14 @@ import { FETCH, STORE, USER } from "../machine/mmu.ts";
 import type { Observer } from "../machine/observer.ts";
 import { type Preset, presets } from "../machine/presets.ts";
 import type { Vcpu } from "../machine/vcpu.ts";
-import { bootKernel } from "./kernel.ts";
+import { type BootedKernel, bootWithDrivers } from "./kernel.ts";
 import type { OperatingSystem } from "./operating-system.ts";
 import { kernelDefaults, type KernelOptions } from "./options.ts";
 
 export interface TestGuest {
+  /** On the first processor. */
   readonly guest: OperatingSystem;
+  readonly kernel: BootedKernel;
   readonly vcpu: Vcpu;
   readonly memory: PhysicalMemory;
   readonly events: readonly HostEvent[];
@@ -51,19 +53,24 @@ const preset: Preset = {
 };
 
 /** Boots; every access from then on is checked against the tables in memory. */
-export function testGuest(options: Partial<KernelOptions> = {}, guestFrames = 8192): TestGuest {
+export function testGuest(
+  options: Partial<KernelOptions> = {},
+  guestFrames = 8192,
+  vcpus = 1,
+): TestGuest {
   const machine = new Machine({
     preset,
     mmu: fastMmu,
     guestFrames,
-    vcpus: 1,
+    vcpus,
     seed: 1,
     backing: "4k",
     nestedLevels: 4,
     placement: "scatter",
   });
   const { memory } = machine;
-  const vcpu = machine.vcpus[0]!;
+  const [vcpu, ...others] = machine.vcpus;
+  assert(vcpu !== undefined, "test: a machine without processors");
   const events: HostEvent[] = [];
   const hypervisor: Hypervisor = {
     memory: directMemory(memory, machine.guestFrames),
@@ -78,16 +85,17 @@ export function testGuest(options: Partial<KernelOptions> = {}, guestFrames = 81
     },
   };
   let measured = 0;
-  vcpu.observer = tableChecker(vcpu, memory);
-  const guest = bootKernel({
+  for (const each of machine.vcpus) each.observer = tableChecker(each, memory);
+  const kernel = bootWithDrivers({
     vcpu,
+    others,
     hypervisor,
     options: { ...kernelDefaults, ...options },
     onMeasure: () => {
       measured += 1;
     },
   });
-  return { guest, vcpu, memory, events, measures: () => measured };
+  return { guest: kernel.system, kernel, vcpu, memory, events, measures: () => measured };
 }
 
 export interface Mapping {

@@ -6,7 +6,7 @@
  */
 import type { Vpn } from "../machine/address.ts";
 import { assert } from "../machine/assert.ts";
-import type { SignalHandler } from "./guest.ts";
+import type { MapOptions, SignalHandler } from "./guest.ts";
 
 export type Access = "none" | "read" | "read-write";
 
@@ -24,6 +24,20 @@ export interface Vma {
   readonly filePage: number;
   /** A forbidden access is the program's business, and what its signal handler does then; null: a mistake. */
   readonly signals: SignalHandler | null;
+}
+
+/** The region of a new mapping. */
+export function regionOf(vpn: Vpn, pages: number, options: MapOptions): Vma {
+  return {
+    start: vpn,
+    end: vpn + pages,
+    access: options.writable ? "read-write" : "read",
+    executable: options.executable ?? false,
+    huge: options.pages === "2m",
+    file: options.file ?? null,
+    filePage: 0,
+    signals: options.onForbidden ?? null,
+  };
 }
 
 export class Vmas {

@@ -91,7 +91,10 @@ export function fuzzLine({
 /** The same of guests that run beside their devices. */
 export function besideLine(one: FuzzedBeside): string {
   const { scheme, flush, seeds, deviceAccesses, cpuAccesses, hostEvents, migrations } = one;
-  const several = one.severalVcpus > 0 ? `, ${one.severalVcpus} with several processors` : "";
+  const several =
+    one.severalVcpus > 0
+      ? `, ${one.severalVcpus} with several processors (${one.shootdowns} flushes reached another one)`
+      : "";
   const counts = `${deviceAccesses} accesses of devices and ${cpuAccesses} of processors checked`;
   const host = `${hostEvents} acts of the host, ${migrations} migrations`;
   return `${scheme} ${flush}: ${seeds} seeds${several}, ${counts}, ${host}: ${one.wrong ?? "ok"}`;

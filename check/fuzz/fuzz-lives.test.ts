@@ -27,6 +27,8 @@ test.each([
   ],
   ["arm-s2", /arm-s2 on roomy failed .* is made with no fence of page/],
 ])("a kernel of %s that does not fence its pages is found", (name, said) => {
-  vi.spyOn(Contexts.prototype, "flushPage").mockReturnValue(undefined);
+  for (const flush of ["flushPage", "flushPages"] as const) {
+    vi.spyOn(Contexts.prototype, flush).mockReturnValue(undefined);
+  }
   expect(fuzzLives({ ...options, ops: 4000, engines: [name] }).failure).toMatch(said);
 });

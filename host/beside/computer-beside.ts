@@ -1,7 +1,7 @@
 /**
  * One computer with both: a guest on a hypervisor, and devices of the host that its drivers use under a scheme.
  *
- * The first processor runs programs, all of them run drivers: threads of the kernel, one at a time.
+ * Each processor runs programs and drivers; one acts at a time.
  */
 import type { Engine } from "../../hypervisor/engine.ts";
 import type { HostEvent } from "../../hypervisor/host-events.ts";
@@ -9,13 +9,11 @@ import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import { watched } from "../../hypervisor/watched.ts";
 import { type HostMemory, hostMemoryOf } from "../../hypervisor/memory/host-memory.ts";
 import type { Balloon } from "../../guest/balloon.ts";
-import { bootWithDrivers } from "../../guest/kernel.ts";
-import type { OperatingSystem } from "../../guest/operating-system.ts";
+import { type BootedKernel, bootWithDrivers, type KernelProcessor } from "../../guest/kernel.ts";
 import { kernelDefaults, type KernelOptions } from "../../guest/options.ts";
 import { assert } from "../../machine/assert.ts";
 import { fastMmu } from "../../machine/fast.ts";
 import { Machine, type MachineOptions } from "../../machine/machine.ts";
-import type { Vcpu } from "../../machine/vcpu.ts";
 import { BesideOracle } from "../../check/dma/beside-oracle.ts";
 import { attachOracle, type Oracle } from "../../check/oracle/oracle.ts";
 import { DirectDma } from "../../viommu/direct-dma.ts";
@@ -24,7 +22,7 @@ import { DmaMachine } from "../../viommu/dma-machine.ts";
 import { dmaSchemes, type DmaSchemeName } from "../../viommu/index.ts";
 import { type GuestDma, noCounts } from "../../viommu/scheme.ts";
 import { DeviceDirt, type DirtyMethod } from "./device-dirt.ts";
-import { homeBeside, type PinnedPages, type RunningDriver } from "./guest-beside.ts";
+import { homeBeside, type PinnedPages } from "./guest-beside.ts";
 
 export interface BesideOptions {
   readonly engine: Engine;
@@ -58,17 +56,16 @@ type HostListener = (event: HostEvent) => void;
 
 export interface ComputerBeside {
   readonly machine: Machine;
-  readonly vcpu: Vcpu;
   readonly hypervisor: Hypervisor;
   /** Who hears of what the host has done. */
   readonly onHost: HostListener[];
   readonly host: HostMemory;
-  readonly system: OperatingSystem;
+  readonly processors: BootedKernel["processors"];
+  /** Interrupts between processors so far, for flushes. */
+  readonly shootdowns: () => number;
   readonly balloon: Balloon;
-  /** Whose processor runs driver code now. */
-  readonly running: RunningDriver;
-  /** Runs driver code on a processor; what it does is done when this returns. */
-  readonly onProcessor: (index: number, body: () => void) => void;
+  /** Runs driver code on a processor, within its running program; what it does is done when this returns. */
+  readonly drive: (processor: KernelProcessor, body: () => void) => void;
   readonly dma: DmaMachine;
   readonly pages: PinnedPages;
   readonly guest: GuestDma;
@@ -93,14 +90,14 @@ export function computerBeside(options: BesideOptions): ComputerBeside {
   const [vcpu, ...others] = machine.vcpus;
   assert(host !== null && vcpu !== undefined, `beside: ${engineName} has no host`);
   cpuOracle.isPinned = (gfn) => host.pins.has(gfn);
-  const { system, balloon, driver, threads } = bootWithDrivers({
+  const { system, balloon, processors, neighbours } = bootWithDrivers({
     vcpu,
     others,
     hypervisor,
     options: { ...kernelDefaults, ...options.kernel, seed: hardware.seed },
     onMeasure: options.onMeasure,
   });
-  const running = { driver };
+  const running = { driver: processors[0].driver };
   const home = homeBeside(machine, host, running);
   const dma = new DmaMachine({
     home,
@@ -118,23 +115,15 @@ export function computerBeside(options: BesideOptions): ComputerBeside {
   oracle.onStored = (source, page) => dirt.stored(source, page);
   return {
     machine,
-    vcpu,
     hypervisor,
     onHost,
     host,
-    system,
+    processors,
+    shootdowns: () => neighbours?.shootdowns ?? 0,
     balloon,
-    running,
-    onProcessor(index, body) {
-      const [other, thread] = [others[index - 1], threads[index - 1]];
-      if (other === undefined || thread === undefined) {
-        system.inKernel(body);
-        return;
-      }
-      running.driver = thread;
-      body();
-      other.drain();
-      running.driver = driver;
+    drive(processor, body) {
+      running.driver = processor.driver;
+      processor.system.inKernel(body);
     },
     dma,
     pages: home.pages,

@@ -1,7 +1,9 @@
 /**
  * Fuzzing devices beside a guest that runs: programs, ill-behaved drivers and devices, and a host that swaps, shares, merges,
- * takes and migrates, all on one memory in one order, drivers on one processor of several. Two oracles judge: one the processor's accesses, one the devices'; a
- * migration compares what arrived with what is there.
+ * takes and migrates, all on one memory in one order. Programs and drivers run on each processor of several; threads of a
+ * process on more than one, and a page may be a program's and a device's at once. Two oracles judge: one the processors'
+ * accesses, one the devices'; a migration compares what arrived with what is there. The kernel flushes as it should, so that
+ * no access of a processor may need a stale translation.
  *
  * Drivers are worse than alone: they give frames back to the kernel that a device may still reach.
  */
@@ -11,6 +13,7 @@ import { problemOf } from "../../check/fuzz/run-program.ts";
 import { programHardware } from "../../check/fuzz/program-hardware.ts";
 import { smallPresets } from "../../check/fuzz/small-presets.ts";
 import { engines } from "../../engines/index.ts";
+import type { KernelProcessor } from "../../guest/kernel.ts";
 import { Prng } from "../../guest/prng.ts";
 import type { HostEvent } from "../../hypervisor/host-events.ts";
 import type { FrameRun } from "../../linux/iommu/core.ts";
@@ -23,7 +26,7 @@ import {
   dirtyMethodsOf,
 } from "./computer-beside.ts";
 import { drawMigration, type MigrationBeside } from "./migration-beside.ts";
-import { RandomProgram } from "./random-program.ts";
+import { RandomProgram, type Tasks } from "./random-program.ts";
 import { loggingEngines } from "../migration/engines.ts";
 
 const guestFrames = 8192;
@@ -39,6 +42,8 @@ export interface BesideOutcome {
   readonly cpuAccesses: number;
   /** Processors of the guest. */
   readonly vcpus: number;
+  /** Flushes of one processor that interrupted another. */
+  readonly shootdowns: number;
   readonly maps: number;
   readonly staleReached: number;
   readonly hostEvents: number;
@@ -72,7 +77,7 @@ class BesideFuzz implements FuzzSite {
   private readonly prng: Prng;
   private readonly computer: ComputerBeside;
   private readonly fuzz: DmaFuzz;
-  private readonly program: RandomProgram;
+  private readonly programs: readonly RandomProgram[];
   private readonly migration: MigrationBeside | null;
   private readonly frames: number[];
   private readonly rowsAt: readonly number[];
@@ -94,7 +99,7 @@ class BesideFuzz implements FuzzSite {
         preset: prng.chance(50) ? smallPresets.tiny : smallPresets.roomy,
         backing: prng.chance(50) ? "4k" : "2m",
       },
-      kernel: { kpti: prng.chance(30), pcid: false },
+      kernel: { kpti: prng.chance(30), pcid: prng.chance(50) },
       scheme,
       flush,
       dirty,
@@ -103,15 +108,16 @@ class BesideFuzz implements FuzzSite {
       ats: prng.chance(40),
       onMeasure: () => undefined,
     });
-    const { dma, guest, oracle, system, running } = this.computer;
-    const { driver } = running;
+    const { dma, guest, oracle, processors } = this.computer;
+    const [{ driver }] = processors;
     this.machine = dma;
     this.apis = guest.apis;
     this.oracle = oracle;
     this.frames = Array.from({ length: singles }, () => driver.take());
     this.rowsAt = Array.from({ length: rows }, () => driver.takeRow(rowPages));
     this.fuzz = new DmaFuzz(this, prng, accessesEach);
-    this.program = new RandomProgram(system, prng);
+    const tasks: Tasks = new Map();
+    this.programs = processors.map(({ system }) => new RandomProgram(system, prng, tasks));
     this.migration = prng.chance(50) ? drawMigration(this.computer, prng) : null;
   }
 
@@ -127,10 +133,14 @@ class BesideFuzz implements FuzzSite {
       if (!(error instanceof MigrationOver)) problem = problemOf(error);
     }
     const [first] = oracle.mismatches;
+    const { stale } = computer.cpuOracle;
+    // What else went wrong is its consequence then.
+    if (stale > 0) problem = `${stale} accesses of processors used stale translations`;
     return {
       deviceAccesses: oracle.checked,
       cpuAccesses: computer.cpuOracle.checked,
-      vcpus: computer.machine.vcpus.length,
+      vcpus: computer.processors.length,
+      shootdowns: computer.shootdowns(),
       maps: fuzz.maps,
       staleReached: oracle.staleReached,
       hostEvents: this.hostEvents,
@@ -140,15 +150,15 @@ class BesideFuzz implements FuzzSite {
   }
 
   private step(): void {
-    const { prng, computer, program } = this;
-    const { machine, vcpu } = computer;
-    for (let i = prng.below(4); i > 0; i--) program.step();
-    vcpu.drain();
-    for (let turns = 1 + prng.below(machine.vcpus.length); turns > 0; turns--) {
-      computer.onProcessor(prng.below(machine.vcpus.length), () => {
-        for (let i = prng.below(4); i > 0; i--) this.fuzz.step();
-        this.touchBuffers();
-      });
+    const { prng, programs, computer } = this;
+    const { processors } = computer;
+    for (let turns = 1 + prng.below(2 * processors.length); turns > 0; turns--) {
+      const at = prng.below(processors.length);
+      const [program, processor] = [programs[at], processors[at]];
+      if (program === undefined || processor === undefined) continue;
+      for (let i = prng.below(4); i > 0; i--) program.step();
+      processor.vcpu.drain();
+      if (prng.chance(60)) computer.drive(processor, () => this.drive(processor, program));
     }
     if (prng.chance(15)) this.act();
     this.migration?.passed(1);
@@ -171,19 +181,20 @@ class BesideFuzz implements FuzzSite {
   move(): void {}
 
   /** The driver uses its buffers, and gives some back that it has not unmapped. */
-  private touchBuffers(): void {
+  private drive({ driver, hold }: KernelProcessor, program: RandomProgram): void {
     const { prng, computer, frames } = this;
-    const { driver } = computer.running;
+    for (let i = prng.below(4); i > 0; i--) this.fuzz.step();
     for (let i = prng.below(8); i > 0; i--) {
       const gfn = frames[prng.below(singles)] ?? 0;
       if (prng.chance(50)) driver.read(gfn);
       else driver.write(gfn);
     }
     // A driver that copies at unmap would overwrite what the kernel has made of such a frame: the guest's own mistake.
-    if (!prng.chance(10) || computer.guest.counts().pagesCopied > 0) return;
+    if (!prng.chance(20) || computer.guest.counts().pagesCopied > 0) return;
     const at = prng.below(singles);
     const given = frames[at] ?? 0;
-    frames[at] = driver.take();
+    const page = prng.chance(60) ? program.anyWritable() : null;
+    frames[at] = page === null ? driver.take() : hold(page);
     driver.release(given);
   }
 

@@ -24,6 +24,7 @@ const nothing = {
   hostEvents: 0,
   migrations: 0,
   severalVcpus: 0,
+  shootdowns: 0,
 };
 const operations = 500;
 const accessesEach = 64;
@@ -47,6 +48,7 @@ export function* fuzzManyBeside(options: {
         sum.maps += one.maps;
         sum.staleReached += one.staleReached;
         sum.hostEvents += one.hostEvents;
+        sum.shootdowns += one.shootdowns;
         sum.severalVcpus += one.vcpus > 1 ? 1 : 0;
         sum.migrations += one.migrated ? 1 : 0;
         if (one.problem !== null) wrong = `${one.problem}, ${engine}, seed ${seed}`;

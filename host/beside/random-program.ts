@@ -1,7 +1,9 @@
 /**
- * A program at random, a system call or an access at a time: processes that map, touch, protect, unmap, fork and end.
+ * Programs at random on one processor, a system call or an access at a time: processes and threads that map, touch, protect,
+ * unmap, fork and end, and go on where another processor left them.
  */
-import type { Guest, Pid } from "../../guest/guest.ts";
+import type { Pid } from "../../guest/guest.ts";
+import type { OperatingSystem } from "../../guest/operating-system.ts";
 import type { Prng } from "../../guest/prng.ts";
 import type { Vpn } from "../../machine/address.ts";
 
@@ -12,17 +14,35 @@ interface Region {
 }
 
 const regionsMax = 6;
-const processesMax = 3;
+/** Beside those that run. */
+const waitingMax = 3;
+
+interface Task {
+  /** Threads of a process have them in common. */
+  readonly regions: Region[];
+  isRunning: boolean;
+}
+
+/** What runs or could, on whichever processor. */
+export type Tasks = Map<Pid, Task>;
 
 export class RandomProgram {
-  private readonly guest: Guest;
+  private readonly guest: OperatingSystem;
   private readonly prng: Prng;
-  private readonly processes = new Map<Pid, Region[]>([[1 as Pid, []]]);
-  private current = 1 as Pid;
+  private readonly tasks: Tasks;
+  private current: Task = { regions: [], isRunning: true };
 
-  constructor(guest: Guest, prng: Prng) {
+  constructor(guest: OperatingSystem, prng: Prng, tasks: Tasks) {
     this.guest = guest;
     this.prng = prng;
+    this.tasks = tasks;
+    tasks.set(guest.pid, this.current);
+  }
+
+  /** A page of the running program that it may store to; null: there is none. */
+  anyWritable(): Vpn | null {
+    const region = this.any();
+    return region?.isWritable === true ? this.pageOf(region) : null;
   }
 
   step(): void {
@@ -31,7 +51,16 @@ export class RandomProgram {
     if (choice < 10 && regions.length < regionsMax) this.map();
     else if (choice < 14) this.unmap();
     else if (choice < 18) this.protect();
-    else if (choice < 20) this.fork();
+    else if (choice < 19)
+      this.start(
+        () => this.guest.fork(),
+        () => this.regions.map((region) => ({ ...region })),
+      );
+    else if (choice < 20)
+      this.start(
+        () => this.guest.startThread(),
+        () => this.regions,
+      );
     else if (choice < 23) this.switch();
     else if (choice < 24) this.exit();
     else if (choice < 26) guest.syscall();
@@ -39,7 +68,7 @@ export class RandomProgram {
   }
 
   private get regions(): Region[] {
-    return this.processes.get(this.current) ?? [];
+    return this.current.regions;
   }
 
   private any(): Region | undefined {
@@ -66,33 +95,39 @@ export class RandomProgram {
     this.guest.protect(region.vpn, region.pages, region.isWritable ? "read-write" : "read");
   }
 
-  private fork(): void {
-    if (this.processes.size === processesMax) return;
-    const child = this.guest.fork();
-    this.processes.set(
-      child,
-      this.regions.map((region) => ({ ...region })),
-    );
+  private start(start: () => Pid, regions: () => Region[]): void {
+    if (this.waiting.length === waitingMax) return;
+    this.tasks.set(start(), { regions: regions(), isRunning: false });
   }
 
-  private other(): Pid | undefined {
-    const others = [...this.processes.keys()].filter((pid) => pid !== this.current);
-    return others[this.prng.below(others.length)];
+  private get waiting(): Pid[] {
+    return [...this.tasks].filter(([, { isRunning }]) => !isRunning).map(([pid]) => pid);
   }
 
   private switch(): void {
-    const next = this.other();
-    if (next === undefined) return;
-    this.guest.switchTo(next);
-    this.current = next;
+    this.goOn((next) => this.guest.switchTo(next));
   }
 
   private exit(): void {
-    const next = this.other();
-    if (next === undefined) return;
-    this.processes.delete(this.current);
-    this.guest.exit(next);
+    const { pid } = this.guest;
+    if (this.goOn((next) => this.guest.exit(next))) this.tasks.delete(pid);
+  }
+
+  /** With a task that waits; false: none does. */
+  private goOn(as: (next: Pid) => void): boolean {
+    const { waiting } = this;
+    const pid = waiting[this.prng.below(waiting.length)];
+    const next = pid === undefined ? undefined : this.tasks.get(pid);
+    if (pid === undefined || next === undefined) return false;
+    as(pid);
+    this.current.isRunning = false;
+    next.isRunning = true;
     this.current = next;
+    return true;
+  }
+
+  private pageOf({ vpn, pages }: Region): Vpn {
+    return (vpn + this.prng.below(pages)) as Vpn;
   }
 
   private touch(): void {
@@ -100,7 +135,7 @@ export class RandomProgram {
     for (let i = 0; i < 6; i++) {
       const region = this.any();
       if (region === undefined) return;
-      const vpn = (region.vpn + prng.below(region.pages)) as Vpn;
+      const vpn = this.pageOf(region);
       if (region.isWritable && prng.chance(50)) guest.write(vpn, 8 * prng.below(512));
       else guest.read(vpn, 8 * prng.below(512));
     }
