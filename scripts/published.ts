@@ -1,16 +1,16 @@
 /**
  * `npm run validate -- --published`: the table, the figure, and what a terminal shows of them.
  */
+import { availableParallelism } from "node:os";
 import { readFile, writeFile } from "node:fs/promises";
 import { idsOf, measuredTolerance } from "../claims/published/claim.ts";
 import { claims } from "../claims/published/claims/index.ts";
 import {
   type Compared,
-  compareClaims,
+  runClaims,
   surprises as surprisesOf,
   validatePublished,
 } from "../claims/published/index.ts";
-import { readPublishedFacts } from "../claims/published/published-rows.ts";
 import { publishedScore, scoreText } from "../claims/published/score.ts";
 import { ConfigError, quote } from "../bench/input/config-error.ts";
 import { replaceFiles } from "../bench/files/result-files.ts";
@@ -27,8 +27,9 @@ const readme = new URL("../README.md", import.meta.url).pathname;
  * code: 1 if a claim misses without a reason beside it, or is met against one.
  */
 export async function runPublished(out: string, paper: string | null): Promise<0 | 1> {
-  if (paper !== null) return show(compareClaims(claimsOf(paper), readPublishedFacts(), progress));
-  const validation = await validatePublished({ out, progress });
+  const threads = { workers: availableParallelism(), progress };
+  if (paper !== null) return show(await runClaims(claimsOf(paper), threads));
+  const validation = await validatePublished({ out, ...threads });
   const { compared, rows } = validation;
   const spec = publishedChart(compared.map(lineOf), measuredTolerance);
   const svg = await svgOf(spec);

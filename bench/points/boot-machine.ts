@@ -10,10 +10,10 @@ import { type KernelOptions, kernelDefaults } from "../../guest/options.ts";
 import type { OperatingSystem } from "../../guest/operating-system.ts";
 import type { Ledger } from "../../machine/counters.ts";
 import type { VmExit } from "../../machine/exits.ts";
-import { fastMmu } from "../../machine/fast.ts";
+import type { Hardware } from "../../machine/hardware.ts";
 import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import { watched } from "../../hypervisor/watched.ts";
-import type { Machine, MmuFactory } from "../../machine/machine.ts";
+import type { Machine } from "../../machine/machine.ts";
 import type { TablePolicy } from "../../machine/nodes.ts";
 import { type Preset, presets } from "../../machine/presets.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";
@@ -92,7 +92,8 @@ export interface BootRequest {
   readonly guestFrames: number;
   readonly backing?: "4k" | "2m";
   readonly kernel?: Partial<KernelOptions>;
-  readonly mmu?: MmuFactory;
+  /** Memory and translation units; without, new ones whose code is shared. */
+  readonly hardware?: Partial<Hardware>;
   /** Sees each exit before the engine answers it. */
   readonly watch?: (exit: VmExit) => void;
 }
@@ -110,10 +111,10 @@ export interface BootedMachine {
 export type Counts = Readonly<Ledger>;
 
 export function bootMachine(request: BootRequest): BootedMachine {
-  const { engine, host, guestFrames, backing = "4k", kernel = {}, mmu = fastMmu, watch } = request;
+  const { engine, host, guestFrames, backing = "4k", kernel = {}, hardware, watch } = request;
   const { preset } = hosts[host];
   const scheme = typeof engine === "string" ? engines[engine] : engine;
-  const computer = buildComputer({ engine: scheme, preset, mmu, guestFrames, backing });
+  const computer = buildComputer({ engine: scheme, preset, guestFrames, backing, ...hardware });
   const { machine, vcpu, hypervisor: bare } = computer;
   const hypervisor = watch === undefined ? bare : watched(bare, { exits: watch });
   const options = { ...kernelDefaults, ...kernel };

@@ -56,7 +56,7 @@ export function tableBench(engine: EngineName, host: HostName, mmu?: MmuFactory)
     engine,
     host,
     guestFrames: footprintFrames({ pages, processes: 1 }),
-    ...(mmu === undefined ? {} : { mmu }),
+    ...(mmu === undefined ? {} : { hardware: { mmu } }),
   });
   const { guest, vcpu, machine, hypervisor } = booted;
   const mapped = guest.map(pages, { fill: "populate", pages: "4k", writable: true });

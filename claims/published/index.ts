@@ -7,12 +7,14 @@
 import { writeFile } from "node:fs/promises";
 import { stringify } from "csv-stringify/sync";
 import { makeFolder } from "../../bench/files/make-folder.ts";
+import { assert } from "../../machine/assert.ts";
 import { replaceFiles } from "../../bench/files/result-files.ts";
 import { type Claim, idsOf, isMet, type PublishedRows, valueOf } from "./claim.ts";
 import { claims as allClaims } from "./claims/index.ts";
 import { notCompared } from "./not-compared.ts";
 import { type PublishedFact, readPublishedFacts } from "./published-rows.ts";
 import { type Role, rolesOf } from "./roles.ts";
+import { type SimulateOptions, simulateClaims } from "./simulate.ts";
 import { Stage } from "./stage.ts";
 
 export interface Compared {
@@ -35,16 +37,15 @@ export interface PublishedValidation {
   readonly notCompared: ReadonlyMap<string, readonly string[]>;
 }
 
-export interface PublishedOptions {
+export interface PublishedOptions extends SimulateOptions {
   /** Folder of `published.csv`. */
   readonly out: string;
-  readonly progress: (done: number, total: number) => void;
 }
 
 export async function validatePublished(options: PublishedOptions): Promise<PublishedValidation> {
-  const { out, progress } = options;
+  const { out } = options;
   const facts = readPublishedFacts();
-  const compared = compareClaims(allClaims, facts, progress);
+  const compared = await runClaims(allClaims, options);
   makeFolder(out);
   const text = publishedCsv(compared, facts);
   await replaceFiles(out, { "published.csv": (path) => writeFile(path, text) });
@@ -69,21 +70,33 @@ export function surprises(compared: readonly Compared[]): readonly Compared[] {
   return compared.filter(({ claim, met }) => met === (claim.missedBecause !== undefined));
 }
 
-export function compareClaims(
+/** On worker threads. */
+export async function runClaims(
   claims: readonly Claim[],
-  rows: PublishedRows,
-  progress: (done: number, total: number) => void = () => undefined,
-): Compared[] {
-  const stage = new Stage();
-  return claims.map((claim, index) => {
-    const simulated = significant(claim.simulate(stage));
-    const published = significant(valueOf(claim.published, rows));
-    progress(index + 1, claims.length);
-    const difference =
-      published === 0 ? simulated : (100 * (simulated - published)) / Math.abs(published);
-    const met = isMet(claim, simulated, rows);
-    return { claim, published, simulated, difference: significant(difference), met };
+  options: SimulateOptions,
+): Promise<Compared[]> {
+  const values = await simulateClaims(claims, options);
+  const facts = readPublishedFacts();
+  return claims.map((claim) => {
+    const value = values.get(claim.name);
+    assert(value !== undefined, () => `published: ${claim.name} was not run`);
+    return compare(claim, value, facts);
   });
+}
+
+/** On this thread, against whatever rows. */
+export function compareClaims(claims: readonly Claim[], rows: PublishedRows): Compared[] {
+  const stage = new Stage();
+  return claims.map((claim) => compare(claim, claim.simulate(stage), rows));
+}
+
+function compare(claim: Claim, value: number, rows: PublishedRows): Compared {
+  const simulated = significant(value);
+  const published = significant(valueOf(claim.published, rows));
+  const difference =
+    published === 0 ? simulated : (100 * (simulated - published)) / Math.abs(published);
+  const met = isMet(claim, simulated, rows);
+  return { claim, published, simulated, difference: significant(difference), met };
 }
 
 /** Six digits: means and quotients must not differ in their last bit between machines. */

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { citedIds, readPublishedRows } from "../../bench/costs/cost-formula.ts";
 import { type Claim, idsOf, isMet, valueOf } from "./claim.ts";
 import { claims } from "./claims/index.ts";
-import { type Compared, compareClaims, publishedCsv, surprises } from "./index.ts";
+import { type Compared, compareClaims, publishedCsv, runClaims, surprises } from "./index.ts";
 import { readPublishedFacts } from "./published-rows.ts";
 import { presetIds, rolesOf } from "./roles.ts";
 
@@ -94,6 +94,17 @@ describe("claims", () => {
     const [known] = compared.filter(({ claim }) => claim.missedBecause !== undefined);
     if (known === undefined) throw new Error("no known miss among the quick claims");
     expect(surprises([{ ...known, met: true }])).toHaveLength(1);
+  });
+
+  // Seen failing: a worker that names values by their place among the group's claims.
+  test("worker threads find what one thread finds", async () => {
+    const some = quick.filter(({ name }) => /^(?:plain|walk, 4|KVM|remap)/.test(name));
+    const steps: number[] = [];
+    const progress = (done: number) => steps.push(done);
+    const apart = await runClaims(some, { workers: 2, progress });
+    expect(apart).toEqual(compareClaims(some, facts));
+    expect(steps).toHaveLength(2);
+    expect(steps.at(-1)).toBe(some.length);
   });
 
   test("a second run gives the same bytes", () => {

@@ -7,6 +7,7 @@ import type { EngineName } from "../../engines/index.ts";
 import type { Engine } from "../../hypervisor/engine.ts";
 import { Prng } from "../../guest/prng.ts";
 import { assert } from "../../machine/assert.ts";
+import { hardwareFor } from "../../machine/hardware.ts";
 import type { Workload, WorkloadParams } from "../../workloads/workload.ts";
 import { readCost } from "../../bench/costs/cost-file.ts";
 import { type CostModel, price, totalCycles } from "../../bench/costs/cost.ts";
@@ -74,6 +75,7 @@ function played<P extends WorkloadParams>(
     backing,
     guestFrames: program.guestFrames(values),
     kernel: program.guestOptions(values),
+    hardware: hardwareFor(hosts[host].preset),
   });
   program.run(booted.guest, values, new Prng(seed));
   const start = booted.atMeasure();
