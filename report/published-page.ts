@@ -37,7 +37,9 @@ export function publishedPage({ lines, tolerance, ...rows }: PublishedPage): str
     "",
     `${lines.length} claims are compared, ${missed.length} are missed. Class a and counts that follow from a ` +
       `rule must be equal; what was measured on a real machine is met within ${Math.round(tolerance * 100)} %; ` +
-      "a ranking is met when the same side wins. No claim has a tolerance or a factor of its own.",
+      "a ranking is met when the same side wins. A published number is as sure as its last digit, or as its figure " +
+      "could be read: a claim is missed if no value within that meets it, and numbers that may be in either order " +
+      "rank nothing. No claim has a tolerance or a factor of its own.",
     "",
     ...markdownTable(
       ["class", "compared", "met"],

@@ -57,23 +57,6 @@ export function valueOf(formula: string, rows: PublishedRows): number {
   return value;
 }
 
-export function isMet(claim: Claim, simulated: number, rows: PublishedRows): boolean {
-  const { compare } = claim;
-  const published = valueOf(claim.published, rows);
-  switch (compare.kind) {
-    case "equal":
-      return simulated === published;
-    case "measured":
-      return Math.abs(simulated - published) <= measuredTolerance * Math.abs(published);
-    case "at least":
-      return simulated >= published;
-    case "same side":
-      return simulated > 1 === published > 1;
-    case "between":
-      return simulated >= valueOf(compare.low, rows) && simulated <= valueOf(compare.high, rows);
-  }
-}
-
 /** The id of a row by its number: `AG16`, 47 gives AG16-047. */
 export function idOf(source: string, number: number): string {
   return `${source}-${String(number).padStart(3, "0")}`;

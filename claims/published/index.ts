@@ -9,13 +9,14 @@ import { stringify } from "csv-stringify/sync";
 import { makeFolder } from "../../bench/files/make-folder.ts";
 import { assert } from "../../machine/assert.ts";
 import { replaceFiles } from "../../bench/files/result-files.ts";
-import { type Claim, idsOf, isMet, type PublishedRows, valueOf } from "./claim.ts";
+import { type Claim, idsOf, type PublishedRows, valueOf } from "./claim.ts";
 import { claims as allClaims } from "./claims/index.ts";
 import { notCompared } from "./not-compared.ts";
 import { type PublishedFact, readPublishedFacts } from "./published-rows.ts";
 import { type Role, rolesOf } from "./roles.ts";
 import { type SimulateOptions, simulateClaims } from "./simulate.ts";
 import { Stage } from "./stage.ts";
+import { isMet } from "./verdict.ts";
 
 export interface Compared {
   readonly claim: Claim;

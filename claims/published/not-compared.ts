@@ -3,7 +3,7 @@
  *
  * `AA06-004..012` is a range of one source. Every row read in its source is a price, a claim or here.
  */
-import { idOf } from "./claim.ts";
+import { expandRows } from "./row-ranges.ts";
 
 interface Reason {
   readonly rows: string;
@@ -48,9 +48,9 @@ const reasons: readonly Reason[] = [
       "absolute overheads of programs that ours only resemble; rankings and means are compared",
   },
   {
-    rows: "AG16-114 AG16-122 AG16-130",
+    rows: "AG16-114 AG16-119 AG16-122 AG16-130 AG16-154",
     reason:
-      "bars of a figure that stand as close as it can be read, a point apart or less: they rank nothing",
+      "bars of a figure that stand as close as it can be read (reading-error.ts): they rank nothing",
   },
   { rows: "AG16-162 AG16-167 AG16-169", reason: "a summary of other rows, a rule and a size" },
   { rows: "NE22-001..007", reason: "no hashed nested tables" },
@@ -170,18 +170,10 @@ const reasons: readonly Reason[] = [
 export function notCompared(): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   for (const { rows, reason } of reasons) {
-    for (const id of rows.split(" ").flatMap(expand)) {
+    for (const id of expandRows(rows)) {
       if (found.has(id)) throw new Error(`published: ${id} has two reasons`);
       found.set(id, reason);
     }
   }
   return found;
-}
-
-function expand(range: string): string[] {
-  const [, source, first, last] = /^([A-Z0-9]+)-(\d+)(?:\.\.(\d+))?$/.exec(range) ?? [];
-  if (source === undefined) throw new Error(`published: cannot read the rows ${range}`);
-  const from = Number(first);
-  const to = Number(last ?? first);
-  return Array.from({ length: to - from + 1 }, (_, place) => idOf(source, from + place));
 }

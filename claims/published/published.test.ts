@@ -1,9 +1,10 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { citedIds, readPublishedRows } from "../../bench/costs/cost-formula.ts";
-import { type Claim, idsOf, isMet, valueOf } from "./claim.ts";
+import { type Claim, idsOf, valueOf } from "./claim.ts";
 import { claims } from "./claims/index.ts";
 import { type Compared, compareClaims, publishedCsv, runClaims, surprises } from "./index.ts";
 import { readPublishedFacts } from "./published-rows.ts";
+import { isMet } from "./verdict.ts";
 import { presetIds, rolesOf } from "./roles.ts";
 
 const facts = readPublishedFacts();

@@ -9,8 +9,9 @@ import { workloads } from "../../../workloads/index.ts";
 import type { Workload } from "../../../workloads/workload.ts";
 import type { EngineName } from "../../../engines/index.ts";
 import { type PageSize, type Stand, stands } from "../../stands.ts";
-import { areApart } from "../bars.ts";
 import { type Claim, idOf } from "../claim.ts";
+import { readPublishedFacts } from "../published-rows.ts";
+import { ranksNothing } from "../reading-error.ts";
 import type { Outcome, Stage } from "../stage.ts";
 
 const host = "nehalem";
@@ -54,9 +55,8 @@ function publishedRatio(size: PageSize, place: number): string {
 
 function winners(size: PageSize): readonly Claim[] {
   const pairs = stands.map((stand, place) => ({ stand, place }));
-  const apart = pairs.filter(({ place }) =>
-    areApart(row(size, "nested", place), row(size, "shadow", place)),
-  );
+  const facts = readPublishedFacts();
+  const apart = pairs.filter(({ place }) => !ranksNothing(publishedRatio(size, place), facts));
   return apart.map(({ stand, place }) => ({
     name: `${stand.name} ${size}, nested / shadow`,
     class: "c",

@@ -50,12 +50,6 @@ const dimensions = codes.map(({ id, code, ours, run }): Claim => ({
   unit: "x",
   how: `${ours} on 4 GiB, ept, skylake-sp-caches: cycles of nested references / guest references`,
   simulate: (stage) => nestedOverGuest(run(stage)),
-  ...(code === "XSBench"
-    ? {
-        missedBecause:
-          "tested: 1.26 to 1.32 for all four stands, theirs 1.03 to 1.19; without the nested references that hit L1 and L2, three a walk here, it would be 1.08",
-      }
-    : {}),
 }));
 
 const guestSteps = "(DM24-012 + DM24-017 + DM24-022 + DM24-027)";
