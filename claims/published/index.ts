@@ -81,17 +81,17 @@ export async function runClaims(
   return claims.map((claim) => {
     const value = values.get(claim.name);
     assert(value !== undefined, () => `published: ${claim.name} was not run`);
-    return compare(claim, value, facts);
+    return held(claim, value, facts);
   });
 }
 
 /** On this thread, against whatever rows. */
 export function compareClaims(claims: readonly Claim[], rows: PublishedRows): Compared[] {
   const stage = new Stage();
-  return claims.map((claim) => compare(claim, claim.simulate(stage), rows));
+  return claims.map((claim) => held(claim, claim.simulate(stage), rows));
 }
 
-function compare(claim: Claim, value: number, rows: PublishedRows): Compared {
+function held(claim: Claim, value: number, rows: PublishedRows): Compared {
   const simulated = significant(value);
   const published = significant(valueOf(claim.published, rows));
   const difference =
