@@ -33,8 +33,8 @@ import type { AgilePolicy } from "./agile/modes.ts";
 import { AgileTables } from "./agile/tables.ts";
 import { fillPath } from "./shadow/fill.ts";
 import { mirrorRange } from "./shadow/mirror-range.ts";
-import { isReachable } from "./shadow/reachable.ts";
 import type { ShadowTable } from "./shadow/shadow-table.ts";
+import { TableStores } from "./shadow/table-stores.ts";
 
 type PageFaultExit = Extract<VmExit, { reason: "page-fault" }>;
 type EptViolation = Extract<VmExit, { reason: "ept-violation" }>;
@@ -46,6 +46,9 @@ export function createAgile(platform: Platform, policy: AgilePolicy): Hypervisor
   const walk = createWalk();
   const walkHost: WalkHost = { guest: memory, memoryPolicy: null, marked: () => undefined };
   const pcidRoots = vcpus.map(() => new PcidRoots());
+  const isRoot = (table: ShadowTable): boolean =>
+    vcpus.some(({ cr3 }) => shadow.set.of(cr3.root).includes(table));
+  const stores = new TableStores({ tables: shadow, isRoot, wrote: () => undefined });
   const nested = eptStage(host.tree.root, host.tree.levels, false);
 
   function setControls(vcpu: VirtualCpu, registers: Registers): void {
@@ -63,28 +66,12 @@ export function createAgile(platform: Platform, policy: AgilePolicy): Hypervisor
     });
   }
 
-  /** The guest stores into one of its shadowed tables: done for it, mirrored, and counted against that table's mode. */
-  function emulate(exit: PageFaultExit | EptViolation, vcpu: VirtualCpu, gfn: Gfn): "emulated" {
-    vcpu.emulateStore(exit, gfn);
-    const { store } = exit;
-    if (store === null || store.kind === "data") return "emulated";
-    vcpu.ledger.emulatedPteWrites += 1;
-    for (const table of shadow.set.of(gfn)) {
-      if (store.kind === "entry") shadow.mirror(table, store.index);
-      else shadow.mirrorAll(table);
-    }
-    if (modes.countStore(gfn)) both.toNested(gfn);
-    return "emulated";
-  }
-
-  /** A store of data to a frame that no running root reaches: it was freed, and is a table no more. */
-  function isTableStill({ store }: PageFaultExit | EptViolation, gfn: Gfn): boolean {
-    if (store !== null && store.kind === "entry") return true;
-    const isRoot = (table: ShadowTable): boolean =>
-      vcpus.some(({ cr3 }) => shadow.set.of(cr3.root).includes(table));
-    if (isReachable(shadow, gfn, isRoot)) return true;
-    shadow.unshadow(gfn);
-    return false;
+  /** A store to a shadowed table: done for the guest, mirrored, and counted against that table's mode. False: it is none. */
+  function storeToTable(exit: PageFaultExit | EptViolation, vcpu: VirtualCpu, gfn: Gfn): boolean {
+    if (!stores.take(exit, vcpu, gfn)) return false;
+    const isOfData = exit.store === null || exit.store.kind === "data";
+    if (!isOfData && modes.countStore(gfn)) both.toNested(gfn);
+    return true;
   }
 
   function pageFault(exit: PageFaultExit, vcpu: VirtualCpu): Resolution {
@@ -98,7 +85,7 @@ export function createAgile(platform: Platform, policy: AgilePolicy): Hypervisor
       return answerMmio(vcpu, access, { duringWalk: false, guestFrames: memory.frames });
     }
     if (exit.store !== null) {
-      if (shadow.isTable(gfn) && isTableStill(exit, gfn)) return emulate(exit, vcpu, gfn);
+      if (shadow.isTable(gfn) && storeToTable(exit, vcpu, gfn)) return "emulated";
       both.stored(gfn);
       if ((walk.access & ACC_WRITE) === 0) {
         vcpu.emulateStore(exit, gfn);
@@ -121,7 +108,7 @@ export function createAgile(platform: Platform, policy: AgilePolicy): Hypervisor
       if (shadow.isTable(gfn)) {
         // Silicon sets A or D in a table that is shadowed for others: it is nested for all from now on.
         if (duringWalk) both.toNested(gfn);
-        else if (isTableStill(exit, gfn)) return emulate(exit, vcpu, gfn);
+        else if (storeToTable(exit, vcpu, gfn)) return "emulated";
       }
       both.stored(gfn);
     }

@@ -33,9 +33,9 @@ import { frameIn } from "./shadow/frame-in.ts";
 import { shadowHost } from "./shadow/host-events.ts";
 import { loggedShadow } from "./shadow/logged-shadow.ts";
 import { mirrorRange } from "./shadow/mirror-range.ts";
-import { isReachable } from "./shadow/reachable.ts";
 import type { Shadow, ShadowOn } from "./shadow/shadow-on.ts";
 import type { ShadowTable } from "./shadow/shadow-table.ts";
+import { TableStores } from "./shadow/table-stores.ts";
 import { ShadowTables } from "./shadow/tables.ts";
 
 type PageFaultExit = Extract<VmExit, { reason: "page-fault" }>;
@@ -67,6 +67,11 @@ export function shadowOn(
   let serving: VirtualCpu | null = null;
   const kept = { keptFlags: ACC_WRITE | ACC_USER, beside: null };
   const tables = new ShadowTables({ bytes, memory, policy, tracker, ledger, ...kept });
+  const stores = new TableStores({
+    tables,
+    isRoot,
+    wrote: (gfn, vcpu) => tracker.wrote(gfn, vcpu),
+  });
 
   function ledger(): Ledger {
     return payer(vcpus, serving);
@@ -99,19 +104,6 @@ export function shadowOn(
     return false;
   }
 
-  /** The guest stores into one of its tables: do it for the guest, then mirror what changed. */
-  function emulate(exit: PageFaultExit, vcpu: VirtualCpu, gfn: Gfn): void {
-    vcpu.emulateStore(exit, gfn);
-    tracker.wrote(gfn, vcpu);
-    const { store } = exit;
-    if (store === null || store.kind === "data") return;
-    vcpu.ledger.emulatedPteWrites += 1;
-    for (const table of tables.set.of(gfn)) {
-      if (store.kind === "entry") tables.mirror(table, store.index);
-      else tables.mirrorAll(table);
-    }
-  }
-
   function pageFault(exit: PageFaultExit, vcpu: VirtualCpu): Resolution {
     if (!walkGuest(walkHosts[vcpu.id]!, vcpu, exit, walk)) {
       if (walk.error === walkDenied) return denyMark(policy!, vcpu, exit, walk);
@@ -131,10 +123,7 @@ export function shadowOn(
       return answerMmio(vcpu, access, { duringWalk: false, guestFrames: memory.frames });
     }
     if (exit.store !== null) {
-      if (tables.isTable(gfn) && isTableStill(exit, gfn)) {
-        emulate(exit, vcpu, gfn);
-        return "emulated";
-      }
+      if (tables.isTable(gfn) && stores.take(exit, vcpu, gfn)) return "emulated";
       memory.touchForWrite(gfn);
       tracker.wrote(gfn, vcpu);
       // CR0.WP is clear and the guest's entry read-only: shadow tables cannot say that, so store by store.
@@ -146,17 +135,6 @@ export function shadowOn(
     vcpu.ledger.hiddenFaults += 1;
     fillPath(tables, roots.get(vcpu.id)!, { vpn: exit.vpn, walk });
     return "resume";
-  }
-
-  /**
-   * A store of data, or of a whole page, to a frame that no running root reaches: it has been freed and
-   * reused. It stops being a table, or every store to it would exit for ever.
-   */
-  function isTableStill({ store }: PageFaultExit, gfn: Gfn): boolean {
-    if (store !== null && store.kind === "entry") return true;
-    if (isReachable(tables, gfn, isRoot)) return true;
-    tables.unshadow(gfn);
-    return false;
   }
 
   const logged = loggedShadow({ vcpus, tables, flush: flushAlways, ledger });

@@ -1,7 +1,7 @@
 /**
  * The two kinds of tables of agile paging, and how a guest's table passes from one to the other.
  */
-import { entriesPerTable, type Gfn, type Pfn, type Vpn } from "../../machine/address.ts";
+import type { Gfn, Pfn, Vpn } from "../../machine/address.ts";
 import { ACC_USER, ACC_WRITE, asGlobal } from "../../machine/formats/x86-entry.ts";
 import type { Ledger } from "../../machine/counters.ts";
 import type { KnownRoot, VirtualCpu } from "../../machine/virtual-cpu.ts";
@@ -9,6 +9,7 @@ import { flushVcpus, payer } from "../../hypervisor/flush.ts";
 import { createHostMemory, type HostMemory } from "../../hypervisor/memory/host-memory.ts";
 import type { Platform } from "../../hypervisor/platform.ts";
 import { mirrorRange } from "../shadow/mirror-range.ts";
+import { release } from "../shadow/release.ts";
 import type { ShadowTable } from "../shadow/shadow-table.ts";
 import { ShadowTables } from "../shadow/tables.ts";
 import { HostSide } from "./host-side.ts";
@@ -135,34 +136,12 @@ export class AgileTables {
     for (const { parents } of shadow.set.of(gfn)) {
       for (const { above, index } of shadow.set.entriesAt(parents)) shadow.mirror(above, index);
     }
-    this.release(gfn);
+    release(shadow, gfn, {
+      isRoot: (table) => this.isRoot(table),
+      // What the shadow mapped, the host's side maps from now on, or each page would exit once more.
+      mapped: (frame) => this.host.map(frame),
+    });
     this.reload(gfn);
-  }
-
-  /** The table has no shadow any more, nor have those below it that nothing else leads to. */
-  private release(gfn: Gfn): void {
-    const { shadow, host } = this;
-    const tables = shadow.set.of(gfn);
-    const children = tables.flatMap((table) => this.childrenOf(table));
-    // What the shadow mapped, the host's side maps from now on, or each page would exit once more.
-    for (const { frames } of tables) {
-      for (const frame of frames) if (frame >= 0) host.map(frame as Gfn);
-    }
-    shadow.unshadow(gfn);
-    for (const child of children) {
-      const shadows = shadow.set.of(child.gfn);
-      const isFree = shadows.length > 0 && shadows.every(({ parents }) => parents.size === 0);
-      if (isFree && !this.isRoot(child.gfn)) this.release(child.gfn);
-    }
-  }
-
-  private childrenOf(table: ShadowTable): ShadowTable[] {
-    const children = new Set<ShadowTable>();
-    for (let index = 0; index < entriesPerTable; index++) {
-      const child = this.shadow.set.childAt(table, index);
-      if (child !== null && !child.isDirect) children.add(child);
-    }
-    return [...children];
   }
 
   /** The table is shadowed again, wherever it is found. */
