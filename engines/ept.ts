@@ -204,7 +204,7 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
     },
     host,
   };
-  return { hypervisor, notifier, controls, dropFrames };
+  return { hypervisor, notifier, controls, dropFrames, tables };
 }
 
 export const ept: Engine = {

@@ -33,9 +33,9 @@ import { frameIn } from "./shadow/frame-in.ts";
 import { shadowHost } from "./shadow/host-events.ts";
 import { loggedShadow } from "./shadow/logged-shadow.ts";
 import { mirrorRange } from "./shadow/mirror-range.ts";
-import type { Shadow, ShadowOn } from "./shadow/shadow-on.ts";
+import type { Shadow, ShadowOn, ShadowOnParts } from "./shadow/shadow-on.ts";
 import type { ShadowTable } from "./shadow/shadow-table.ts";
-import { TableStores } from "./shadow/table-stores.ts";
+import { type StoreExit, TableStores } from "./shadow/table-stores.ts";
 import { ShadowTables } from "./shadow/tables.ts";
 
 type PageFaultExit = Extract<VmExit, { reason: "page-fault" }>;
@@ -53,7 +53,7 @@ export function createShadow(platform: Platform, log: DirtyTracker, policy: Poli
 export function shadowOn(
   platform: Platform,
   memory: HostMemory,
-  { log, policy }: { readonly log: DirtyTracker; readonly policy: Policy },
+  { log, policy, beside = null }: ShadowOnParts,
 ): ShadowOn {
   const { memory: bytes, vcpus } = platform;
   const tracker = policedTracker(log, policy);
@@ -65,7 +65,7 @@ export function shadowOn(
   const pcidRoots = vcpus.map(() => new PcidRoots());
   /** The vCPU whose exit is being answered; null while the host acts. */
   let serving: VirtualCpu | null = null;
-  const kept = { keptFlags: ACC_WRITE | ACC_USER, beside: null };
+  const kept = { keptFlags: ACC_WRITE | ACC_USER, beside };
   const tables = new ShadowTables({ bytes, memory, policy, tracker, ledger, ...kept });
   const stores = new TableStores({
     tables,
@@ -249,7 +249,16 @@ export function shadowOn(
       return root === undefined ? null : frameIn(bytes, root, vpn);
     },
   };
-  return { hypervisor, notifier, dropFrames, drop };
+  function storeToTable(exit: StoreExit, vcpu: VirtualCpu, gfn: Gfn): boolean {
+    serving = vcpu;
+    const isDone = stores.take(exit, vcpu, gfn);
+    flushIfNeeded();
+    serving = null;
+    return isDone;
+  }
+
+  const leave = (vcpu: VirtualCpu) => roots.delete(vcpu.id);
+  return { hypervisor, notifier, dropFrames, drop, tables, storeToTable, leave };
 }
 
 function setControls({ hasVpid }: Platform, vcpu: VirtualCpu, { pcid, levels }: Registers): void {

@@ -1,7 +1,7 @@
 /** What nested paging is made of, and what it hands back where others map the same memory. */
 import type { Gfn } from "../../machine/address.ts";
 import type { Controls } from "../../machine/controls.ts";
-import type { DirtyTracker } from "../../hypervisor/dirty/tracker.ts";
+import type { DirtyTracker, LoggedTables } from "../../hypervisor/dirty/tracker.ts";
 import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import type { MmuNotifier } from "../../hypervisor/memory/notifier.ts";
 import type { MemoryPolicy } from "../../hypervisor/policy/memory-policy.ts";
@@ -26,6 +26,7 @@ export interface NestedOn {
   readonly notifier: MmuNotifier;
   /** Unmaps the frames; whoever calls flushes. */
   readonly dropFrames: (start: Gfn, frames: number) => void;
+  readonly tables: LoggedTables;
   /** What it loads where no log wants more. */
   readonly controls: Controls;
 }

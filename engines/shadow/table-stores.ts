@@ -17,7 +17,7 @@ interface TableStoresParts {
 }
 
 /** The access that exited; its `store` is none of null. */
-interface StoreExit {
+export interface StoreExit {
   readonly vpn: Vpn;
   readonly store: PendingStore | null;
 }
