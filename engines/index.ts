@@ -25,6 +25,7 @@ import { pvm } from "./pvm.ts";
 import { shadowVtlb } from "./shadow-vtlb.ts";
 import { shadowWp } from "./shadow-wp.ts";
 import { shadow } from "./shadow.ts";
+import { shspProcess } from "./shsp-process.ts";
 import { shsp } from "./shsp.ts";
 import { shadowLazy, shadowLazyKvm61, shadowLazyKvm612, shadowLazyXen } from "./shadow-lazy.ts";
 
@@ -43,6 +44,7 @@ export const engines = {
   "npt-wp": nptWp,
   agile,
   shsp,
+  "shsp-process": shspProcess,
   "ept-flat": eptFlat,
   "ept-folded": eptFolded,
   "shadow-wp": shadowWp,

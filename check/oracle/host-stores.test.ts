@@ -21,7 +21,7 @@ import { checkedGuest } from "./checked-guest.ts";
 
 const names = Object.keys(engines) as EngineName[];
 /** Both begin with silicon on the guest's own tables, and rest there until they have seen more. */
-const hybrids: ReadonlySet<string> = new Set(["agile", "shsp"]);
+const hybrids: ReadonlySet<string> = new Set(["agile", "shsp", "shsp-process"]);
 const shadows = names.filter((name) => engines[name].family === "shadow" && !hybrids.has(name));
 /** Nothing of a guest's tables is kept over a flush. */
 const forgetful = "shadow-vtlb";

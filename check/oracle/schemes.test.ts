@@ -12,6 +12,9 @@ import { agilePolicy, createAgile } from "../../engines/agile.ts";
 import { eptFlat } from "../../engines/ept-flat.ts";
 import { eptFolded } from "../../engines/ept-folded.ts";
 import { Choice, type ShspPolicy } from "../../engines/shsp/choice.ts";
+import { BesideNested } from "../../engines/shsp/beside-nested.ts";
+import { Processes } from "../../engines/shsp/processes.ts";
+import { createShspProcess } from "../../engines/shsp-process.ts";
 import { createShsp } from "../../engines/shsp.ts";
 import { FrameMap } from "../../engines/shadow/frame-map.ts";
 import { ShadowTables } from "../../engines/shadow/tables.ts";
@@ -69,6 +72,8 @@ const schemes: Readonly<Record<string, CreateEngine>> = {
   }),
   "agile, CR3 writes exit": agileWith({ knownRoots: 0 }),
   "SHSP, changing to and fro": (platform) => createShsp(platform, fickle),
+  "SHSP for each process, changing to and fro": (platform) =>
+    createShspProcess(platform, { ...fickle, accessesMin: 1, idleMax: 4 }),
   "ept-flat": eptFlat.create,
   "ept-folded": eptFolded.create,
 };
@@ -201,6 +206,58 @@ describe("SHSP: a planted bug is found:", () => {
     });
     expect(firstProblem(schemes["SHSP, changing to and fro"]!, fastMmu, 5)).toBeNull();
     expect(modes.length).toBeGreaterThan(20);
+  });
+});
+
+describe("SHSP for each process: a planted bug is found:", () => {
+  const name = "SHSP for each process, changing to and fro";
+
+  test("the shadow of a process that has exited is used by the next one of its root", () => {
+    patch<[Gfn], void>(ShadowTables.prototype, "unshadow", () => undefined);
+    expect(firstProblem(schemes[name]!)).toMatch(stale);
+  });
+
+  test("a nested process stores to a table that is shadowed for another one", () => {
+    vi.spyOn(BesideNested.prototype, "shadowed").mockReturnValue(undefined);
+    expect(firstProblem(schemes[name]!)).toMatch(stale);
+  });
+
+  test("the change is forgotten at a CR3 write: silicon walks on as in the process before", () => {
+    const factory: CreateEngine = (platform) => {
+      const hypervisor = schemes[name]!(platform);
+      return {
+        ...hypervisor,
+        exit(exit, vcpu) {
+          if (exit.reason !== "cr3-write") return hypervisor.exit(exit, vcpu);
+          const setControls = vi.spyOn(vcpu, "setControls").mockReturnValue();
+          const resolution = hypervisor.exit(exit, vcpu);
+          setControls.mockRestore();
+          return resolution;
+        },
+      };
+    };
+    expect(firstProblem(factory)).toMatch(stale);
+  });
+
+  test("it does change, and has both kinds at once", () => {
+    let changes = 0;
+    let mixed = 0;
+    patch<[readonly Gfn[]], readonly Gfn[]>(
+      Processes.prototype,
+      "endInterval",
+      (end, self, running) => {
+        const processes = self as Processes;
+        const before = running.map((root) => processes.isShadowed(root));
+        const left = end(running);
+        running.forEach((root, i) => (changes += processes.isShadowed(root) === before[i] ? 0 : 1));
+        mixed +=
+          processes.isListening && running.some((root) => !processes.isShadowed(root)) ? 1 : 0;
+        return left;
+      },
+    );
+    expect(firstProblem(schemes[name]!, fastMmu, 8)).toBeNull();
+    expect(changes).toBeGreaterThan(20);
+    expect(mixed).toBeGreaterThan(20);
   });
 });
 

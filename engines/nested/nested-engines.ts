@@ -75,7 +75,7 @@ export const nestingVariants: Readonly<Record<string, Variant>> = {
 };
 
 /** Engines that change between shadow and nested paging. */
-const hybrids: ReadonlySet<string> = new Set(["agile", "shsp"]);
+const hybrids: ReadonlySet<string> = new Set(["agile", "shsp", "shsp-process"]);
 
 /** The engine, or why there is none. `variant`: a word of `nestingVariants`, or undefined for what is usual. */
 export function nestedEngine(

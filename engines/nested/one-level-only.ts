@@ -1,4 +1,4 @@
-/** What a vCPU does for hybrids (`agile`, `shsp`) and for other ISAs than x86-64, which run at no level of two. */
+/** What a vCPU does for hybrids (`agile`, `shsp`, `shsp-process`) and for other ISAs than x86-64, which run at no level of two. */
 import { assert } from "../../machine/assert.ts";
 
 export abstract class OneLevelOnly {

@@ -6,6 +6,9 @@
  */
 import type { Ledger } from "../../machine/counters.ts";
 
+/** What a choice is made by. */
+export type Counts = Pick<Ledger, "walks" | "walkReferencesNested" | "exits">;
+
 export interface ShspPolicy {
   /** Guest accesses from one look to the next. */
   readonly intervalAccesses: number;
@@ -31,6 +34,7 @@ export class Choice {
   private sampleEvery: number;
   private untilSample: number;
   private faults = 0;
+  private otherExits = 0;
   /** Intervals in a row in which the other mode would have been cheaper. */
   private streak = 0;
   private hasJustChanged = false;
@@ -51,33 +55,46 @@ export class Choice {
     return this.faultCycles() < this.nestedBefore;
   }
 
-  private faultCycles(): number {
-    const { exitsPerFault, exitCycles } = this.policy;
-    return this.faults * exitsPerFault * exitCycles;
+  /** Exits in a sampled interval that shadowing would cause beside those of the guest's faults. Returns as `sawFault`. */
+  sawExits(exits: number): boolean {
+    this.otherExits += exits;
+    return this.faultCycles() < this.nestedBefore;
   }
 
-  /** Looks at what the vCPUs counted by now; `mode` and `isSampling` are those of the next interval. */
-  endInterval(ledgers: readonly Readonly<Ledger>[]): void {
+  /** What shadowing would have cost in a sampled interval. */
+  private faultCycles(): number {
+    const { exitsPerFault, exitCycles } = this.policy;
+    return (this.faults * exitsPerFault + this.otherExits) * exitCycles;
+  }
+
+  /** It has not run for long: it is nested again, whatever that costs, and asked about as soon as it runs. */
+  leaveShadow(): void {
+    this.changeTo("nested");
+  }
+
+  /**
+   * Looks at what the vCPUs counted by now; `mode` and `isSampling` are those of the next interval. `isDear`: what exited in a
+   * sampled interval has said already that shadowing costs more.
+   */
+  endInterval(ledgers: readonly Readonly<Counts>[], isDear = false): void {
     const spent = this.spent(ledgers);
     // A change itself exits a lot, and says nothing of the guest.
     if (this.hasJustChanged) this.hasJustChanged = false;
-    else if (this.mode === "nested") this.afterNested(spent);
+    else if (this.mode === "nested") this.afterNested(spent, isDear);
     else this.afterShadow(spent);
     this.faults = 0;
+    this.otherExits = 0;
   }
 
-  private afterNested({
-    walks,
-    nested,
-  }: {
-    readonly walks: number;
-    readonly nested: number;
-  }): void {
+  private afterNested(
+    { walks, nested }: { readonly walks: number; readonly nested: number },
+    isDear: boolean,
+  ): void {
     const { policy } = this;
     const cycles = nested * policy.nestedReferenceCycles;
     if (walks > 0) this.nestedPerWalk = nested / walks;
     if (this.isSampling) {
-      const isCheaper = this.faultCycles() * policy.gain < cycles;
+      const isCheaper = !isDear && this.faultCycles() * policy.gain < cycles;
       this.streak = isCheaper ? this.streak + 1 : 0;
       if (!isCheaper) this.waitLonger();
       if (this.streak === 2) this.changeTo("shadow");
@@ -109,7 +126,7 @@ export class Choice {
     this.hasJustChanged = true;
   }
 
-  private spent(ledgers: readonly Readonly<Ledger>[]) {
+  private spent(ledgers: readonly Readonly<Counts>[]) {
     const now = { walks: 0, nested: 0, exits: 0 };
     for (const { walks, walkReferencesNested, exits } of ledgers) {
       now.walks += walks;

@@ -17,6 +17,7 @@ const withoutLog: ReadonlySet<string> = new Set([
   "ept-folded",
   "agile",
   "shsp",
+  "shsp-process",
 ]);
 
 /** Engines whose hypervisor knows which pages were written. */
