@@ -16,6 +16,7 @@ import { mmapChurn } from "./mmap-churn.ts";
 import { mprotectGc } from "./mprotect-gc.ts";
 import { pointerChase } from "./pointer-chase.ts";
 import { sequential } from "./sequential.ts";
+import { sideBySide } from "./side-by-side.ts";
 import { steadyWriter } from "./steady-writer.ts";
 import { strided } from "./strided.ts";
 import { syscalls } from "./syscalls.ts";
@@ -45,6 +46,7 @@ export const workloads = {
   "key-value": keyValue,
   "hot-write": hotWrite,
   "steady-writer": steadyWriter,
+  "side-by-side": sideBySide,
   frontier,
   ...traceWorkloads,
   ...linuxWorkloads,
