@@ -47,6 +47,14 @@ test("a hybrid that loses is seen to lose", () => {
   expect(failing("hybrids", "agile", slower)).toContain("agile paging beats both on average");
 });
 
+test("choosing process by process is seen to lose where it does", () => {
+  expect(failing("hybrids-processes", "shsp-process", slower)).toEqual([
+    "process by process beats EPT and the whole guest in turns of every length",
+    "and agile paging",
+    "where processes do not differ it is within 5% of the better side",
+  ]);
+});
+
 test("a hybrid that gains on a real Linux, or loses, is seen to", () => {
   const faster = (row: PointRow): PointRow => ({ ...row, cyclesTotal: 0.9 * row.cyclesTotal });
   expect(failing("hybrids-linux", "agile", faster)).toEqual([

@@ -20,7 +20,9 @@ const stores = [
   { workload: "compile", params: { jobs: 6, usedMemory: 1 } },
   { workload: "key-value", params: { pages: 16_384, requests: 30_000 } },
 ] as const;
-const shown = [...rests, ...stores];
+/** Programs that rest, then those that store to their tables. */
+export const hybridPrograms = [...rests, ...stores];
+const shown = hybridPrograms;
 const engines = ["native", "shadow", "shadow-lazy", "ept", "agile", "shsp"] as const;
 /** Those of the chart alone. */
 const shapes = ["ept-flat", "ept-folded"] as const;
