@@ -54,6 +54,7 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
   /** Tables that an entry is stored in. */
   const copies = nodes?.hypervisorTables === "replicated" ? nodes.count : 1;
   const { link: present, write, execute, dirty: dirtyBit } = tree.format;
+  const { subPageHigh } = tree.format;
   const { leafFlags, hugeFlags } = flagsOf(controls.stages(4).at(-1)!);
   /** D in a leaf whose write the log knows: silicon need not tell it again (KVM `make_spte` sets it too). */
   const known = accessedDirty ? dirtyBit : 0;
@@ -63,14 +64,18 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
 
   function allowWrite(gfn: Gfn, { table, index }: EntryPlace): void {
     const flags = tracker.isLogged(gfn) ? write | known : write;
-    bytes.write(table, index, bytes.readLow(table, index) | flags, bytes.readHigh(table, index));
+    const [low, high] = [bytes.readLow(table, index), bytes.readHigh(table, index)];
+    // What is writable in part stays read-only: a store asks for its line.
+    if (policy?.locksLinesOnly(gfn) === true) bytes.write(table, index, low, high | subPageHigh);
+    else bytes.write(table, index, low | flags, high);
   }
 
   /** The first use of a guest frame: the host provides it, the leaf maps it. */
   function map(gfn: Gfn, isWrite: boolean, vcpu: VirtualCpu): void {
     const pfn = memory.touch(gfn);
     const isLogged = tracker.isLogged(gfn);
-    const isWritable = isWrite || tracker.mayMapWritable(gfn);
+    const hasLines = policy?.locksLinesOnly(gfn) === true;
+    const isWritable = (isWrite && !hasLines) || tracker.mayMapWritable(gfn);
     const mayRun = policy === undefined || policy.mayExecute(gfn);
     const mayStore = isWritable && memory.isWritable(gfn);
     const denied = (mayRun ? 0 : execute) | (mayStore ? 0 : write);
@@ -87,7 +92,8 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
     const flags = (leafFlags & ~denied) | (isWrite && isLogged ? known : 0);
     const takesMarks = memory.isWritable(gfn) && policy?.takesMarks(gfn) === true;
     const binding = policy?.isBound(gfn) === true ? tree.format.verifyHigh : 0;
-    const high = binding | (takesMarks ? tree.format.pagingWriteHigh : 0);
+    const asksLines = hasLines && memory.isWritable(gfn) ? subPageHigh : 0;
+    const high = binding | asksLines | (takesMarks ? tree.format.pagingWriteHigh : 0);
     putEntry(tree, makePlace(tree, gfn, 1), { frame: pfn, flags, high });
   }
 
@@ -103,6 +109,12 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
     const place = findPlace(tree, gfn);
     const isMapped = (bytes.readLow(place.table, place.index) & present) !== 0;
     if (isWrite) tracker.wrote(gfn, vcpu);
+    if (isWrite && subPageHigh === 0 && policy?.locksLinesOnly(gfn) === true) {
+      // Silicon knows no lines: the page is read-only, and each store is done for the guest.
+      vcpu.ledger.faultsEmulated += 1;
+      vcpu.emulateStore(exit, gfn);
+      return "emulated";
+    }
     // Mapped, and may not be run: the page is the supervisor's, or nobody may.
     if (isMapped && policy !== undefined && exit.access === "fetch" && !policy.mayExecute(gfn)) {
       return policy.deny({ cpu: vcpu.id, vpn: exit.vpn, gfn, by: "fetcher" });
@@ -167,11 +179,13 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
   }
 
   function enforce(rule: PolicyRule): void {
+    if (policy !== undefined) scheme.lines?.follow(policy, rule);
     narrowLeaves(tree, rule);
     guard?.renew();
     flush();
   }
 
+  for (const rule of policy?.rules ?? []) scheme.lines?.follow(policy!, rule);
   const guard = policy && createGuard?.({ tree, memory, vcpus, policy, controls, flush });
   policy?.attach({ ...asNestedCan(scheme, tree, guard), enforce });
   const { notifier, host, dropFrames } = nestedHost({

@@ -114,7 +114,8 @@ export function shadowOn(
     if (policy !== null) {
       gfn = reachedFrame(policy, exit.vpn, gfn);
       // What silicon may not do for the guest, the hypervisor does: then it is the one to ask about.
-      const isForGuest = tables.isTable(gfn) || (walk.access & ACC_WRITE) === 0;
+      const isForGuest =
+        tables.isTable(gfn) || (walk.access & ACC_WRITE) === 0 || policy.locksLinesOnly(gfn);
       const denial = judge(policy, vcpu, exit, { walk, by: isForGuest ? "emulator" : "guest" });
       if (denial !== null) return denial;
     }
@@ -126,8 +127,9 @@ export function shadowOn(
       if (tables.isTable(gfn) && stores.take(exit, vcpu, gfn)) return "emulated";
       memory.touchForWrite(gfn);
       tracker.wrote(gfn, vcpu);
-      // CR0.WP is clear and the guest's entry read-only: shadow tables cannot say that, so store by store.
-      if ((walk.access & ACC_WRITE) === 0) {
+      // CR0.WP is clear and the guest's entry read-only, or some of the page's lines are locked: shadow tables cannot say
+      // that, so store by store.
+      if ((walk.access & ACC_WRITE) === 0 || policy?.locksLinesOnly(gfn) === true) {
         vcpu.emulateStore(exit, gfn);
         return "emulated";
       }

@@ -164,7 +164,7 @@ export class AccessUnit {
     const low = this.mmu.low[index]!;
     const high = this.mmu.high[index]!;
     const vpn = ((high & HIGH_MASK) * 0x10_0000 + (low >>> 12)) as Vpn;
-    this.observer!.access(this.requester.id, vpn, high, this.mmu.lastPfn());
+    this.observer!.access(this.requester.id, vpn, high, this.mmu.lastPfn(), low & 0xfff);
   }
 
   /** The access at `index` stopped the batch. Returns the index to go on with. */

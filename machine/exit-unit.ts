@@ -46,6 +46,7 @@ export class ExitUnit implements Requester {
   private readonly answer: AnswerExit;
   /** High column of the access that stopped last: its kind, for the observer. */
   private stoppedHigh = 0;
+  private stoppedOffset = 0;
 
   constructor(id: number, mmu: Mmu, memory: PhysicalMemory, answer: AnswerExit) {
     this.id = id;
@@ -66,7 +67,8 @@ export class ExitUnit implements Requester {
     this.ledger.stores += 1;
     const pfn = this.hypervisor.memory.touchForWrite(gfn);
     const { observer } = this.accesses;
-    observer?.emulated(this.id, { vpn: exit.vpn, high: this.stoppedHigh, gfn, pfn });
+    const [high, offset] = [this.stoppedHigh, this.stoppedOffset];
+    observer?.emulated(this.id, { vpn: exit.vpn, high, offset, gfn, pfn });
     this.accesses.completeStore(pfn);
   }
 
@@ -111,6 +113,7 @@ export class ExitUnit implements Requester {
   stopped(vpn: Vpn, offset: number, high: number, store: PendingStore | null): "again" | "done" {
     const { mmu } = this;
     this.stoppedHigh = high;
+    this.stoppedOffset = offset;
     switch (mmu.stopReason()) {
       case STOP_PAGE_FAULT: {
         const error = mmu.stopError();
@@ -159,7 +162,7 @@ export class ExitUnit implements Requester {
     }
     if (resolution === "resume") return "again";
     if (resolution === "skip") {
-      this.accesses.observer?.denied(this.id, fault.vpn, this.stoppedHigh);
+      this.accesses.observer?.denied(this.id, fault.vpn, this.stoppedHigh, fault.offset);
     }
     return "done";
   }

@@ -28,14 +28,16 @@ export type Invalidation =
 export interface EmulatedStore {
   readonly vpn: Vpn;
   readonly high: number;
+  /** Byte offset in the page. */
+  readonly offset: number;
   readonly gfn: Gfn;
   readonly pfn: Pfn;
 }
 
 /** Sees everything a checker needs, in program order. `cpu` is the number of the vCPU. */
 export interface Observer {
-  /** An access completed; `high` is the high column: what kind it was (`mmu.ts`). */
-  access(cpu: number, vpn: Vpn, high: number, pfn: Pfn): void;
+  /** An access completed; `high` is the high column: what kind it was (`mmu.ts`). `offset` is of its first byte. */
+  access(cpu: number, vpn: Vpn, high: number, pfn: Pfn, offset: number): void;
   /** Known bytes are about to change in frame `pfn`: by the guest, or for it. */
   storing(cpu: number, pfn: Pfn, store: PendingStore): void;
   /**
@@ -51,7 +53,7 @@ export interface Observer {
   guestFault(cpu: number, fault: PageFault, high: number): void;
   invalidated(cpu: number, scope: Invalidation): void;
   /** The hypervisor's policy denied the access: it was passed over. */
-  denied(cpu: number, vpn: Vpn, high: number): void;
+  denied(cpu: number, vpn: Vpn, high: number, offset: number): void;
   /** An access was emulated because no memory is at `gfn`. */
   mmio(cpu: number, access: { readonly vpn: Vpn; readonly gfn: Gfn }, high: number): void;
 }

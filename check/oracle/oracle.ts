@@ -30,6 +30,7 @@ import { HostChanges } from "./host-changes.ts";
 import { HostFrames } from "./host-frames.ts";
 import { InvalidationLog } from "./invalidation-log.ts";
 import { allows, isMarked, kindBits, LegalWalks, type Outcome, type Query } from "./legal-walks.ts";
+import type { DataAt } from "./line-checks.ts";
 import { PolicyChecks } from "./policy-checks.ts";
 import { quickWalk } from "./quick-walk.ts";
 import { SharingChecks } from "./sharing-checks.ts";
@@ -122,24 +123,24 @@ export class Oracle implements Observer {
     this.policies = new PolicyChecks(this.machine, this.frames, this.engine, policy);
   }
 
-  access(cpu: number, vpn: Vpn, high: number, pfn: Pfn): void {
+  access(cpu: number, vpn: Vpn, high: number, pfn: Pfn, offset = 0): void {
     this.checked += 1;
     const vcpu = this.running(cpu);
     let gfn = this.translate(vcpu, vpn, high);
     if (gfn < 0 || !this.frames.isAt(gfn, pfn)) {
       gfn = this.explain(this.query(vcpu, vpn, high), pfn);
     }
-    this.complete(vcpu, vpn, high, gfn, pfn);
+    this.complete(vcpu, { vpn, high, offset }, gfn, pfn);
   }
 
-  emulated(cpu: number, { vpn, high, gfn, pfn }: EmulatedStore): void {
+  emulated(cpu: number, { vpn, high, offset, gfn, pfn }: EmulatedStore): void {
     this.checked += 1;
     const vcpu = this.running(cpu);
     if (this.translate(vcpu, vpn, high) !== gfn || !this.frames.isAt(gfn, pfn)) {
       const legal = this.explain(this.query(vcpu, vpn, high), pfn);
       if (legal !== gfn) this.fail(this.query(vcpu, vpn, high), `was emulated at gfn ${hex(gfn)}`);
     }
-    this.complete(vcpu, vpn, high, gfn, pfn);
+    this.complete(vcpu, { vpn, high, offset }, gfn, pfn);
   }
 
   storing(cpu: number, pfn: Pfn, store: PendingStore): void {
@@ -195,9 +196,10 @@ export class Oracle implements Observer {
   }
 
   /** An access that was passed over: whoever did so has to say why. */
-  denied(cpu: number, vpn: Vpn, high: number): void {
-    if (this.policies?.isOnRecord(cpu, vpn)) return;
-    this.fail(this.query(this.running(cpu), vpn, high), "was denied with no verdict on record");
+  denied(cpu: number, vpn: Vpn, high: number, offset: number): void {
+    const { policies } = this;
+    const why = policies === null ? "was denied" : policies.complaint(cpu, vpn, { high, offset });
+    if (why !== undefined) this.fail(this.query(this.running(cpu), vpn, high), why);
   }
 
   mmio(cpu: number, { vpn, gfn }: { readonly vpn: Vpn; readonly gfn: Gfn }, high: number): void {
@@ -269,8 +271,8 @@ export class Oracle implements Observer {
   }
 
   /** Data versions: a store makes a new one, a load must see the latest. */
-  private complete(vcpu: Vcpu, vpn: number, high: number, gfn: number, pfn: Pfn): void {
-    const breach = this.policies?.breach(vcpu, vpn, high, gfn);
+  private complete(vcpu: Vcpu, { vpn, high, offset }: DataAt, gfn: number, pfn: Pfn): void {
+    const breach = this.policies?.breach(vcpu, vpn, { high, offset }, gfn);
     if (breach !== undefined) this.fail(this.query(vcpu, vpn, high), breach);
     // A store changes part of a page: what it leaves must be right as well.
     if (!this.frames.holdsLatest(gfn, pfn)) {

@@ -17,6 +17,7 @@ import type { HostFrames } from "./host-frames.ts";
 import { kernelLink, withoutWrite } from "../../machine/formats/x86-entry.ts";
 import type { Outcome } from "./legal-walks.ts";
 import { HardwareTables } from "./hardware-tables.ts";
+import { LineChecks, type StoreAt } from "./line-checks.ts";
 import { digestFrame } from "./memory-digest.ts";
 import { hex, OracleMismatch } from "./mismatch.ts";
 
@@ -47,6 +48,7 @@ export class PolicyChecks {
   private readonly monitorCode = new Set<number>();
   /** Frames that return addresses are pushed to. */
   private readonly stacks = new Set<number>();
+  private readonly lines: LineChecks;
   private readonly pages = new Map<number, Page>();
   /** What frames under a rule held when they were first looked at: after boot, or when the rule came. */
   private readonly digests = new Map<number, number | null>();
@@ -60,6 +62,7 @@ export class PolicyChecks {
     this.machine = machine;
     this.frames = frames;
     this.engine = engine;
+    this.lines = new LineChecks(machine, frames);
     this.tables = machine.vcpus.map((vcpu) => new HardwareTables(vcpu));
     for (const rule of policy.rules) this.note(rule);
     policy.onRule = (rule) => {
@@ -100,18 +103,33 @@ export class PolicyChecks {
   /** May the host take this frame from its guest? */
   keeps(gfn: number): boolean {
     if (this.bound.has(gfn) || this.monitored.has(gfn)) return true;
-    if (this.stacks.has(gfn)) return true;
+    if (this.stacks.has(gfn) || this.lines.has(gfn)) return true;
     return this.locked.has(gfn) || this.hidden.has(gfn) || this.policy.isGuarded(gfn as Gfn);
   }
 
-  isOnRecord(cpu: number, vpn: number): boolean {
+  /** What is wrong with the denial of this access. */
+  complaint(cpu: number, vpn: number, store: StoreAt): string | undefined {
     const verdict = this.verdicts.get(cpu);
     this.verdicts.delete(cpu);
-    return verdict !== undefined && verdict.vpn === vpn;
+    if (verdict === undefined || verdict.vpn !== vpn) return "was denied with no verdict on record";
+    if (this.isUnder(verdict.gfn) || this.pages.has(vpn)) return undefined;
+    return this.lines.isDeniedInVain(verdict, store)
+      ? "was denied, and touches no locked line"
+      : undefined;
+  }
+
+  /** Is the frame under a rule that says nothing of lines? */
+  private isUnder(gfn: number): boolean {
+    const { locked, hidden, bound, monitored, stacks } = this;
+    const isUnder = [locked, hidden, bound, monitored, stacks].some((frames) => frames.has(gfn));
+    return isUnder || this.policy.isGuarded(gfn as Gfn);
   }
 
   /** What an access that has completed did against the rules. */
-  breach(vcpu: Vcpu, vpn: number, high: number, gfn: number): string | undefined {
+  breach(vcpu: Vcpu, vpn: number, at: StoreAt, gfn: number): string | undefined {
+    const { high } = at;
+    const inLine = this.lines.breach(at, gfn);
+    if (inLine !== undefined) return inLine;
     const byView = this.breachOfView(viewOf(vcpu), high, gfn);
     if (byView !== undefined) return byView;
     if (this.approved.size > 0 && (high & (FETCH | USER)) === FETCH && !this.approved.has(gfn)) {
@@ -154,6 +172,7 @@ export class PolicyChecks {
       }
       return;
     }
+    if (rule.kind === "lock-lines") return this.lines.note(rule);
     for (let gfn = rule.start as number; gfn < rule.start + rule.frames; gfn++) {
       if (rule.kind === "approve-frames") {
         this.approved.add(gfn);
@@ -192,6 +211,9 @@ export class PolicyChecks {
         if ((low & write) !== 0 && (this.locked.has(gfn) || this.stacks.has(gfn))) {
           this.fail(`gfn ${hex(gfn)} is mapped writable, and locked`);
         }
+        if ((low & write) !== 0 && this.lines.has(gfn)) {
+          this.fail(`gfn ${hex(gfn)} is mapped writable, and lines of it are locked`);
+        }
       });
     }
   }
@@ -212,6 +234,8 @@ export class PolicyChecks {
 
   /** A frame under a rule holds what it held, wherever the host has put it. */
   private checkBytes(): void {
+    const problem = this.lines.problem();
+    if (problem !== undefined) this.fail(problem);
     for (const [gfn, digest] of this.digests) {
       // What is swapped out is compared when it comes back.
       if (this.frames.pfnOf[gfn]! < 0) continue;

@@ -34,7 +34,8 @@ export function answerPageFault(vm: Vm, state: VcpuState, exit: PageFaultExit): 
   const gfn = reachedFrame(vm.memoryPolicy, vpn, walk.gfn);
   if (vm.memoryPolicy !== null) {
     // A leaf table may go out of sync and be written by silicon; what stays protected, the hypervisor stores.
-    const by = vm.pages.of(gfn).length > 0 ? "emulator" : "guest";
+    const isForGuest = vm.pages.of(gfn).length > 0 || vm.memoryPolicy.locksLinesOnly(gfn);
+    const by = isForGuest ? "emulator" : "guest";
     const denial = judge(vm.memoryPolicy, vcpu, exit, { walk, by });
     if (denial !== null) return denial;
   }
@@ -51,6 +52,9 @@ export function answerPageFault(vm: Vm, state: VcpuState, exit: PageFaultExit): 
     clearFloods(vm, root, vpn);
     return emulate(vm, state, exit, gfn);
   }
+  // Some lines of the page are locked, which shadow tables cannot say: store by store.
+  if (isStore && vm.memoryPolicy?.locksLinesOnly(gfn) === true)
+    return emulate(vm, state, exit, gfn);
   makeRoom(vm);
   if (isStore && (walk.access & ACC_WRITE) === 0) {
     // CR0.WP is clear in the guest but set on the shadow: the kernel's store needs an entry of its own.

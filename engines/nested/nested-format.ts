@@ -3,11 +3,13 @@
  */
 import { arm4kStage2, armStage2Shape } from "../../machine/formats/arm.ts";
 import { riscvSecond } from "../../machine/formats/riscv.ts";
+import type { Pfn } from "../../machine/address.ts";
 import type { Isa } from "../../machine/isa/isa.ts";
 import {
   eptByModeStage,
   eptPagingWriteStage,
   eptStage,
+  eptSubPageStage,
   eptViewStage,
   nptStage,
   type Stage,
@@ -16,13 +18,16 @@ import {
 export interface NestedFormat {
   /**
    * `ept-mbec`: with a right to execute for each mode of a page; `ept-pw`: with a bit by which walks may set A and D in
-   * what nobody may store to, and one by which a page is reached through such tables only; `ept-views`:
-   * the guest may exchange the root for another view's; `riscv`: the G-stage of
+   * what nobody may store to, and one by which a page is reached through such tables only; `ept-spp`: with a bit by which a store asks about
+   * its 128 bytes; `ept-views`: the guest may exchange the root for another view's; `riscv`: the G-stage of
    * RISC-V's hypervisor extension; `arm`: Arm's stage 2.
    */
-  readonly format: "ept" | "ept-mbec" | "ept-pw" | "ept-views" | "npt" | "riscv" | "arm";
+  readonly format:
+    "ept" | "ept-mbec" | "ept-pw" | "ept-spp" | "ept-views" | "npt" | "riscv" | "arm";
   /** Does silicon set A and D in nested entries? Always, with `npt`. */
   readonly accessedDirty: boolean;
+  /** Where `ept-spp` asks. */
+  readonly subPages?: Pfn;
   /** Whose entries the guest's own tables have; absent: x86-64's. */
   readonly isa?: Isa;
 }
@@ -31,7 +36,7 @@ export interface NestedFormat {
 const armAddressBits = (levels: number): number => (levels === 3 ? 40 : 48);
 
 /** Its root is not known yet. */
-export function stageOf({ format, accessedDirty }: NestedFormat, levels: number): Stage {
+export function stageOf({ format, accessedDirty, subPages }: NestedFormat, levels: number): Stage {
   switch (format) {
     case "ept":
       return eptStage(null, levels, accessedDirty);
@@ -39,6 +44,8 @@ export function stageOf({ format, accessedDirty }: NestedFormat, levels: number)
       return eptByModeStage(null, levels, accessedDirty);
     case "ept-pw":
       return eptPagingWriteStage(null, levels, accessedDirty);
+    case "ept-spp":
+      return eptSubPageStage(null, levels, { accessedDirty, subPages: subPages ?? null });
     case "ept-views":
       return eptViewStage(null, levels, accessedDirty);
     case "npt":

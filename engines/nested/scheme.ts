@@ -4,6 +4,7 @@ import type { Controls } from "../../machine/controls.ts";
 import type { DirtyTracker, LoggedTables } from "../../hypervisor/dirty/tracker.ts";
 import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import type { MmuNotifier } from "../../hypervisor/memory/notifier.ts";
+import type { LinePermissions } from "../../hypervisor/policy/line-permissions.ts";
 import type { MemoryPolicy } from "../../hypervisor/policy/memory-policy.ts";
 import type { CreateGuard } from "../guard/guard.ts";
 import type { TableLayout } from "./layouts.ts";
@@ -17,6 +18,8 @@ export interface NestedScheme extends NestedFormat {
   readonly policy?: MemoryPolicy | undefined;
   /** Is the right to execute its one for approved code, whoever runs it? Absent: no, unless the format tells modes apart. */
   readonly approvesCode?: boolean;
+  /** What `subPages` leads to, where silicon knows lines; needs a policy. */
+  readonly lines?: LinePermissions;
   /** Who watches the guest's own tables, so that rules on pages hold too; needs a policy. */
   readonly createGuard?: CreateGuard;
 }

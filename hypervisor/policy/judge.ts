@@ -1,22 +1,35 @@
 /**
  * What a policy makes of a walk of the guest's tables that allows the access.
  */
+import { allLines, lineAt } from "../../machine/formats/sub-pages.ts";
 import { ACC_EXEC, ACC_USER, ACC_WRITE } from "../../machine/formats/x86-entry.ts";
 import type { Gfn } from "../../machine/address.ts";
 import { PF_FETCH, PF_USER, PF_WRITE } from "../../machine/page-fault.ts";
-import type { Resolution, VmExit } from "../../machine/exits.ts";
+import type { PendingStore, Resolution, VmExit } from "../../machine/exits.ts";
 import type { VirtualCpu } from "../../machine/virtual-cpu.ts";
 import { type FaultingAccess, type GuestWalk } from "../guest-walk.ts";
 import type { MemoryPolicy } from "./memory-policy.ts";
 import type { Storer, Verdict } from "./rules.ts";
 
+/** A store, as far as lines are concerned. */
+interface StoreInPage {
+  readonly offset: number;
+  readonly store: PendingStore | null;
+}
+
+/** The lines that a store touches, a bit each. */
+function linesOf({ offset, store }: StoreInPage): number {
+  return store?.kind === "page" ? allLines : lineAt(offset);
+}
+
 /** Denies the access, or null: then it may have the frame of `reachedFrame`. `by` makes the store, if it is one. */
 export function judge(
   policy: MemoryPolicy,
   vcpu: VirtualCpu,
-  { vpn, error }: FaultingAccess,
+  exit: FaultingAccess & StoreInPage,
   { walk, by }: { readonly walk: GuestWalk; readonly by: Storer },
 ): Resolution | null {
+  const { vpn, error } = exit;
   const page = policy.lockedPage(vpn);
   const gfn = page?.gfn ?? walk.gfn;
   const rights = page?.access ?? ~0;
@@ -26,7 +39,7 @@ export function judge(
     const table = walk.tables[level]!;
     if (policy.isHidden(table)) return deny("reader", table);
   }
-  if ((error & PF_WRITE) !== 0 && !policy.mayStore(gfn, by, page)) return deny(by);
+  if ((error & PF_WRITE) !== 0 && !policy.mayStore(gfn, by, page, linesOf(exit))) return deny(by);
   if ((error & PF_FETCH) !== 0 && (rights & ACC_EXEC) === 0) return deny("fetcher");
   const isForbidden = (error & PF_USER) !== 0 && (rights & ACC_USER) === 0;
   return isForbidden || policy.isHidden(gfn) ? deny("reader") : null;
@@ -36,10 +49,12 @@ export function judge(
 export function judgeFrame(
   policy: MemoryPolicy,
   vcpu: VirtualCpu,
-  { vpn, gfn, access, duringWalk }: Extract<VmExit, { readonly reason: "ept-violation" }>,
+  exit: Extract<VmExit, { readonly reason: "ept-violation" }>,
 ): Resolution | null {
+  const { vpn, gfn, access, duringWalk } = exit;
   const by = duringWalk ? "walker" : "guest";
-  if (access === "write" && !policy.mayStore(gfn, by)) {
+  const lines = duringWalk ? allLines : linesOf(exit);
+  if (access === "write" && !policy.mayStore(gfn, by, null, lines)) {
     return policy.deny({ cpu: vcpu.id, vpn, gfn, by });
   }
   const isAlias = !duringWalk && policy.isBound(gfn) && policy.pages.at(vpn)?.gfn !== gfn;

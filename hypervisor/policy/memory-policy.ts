@@ -12,6 +12,7 @@
  */
 import { type Gfn, pagesPerEntry, type Vpn } from "../../machine/address.ts";
 import { assert } from "../../machine/assert.ts";
+import { allLines } from "../../machine/formats/sub-pages.ts";
 import { ACC_WRITE } from "../../machine/formats/x86-entry.ts";
 import type { Resolution } from "../../machine/exits.ts";
 import { type LockedPage, PageLocks } from "./page-locks.ts";
@@ -54,8 +55,10 @@ const approved = 8;
 const bound = 16;
 const monitored = 32;
 const stack = 64;
+const lined = 128;
 const flagOf = {
   "lock-frames": noStore,
+  "lock-lines": lined,
   "hide-frames": hidden,
   "approve-frames": approved,
   "bind-frames": bound,
@@ -76,6 +79,8 @@ export class MemoryPolicy {
   readonly rules: PolicyRule[] = [];
   /** By frame, what is forbidden. Grows when a rule comes. */
   private flags = new Uint8Array(0);
+  /** By frame with such, the lines that are locked, a bit each. */
+  private readonly lines = new Map<number, number>();
   private enforcer: PolicyEnforcer | null = null;
   /** Has some code been approved, and all other so refused? */
   private restrictsCode = false;
@@ -111,12 +116,23 @@ export class MemoryPolicy {
     this.onRule?.(rule);
   }
 
-  /** May somebody store to the frame, by the name of a locked page if it is one? */
-  mayStore(gfn: Gfn, by: Storer, page: LockedPage | null = null): boolean {
+  /** May somebody store to these lines of the frame, by the name of a locked page if it is one? */
+  mayStore(gfn: Gfn, by: Storer, page: LockedPage | null = null, lines = allLines): boolean {
     if (page !== null && (page.access & ACC_WRITE) === 0) return false;
+    if ((this.lockedLines(gfn) & lines) !== 0) return false;
     if (by === "call") return (this.flagsOf(gfn) & (forbidding & ~stack)) === 0;
     const byOthers = by === "guest" || by === "walker" ? 0 : bound | monitored;
     return (this.flagsOf(gfn) & (forbidding | byOthers)) === 0;
+  }
+
+  /** Lines of the frame that are locked, a bit each. */
+  lockedLines(gfn: Gfn): number {
+    return (this.flagsOf(gfn) & lined) === 0 ? 0 : this.lines.get(gfn)!;
+  }
+
+  /** May the guest store to some lines of the frame and not to others? */
+  locksLinesOnly(gfn: Gfn): boolean {
+    return (this.flagsOf(gfn) & (forbidding | bound | monitored | lined)) === lined;
   }
 
   /** Is it reached by its locked page alone? */
@@ -147,7 +163,7 @@ export class MemoryPolicy {
 
   /** Is the frame itself under a rule? */
   isLocked(gfn: Gfn): boolean {
-    return (this.flagsOf(gfn) & (noStore | hidden | stack)) !== 0;
+    return (this.flagsOf(gfn) & (noStore | hidden | stack | lined)) !== 0;
   }
 
   isHidden(gfn: Gfn): boolean {
@@ -192,7 +208,12 @@ export class MemoryPolicy {
     this.growTo(end);
     const flag = flagOf[rule.kind];
     if (rule.kind === "approve-frames") this.restrictsCode = true;
-    for (let gfn = rule.start as number; gfn < end; gfn++) this.flags[gfn]! |= flag;
+    for (let gfn = rule.start as number; gfn < end; gfn++) {
+      this.flags[gfn]! |= flag;
+      if (rule.kind === "lock-lines") {
+        this.lines.set(gfn, (this.lines.get(gfn) ?? 0) | rule.lines);
+      }
+    }
   }
 
   /** At least doubled, for guarded frames come one by one. */

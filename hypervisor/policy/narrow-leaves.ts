@@ -23,6 +23,11 @@ export function narrowLeaves(tree: RadixTree, rule: PolicyRule): void {
     const high = memory.readHigh(table, index);
     if (rule.kind === "hide-frames") memory.write(table, index, 0, 0);
     else if (rule.kind === "bind-frames") memory.write(table, index, low, high | format.verifyHigh);
-    else memory.write(table, index, low & ~format.write, high & ~format.pagingWriteHigh);
+    else {
+      const mayAsk = (low & format.write) !== 0 || (high & format.subPageHigh) !== 0;
+      const asks = rule.kind === "lock-lines" && mayAsk ? format.subPageHigh : 0;
+      const kept = high & ~(format.pagingWriteHigh | format.subPageHigh);
+      memory.write(table, index, low & ~format.write, kept | asks);
+    }
   });
 }

@@ -14,6 +14,16 @@ export type PolicyRule =
   /** Nobody stores to these frames any more. */
   | { readonly kind: "lock-frames"; readonly start: Gfn; readonly frames: number }
   /**
+   * In each of these frames nobody stores to these lines of 128 bytes, a bit each; the guest stores to the others. Who
+   * cannot say which line (silicon that marks a table, a device, a balloon) stores to none.
+   */
+  | {
+      readonly kind: "lock-lines";
+      readonly start: Gfn;
+      readonly frames: number;
+      readonly lines: number;
+    }
+  /**
    * In every address space the pages from `start` on translate to the frames from `first` on or not at all, with no
    * more rights than `access` (`ACC_*` of `guest-walk.ts`). What the guest's own entries say otherwise has no effect.
    * With `first` null only the rights are locked, and the frame is the guest's choice.

@@ -33,6 +33,9 @@ const [e1, e2, e3, e4] = spare as [
   (typeof spare)[number],
 ];
 
+/** Entries of 8 bytes in a line of the finest lock. */
+const lineEntries = 16;
+
 function invalidate(guest: AttackGuest): void {
   guest.step("invlpg T", (vcpu) => vcpu.invlpg(guarded));
 }
@@ -143,6 +146,13 @@ export const attacks = {
         vcpu.drain();
       });
       storeThrough(guest, "dm(t)");
+    },
+  },
+  beside: {
+    letter: "B",
+    title: "store to t, in the line beside the one with the bytes that T guards",
+    run(guest) {
+      guest.store(direct(target), lineEntries, evilBytes, "store dm(t)+128, evil");
     },
   },
 } as const satisfies Record<string, Attack>;

@@ -18,23 +18,25 @@ import { type SchemeName, schemeNames, schemes } from "./schemes.ts";
 
 /** In the order of `attackNames`; `!` is broken. */
 const expected: Readonly<Record<SchemeName, string>> = {
-  //               W  L  R  U  C  P  E  S  V
-  "ept-frame": "1 1 !0 !0 !0 1 1 1 2",
-  "ept-no-invept": "!0 !0 !0 !0 !0 !0 !0 !0 !1",
-  "ept-path": "1 1 1 1 !0 1 2 1 2",
-  "ept-path-cr3": "1 1 1 1 1 1 2 1 2",
-  "ept-all": "1 1 1 1 1 1 2 1 2",
-  "ept-all-pw": "1 1 1 1 1 1 2 1 2",
-  "ept-hlat": "0 1 0 0 0 1 1 1 2",
-  "ept-hlat-gpv": "0 1 0 0 0 !0 1 1 2",
-  "ept-views": "1 1 !0 !0 !0 1 1 1 2",
-  "ept-views-open": "1 1 !0 !0 !0 1 1 1 !0",
-  "shadow-rights": "3 !0 !2 !2 !1 2 !3 !0 !1",
-  "shadow-page": "3 !0 2 2 1 2 !3 !0 !1",
-  "shadow-frame": "3 1 !2 !2 !1 2 3 1 2",
-  "shadow-deputy": "3 1 2 2 1 !2 !3 1 2",
-  shadow: "3 1 2 2 1 2 3 1 2",
-  "shadow-lazy": "3 1 2 3 2 3 3 2 3",
+  //               W  L  R  U  C  P  E  S  V  B
+  "ept-frame": "1 1 !0 !0 !0 1 1 1 2 1",
+  "ept-no-invept": "!0 !0 !0 !0 !0 !0 !0 !0 !1 0",
+  "ept-path": "1 1 1 1 !0 1 2 1 2 1",
+  "ept-path-cr3": "1 1 1 1 1 1 2 1 2 1",
+  "ept-all": "1 1 1 1 1 1 2 1 2 1",
+  "ept-all-pw": "1 1 1 1 1 1 2 1 2 1",
+  "ept-hlat": "0 1 0 0 0 1 1 1 2 1",
+  "ept-hlat-gpv": "0 1 0 0 0 !0 1 1 2 1",
+  "ept-views": "1 1 !0 !0 !0 1 1 1 2 1",
+  "ept-views-open": "1 1 !0 !0 !0 1 1 1 !0 1",
+  "ept-line": "1 1 !0 !0 !0 1 1 1 2 1",
+  "ept-spp": "1 1 !0 !0 !0 1 1 1 2 0",
+  "shadow-rights": "3 !0 !2 !2 !1 2 !3 !0 !1 0",
+  "shadow-page": "3 !0 2 2 1 2 !3 !0 !1 0",
+  "shadow-frame": "3 1 !2 !2 !1 2 3 1 2 1",
+  "shadow-deputy": "3 1 2 2 1 !2 !3 1 2 1",
+  shadow: "3 1 2 2 1 2 3 1 2 1",
+  "shadow-lazy": "3 1 2 3 2 3 3 2 3 1",
 };
 
 // Seen failing with: a denial answered by `resume`; a lock under EPT that flushes nothing; shadows kept when a rule
@@ -54,6 +56,8 @@ describe("the oracle, given the same rules", () => {
     "ept-all-pw",
     "ept-hlat",
     "ept-views",
+    "ept-line",
+    "ept-spp",
     "shadow-page",
     "shadow-frame",
     "shadow",
@@ -110,6 +114,28 @@ test("views that the guest takes are counted, and those that it does not get exi
   const { vcpu } = new AttackGuest(schemes["ept-views"], true);
   for (const view of [monitorView, programsView, 2]) vcpu.vmfunc(view);
   expect(vcpu.snapshot().ledger).toMatchObject({ viewSwitches: 2, exitsOther: 1 });
+});
+
+// Seen failing: SPP cached writable (the second store goes through); a whole page judged by its first line.
+test("beside a locked line stores run under SPP, and nothing reaches the line, not as part of a page either", () => {
+  const guest = new AttackGuest(schemes["ept-spp"], true);
+  const { vcpu, policy } = guest;
+  guest.warm();
+  guest.lock();
+  const t = direct(frames.target);
+  const exits = (act: () => void) => {
+    const before = vcpu.snapshot().ledger.exits;
+    act();
+    return vcpu.snapshot().ledger.exits - before;
+  };
+  for (let line = 1; line < 32; line++) expect(exits(() => vcpu.write(t, line * 128))).toBe(0);
+  expect(exits(() => vcpu.write(t, 120))).toBe(1);
+  expect(exits(() => vcpu.zeroPage(t))).toBe(1);
+  policy.enact({ kind: "lock-lines", start: frames.target, frames: 1, lines: 2 ** 31 });
+  expect(exits(() => vcpu.write(t, 4088))).toBe(1);
+  expect(exits(() => vcpu.write(t, 128))).toBe(0);
+  policy.enact({ kind: "lock-frames", start: frames.target, frames: 1 });
+  expect(exits(() => vcpu.write(t, 128))).toBe(1);
 });
 
 test("a remap is one store and no exit under EPT: the hypervisor below has seen nothing", () => {

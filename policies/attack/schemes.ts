@@ -8,6 +8,7 @@ import type { PolicyRule, Storer } from "../../hypervisor/policy/rules.ts";
 import type { Gfn } from "../../machine/address.ts";
 import { createNested } from "../../engines/ept.ts";
 import { guardedEpt } from "../../engines/ept-guarded.ts";
+import { eptSpp } from "../../engines/ept-spp.ts";
 import { eptViews } from "../../engines/ept-views.ts";
 import { eptHlat } from "../../engines/ept-hlat.ts";
 import { engines } from "../../engines/index.ts";
@@ -15,6 +16,8 @@ import { frames, guarded } from "./layout.ts";
 import type { Scheme } from "./scheme.ts";
 
 const frameLock: PolicyRule = { kind: "lock-frames", start: frames.target, frames: 1 };
+/** No more of the frame than the bytes that attacks are after. */
+const lineLock: PolicyRule = { kind: "lock-lines", start: frames.target, frames: 1, lines: 1 };
 const pageLock = {
   kind: "lock-pages",
   start: guarded,
@@ -46,8 +49,8 @@ export const plainEpt: Engine = {
 
 /** A hypervisor that asks about the guest's stores and forgets its own. */
 class EmulatorUnguarded extends MemoryPolicy {
-  override mayStore(gfn: Gfn, by: Storer, page: LockedPage | null = null): boolean {
-    return by === "emulator" || super.mayStore(gfn, by, page);
+  override mayStore(gfn: Gfn, by: Storer, page?: LockedPage | null, lines?: number): boolean {
+    return by === "emulator" || super.mayStore(gfn, by, page, lines);
   }
 }
 
@@ -100,6 +103,16 @@ export const schemes = {
     title: "the same, any code runs in the monitor's view",
     engine: eptViews({ monitorRunsAll: true }),
     rules: monitored,
+  },
+  "ept-line": {
+    title: "EPT, one line of the frame locked: its stores are done by the hypervisor",
+    engine: plainEpt,
+    rules: [lineLock],
+  },
+  "ept-spp": {
+    title: "the same by sub-page write permissions (SPP)",
+    engine: eptSpp,
+    rules: [lineLock],
   },
   "shadow-rights": {
     title: "shadow, rights of the page locked only",

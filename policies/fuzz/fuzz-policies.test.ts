@@ -23,6 +23,8 @@ test(
 );
 
 // Seen failing: a TLB and a nested TLB that do not say of which view a translation is (ept-views, seed 1, 60,000 ops).
+// Seen failing: an SPP translation cached writable, vectors of the lines that are locked, a new leaf of such a page that is
+// writable or asks although others use its frame (ept-spp, seed 1, 60,000 ops).
 // Seen failing: a large page of the guest's that covered a locked one in the TLB under HLAT (seed 1, 20,000 ops).
 test.each([2, 3, 4])(
   "nor those of seed %i",
@@ -36,7 +38,7 @@ test.each([2, 3, 4])(
 function unasked(who: Storer): (policy: MemoryPolicy) => void {
   return (policy) => {
     const mayStore = policy.mayStore.bind(policy);
-    policy.mayStore = (gfn, by, page) => by === who || mayStore(gfn, by, page);
+    policy.mayStore = (gfn, by, ...rest) => by === who || mayStore(gfn, by, ...rest);
   };
 }
 
@@ -80,6 +82,30 @@ const plants: readonly {
     target: "kvm-6.12",
     plant(policy) {
       policy.pages.roleOf = () => 0;
+    },
+  },
+  {
+    name: "locked lines are open to silicon",
+    target: "ept-spp",
+    plant(policy) {
+      policy.lockedLines = () => 0;
+    },
+  },
+  {
+    name: "a locked line locks the page",
+    target: "ept-spp",
+    plant(policy) {
+      const mayStore = policy.mayStore.bind(policy);
+      policy.mayStore = (gfn, by, page) => mayStore(gfn, by, page);
+      policy.locksLinesOnly = () => false;
+    },
+  },
+  {
+    name: "the emulator is not asked about lines",
+    target: "ept",
+    plant(policy) {
+      const mayStore = policy.mayStore.bind(policy);
+      policy.mayStore = (gfn, by, page) => mayStore(gfn, by, page, 0);
     },
   },
   {

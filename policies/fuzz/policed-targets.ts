@@ -2,6 +2,7 @@
 import { guardedEpt } from "../../engines/ept-guarded.ts";
 import { eptHlat } from "../../engines/ept-hlat.ts";
 import { eptMbec } from "../../engines/ept-mbec.ts";
+import { eptSpp } from "../../engines/ept-spp.ts";
 import { eptViews } from "../../engines/ept-views.ts";
 import { engines } from "../../engines/index.ts";
 import type { Engine } from "../../hypervisor/engine.ts";
@@ -29,6 +30,7 @@ export const policedTargets = {
     engine: eptHlat({ upperHalfOnly: false, verifies: true }),
     rules: "bound-pages",
   },
+  "ept-spp": { engine: eptSpp, rules: "frames" },
   "ept-views": { engine: eptViews(), rules: "views" },
   "ept-path4": {
     engine: guardedEpt("EPT, path guarded", { scope: "path", cr3Exits: true, cr3Targets: 4 }),
