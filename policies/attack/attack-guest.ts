@@ -57,7 +57,7 @@ export class AttackGuest {
     this.oracle?.police(this.policy);
     const judged = this.oracle?.watch(hypervisor) ?? hypervisor;
     this.hypervisor = this.noted(scheme.answering?.(judged) ?? judged);
-    this.boot();
+    bootAttacked(this.hypervisor, vcpu);
   }
 
   /** The rules of the scheme are in force from now on. */
@@ -108,22 +108,6 @@ export class AttackGuest {
     this.step(text, (vcpu) => vcpu.store(vpn, index, low, 0));
   }
 
-  private boot(): void {
-    const { memory } = this.hypervisor;
-    for (let gfn = 0; gfn < guestFrames; gfn++) memory.touch(gfn as Gfn);
-    for (const { gfn, index, count, low, high } of buildImage().fills()) {
-      for (let i = 0; i < count; i++) memory.write(gfn, index + i, low + i * 4096, high);
-    }
-    memory.write(frames.target, 0, goodBytes, 0);
-    memory.write(frames.evil, 0, evilBytes, 0);
-    this.vcpu.software = { pageFault: () => "abandon" };
-    this.vcpu.boot(
-      this.hypervisor,
-      { root: frames.root, pcid: 0, keep: false },
-      { writeProtect: true, globalPages: true, pcid: false, levels: 4 },
-    );
-  }
-
   private noted(hypervisor: Hypervisor): Hypervisor {
     return watched(hypervisor, {
       answered: ({ reason }, resolution) => {
@@ -131,6 +115,23 @@ export class AttackGuest {
       },
     });
   }
+}
+
+/** Boots the guest that attacks run in. */
+export function bootAttacked(hypervisor: Hypervisor, vcpu: Vcpu): void {
+  const { memory } = hypervisor;
+  for (let gfn = 0; gfn < guestFrames; gfn++) memory.touch(gfn as Gfn);
+  for (const { gfn, index, count, low, high } of buildImage().fills()) {
+    for (let i = 0; i < count; i++) memory.write(gfn, index + i, low + i * 4096, high);
+  }
+  memory.write(frames.target, 0, goodBytes, 0);
+  memory.write(frames.evil, 0, evilBytes, 0);
+  vcpu.software = { pageFault: () => "abandon" };
+  vcpu.boot(
+    hypervisor,
+    { root: frames.root, pcid: 0, keep: false },
+    { writeProtect: true, globalPages: true, pcid: false, levels: 4 },
+  );
 }
 
 function answerOf(resolution: Resolution): StepExit["answer"] {
