@@ -6,18 +6,36 @@ import type { LinuxDma } from "../linux/iommu/dma.ts";
 import { assert } from "../machine/assert.ts";
 import { type AmdCommand, everyPage } from "../machine/iommu/amd/commands.ts";
 import { type AmdPort, AmdSilicon, type DeviceTablePlace } from "../machine/iommu/amd/iommu.ts";
+import { DeviceTlb, type TranslationAgent } from "../machine/iommu/device-tlb.ts";
 import type { Invalidation } from "../machine/iommu/descriptors.ts";
 import type { DmaMachine } from "./dma-machine.ts";
 import { linuxDma } from "./guest-driver.ts";
 import { assignDevices, type AssignedDevices } from "./host-domain.ts";
 
-/** Devices of the machine are behind it from now on. They have no TLBs of their own. */
+/** Devices of the machine are behind it from now on, with TLBs of their own if the machine's have any. */
 export function amdSilicon(machine: DmaMachine): AmdSilicon {
   const { counts } = machine.iommu;
   const silicon = new AmdSilicon(machine.memory, { preset: machine.preset, counts });
   silicon.onDrain = () => machine.land();
   silicon.onCommand = (what) => machine.watcher?.forgets(asInvalidation(what));
-  machine.translator = ({ requestor }, page, kind) => silicon.access(requestor.source, page, kind);
+  const agent: TranslationAgent = {
+    counts,
+    access: ({ requestor }, page, kind) => silicon.access(requestor.source, page, kind),
+    takesTranslated: ({ requestor }, page, kind) =>
+      silicon.takesTranslated(requestor.source, page, kind),
+  };
+  const tlbs = new Map(
+    machine.ats ? machine.devices.map((device) => [device, new DeviceTlb(agent, device)]) : [],
+  );
+  silicon.onDeviceTlb = ({ source, page, order }) => {
+    for (const [{ requestor }, tlb] of tlbs) {
+      if (requestor.source === source) tlb.invalidate(page, order);
+    }
+  };
+  machine.translator = (device, page, kind) => {
+    const tlb = tlbs.get(device);
+    return tlb === undefined ? agent.access(device, page, kind) : tlb.access(page, kind);
+  };
   return silicon;
 }
 
@@ -25,6 +43,9 @@ export function amdSilicon(machine: DmaMachine): AmdSilicon {
 function asInvalidation(what: AmdCommand): Invalidation {
   if (what.kind === "device") {
     return { kind: "context", scope: "device", domain: 0, source: what.source };
+  }
+  if (what.kind === "device-tlb") {
+    return { kind: "device-tlb", source: what.source, page: what.page, mask: what.order };
   }
   assert(what.kind === "pages", "amd iommu: a wait forgets nothing");
   const { domain, page, order } = what;
@@ -40,7 +61,8 @@ export function amdGuest(machine: DmaMachine, port: AmdPort, flush: "strict" | "
   const allowed = port.npCache ? "strict" : flush;
   return machine.devices.map(({ requestor }) => {
     const domain = iommu.createDomain();
-    domain.attach(requestor.source);
+    // A virtual IOMMU has no ATS: the TLB in the device is the host's to empty.
+    domain.attach({ source: requestor.source, ats: machine.ats && !port.npCache });
     return linuxDma(machine, domain, allowed);
   });
 }
@@ -50,7 +72,7 @@ export function amdHostSide(machine: DmaMachine, silicon: AmdSilicon): AssignedD
   const iommu = new AmdIommu(silicon, machine.hostTables, hostDeviceTable(machine));
   const domains = machine.devices.map(({ requestor }) => {
     const domain = iommu.createDomain();
-    domain.attach(requestor.source);
+    domain.attach({ source: requestor.source, ats: machine.ats });
     return domain;
   });
   return assignDevices(machine, domains);

@@ -12,6 +12,7 @@ import { IoTable } from "../../linux/iommu/io-table.ts";
 import { FirstLevelDomain } from "../../linux/iommu/scalable.ts";
 import { VirtioDomain } from "../../linux/iommu/virtio.ts";
 import { VfioContainer } from "../../linux/iommu/vfio-type1.ts";
+import type { AmdCommand } from "../../machine/iommu/amd/commands.ts";
 import { AmdWalker } from "../../machine/iommu/amd/walker.ts";
 import type { Invalidation } from "../../machine/iommu/descriptors.ts";
 import { DeviceTlb } from "../../machine/iommu/device-tlb.ts";
@@ -69,6 +70,13 @@ const around: Planting["around"] = (...what) => planting.around(...what);
 
 const nothing = () => undefined;
 
+/** A device that wants back at once what it was told to forget. */
+const askAgainAtOnce = () =>
+  around(DeviceTlb.prototype, "invalidate", (self, invalidate, page, mask) => {
+    invalidate(page, mask);
+    if (mask < 10) for (let i = 0; i < 2 ** mask; i++) self.access(page + i, "read");
+  });
+
 const planted: readonly Planted[] = [
   {
     what: "no invalidation at map under caching mode",
@@ -105,10 +113,7 @@ const planted: readonly Planted[] = [
         submit(...what);
         submit(...held.splice(0));
       });
-      around(DeviceTlb.prototype, "invalidate", (self, invalidate, page, mask) => {
-        invalidate(page, mask);
-        if (mask < 10) for (let i = 0; i < 2 ** mask; i++) self.access(page + i, "read");
-      });
+      askAgainAtOnce();
     },
   },
   {
@@ -208,6 +213,36 @@ const planted: readonly Planted[] = [
         clear(page, 1);
         return pages;
       }),
+  },
+  {
+    what: "AMD's driver does not tell the TLBs in devices",
+    scheme: "amd",
+    plant: () =>
+      around(AmdIommu.prototype, "command", (_self, command, what) => {
+        if (what.kind !== "device-tlb") command(what);
+      }),
+  },
+  {
+    what: "AMD's driver tells the TLB in a device before the IOTLB, and the device asks again at once",
+    scheme: "amd",
+    plant() {
+      const held: AmdCommand[] = [];
+      around(AmdIommu.prototype, "command", (_self, command, what) => {
+        if (what.kind === "pages") {
+          held.push(what);
+          return;
+        }
+        if (what.kind === "wait") for (const one of held.splice(0)) command(one);
+        command(what);
+      });
+      askAgainAtOnce();
+    },
+  },
+  {
+    what: "of a range in a device behind AMD's IOMMU the first page is forgotten",
+    scheme: "shadow-np",
+    plant: () =>
+      around(DeviceTlb.prototype, "invalidate", (_self, invalidate, page) => invalidate(page, 0)),
   },
   {
     what: "no command at map under NpCache",

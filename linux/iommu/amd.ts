@@ -1,11 +1,12 @@
 /**
- * Linux's driver of an AMD IOMMU: a device table, domains with tables of their own, and each command with a tail write of its own.
+ * Linux's driver of an AMD IOMMU: a device table, domains with tables of their own, and each command with a tail write of its own. A device with
+ * a TLB (ATS) is told after the IOMMU, and one wait serves both.
  *
  * Where the IOMMU may cache what is not present (NpCache, which emulation sets), mapping flushes too, and a range is flushed
  * in naturally aligned powers of two, so that a hypervisor is not sent over entries that did not change.
  *
  * Source: Linux 6.1 drivers/iommu/amd/iommu.c `__iommu_queue_command_sync`, `domain_flush_pages`, `domain_flush_np_cache`,
- * `amd_iommu_iotlb_sync`, `do_attach`, `do_detach`,
+ * `amd_iommu_iotlb_sync`, `do_attach`, `do_detach`, `device_flush_iotlb`,
  * init.c `init_device_table_dma`, `amd_iommu_update_and_flush_device_table`.
  */
 import { assert } from "../../machine/assert.ts";
@@ -20,6 +21,7 @@ import {
 } from "../../machine/iommu/amd/iommu.ts";
 import { amdPageSizes, AmdTable } from "./amd-table.ts";
 import type { Gather, IommuDomain } from "./core.ts";
+import type { IommuDevice } from "./intel.ts";
 import type { DmaMapping } from "./io-table.ts";
 import type { TableMemory } from "./table-memory.ts";
 
@@ -84,7 +86,7 @@ export class AmdDomain implements IommuDomain {
   readonly id: number;
   private readonly iommu: AmdIommu;
   private readonly table: AmdTable;
-  private readonly sources = new Set<number>();
+  private readonly devices = new Map<number, IommuDevice>();
 
   constructor(iommu: AmdIommu, id: number) {
     this.iommu = iommu;
@@ -92,32 +94,40 @@ export class AmdDomain implements IommuDomain {
     this.table = new AmdTable(iommu.memory, firstLevels, {
       replaced: () => this.flushAll(),
       grown: () => {
-        for (const source of this.sources) this.enter(source);
+        for (const device of this.devices.values()) this.enter(device);
         this.flushAll();
       },
     });
   }
 
-  attach(source: number): void {
-    this.sources.add(source);
-    this.enter(source);
+  attach(device: IommuDevice): void {
+    this.devices.set(device.source, device);
+    this.enter(device);
     this.flushAll();
   }
 
-  detach(source: number): void {
-    this.sources.delete(source);
+  detach(device: IommuDevice): void {
+    this.devices.delete(device.source);
     const { iommu } = this;
-    writeDevice(iommu.memory, iommu.devices.frame, source, null);
-    iommu.command({ kind: "device", source });
+    writeDevice(iommu.memory, iommu.devices.frame, device.source, null);
+    this.flushDevice(device);
     this.flushAll();
   }
 
-  private enter(source: number): void {
+  /** What is known of the device itself, and what it knows. */
+  private flushDevice({ source, ats }: IommuDevice): void {
+    this.iommu.command({ kind: "device", source });
+    if (ats) this.iommu.command({ kind: "device-tlb", source, ...everything });
+  }
+
+  private enter(device: IommuDevice): void {
     const { iommu, id, table } = this;
     const { root, levels } = table;
     const rights = AMD_READ | AMD_WRITE;
-    writeDevice(iommu.memory, iommu.devices.frame, source, { root, levels, domain: id, rights });
-    iommu.command({ kind: "device", source });
+    const { source, ats } = device;
+    const entry = { root, levels, domain: id, rights, ats };
+    writeDevice(iommu.memory, iommu.devices.frame, source, entry);
+    this.flushDevice(device);
   }
 
   map(mapping: DmaMapping): void {
@@ -140,7 +150,7 @@ export class AmdDomain implements IommuDomain {
   }
 
   flushAll(): void {
-    this.iommu.command({ kind: "pages", domain: this.id, ...everything, tables: true });
+    this.flushPart(everything);
     this.iommu.wait();
   }
 
@@ -152,23 +162,29 @@ export class AmdDomain implements IommuDomain {
     return this.table.translate(page);
   }
 
-  private flush(page: number, pages: number): void {
+  private flushPart(part: { readonly page: number; readonly order: number }): void {
     const { iommu, id } = this;
+    iommu.command({ kind: "pages", domain: id, ...part, tables: true });
+    for (const { source, ats } of this.devices.values()) {
+      if (ats) iommu.command({ kind: "device-tlb", source, ...part });
+    }
+  }
+
+  private flush(page: number, pages: number): void {
+    const { iommu } = this;
     const end = page + pages;
-    const part = (at: number, order: number) =>
-      iommu.command({ kind: "pages", domain: id, page: at, order, tables: true });
     if (iommu.port.npCache) {
       for (let at = page; at < end;) {
         let order = 0;
         while (at % 2 ** (order + 1) === 0 && at + 2 ** (order + 1) <= end) order += 1;
-        part(at, order);
+        this.flushPart({ page: at, order });
         at += 2 ** order;
       }
     } else {
       // One command that covers it.
       let order = 0;
       while (Math.floor(page / 2 ** order) !== Math.floor((end - 1) / 2 ** order)) order += 1;
-      part(page - (page % 2 ** order), order);
+      this.flushPart({ page: page - (page % 2 ** order), order });
     }
     iommu.wait();
   }

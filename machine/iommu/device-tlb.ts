@@ -1,6 +1,6 @@
 /**
- * A TLB in the device (ATS): it asks the IOMMU for translations, keeps them, and sends translated requests, which are checked
- * no more.
+ * A TLB in the device (ATS): it asks the IOMMU for translations, keeps them, and sends translated requests, whose pages are
+ * checked no more.
  *
  * So whoever unmaps must empty the IOTLB first and the device second: a device that asks again in between must not be answered
  * from the IOTLB.
@@ -10,9 +10,19 @@
  * Source: PCI Express ATS; VT-d specification 4 "Support for Device-TLBs".
  */
 import type { Pfn } from "../address.ts";
-import type { DmaDevice, DmaKind, Iommu } from "./iommu.ts";
+import type { IommuCounts } from "./counters.ts";
+import type { DmaDevice, DmaKind } from "./iommu.ts";
 
 const entriesMax = 64;
+
+/** The IOMMU behind it. */
+export interface TranslationAgent {
+  readonly counts: IommuCounts;
+  /** Asks for a translation; null when there is none. */
+  access(device: DmaDevice, page: number, kind: DmaKind): Pfn | null;
+  /** Is a translated request of the device let through? */
+  takesTranslated(device: DmaDevice, page: number, kind: DmaKind): boolean;
+}
 
 interface Entry {
   readonly pfn: Pfn;
@@ -21,10 +31,10 @@ interface Entry {
 
 export class DeviceTlb {
   readonly device: DmaDevice;
-  private readonly iommu: Iommu;
+  private readonly iommu: TranslationAgent;
   private readonly entries = new Map<number, Entry>();
 
-  constructor(iommu: Iommu, device: DmaDevice) {
+  constructor(iommu: TranslationAgent, device: DmaDevice) {
     this.iommu = iommu;
     this.device = device;
   }
@@ -35,6 +45,7 @@ export class DeviceTlb {
     const known = this.entries.get(page);
     if (known !== undefined && (kind === "read" || known.mayWrite)) {
       ledger.deviceTlbHits += 1;
+      if (!this.iommu.takesTranslated(this.device, page, kind)) return null;
       this.enter(page, known);
       return known.pfn;
     }

@@ -71,6 +71,8 @@ export class Iommu implements IommuPort {
   onDrain: () => void = () => undefined;
   /** Told of each invalidation before it is done. */
   onInvalidation: (what: Invalidation) => void = () => undefined;
+  /** Is a request let through that a device has translated itself? Context entries of Linux's for a device with ATS say yes (TT 01). */
+  readonly takesTranslated = () => true;
   observer: Observer | null = null;
   private readonly memory: PhysicalMemory;
   private readonly queue: DescriptorRing;

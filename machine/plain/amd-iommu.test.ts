@@ -65,8 +65,16 @@ type Op =
       readonly low: number;
       readonly high: number;
       readonly domain: number;
+      readonly ats: boolean;
     }
   | { readonly op: "command"; readonly what: AmdCommand }
+  /** A request that a device's own TLB has translated. */
+  | {
+      readonly op: "translated";
+      readonly source: number;
+      readonly page: number;
+      readonly access: Access;
+    }
   | {
       readonly op: "access";
       readonly source: number;
@@ -142,6 +150,7 @@ const device = fc
     valid: fc.constantFrom(3, 3, 3, 3, 3, 1, 0),
     rights: right,
     domain,
+    ats: fc.boolean(),
   })
   .map(({ root, levels, valid, rights, ...rest }): Op => {
     const low = (root << 12) | (levels << 9) | valid;
@@ -164,6 +173,15 @@ const anyCommand: fc.Arbitrary<Op> = fc
     {
       weight: 1,
       arbitrary: fc.record({
+        kind: fc.constant("device-tlb" as const),
+        source,
+        page,
+        order: fc.constantFrom(0, 1, 4, 9, 51),
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({
         kind: fc.constant("wait" as const),
         frame: fc.constant(status),
         index: fc.nat(511),
@@ -174,8 +192,7 @@ const anyCommand: fc.Arbitrary<Op> = fc
   .map((what) => ({
     op: "command",
     // A range is aligned to its size.
-    what:
-      what.kind === "pages" ? { ...what, page: what.page - (what.page % 2 ** what.order) } : what,
+    what: "page" in what ? { ...what, page: what.page - (what.page % 2 ** what.order) } : what,
   }));
 
 const access = fc.record({
@@ -184,6 +201,13 @@ const access = fc.record({
   page,
   recent: fc.constantFrom(null, 0, 0, 0, 0, 0, 1, 1, 2, 3),
   offset: fc.constantFrom(0, 0, 1, 2, 3, 512, 513, 1024, 1025, 2 ** 18),
+  access: fc.constantFrom<Access>("read", "write"),
+});
+
+const translated = fc.record({
+  op: fc.constant("translated" as const),
+  source,
+  page,
   access: fc.constantFrom<Access>("read", "write"),
 });
 
@@ -212,6 +236,7 @@ const op: fc.Arbitrary<Op> = fc.oneof(
   { weight: 8, arbitrary: store },
   { weight: 8, arbitrary: device },
   { weight: 20, arbitrary: anyCommand },
+  { weight: 4, arbitrary: translated },
   { weight: 1, arbitrary: register },
 );
 
@@ -227,6 +252,10 @@ function life(preset: Preset, isPlain: boolean) {
   iommu.write("CONTROL", 1);
   for (const at of [0, 3]) attach(memory, at, 3);
   const entered: number[] = [];
+  const travelled: unknown[] = [];
+  iommu.onDeviceTlb = (what: { source: number; page: number; order: number }) => {
+    travelled.push([what.source, what.page, what.order]);
+  };
   let tail = 0;
   const command = (what: AmdCommand) => {
     const [a, b, c, d] = encodeCommand(what);
@@ -238,12 +267,16 @@ function life(preset: Preset, isPlain: boolean) {
   return {
     memory,
     iommu,
+    travelled,
     /** What the operation gave: a frame, or null. */
     live(what: Op): number | null {
       if (what.op === "access") {
         const near = what.recent === null ? undefined : entered.at(-1 - what.recent);
         const at = near === undefined ? what.page : near + what.offset;
         return iommu.access(what.source, at, what.access);
+      }
+      if (what.op === "translated") {
+        return iommu.takesTranslated(what.source, what.page, what.access) ? 1 : null;
       }
       if (what.op === "register") iommu.write(what.register, what.value);
       else if (what.op === "store") memory.write(what.table as Pfn, what.slot, what.low, what.high);
@@ -260,7 +293,7 @@ function life(preset: Preset, isPlain: boolean) {
       } else if (what.op === "device") {
         const index = 4 * (what.source % 128);
         memory.write(devices as Pfn, index, what.low, what.high);
-        memory.write(devices as Pfn, index + 1, what.domain, 0);
+        memory.write(devices as Pfn, index + 1, what.domain, what.ats ? 1 : 0);
       } else command(what.what);
       return null;
     },
@@ -269,7 +302,7 @@ function life(preset: Preset, isPlain: boolean) {
 
 function attach(memory: PhysicalMemory, at: number, levels: number): void {
   const rights = AMD_READ | AMD_WRITE;
-  writeDevice(memory, devices, at, { root: tables[0] ?? 0, levels, domain: 5, rights });
+  writeDevice(memory, devices, at, { root: tables[0] ?? 0, levels, domain: 5, rights, ats: true });
 }
 
 function enter(memory: PhysicalMemory, way: Extract<Op, { op: "path" }>): void {
@@ -310,7 +343,8 @@ const wordsOf = (memory: PhysicalMemory, frame: number) =>
 // Seen failing, each alone: a size's lowest clear bit one too high; upper rights not carried along; a device entry's rights not
 // asked; PDE ignored; a skip not checked, in a walk and in a cached table; an invalidation that spares larger pages; no touch
 // at a hit, of a page or of a table; an IOTLB without domains or without rights; a device entry that no command takes, one
-// without V that is cached; seven levels; an address beyond the mode; sizes in the order of their coming.
+// without V that is cached; seven levels; an address beyond the mode; sizes in the order of their coming; a device's right to
+// translate (I) not asked, or read elsewhere; a range for its TLB that does not begin at its alignment.
 test.each(Object.entries(presets))(
   "agree in every frame, count and event, caches: %s",
   (_name, preset) => {
@@ -328,6 +362,7 @@ test.each(Object.entries(presets))(
           }
           if (what.op === "access") seen[one === null ? "refused" : "reached"] += 1;
         }
+        expect(silicon.travelled).toEqual(twin.travelled);
         expect(silicon.iommu.counts.masks).toEqual(twin.iommu.counts.masks);
         for (const frame of [log, status]) {
           expect(wordsOf(silicon.memory, frame)).toEqual(wordsOf(twin.memory, frame));

@@ -43,6 +43,8 @@ const permits = (one: Pick<Known, "mayRead" | "mayWrite">, access: Access) =>
 
 export class PlainAmdIommu {
   readonly counts = new IommuCounts();
+  /** Told of what travels to a device's TLB. */
+  onDeviceTlb: (what: { source: number; page: number; order: number }) => void = () => undefined;
   private readonly memory: PhysicalMemory;
   private readonly preset: Preset;
   private readonly known: Known[] = [];
@@ -95,18 +97,26 @@ export class PlainAmdIommu {
     if (opcode === 1n) {
       ledger.descriptorsWait += 1;
       this.store(field(low, 51, 12), Number(field(low, 11, 3)), high);
-    } else if (opcode === 2n) {
+      return;
+    }
+    if (opcode === 2n) {
       ledger.descriptorsContext += 1;
       this.devices.delete(Number(field(low, 15, 0)));
-    } else {
-      const order = bit(high, 0) ? trailingOnes(field(high, 63, 12)) + 1n : 0n;
+      return;
+    }
+    const order = bit(high, 0) ? trailingOnes(field(high, 63, 12)) + 1n : 0n;
+    const page = (field(high, 63, 12) >> order) << order;
+    if (opcode === 4n) {
+      ledger.descriptorsDeviceTlb += 1;
+      const source = Number(field(low, 15, 0));
+      this.onDeviceTlb({ source, page: Number(page), order: Number(order) });
+    } else if (opcode === 3n) {
       if (order >= 51n) ledger.descriptorsTlbDomain += 1;
       else {
         ledger.descriptorsTlbPage += 1;
         this.counts.countPages(Number(order));
       }
-      const range = { first: field(high, 63, 12), order };
-      this.forget(field(low, 47, 32), range, bit(high, 1));
+      this.forget(field(low, 47, 32), { first: page, order }, bit(high, 1));
     }
   }
 
@@ -141,6 +151,15 @@ export class PlainAmdIommu {
     if (typeof found === "bigint") return Number(found);
     this.refuse(access, { source, page, domain }, 2n, found);
     return null;
+  }
+
+  /** Is a request let through that the device has translated itself? */
+  takesTranslated(source: number, page: number, access: Access): boolean {
+    if (this.registers["CONTROL"] !== 1) return true;
+    const entry = this.deviceEntry(source);
+    if (entry !== null && bit(entry[0], 0) && bit(entry[1], 32)) return true;
+    this.refuse(access, { source, page, domain: 0n }, 8n, "absent");
+    return false;
   }
 
   /** Both halves of what says how a device is translated; null: it is not in the table. */

@@ -27,6 +27,13 @@ export type AmdCommand =
       readonly page: number;
       readonly order: number;
       readonly tables: boolean;
+    }
+  /** The same of what a device's own TLB has. */
+  | {
+      readonly kind: "device-tlb";
+      readonly source: number;
+      readonly page: number;
+      readonly order: number;
     };
 
 /** What is done with commands as they are taken. */
@@ -43,6 +50,7 @@ export const everyPage = 51;
 const COMPLETION_WAIT = 1;
 const INVALIDATE_DEVICE = 2;
 const INVALIDATE_PAGES = 3;
+const INVALIDATE_IOTLB_PAGES = 4;
 const STORE = 1;
 const SIZE = 1;
 const PDE = 2;
@@ -61,13 +69,34 @@ export function encodeCommand(what: AmdCommand): DescriptorWords {
     case "device":
       return [what.source, INVALIDATE_DEVICE << 28, 0, 0];
     case "pages": {
-      // The lowest clear address bit says the size.
-      const page = what.order === 0 ? what.page : what.page + 2 ** (what.order - 1) - 1;
-      const flags = (what.order === 0 ? 0 : SIZE) | (what.tables ? PDE : 0);
-      const high = Math.floor(page / 0x10_0000);
-      return [0, what.domain | (INVALIDATE_PAGES << 28), (page << 12) | flags, high];
+      const [low, high] = encodeRange(what);
+      return [0, what.domain | (INVALIDATE_PAGES << 28), low | (what.tables ? PDE : 0), high];
+    }
+    case "device-tlb": {
+      const { source } = what;
+      return [source, source | (INVALIDATE_IOTLB_PAGES << 28), ...encodeRange(what)];
     }
   }
+}
+
+interface PageRange {
+  readonly page: number;
+  readonly order: number;
+}
+
+/** The lowest clear address bit says the size. */
+function encodeRange({ page, order }: PageRange): [number, number] {
+  const named = order === 0 ? page : page + 2 ** (order - 1) - 1;
+  return [(named << 12) | (order === 0 ? 0 : SIZE), Math.floor(named / 0x10_0000)];
+}
+
+function decodeRange(low: number, high: number): PageRange {
+  let page = (low >>> 12) + (high >>> 0) * 0x10_0000;
+  if ((low & SIZE) === 0) return { page, order: 0 };
+  let order = 1;
+  while (Math.floor(page / 2 ** (order - 1)) % 2 === 1) order += 1;
+  page -= page % 2 ** order;
+  return { page, order };
 }
 
 export function decodeCommand([a, b, c, d]: DescriptorWords): AmdCommand {
@@ -77,15 +106,12 @@ export function decodeCommand([a, b, c, d]: DescriptorWords): AmdCommand {
     return { kind: "wait", frame, index: (a >>> 3) & 0x1ff, value: c };
   }
   if (opcode === INVALIDATE_DEVICE) return { kind: "device", source: a & 0xffff };
-  assert(opcode === INVALIDATE_PAGES, () => `amd iommu: opcode ${opcode} is no command`);
-  let page = (c >>> 12) + (d >>> 0) * 0x10_0000;
-  let order = 0;
-  if ((c & SIZE) !== 0) {
-    order = 1;
-    while (Math.floor(page / 2 ** (order - 1)) % 2 === 1) order += 1;
-    page -= page % 2 ** order;
+  if (opcode === INVALIDATE_IOTLB_PAGES) {
+    return { kind: "device-tlb", source: a & 0xffff, ...decodeRange(c, d) };
   }
-  return { kind: "pages", domain: b & 0xffff, page, order, tables: (c & PDE) !== 0 };
+  assert(opcode === INVALIDATE_PAGES, () => `amd iommu: opcode ${opcode} is no command`);
+  const range = decodeRange(c, d);
+  return { kind: "pages", domain: b & 0xffff, ...range, tables: (c & PDE) !== 0 };
 }
 
 /** AMD's ring, empty. */
@@ -110,6 +136,7 @@ function count(counts: IommuCounts, what: AmdCommand): void {
   const { ledger } = counts;
   if (what.kind === "wait") ledger.descriptorsWait += 1;
   else if (what.kind === "device") ledger.descriptorsContext += 1;
+  else if (what.kind === "device-tlb") ledger.descriptorsDeviceTlb += 1;
   else if (what.order >= everyPage) ledger.descriptorsTlbDomain += 1;
   else {
     ledger.descriptorsTlbPage += 1;

@@ -2,9 +2,10 @@
  * AMD's device table: 32 bytes per device, from its number to its domain's tables.
  *
  *     63 62 61 60      51             12 11   9 8   1   0
- *     .. |IW|IR| ...   | root of tables | mode  | ... |TV | V        bits 79:64 domain id
+ *     .. |IW|IR| ...   | root of tables | mode  | ... |TV | V        bits 79:64 domain id, bit 96 I
  *
  * V clear: requests pass as they are. Mode is the levels of the tables; 0 passes requests too, with the rights of the entry.
+ * I: the device may have a TLB of its own, and what it sends translated is taken.
  *
  * Model: neither guest tables (GCR3) nor host A and D bits, and no interrupt half. Bias: none, no driver here sets them.
  *
@@ -24,10 +25,14 @@ export interface DeviceEntry {
   readonly domain: number;
   /** `AMD_READ`, `AMD_WRITE`: beside what the tables grant. */
   readonly rights: number;
+  /** I: it may ask for translations and keep them. */
+  readonly ats: boolean;
 }
 
 const V = 1;
 const TV = 2;
+/** Of the second entry's high half. */
+const I = 1;
 const words = 4;
 /** Devices that a page of the table has entries for. */
 export const devicesPerPage = 128;
@@ -50,6 +55,7 @@ export function readDevice(memory: QueueMemory, table: number, source: number): 
     root: frameOf(low, high),
     domain: memory.readLow(table + page, index + 1) & 0xffff,
     rights: (high >>> 29) & (AMD_READ | AMD_WRITE),
+    ats: (memory.readHigh(table + page, index + 1) & I) !== 0,
   };
 }
 
@@ -69,10 +75,10 @@ export function writeDevice(
     memory.write(table + page, index + 1, 0, 0);
     return;
   }
-  const { levels, root, domain, rights } = entry;
+  const { levels, root, domain, rights, ats } = entry;
   const granted =
     ((rights & AMD_READ) === 0 ? 0 : AMD_IR) | ((rights & AMD_WRITE) === 0 ? 0 : AMD_IW);
-  memory.write(table + page, index + 1, domain, 0);
+  memory.write(table + page, index + 1, domain, ats ? I : 0);
   memory.write(
     table + page,
     index,

@@ -4,8 +4,9 @@
  *
  * A refused request is logged and dropped: nothing exits.
  *
- * Model: the cache of device entries has room for every device; no page requests, no TLBs in devices. Bias: none below a few
- * dozen devices.
+ * A device with a TLB of its own (`DeviceTlb`) sends translated requests, of which only the device entry is asked.
+ *
+ * Model: the cache of device entries has room for every device; no page requests. Bias: none below a few dozen devices.
  *
  * Source: AMD IOMMU specification 2.2 "Data Structures", 2.4 "Commands", 2.5 "Event Logging", 3.4 "MMIO Registers".
  */
@@ -62,6 +63,8 @@ export class AmdSilicon implements AmdPort {
   readonly events: EventLog;
   /** Told at each wait: requests that were translated before what it waits for are done before it is. */
   onDrain: () => void = () => undefined;
+  /** Told of each command to a device's own TLB: it travels to the device. */
+  onDeviceTlb: (what: Extract<AmdCommand, { kind: "device-tlb" }>) => void = () => undefined;
   /** Told of each command before it is done. */
   onCommand: (what: AmdCommand) => void = () => undefined;
   private readonly memory: PhysicalMemory;
@@ -101,6 +104,7 @@ export class AmdSilicon implements AmdPort {
     this.onCommand(what);
     if (what.kind === "device") this.devices.delete(what.source);
     else if (what.kind === "pages") this.walker.invalidate(what);
+    else if (what.kind === "device-tlb") this.onDeviceTlb(what);
   }
 
   /** One request; the frame that it reached, or null when it was refused. */
@@ -124,6 +128,17 @@ export class AmdSilicon implements AmdPort {
     const { domain } = entry;
     this.events.append({ kind: "page-fault", source, domain, page, access, cause: found });
     return null;
+  }
+
+  /** Is a request let through that the device has translated itself? */
+  takesTranslated(source: number, page: number, access: DmaKind): boolean {
+    if (!this.isOn) return true;
+    const entry = this.deviceEntry(source);
+    if (entry !== null && entry !== "outside" && entry.ats) return true;
+    this.counts.ledger.faults += 1;
+    const kind = "invalid-device-request";
+    this.events.append({ kind, source, domain: 0, page, access, cause: "absent" });
+    return false;
   }
 
   /** Null: requests pass. Entries without V are not cached, for what passes is nothing to forget. */
