@@ -7,7 +7,7 @@
  */
 import type { PagingLevels, Pfn } from "./address.ts";
 import type { Cr3, Registers } from "./registers.ts";
-import { oneStage, type Paging, type Stage } from "./stages.ts";
+import { oneStage, type Paging, type Stage, withShadowStacks } from "./stages.ts";
 
 /** What a VMCS or VMCB says about address translation. */
 export interface Controls {
@@ -76,6 +76,7 @@ export function exitsOnCr3({ exitOnCr3Write, cr3Targets }: Controls, value: Cr3)
 
 /** What silicon is told: shadow tables are walked in their own paging mode, others in the guest's. */
 export function pagingOf({ stages, walk }: Controls, registers: Registers): Paging {
-  const { writeProtect, globalPages, levels } = walk ?? registers;
-  return { stages: stages(levels), writeProtect, globalPages };
+  const { writeProtect, globalPages, levels, shadowStacks = false } = walk ?? registers;
+  const list = stages(levels);
+  return { stages: shadowStacks ? withShadowStacks(list) : list, writeProtect, globalPages };
 }

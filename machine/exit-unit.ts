@@ -21,6 +21,7 @@ import type { ExitHandler, MmioAccess } from "./virtual-cpu.ts";
 import type { PhysicalMemory } from "./memory.ts";
 import {
   type Mmu,
+  SHADOW_STACK,
   STOP_EPT_VIOLATION,
   STOP_PAGE_FAULT,
   STOP_PML_FULL,
@@ -132,7 +133,13 @@ export class ExitUnit implements Requester {
         const what = { vpn, gfn, access, duringWalk, store };
         const exit: VmExit = isMalformed
           ? { reason: "ept-misconfiguration", ...what }
-          : { reason: "ept-violation", ...what, offset, isPresent };
+          : {
+              reason: "ept-violation",
+              ...what,
+              offset,
+              isPresent,
+              isStack: (high & SHADOW_STACK) !== 0,
+            };
         return this.resolve(this.vmExit(exit), { vpn, offset, error: 0 });
       }
       case STOP_PML_FULL:

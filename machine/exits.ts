@@ -37,6 +37,8 @@ export type VmExit =
       readonly duringWalk: boolean;
       /** Was there an entry that grants less than the access asks for? */
       readonly isPresent: boolean;
+      /** Is it a shadow stack's access? Bit 13 of Intel's qualification. Absent: no. */
+      readonly isStack?: boolean;
       readonly store: PendingStore | null;
     }
   /** The nested entry is one that silicon calls misconfigured: how KVM marks what is MMIO (SDM vol. 3C 29.3.3.1). */

@@ -2,7 +2,8 @@
  * What the translation hardware of one vCPU offers: run a batch, invalidate, say why it stopped.
  *
  * A batch is two int32 columns. `low` holds GVA bits 31..0; `high` holds GVA bits 56..32 in its low 25 bits
- * and what the access is in its top four: bit 31 store, bit 30 fetch, bit 29 user mode, bit 28 a store to the whole page.
+ * and what the access is above: bit 31 store, bit 30 fetch, bit 29 user mode, bit 28 a store to the whole page, bit 27 a
+ * shadow stack's.
  */
 import type { Gfn, Pfn, Vpn } from "./address.ts";
 import type { Paging } from "./stages.ts";
@@ -12,6 +13,8 @@ export const STORE = 0x8000_0000 | 0;
 export const FETCH = 0x4000_0000;
 export const USER = 0x2000_0000;
 export const WHOLE_PAGE = 0x1000_0000;
+/** Beside `STORE` or neither of the two: a load or store by CALL, RET and their like, of return addresses. */
+export const SHADOW_STACK = 0x0800_0000;
 /** GVA bits 56..32 in the high column. */
 export const HIGH_MASK = 0x01ff_ffff;
 

@@ -10,3 +10,4 @@ export const PF_WRITE = 2;
 export const PF_USER = 4;
 export const PF_RESERVED = 8;
 export const PF_FETCH = 16;
+export const PF_SHADOW_STACK = 64;

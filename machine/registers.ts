@@ -23,6 +23,8 @@ export interface Registers {
   readonly pcid: boolean;
   /** CR4.LA57 decides: 4 or 5. */
   readonly levels: PagingLevels;
+  /** CR4.CET and its MSRs: shadow stacks are on, in both modes. Absent: no. */
+  readonly shadowStacks?: boolean;
 }
 
 /** The one of `known` that silicon loads for this value, if there is one. */

@@ -9,7 +9,7 @@
  */
 import type { Gfn, PagingLevels, Pfn } from "./address.ts";
 import { SWITCH } from "./entry.ts";
-import { ept, eptByMode, eptPagingWrite, eptSubPage } from "./formats/ept.ts";
+import { ept, eptByMode, eptPagingWrite, eptShadowStack, eptSubPage } from "./formats/ept.ts";
 import type { EntryFormat } from "./formats/format.ts";
 import { npt, x86 } from "./formats/x86.ts";
 
@@ -69,6 +69,13 @@ export interface Stage {
   readonly hasViews: boolean;
   /** Root of the sub-page permissions (Intel's SPPTP), which its format has a bit for. Null: nobody asks. */
   readonly subPages: Pfn | null;
+  /**
+   * Of a first stage: are there shadow stacks (CET)? A leaf without W and with D below entries with W is then a page of one,
+   * and shadow-stack accesses reach such pages alone.
+   *
+   * Source: SDM vol. 3A 4.6 "Access Rights", vol. 1 17 "Control-flow Enforcement Technology".
+   */
+  readonly shadowStacks: boolean;
   /** Null: there are none, or it is no first stage. */
   readonly askedFirst: AskedFirst | null;
 }
@@ -91,6 +98,7 @@ export function haveOneShape(one: readonly Stage[], other: readonly Stage[]): bo
         other[i]!;
       return (
         stage.hasViews === other[i]!.hasViews &&
+        stage.shadowStacks === other[i]!.shadowStacks &&
         stage.format === format &&
         stage.shape.rootExtraBits === shape.rootExtraBits &&
         (i > 0 || stage.marks === marks) &&
@@ -134,6 +142,7 @@ export function x86Stage(levels: number): Stage {
     keepsRoot: false,
     hasViews: false,
     subPages: null,
+    shadowStacks: false,
     askedFirst: null,
   };
 }
@@ -213,6 +222,20 @@ export function eptSubPageStage(
   { accessedDirty, subPages }: { readonly accessedDirty: boolean; readonly subPages: Pfn | null },
 ): Stage {
   return { ...eptStage(root, levels, accessedDirty), format: eptSubPage, subPages };
+}
+
+/** Nested tables of Intel's with supervisor shadow-stack control. */
+export function eptShadowStackStage(
+  root: Pfn | null,
+  levels: number,
+  accessedDirty: boolean,
+): Stage {
+  return { ...eptStage(root, levels, accessedDirty), format: eptShadowStack };
+}
+
+/** The list with shadow stacks in its first stage. */
+export function withShadowStacks(stages: readonly Stage[]): readonly Stage[] {
+  return stages.map((stage, i) => (i === 0 ? { ...stage, shadowStacks: true } : stage));
 }
 
 /** Nested tables of AMD's, whose A and D bits are always set. */

@@ -16,7 +16,7 @@ import type { Gfn, Pfn, Vpn } from "./address.ts";
 import { assert } from "./assert.ts";
 import { addHypervisorWork, type Ledger, walkLengthMax } from "./counters.ts";
 import { type Controls, exitsOnCr3, pagingOf } from "./controls.ts";
-import { FETCH } from "./mmu.ts";
+import { FETCH, SHADOW_STACK, STORE } from "./mmu.ts";
 import type {
   GuestCall,
   Hypercall,
@@ -203,6 +203,24 @@ export class Vcpu extends MemoryInstructions implements VirtualCpu {
       }
     }
     this.configure();
+  }
+
+  /** CALL's push of 8 known bytes to entry `index` of a shadow stack's page. */
+  pushShadow(vpn: Vpn, index: number, low: number, high: number): void {
+    this.shadowStack(vpn, index, STORE, { kind: "entry", index, low, high });
+  }
+
+  /** What RET reads there: the low half, `loadedHigh` has the other. */
+  loadShadow(vpn: Vpn, index: number): number {
+    if (!this.shadowStack(vpn, index, 0)) return 0;
+    const pfn = this.mmu.lastPfn();
+    this.loadedHigh = this.memory.readHigh(pfn, index);
+    return this.memory.readLow(pfn, index);
+  }
+
+  private shadowStack(vpn: Vpn, index: number, kind: number, store?: PendingStore): boolean {
+    assert(this.registers.shadowStacks === true, "vcpu: shadow stacks are off");
+    return this.unit.single(vpn, index * 8, kind | SHADOW_STACK, store);
   }
 
   /** VMFUNC 0: true if the guest has view `index` of its memory now, false if it exited. */

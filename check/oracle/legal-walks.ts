@@ -23,13 +23,10 @@ import {
   isUser,
   isWritable,
   userLink,
-  withAccessed,
-  withUser,
-  withWrite,
 } from "../../machine/formats/x86-entry.ts";
-import { PF_FETCH, PF_PRESENT, PF_RESERVED, PF_USER, PF_WRITE } from "../../machine/page-fault.ts";
+import { PF_PRESENT, PF_RESERVED } from "../../machine/page-fault.ts";
 import type { Cr3, Registers } from "../../machine/registers.ts";
-import { FETCH, STORE, USER } from "../../machine/mmu.ts";
+import { FETCH, SHADOW_STACK, STORE, USER } from "../../machine/mmu.ts";
 import type { Isa } from "../../machine/isa/isa.ts";
 import type { EntryHistory, Superseded } from "./entry-history.ts";
 import type { HostFrames } from "./host-frames.ts";
@@ -52,6 +49,8 @@ export type Outcome =
       readonly flags: number;
       readonly nx: boolean;
       readonly dirty: boolean;
+      /** Is it a page of a shadow stack? W in all entries but the leaf, which has D. */
+      readonly isStack: boolean;
     }
   /** Ends at an entry that translates nothing. */
   | { readonly kind: "broken"; readonly reserved: boolean };
@@ -84,6 +83,7 @@ export function allows(outcome: Outcome, { high, registers }: Query): boolean {
   if (outcome.kind === "broken") return false;
   const { flags } = outcome;
   const user = (high & USER) !== 0;
+  if ((high & SHADOW_STACK) !== 0) return outcome.isStack && isUser(flags) === user;
   if (user && !isUser(flags)) return false;
   if ((high & FETCH) !== 0) return !outcome.nx;
   if ((high & STORE) !== 0) return isWritable(flags) || (!user && !registers.writeProtect);
@@ -157,11 +157,13 @@ export class LegalWalks {
       const { low, high } = this.entry(table, tableIndex(vpn, level));
       if (!isPresent(low)) return { kind: "broken", reserved: false };
       if (isReserved(level, low, high)) return { kind: "broken", reserved: true };
+      const above = flags;
       flags &= low;
       nx ||= !isExecutable(high);
       table = frameOf(low, high);
       if (level > 1 && !isLarge(low)) continue;
-      return { kind: "page", gfn: within(table, vpn, level), flags, nx, dirty: isDirty(low) };
+      const [gfn, isStack] = [within(table, vpn, level), isStackLeaf(above, low)];
+      return { kind: "page", gfn, flags, nx, dirty: isDirty(low), isStack };
     }
   }
 
@@ -245,8 +247,20 @@ export class LegalWalks {
     const read = Math.max(start, window.pageSince((level - 1) * 9));
     if (end <= read || path.end <= window.structuresSince(read)) return;
     const gfn = within(frameOf(low, high), query.vpn, level);
-    yield { kind: "page", gfn, flags, nx, dirty: isDirty(low) };
+    yield {
+      kind: "page",
+      gfn,
+      flags,
+      nx,
+      dirty: isDirty(low),
+      isStack: isStackLeaf(path.flags, low),
+    };
   }
+}
+
+/** Does a leaf below entries that share the flags `above` end at a page of a shadow stack? */
+function isStackLeaf(above: number, low: number): boolean {
+  return isWritable(above) && !isWritable(low) && isDirty(low);
 }
 
 /** What all levels must share to matter; all of them are present. */
@@ -268,19 +282,4 @@ function isNoBetter({ seen }: Search, path: Path, level: number, table: number):
 function within(frame: number, vpn: number, level: number): number {
   const span = 512 ** (level - 1);
   return frame - (frame % span) + (vpn % span);
-}
-
-/** Flags that every entry of a walk must have for this access. */
-export function rightsNeeded(kind: number, writeProtect: boolean): number {
-  const user = (kind & USER) !== 0;
-  const store = (kind & STORE) !== 0 && (user || writeProtect);
-  const needed = withAccessed(user ? withUser(0) : 0);
-  return store ? withWrite(needed) : needed;
-}
-
-/** What the error code must say about the access itself. */
-export function kindBits(high: number): number {
-  const store = (high & STORE) !== 0 ? PF_WRITE : 0;
-  const fetch = (high & FETCH) !== 0 ? PF_FETCH : 0;
-  return store | fetch | ((high & USER) !== 0 ? PF_USER : 0);
 }

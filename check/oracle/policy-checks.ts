@@ -12,7 +12,7 @@ import type { PolicyRule, Verdict } from "../../hypervisor/policy/rules.ts";
 import type { Machine } from "../../machine/machine.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";
 import { viewOf } from "./views.ts";
-import { FETCH, STORE, USER } from "../../machine/mmu.ts";
+import { FETCH, SHADOW_STACK, STORE, USER } from "../../machine/mmu.ts";
 import type { HostFrames } from "./host-frames.ts";
 import { kernelLink, withoutWrite } from "../../machine/formats/x86-entry.ts";
 import type { Outcome } from "./legal-walks.ts";
@@ -97,7 +97,14 @@ export class PolicyChecks {
     const page = this.policy.pinsPages ? this.pages.get(vpn) : undefined;
     if (page === undefined || page.gfn === null) return null;
     const flags = withoutWrite(kernelLink) | (page.access & (write | user));
-    return { kind: "page", gfn: page.gfn, flags, nx: (page.access & execute) === 0, dirty: true };
+    return {
+      kind: "page",
+      gfn: page.gfn,
+      flags,
+      nx: (page.access & execute) === 0,
+      dirty: true,
+      isStack: false,
+    };
   }
 
   /** May the host take this frame from its guest? */
@@ -137,14 +144,17 @@ export class PolicyChecks {
     }
     if (this.hidden.has(gfn)) return `reached gfn ${hex(gfn)}, which is hidden`;
     if (high < 0 && this.locked.has(gfn)) return `stored to gfn ${hex(gfn)}, which is locked`;
-    if (high < 0 && this.stacks.has(gfn)) return `stored to gfn ${hex(gfn)}, which is a stack`;
+    if (high < 0 && this.stacks.has(gfn)) {
+      if ((high & SHADOW_STACK) === 0) return `stored to gfn ${hex(gfn)}, which is a stack`;
+      this.called(gfn);
+    }
     const page = this.pages.get(vpn);
     if (this.bound.has(gfn) && page?.gfn !== gfn) {
       return `reached gfn ${hex(gfn)} by a name that it is not bound to`;
     }
     if (page === undefined) return undefined;
     const needed =
-      ((high & STORE) === 0 ? 0 : write) |
+      ((high & (STORE | SHADOW_STACK)) === STORE ? write : 0) |
       ((high & FETCH) === 0 ? 0 : execute) |
       ((high & USER) === 0 ? 0 : user);
     return (page.access & needed) === needed ? undefined : "is more than the page's lock allows";

@@ -9,9 +9,10 @@ import {
   isPresent,
 } from "../../machine/formats/x86-entry.ts";
 import { type PhysicalMemory, slotShift } from "../../machine/memory.ts";
-import { FETCH, STORE } from "../../machine/mmu.ts";
+import { FETCH, SHADOW_STACK, STORE } from "../../machine/mmu.ts";
 import type { Vcpu } from "../../machine/vcpu.ts";
-import { isReserved, rightsNeeded } from "./legal-walks.ts";
+import { rightsNeeded } from "./access-kinds.ts";
+import { isReserved } from "./legal-walks.ts";
 
 /** The frame where an access of `kind` (the high column) leads; -1 if the tables do not let it complete as it did. */
 export function quickWalk(
@@ -20,6 +21,7 @@ export function quickWalk(
   { registers, cr3 }: Vcpu,
   { vpn, kind }: { readonly vpn: number; readonly kind: number },
 ): number {
+  if ((kind & SHADOW_STACK) !== 0) return -1;
   const bottom = vpn | 0;
   const top = Math.floor(vpn / 2 ** 27);
   let flags = ~0;

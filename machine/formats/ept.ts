@@ -95,3 +95,18 @@ export const EPT_SPP_HIGH = 0x2000_0000;
 
 /** The same with sub-page write permissions (SPP): see `sub-pages.ts`. */
 export const eptSubPage = entryFormat({ ...masks, name: "ept-spp", subPageHigh: EPT_SPP_HIGH });
+
+/** Bit 60 of a leaf, in the high half: supervisor shadow stack. */
+export const EPT_SSS_HIGH = 0x1000_0000;
+
+/**
+ * The same with supervisor shadow-stack control (bit 7 of the EPTP): where the supervisor's return addresses may be is the
+ * hypervisor's to say, and such a page need not be writable.
+ *
+ * Source: SDM vol. 3C 25.6.11 "Extended-Page-Table Pointer (EPTP)", 29.3.3.2 "EPT Violations".
+ */
+export const eptShadowStack = entryFormat({
+  ...masks,
+  name: "ept-sss",
+  supervisorStackHigh: EPT_SSS_HIGH,
+});

@@ -85,6 +85,11 @@ export interface EntryMasks {
    * 0: there is none. See `sub-pages.ts`.
    */
   readonly subPageHigh: number;
+  /**
+   * Bit of the high half of a nested leaf by which its page is a shadow stack of the supervisor's: its shadow-stack accesses
+   * ask for this bit, R, and W above, in place of W. 0: there is none.
+   */
+  readonly supervisorStackHigh: number;
   /** Bits of the high half that no entry may have. */
   readonly reservedHigh: number;
   /** May a leaf name a frame that its size does not divide, or be where no page is? Then nothing checks it. */
@@ -118,6 +123,7 @@ export const usualMasks = {
   pagingWriteHigh: 0,
   verifyHigh: 0,
   subPageHigh: 0,
+  supervisorStackHigh: 0,
   reservedHigh: 0,
   checksLeaves: false,
 } as const satisfies Partial<EntryMasks>;

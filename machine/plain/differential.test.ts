@@ -4,7 +4,13 @@ import { describe, expect, test } from "vitest";
 import type { Gfn, Pfn, Vpn } from "../address.ts";
 import { counterNames } from "../counters.ts";
 import type { MmuFactory } from "../machine.ts";
-import { STOP_EPT_VIOLATION, STOP_NONE, STOP_PAGE_FAULT, STOP_PML_FULL } from "../mmu.ts";
+import {
+  SHADOW_STACK,
+  STOP_EPT_VIOLATION,
+  STOP_NONE,
+  STOP_PAGE_FAULT,
+  STOP_PML_FULL,
+} from "../mmu.ts";
 import { foundLives } from "./examples.ts";
 import { units } from "./fixture.ts";
 import { plainMmu } from "./mmu.ts";
@@ -102,7 +108,8 @@ function run(scenario: Scenario, step: Op & { op: "run" }): readonly unknown[] {
     const vpn = pageAt(scenario, at);
     // The offset in the page matters to sub-page permissions alone; `<<` takes the number modulo 2^32.
     mmu.low[i] = (vpn << 12) | ((i * 0x428) & 0xfff);
-    mmu.high[i] = Math.floor(vpn / 2 ** 20) | kind;
+    const known = scenario.hasStacks ? kind : kind & ~SHADOW_STACK;
+    mmu.high[i] = Math.floor(vpn / 2 ** 20) | known;
   });
   for (let from = 0; from < accesses.length; from++) {
     from = mmu.run(from, accesses.length);

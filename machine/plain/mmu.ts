@@ -10,6 +10,7 @@ import {
   HIGH_MASK,
   type Mmu,
   type MmuRoot,
+  SHADOW_STACK,
   STOP_NONE,
   STORE,
   USER,
@@ -68,7 +69,8 @@ class PlainMmu implements Mmu {
       const vpn = (high & HIGH_MASK) * 2 ** 20 + (low >>> 12);
       const kind = (high & STORE) !== 0 ? "write" : (high & FETCH) !== 0 ? "fetch" : "read";
       const lines = (high & WHOLE_PAGE) !== 0 ? allLines : lineAt(low & 0xfff);
-      const used = this.access({ vpn, kind, user: (high & USER) !== 0, lines });
+      const isStack = (high & SHADOW_STACK) !== 0;
+      const used = this.access({ vpn, kind, user: (high & USER) !== 0, lines, isStack });
       if (isStop(used)) {
         this.stop = used;
         return index;
@@ -78,7 +80,7 @@ class PlainMmu implements Mmu {
       if (kind === "fetch") this.counts.fetches += 1;
       this.pfn = used.frame + (vpn % 2 ** used.order);
       this.sum = (this.sum + used.frame) % 2 ** 32;
-      this.translator.readDataLine(this.pfn, low & 0xfff);
+      this.translator.lines.readData(this.pfn, low & 0xfff);
     }
     return to;
   }
@@ -162,9 +164,7 @@ class PlainMmu implements Mmu {
     return this.stop.isMalformed;
   }
 
-  stopSwitched(): boolean {
-    return this.stop.isSwitched;
-  }
+  stopSwitched = (): boolean => this.stop.isSwitched;
 
   configure(to: Paging, vpid: number): void {
     const { translator } = this;
@@ -257,7 +257,7 @@ class PlainMmu implements Mmu {
     this.dropNested((entry) => covers(entry, gfn) && entry.eptp === context.eptp);
   }
 
-  moveTo = (node: number): void => this.translator.dataCache?.moveTo(node);
+  moveTo = (node: number): void => this.translator.lines.moveTo(node);
 
   collect(ledger: Ledger, walkLengths: Float64Array): void {
     addInto(ledger, this.counts);

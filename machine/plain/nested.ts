@@ -1,12 +1,13 @@
 /**
  * The nested TLB of the plain unit: what the last stage says of a guest frame.
  */
+import { mayHoldStack } from "./shadow-stacks.ts";
 import type { Pfn } from "../address.ts";
 import { type Context, type Key, keyOf } from "./cache.ts";
 import type { EntryFormat } from "../formats/format.ts";
 import type { Stage } from "../stages.ts";
 import { needsNoMark } from "./marks.ts";
-import type { Leaf, Request, Tree } from "./walk.ts";
+import type { Leaf, Request, Tree } from "./tree.ts";
 
 /** Guest-physical mappings belong to the EPTP alone. */
 export function contextOf({ root }: Stage): Context {
@@ -27,14 +28,14 @@ export type NestedEntry = Key & {
   /** The paging-write bit, and that which asks for it in tables that lead here. */
   readonly verified: boolean;
   readonly verifies: boolean;
+  /** The supervisor's shadow stack may be there, and its stores need no walk. */
+  readonly stack: boolean;
+  readonly stackDirty: boolean;
 };
 
-export function nestedEntry(
-  gfn: number,
-  { order, frame, rights, low, high }: Leaf,
-  { stage }: Tree,
-): NestedEntry {
+export function nestedEntry(gfn: number, leaf: Leaf, { stage }: Tree): NestedEntry {
   const { format } = stage;
+  const { order, frame, rights, low, high } = leaf;
   const verified = (high & format.pagingWriteHigh) !== 0;
   const modified = needsNoMark(stage, low);
   return {
@@ -48,11 +49,16 @@ export function nestedEntry(
     pagingDirty: (rights.write || verified) && modified,
     verified,
     verifies: (high & format.verifyHigh) !== 0,
+    stack: mayHoldStack(format, leaf),
+    stackDirty: mayHoldStack(format, leaf) && modified,
   };
 }
 
 /** What translation of a frame is asked for; `isUser`: for a page that the guest's tables give to the user. */
-export type NestedRequest = Pick<Request, "kind" | "duringWalk" | "isVerified" | "lines"> & {
+export type NestedRequest = Pick<
+  Request,
+  "kind" | "duringWalk" | "isVerified" | "lines" | "isStack"
+> & {
   readonly isUser: boolean;
 };
 
@@ -70,8 +76,9 @@ export function permitsNested(format: EntryFormat): Tree["permits"] {
 
 export function suffices(
   entry: NestedEntry,
-  { kind, isUser, duringWalk, isVerified }: NestedRequest,
+  { kind, isUser, duringWalk, isVerified, isStack }: NestedRequest,
 ): boolean {
+  if (isStack) return kind === "write" ? entry.stackDirty : entry.stack;
   if (entry.verifies && !duringWalk && !isVerified) return false;
   if (kind === "read") return true;
   if (kind === "write") return duringWalk ? entry.pagingDirty : entry.dirty;

@@ -118,15 +118,23 @@ export interface Configuration {
     | "ept-pw-ad"
     | "ept-spp"
     | "ept-spp-ad"
+    | "ept-sss"
     | "ept-views"
     | "npt";
   /** Is tree 1 asked first, and for which addresses? Under nested paging alone. */
   readonly asked: "nobody" | "always" | "upper-half";
+  /** Are there shadow stacks? Where nobody is asked first. Absent: no. */
+  readonly stacks?: boolean;
   readonly nestedLevels: PagingLevels;
   readonly levels: PagingLevels;
   readonly writeProtect: boolean;
   readonly globalPages: boolean;
   readonly vpid: number;
+}
+
+/** Tables that are asked first know none. */
+export function hasStacks({ stacks = false, asked, nested }: Configuration): boolean {
+  return stacks && (asked === "nobody" || nested === "none");
 }
 
 export type Op =

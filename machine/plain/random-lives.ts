@@ -1,12 +1,12 @@
 /** The random lives of the differential test: operations and what they start from. */
 import fc from "fast-check";
 import * as bits from "../entry.ts";
-import { EPT_PW_HIGH, EPT_SPP_HIGH, EPT_VGP_HIGH, EPT_XU } from "../formats/ept.ts";
+import { EPT_PW_HIGH, EPT_SPP_HIGH, EPT_SSS_HIGH, EPT_VGP_HIGH, EPT_XU } from "../formats/ept.ts";
 import { HLAT_RESTART } from "../formats/x86.ts";
 import { arm, armHafdbs } from "../isa/arm.ts";
 import { svade, svadu } from "../isa/riscv.ts";
 import { x86Isa } from "../isa/x86.ts";
-import { FETCH, STORE, USER, WHOLE_PAGE } from "../mmu.ts";
+import { FETCH, SHADOW_STACK, STORE, USER, WHOLE_PAGE } from "../mmu.ts";
 import { differentialPresets } from "./differential-presets.ts";
 import {
   type Configuration,
@@ -29,7 +29,9 @@ const mostly = fc.constantFrom(true, true, true, false);
 
 /** XORed into P|W|U or RWX. */
 const alone = [bits.W, bits.U, EPT_XU, bits.G, bits.G, HLAT_RESTART, HLAT_RESTART];
-const rightFlags = [...alone, bits.W | bits.A | bits.D, bits.A | bits.D];
+/** A page of a shadow stack. */
+const stackFlags = [bits.W | bits.A | bits.D, bits.W | bits.U | bits.A | bits.D];
+const rightFlags = [...alone, ...stackFlags, bits.A | bits.D];
 const wildFlags = [
   ...rightFlags,
   bits.W | bits.U,
@@ -56,6 +58,7 @@ const soundValue = fc.record({
     EPT_PW_HIGH,
     EPT_SPP_HIGH,
     EPT_SPP_HIGH,
+    EPT_SSS_HIGH,
     EPT_VGP_HIGH,
   ),
   pick: fc.nat({ max: framesInside - 1 }),
@@ -68,6 +71,7 @@ const highFlags = fc.constantFrom(
   0,
   EPT_PW_HIGH,
   EPT_SPP_HIGH,
+  EPT_SSS_HIGH,
   EPT_VGP_HIGH,
   bits.NX_HIGH,
   0x0008_0000,
@@ -84,11 +88,14 @@ const configuration: fc.Arbitrary<Configuration> = fc.record({
     "ept-spp",
     "ept-spp",
     "ept-spp-ad",
+    "ept-sss",
+    "ept-sss",
     "ept-views",
     "ept-views",
     "npt",
   ),
   asked: fc.constantFrom("nobody", "nobody", "always", "upper-half"),
+  stacks: fc.constantFrom(false, true),
   nestedLevels: pagingLevels,
   levels: pagingLevels,
   writeProtect: mostly,
@@ -96,7 +103,12 @@ const configuration: fc.Arbitrary<Configuration> = fc.record({
   vpid: fc.constantFrom(1, 1, 1, 2),
 });
 
-const kinds = [0, STORE, FETCH, STORE | WHOLE_PAGE].flatMap((kind) => [kind, kind, kind | USER]);
+const stacks = [SHADOW_STACK, SHADOW_STACK | STORE];
+const kinds = [0, STORE, FETCH, STORE | WHOLE_PAGE, ...stacks].flatMap((kind) => [
+  kind,
+  kind,
+  kind | USER,
+]);
 const page = fc.nat({ max: 59 });
 const guestTree = fc.constantFrom(0 as const, 1 as const);
 const to = fc.constantFrom("zeros", "copy");
@@ -131,7 +143,7 @@ export const op: fc.Arbitrary<Op> = fc.oneof(
       page,
       level: pageLevel,
       value: soundValue,
-      kind: fc.constantFrom(STORE, STORE, STORE | USER, FETCH, USER),
+      kind: fc.constantFrom(STORE, STORE, STORE | USER, FETCH, USER, ...stacks),
     }),
   },
   {

@@ -14,11 +14,12 @@ import { x86Isa } from "../isa/x86.ts";
 import type { MmuFactory } from "../machine.ts";
 import { PhysicalMemory } from "../memory.ts";
 import { type Mmu, STORE } from "../mmu.ts";
-import { EPT_PW_HIGH, EPT_SPP_HIGH, EPT_XU } from "../formats/ept.ts";
+import { EPT_PW_HIGH, EPT_SPP_HIGH, EPT_SSS_HIGH, EPT_XU } from "../formats/ept.ts";
 import { HLAT_RESTART } from "../formats/x86.ts";
 import {
   eptByModeStage,
   eptPagingWriteStage,
+  eptShadowStackStage,
   eptStage,
   eptSubPageStage,
   eptViewStage,
@@ -35,6 +36,7 @@ import {
   frames,
   framesInside,
   gfns,
+  hasStacks,
   mappedGfns,
   type Op,
   type Start,
@@ -113,7 +115,7 @@ export class Scenario {
       // Most tables take what walks write by the paging-write bit, some by nothing else; only one format knows it.
       // Of those that W refuses, some ask the sub-page permissions.
       const isReadOnly = gfn % 8 === 5 || gfn % 8 === 0;
-      const asks = gfn % 8 === 0 ? EPT_SPP_HIGH : 0;
+      const asks = (gfn % 8 === 0 ? EPT_SPP_HIGH : 0) | (gfn % 4 === 0 ? 0 : EPT_SSS_HIGH);
       const [flags, high] = [isReadOnly ? W : 0, asks | (gfn % 3 === 0 ? 0 : EPT_PW_HIGH)];
       this.subPages.set(gfn, 1, "vector", gfn % 16 === 0 ? ~0x0101_0101 : gfn);
       fill(2, gfn, { ...usual, flags, high });
@@ -124,7 +126,7 @@ export class Scenario {
   configure(configuration: Configuration): void {
     this.configuration = configuration;
     const { nested, asked, nestedLevels, levels, writeProtect, globalPages, vpid } = configuration;
-    const first = this.isa.stage(levels);
+    const first = { ...this.isa.stage(levels), shadowStacks: this.hasStacks };
     // Tables that are asked first are x86-64's alone.
     const askedFirst =
       asked === "nobody" || this.isa !== x86Isa
@@ -140,6 +142,10 @@ export class Scenario {
         : [{ ...first, through: 1, askedFirst }, this.nestedStage(nested, nestedLevels)];
     this.mmu.configure({ stages, writeProtect, globalPages }, vpid);
     this.loadRoot(this.root);
+  }
+
+  get hasStacks(): boolean {
+    return this.isa === x86Isa && hasStacks(this.configuration);
   }
 
   loadRoot(root: { readonly tree: 0 | 1; readonly pcid: number }): void {
@@ -240,6 +246,7 @@ export class Scenario {
       return eptSubPageStage(root, levels, { accessedDirty, subPages });
     }
     if (kind === "ept-views") return eptViewStage(root, levels, true);
+    if (kind === "ept-sss") return eptShadowStackStage(root, levels, true);
     if (kind === "ept-mbec") return eptByModeStage(root, levels, true);
     return kind === "npt" ? nptStage(root, levels) : eptStage(root, levels, kind !== "ept");
   }

@@ -10,6 +10,8 @@ export interface Access {
   readonly user: boolean;
   /** The lines of its page that it touches, a bit each. */
   readonly lines: number;
+  /** Is it a shadow stack's? */
+  readonly isStack: boolean;
 }
 
 /** Why an access could not be done: the details of `Mmu.stop...`. */

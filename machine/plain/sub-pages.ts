@@ -12,7 +12,7 @@ import type { PhysicalMemory } from "../memory.ts";
 import { STOP_SUB_PAGE_MALFORMED, STOP_SUB_PAGE_MISS } from "../mmu.ts";
 import type { Stage } from "../stages.ts";
 import { noStop, outside, type Stop } from "./stop.ts";
-import type { DeniedLeaf, Request, WalkObserver } from "./walk.ts";
+import type { DeniedLeaf, Request, WalkObserver } from "./tree.ts";
 
 /** Is it only W that a store of the guest's lacks, and does the leaf say that there is more to ask? */
 export function mayAskSubPages(

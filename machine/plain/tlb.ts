@@ -28,14 +28,19 @@ export interface Translation {
   /** A store needs no walk: D is set in every dimension that has D, and the others allow writing. */
   readonly dirty: boolean;
   readonly global: boolean;
+  /** The page is a shadow stack's, and such loads and stores need no walk. */
+  readonly stackLoad: boolean;
+  readonly stackStore: boolean;
 }
 
 /** Do the entry's rights permit the access without asking the tables again? */
 export function allows(
   entry: Translation,
-  { kind, user }: Access,
+  { kind, user, isStack }: Access,
   { writeProtect }: Paging,
 ): boolean {
+  if (isStack)
+    return user === entry.user && (kind === "write" ? entry.stackStore : entry.stackLoad);
   if (user && !entry.user) return false;
   if (kind === "read") return true;
   if (kind === "fetch") return entry.nestedExecute && mayFetch(entry, user);

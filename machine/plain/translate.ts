@@ -7,8 +7,6 @@
  */
 import type { Pfn } from "../address.ts";
 import type { Ledger } from "../counters.ts";
-import { PF_FETCH, PF_PRESENT, PF_RESERVED, PF_USER, PF_WRITE } from "../page-fault.ts";
-import { createDataCache, type DataCache } from "../data-cache.ts";
 import { orderAt } from "../formats/format.ts";
 import { allLines } from "../formats/sub-pages.ts";
 import type { PhysicalMemory } from "../memory.ts";
@@ -26,15 +24,19 @@ import {
   pfnIn,
   suffices,
 } from "./nested.ts";
+import { errorCode } from "./error-code.ts";
+import { PlainLines } from "./lines.ts";
 import { cachedOrder, type Translation } from "./tlb.ts";
-import { type PwcEntry, type Request, type Table, type Tree, walk } from "./walk.ts";
+import type { PwcEntry, Request, Table, Tree } from "./tree.ts";
+import { walk } from "./walk.ts";
 import { mayFetch } from "./rights.ts";
+import { isStackPage, mayHoldStack } from "./shadow-stacks.ts";
 import { mayAskSubPages, subPagesAllow } from "./sub-pages.ts";
 import { type Access, isStop, type Kind, noStop, outside, type Stop } from "./stop.ts";
 
-type PwcByLevel = CachesByLevel<PwcEntry>;
+type PageRight = "order" | "execute" | "userExecute" | "dirty" | "stack" | "stackDirty";
 
-const places = ["L1Hits", "L2Hits", "LlcHits", "Dram", "Remote"] as const;
+type PwcByLevel = CachesByLevel<PwcEntry>;
 
 export class PlainTranslator {
   readonly pwc: PwcByLevel;
@@ -51,8 +53,7 @@ export class PlainTranslator {
   pmlBuffer: Pfn | null = null;
   pmlIndex = 511;
   private readonly memory: PhysicalMemory;
-  readonly dataCache: DataCache | null;
-  private readonly hasProgramLines: boolean;
+  readonly lines: PlainLines;
   private readonly counts: Ledger;
   private readonly walkLengths: Float64Array;
 
@@ -63,9 +64,7 @@ export class PlainTranslator {
     this.pwc = cachesByLevel(preset.pwc);
     this.nestedPwc = cachesByLevel(preset.nestedPwc);
     this.nestedTlb = new PlainCache(preset.nestedTlb);
-    this.hasProgramLines = preset.dataCache?.programLines === true;
-    const nodeOf = (line: number) => memory.nodeOf(Math.floor(line / 64) as Pfn);
-    this.dataCache = preset.dataCache === null ? null : createDataCache(preset.dataCache, nodeOf);
+    this.lines = new PlainLines(memory, preset, counts);
   }
 
   /** One walk, counted whether it ends in a translation or in a stop. */
@@ -74,35 +73,24 @@ export class PlainTranslator {
     this.counts.walks += 1;
     const outcome = this.translateUncounted(access, context);
     this.walkLengths[Math.min(this.log.length, this.walkLengths.length - 1)]! += 1;
-    for (const reference of this.log) this.readTableLine(reference);
+    for (const reference of this.log) this.lines.readTable(reference);
     return outcome;
   }
 
-  private readTableLine({ pfn, index, dimension }: stops.WalkReference): void {
-    if (this.dataCache === null) return;
-    const place = places[this.dataCache.reference(pfn * 64 + Math.floor(index / 8))];
-    this.counts[`reference${place}`] += 1;
-    this.counts[`${dimension}Reference${place}`] += 1;
-  }
-
-  /** The program's own line, after its translation. */
-  readDataLine(pfn: number, offset: number): void {
-    if (this.dataCache === null || !this.hasProgramLines) return;
-    const place = places[this.dataCache.access(pfn * 64 + Math.floor(offset / 64))];
-    this.counts[`data${place}`] += 1;
-  }
-
   private translateUncounted(access: Access, context: Context): Translation | Stop {
-    const { vpn, kind, user, lines } = access;
-    const request: Request = { page: vpn, kind, user, duringWalk: false, isVerified: true, lines };
+    const { vpn, kind, user, lines, isStack } = access;
+    const seen = { duringWalk: false, isVerified: true, lines, isStack };
+    const request: Request = { page: vpn, kind, user, ...seen };
     const tree = this.startTree(context, vpn);
     const leaf = walk(this.memory, tree, request, this);
     if (isStop(leaf)) return leaf;
     const { stage } = leaf.isSwitched ? tree.switched! : tree;
     const { user: isUser, verified: isVerified, ...rights } = leaf.rights;
-    const asked = { kind, isUser, duringWalk: false, isVerified, lines };
+    const isTold = !isUser && this.paging.stages.at(-1)!.format.supervisorStackHigh !== 0;
+    const asked = { ...seen, kind, isUser, isVerified, isStack: isStack && isTold };
     const page = this.pageOf(leaf.frame + (vpn % 2 ** leaf.order), stage, asked);
     if (isStop(page)) return page;
+    const isOfStack = stage.shadowStacks && isStackPage(stage.format, leaf);
     const order = cachedOrder(Math.min(leaf.keptOrder, page.order));
     return {
       order,
@@ -113,6 +101,8 @@ export class PlainTranslator {
       nestedExecute: isUser ? page.userExecute : page.execute,
       dirty: needsNoMark(stage, leaf.low) && page.dirty,
       global: this.paging.globalPages && isGlobal(stage.format, leaf.low),
+      stackLoad: isOfStack && (!isTold || page.stack),
+      stackStore: isOfStack && (isTold ? page.stackDirty : page.dirty),
     };
   }
 
@@ -121,7 +111,7 @@ export class PlainTranslator {
     frame: number,
     stage: Stage,
     request: NestedRequest,
-  ): (Pick<NestedEntry, "order" | "execute" | "userExecute" | "dirty"> & { pfn: number }) | Stop {
+  ): (Pick<NestedEntry, PageRight> & { pfn: number }) | Stop {
     if (stage.through !== null) {
       const entry = this.nestedTranslate(frame, request);
       if (isStop(entry)) return entry;
@@ -129,7 +119,8 @@ export class PlainTranslator {
       return isStop(place) ? place : { ...entry, pfn: place.pfn };
     }
     if (frame >= this.memory.frames) return outside(frame);
-    return { pfn: frame, order: 18, execute: true, userExecute: true, dirty: true };
+    const everything = { execute: true, userExecute: true, dirty: true, stack: true };
+    return { pfn: frame, order: 18, ...everything, stackDirty: true };
   }
 
   /** The tree that a walk for the page starts in: tables that are asked first, or what is loaded as root. */
@@ -185,18 +176,16 @@ export class PlainTranslator {
         (kind !== "write" || rights.write || (!user && !writeProtect)) &&
         (kind !== "fetch" || mayFetch(rights, user)),
       permitsLines: () => false,
+      permitsStack: (leaf, { user }) =>
+        leaf.rights.user === user && isStackPage(stage.format, leaf),
       beforeMark: ({ frame: gfn, isWritable }) => {
         // Reading the table needed no more than a read right; setting a bit is a write to it.
         if (isWritable) return null;
         const reason = stops.STOP_EPT_VIOLATION;
         return { ...noStop, reason, gfn, kind: "write", duringWalk: true, isPresent: true };
       },
-      refuse: (cause, { kind, user }) => {
-        const present = cause === "absent" ? 0 : PF_PRESENT;
-        const reserved = cause === "reserved" ? PF_RESERVED : 0;
-        const write = kind === "write" ? PF_WRITE : 0;
-        const fetch = kind === "fetch" ? PF_FETCH : 0;
-        const error = present | reserved | write | fetch | (user ? PF_USER : 0);
+      refuse: (cause, request) => {
+        const error = errorCode(cause, request);
         return { ...noStop, reason: stops.STOP_PAGE_FAULT, error, isSwitched };
       },
     };
@@ -219,6 +208,7 @@ export class PlainTranslator {
       permitsLines: (leaf, request) =>
         mayAskSubPages(stage, leaf, request) &&
         subPagesAllow(this.memory, stage.subPages!, request, this),
+      permitsStack: (leaf) => mayHoldStack(stage.format, leaf),
       beforeMark: (_table, setsDirty, { page }) => (setsDirty ? this.logModification(page) : null),
       refuse: (_cause, { page: gfn, kind, duringWalk }, low) => {
         const isPresent = stage.format.isPresent(low);
@@ -231,7 +221,8 @@ export class PlainTranslator {
 
   private tableAt(frame: number, stage: Stage, kind: Kind): Table | Stop {
     if (stage.through === null) return this.existing(frame, frame, true);
-    const request = { kind, isUser: false, duringWalk: true, isVerified: true, lines: allLines };
+    const asked = { kind, isUser: false, duringWalk: true, isVerified: true };
+    const request = { ...asked, lines: allLines, isStack: false };
     const entry = this.nestedTranslate(frame, request);
     if (isStop(entry)) return entry;
     const table = this.existing(frame, pfnIn(entry, frame), entry.pagingDirty);

@@ -8,7 +8,7 @@ export const hasBig = preset.stlb1g !== null;
 export const bgLow = room.int32(big.sets * big.ways);
 export const bgHigh = room.int32(big.sets * big.ways);
 export const bgFrame = room.int32(big.sets * big.ways);
-export const bgRaw = room.uint8(big.sets * big.ways);
+export const bgRaw = room.int32(big.sets * big.ways);
 export const bgAge = room.int32(big.sets * big.ways);
 
 export function findBig(vLow: number, tagHigh: number): number {

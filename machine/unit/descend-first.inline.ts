@@ -31,8 +31,9 @@ import {
   firstLinksPlain,
   firstMarks,
   hasPagingWrite,
+  hasShadowStacks,
 } from "./shape.ts";
-import { N_FLAGS, REFS, W_TABLE, W_VERIFIED, s } from "./state.ts";
+import { N_FLAGS, REFS, W_ABOVE, W_TABLE, W_VERIFIED, s } from "./state.ts";
 import { pageFault } from "./stops.ts";
 import { link, tableAt } from "./tables.ts";
 import { fillPwc, prefixHigh, prefixLow, pwFrame, pwTable, pwWays } from "./walk-cache.ts";
@@ -61,11 +62,11 @@ export function descendFirst(
     const h = words[at + 1]!;
     refWord[refs] = at;
     refWhat[refs] = shift;
-    refs = (refs + 1) | 0;
-    s[REFS] = refs;
+    s[REFS] = refs = (refs + 1) | 0;
     c[C_REF_GUEST] = (c[C_REF_GUEST]! + 1) | 0;
     if ((e & FIRST_ALL) !== FIRST_ALL || (e & FIRST_ANY) === 0) return pageFault(kind, 0) - 1;
     if ((h & FIRST_RESERVED) !== 0) return pageFault(kind, PF_PRESENT | PF_RESERVED) - 1;
+    if (hasShadowStacks) s[W_ABOVE] = rights;
     if (!firstLinksPlain) rights &= firstRights(e, h);
     if (shift === FIRST_LOW) break;
     if (((e ^ FIRST_FLIP) & FIRST_LEAF) !== 0) {

@@ -54,7 +54,7 @@ export function enterOneSize(
   stFrame[entry] = s[W_FRAME]!;
   stMeta[entry] = meta;
   stHead[set] = entry;
-  if (meta >>> guestShift !== order) noteFragment(vLow, meta, order);
+  if (((meta >>> guestShift) & ORDER) !== order) noteFragment(vLow, meta, order);
   if ((s[SIZES]! & 1) === 0 || order !== 0) noteSize(order, vLow >>> 9);
   l1Frame[w] = s[W_FRAME]!;
   l1Low[w] = tag;

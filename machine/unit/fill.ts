@@ -15,7 +15,7 @@ import {
   l1Meta,
 } from "./l1-ways.ts";
 import { bankFor, dropL1, oldestL1 } from "./l1.ts";
-import { DENY, RAW, RAW_GLOBAL, orderOf } from "./rights.ts";
+import { DENY, META_STACK, RAW, RAW_GLOBAL, orderOf } from "./rights.ts";
 import { noteFragment, noteSize } from "./sizes.ts";
 import {
   CTX,
@@ -134,7 +134,7 @@ function dropReplaced(tag: number, vHigh: number, order: number, except: number)
 
 function fillBig(vLow: number, vHigh: number): void {
   const base = ((vLow >>> 18) & (big.sets - 1)) * big.ways;
-  const raw = s[W_META]! & RAW;
+  const raw = s[W_META]! & (RAW | META_STACK);
   if ((raw & RAW_GLOBAL) !== 0) dropReplacedBig(vLow, vHigh, -1);
   let v = base;
   for (let w = base; w < base + big.ways; w++) if (bgAge[w]! < bgAge[v]!) v = w;
@@ -192,7 +192,7 @@ export function updateBig(g: number, vLow: number, vHigh: number): void {
 }
 
 export function setBig(g: number, vHigh: number): void {
-  const raw = s[W_META]! & RAW;
+  const raw = s[W_META]! & (RAW | META_STACK);
   if ((raw & RAW_GLOBAL) !== 0) dropReplacedBig(bgLow[g]!, vHigh, g);
   bgHigh[g] = contextOf(raw) | vHigh;
   bgFrame[g] = s[W_FRAME]!;

@@ -18,6 +18,7 @@ import {
   RAW_NESTED_X,
   RAW_STORE,
   RAW_SUPERVISOR_X,
+  STACK_KIND,
   STORING,
   guestShift,
   orderShift,
@@ -34,6 +35,7 @@ import {
   firstMayRefuseLoads,
   firstRefuses,
   hasOddPages,
+  hasShadowStacks,
   secondByMode,
 } from "./shape.ts";
 import {
@@ -48,6 +50,7 @@ import {
   W_META,
   s,
 } from "./state.ts";
+import { stackKind, stackOf, stackRefused } from "./shadow-stacks.ts";
 import { outside, pageFault } from "./stops.ts";
 
 /**
@@ -66,10 +69,14 @@ export function leaveFirst(
   // As if no bit were written the other way round: none is in the frame number.
   let e = words[i]! ^ FIRST_FLIP;
   const h = words[i + 1]!;
-  const isStore = kind >>> 2;
+  const isStore = (kind >>> 2) & 1;
   const isUser = (kind & 1) !== 0;
   const fetchRight = firstFetchesByMode && !isUser ? SUPERVISOR_MAY_EXECUTE : MAY_EXECUTE;
-  if (
+  if (hasShadowStacks && kind >= STACK_KIND) {
+    if (stackOf(e, rights) === 0 || isUser !== ((rights & USER_MAY) !== 0)) {
+      return pageFault(kind, PF_PRESENT);
+    }
+  } else if (
     (isStore !== 0 && (rights & MAY_WRITE) === 0 && (isUser || s[WRITE_PROTECT] !== 0)) ||
     (isUser && (rights & USER_MAY) === 0) ||
     ((kind & 2) !== 0 && (rights & fetchRight) === 0) ||
@@ -89,6 +96,7 @@ export function leaveFirst(
   if (((firstFetchesByMode ? rights >>> 2 : rights) & 4) !== 0) raw |= RAW_SUPERVISOR_X;
   if ((!firstMarks && !firstRefuses) || (e & FIRST_D) === FIRST_D) raw |= RAW_STORE;
   if ((e & FIRST_G) !== 0 && s[GLOBAL_PAGES] !== 0) raw |= RAW_GLOBAL;
+  if (hasShadowStacks) raw |= stackOf(e, rights);
   const gfn = page | (vLow & inPage);
   if (!isThrough) {
     if (gfn >>> 0 >= s[FRAMES]!) return outside(gfn);
@@ -99,12 +107,15 @@ export function leaveFirst(
   }
   s[STOP_DURING] = 0;
   const fetching: number = secondByMode && (rights & USER_MAY) !== 0 ? FETCHING_USER : FETCHING;
-  const pfn = nested(gfn, isStore !== 0 ? STORING : (kind & 2) !== 0 ? fetching : LOADING) | 0;
+  let asked: number = isStore !== 0 ? STORING : (kind & 2) !== 0 ? fetching : LOADING;
+  if (hasShadowStacks && kind >= STACK_KIND) asked = stackKind(isStore, rights);
+  const pfn = nested(gfn, asked) | 0;
   if (pfn === -1) return 0;
   if (pfn >>> 0 >= s[FRAMES]!) return outside(pfn);
   const flags = s[N_FLAGS]!;
   if ((flags & STORING) === 0) raw &= ~RAW_STORE;
   if ((flags & fetching) === 0) raw &= ~RAW_NESTED_X;
+  if (hasShadowStacks) raw &= ~stackRefused(flags, rights);
   let own = s[N_ORDER]! < shift ? s[N_ORDER]! : shift;
   // Beside the page may lie one that the tables asked first do not leave to the guest's.
   if (RESTART !== 0 && s[ASKED_SHIFT]! < own) own = s[ASKED_SHIFT]!;

@@ -4,7 +4,7 @@ import { walk } from "./descend.ts";
 import { fillL1, fillStlb, setBig, setStlb, updateBig, updateStlb } from "./fill.ts";
 import { hint, l1Age, l1Frame, l1Mask, l1Meta } from "./l1-ways.ts";
 import { bankFor, dropDuplicate, dropL1, findL1 } from "./l1.ts";
-import { allows, guestShift, orderOf, orderShift } from "./rights.ts";
+import { allows, guestShift, kindOf, orderOf, orderShift } from "./rights.ts";
 import { hasLarge } from "./sizes.ts";
 import { CTX, LAST, OVERLAP, SUM, TICK, TICK_PWC, UNIFORM, W_FRAME, W_META, s } from "./state.ts";
 import { hasStlb, stFrame, stMask, stMeta, touchStlb } from "./stlb-ways.ts";
@@ -72,7 +72,7 @@ function general(vLow: number, vHigh: number, code: number, kind: number): numbe
 /** Everything but a plain hit, as `general` returns; also enters the hint. */
 export function slow(vLow: number, vHigh: number, hw: number): number {
   const code = (hw >>> 30) & 1;
-  const w = general(vLow, vHigh, code, hw >>> 29) | 0;
+  const w = general(vLow, vHigh, code, kindOf(hw)) | 0;
   if (w === -2) return -2;
   s[SUM] = (s[SUM]! + s[W_FRAME]!) | 0;
   if (w === -1) {

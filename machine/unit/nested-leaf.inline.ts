@@ -2,13 +2,21 @@ import { USER_MAY } from "../formats/format.ts";
 import { next, words } from "./given.ts";
 import { leafHash, nestedLeaves } from "./look-ahead.ts";
 import { isVerified, mayMark, nestedRights, pagingFlags, setNestedBits } from "./nested-marks.ts";
-import { FETCHING, FETCHING_USER, PAGING, STORING } from "./rights.ts";
+import {
+  FETCHING,
+  FETCHING_USER,
+  PAGING,
+  STACK_LOADING,
+  STACK_STORING,
+  STORING,
+} from "./rights.ts";
 import {
   SECOND_A,
   SECOND_D,
   SECOND_FRAME,
   SECOND_INDEX,
   SECOND_LOW,
+  SECOND_SSS,
   SECOND_VERIFY,
   hasPagingWrite,
   hasSubPages,
@@ -17,6 +25,7 @@ import {
   secondRefuses,
 } from "./shape.ts";
 import { FRAMES, NESTED_AD, N_FLAGS, N_ORDER, N_TABLE, STOP_DURING, s } from "./state.ts";
+import { nestedStack } from "./shadow-stacks.ts";
 import { violation } from "./stops.ts";
 import { askSubPages, mayAskSubPages } from "./sub-pages.ts";
 import { link } from "./tables.ts";
@@ -46,6 +55,11 @@ export function leaveNested(
     if (answer === -1) return -1;
     refused = answer === 0;
   }
+  let stack = 0;
+  if (SECOND_SSS !== 0) {
+    stack = nestedStack(rights, own, h) | 0;
+    if (kind >= STACK_LOADING) refused = stack === 0;
+  }
   if (refused) return violation(gfn, kind, e);
   let storable = (own >>> 1) & 1;
   if (secondRefuses) {
@@ -54,13 +68,19 @@ export function leaveNested(
     if ((e & SECOND_D) !== SECOND_D) storable = 0;
   }
   if (s[NESTED_AD] !== 0) {
-    const isStore: boolean = kind === STORING || (hasPagingWrite && kind === PAGING);
+    const isStore: boolean =
+      kind === STORING ||
+      (hasPagingWrite && kind === PAGING) ||
+      (SECOND_SSS !== 0 && kind === STACK_STORING);
     const wanted = SECOND_A | (isStore ? SECOND_D : 0);
     if ((e & wanted) !== wanted) {
       e = setNestedBits(i, e, wanted, gfn) | 0;
       if (e === 0) return -1;
     }
-    if ((e & SECOND_D) !== SECOND_D) storable = paging = 0;
+    if ((e & SECOND_D) !== SECOND_D) {
+      storable = paging = 0;
+      if (SECOND_SSS !== 0) stack &= STACK_LOADING;
+    }
   }
   const start = ((e >>> SECOND_FRAME) | (h << (32 - SECOND_FRAME))) & (-1 << shift);
   // Of a guest table it pays to know where it starts, beside its nested entry: a load of `slotOf`, scattered over
@@ -75,6 +95,7 @@ export function leaveNested(
   if (hasPagingWrite) {
     s[N_FLAGS] = s[N_FLAGS] | paging | pagingFlags(h);
   }
+  if (SECOND_SSS !== 0) s[N_FLAGS] = s[N_FLAGS] | stack;
   s[N_TABLE] = table;
   return start;
 }

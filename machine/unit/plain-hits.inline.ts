@@ -1,5 +1,6 @@
 import { HIGH_MASK, STORE } from "../mmu.ts";
 import { high, low } from "./given.ts";
+import { hasShadowStacks } from "./shape.ts";
 import { hint, l1Age, l1Deny, l1Frame, l1High, l1Low, l1Mask } from "./l1-ways.ts";
 
 declare let k: number;
@@ -34,7 +35,7 @@ export function plainHits(context: number, globals: number, end: number, shift: 
     // where stores may not be, they end the run.
     const k0 = k;
     const byteMask = mask << 12;
-    const kindMask = 0x61ff_ffff | (deny & STORE);
+    const kindMask = (hasShadowStacks ? 0x69ff_ffff : 0x61ff_ffff) | (deny & STORE);
     stores = (stores + (hw >>> 31)) | 0;
     k = (k + 1) | 0;
     while (k < end) {

@@ -1,6 +1,6 @@
-import { FETCH, STORE, USER } from "../mmu.ts";
+import { FETCH, SHADOW_STACK, STORE, USER } from "../mmu.ts";
 import { room } from "./given.ts";
-import { hasPagingWrite } from "./shape.ts";
+import { hasPagingWrite, hasShadowStacks } from "./shape.ts";
 import { WRITE_PROTECT, s } from "./state.ts";
 
 /** A TLB entry's raw rights: what the first stage grants, then whether a store needs no walk, nested X, global. */
@@ -20,6 +20,12 @@ export const writeProtected = 128;
 export const orderShift = 7;
 export const guestShift = 12;
 export const ORDER = 31;
+/** The page is a shadow stack's, and such loads and stores of its own mode need no walk. */
+export const META_STACK_LOAD = 0x2_0000;
+export const META_STACK_STORE = 0x4_0000;
+export const META_STACK: number = META_STACK_LOAD | META_STACK_STORE;
+/** Kinds of access: bits of the high column from 29 on, and this one of a shadow stack's. */
+export const STACK_KIND = 8;
 
 /** A walk cache's entry: rights, whether the second stage lets the table be written, and says where it lies. */
 export const TABLE_WRITABLE = 16;
@@ -39,6 +45,9 @@ export const FETCHING_USER = 4;
 export const PAGING = 8;
 /** What the walk's entries say of tables: walks may write to them. */
 export const TABLE_STORING: number = hasPagingWrite ? PAGING : STORING;
+/** By the supervisor in a shadow stack, where nested entries tell that from other accesses. */
+export const STACK_LOADING = 64;
+export const STACK_STORING = 128;
 /** Beside kinds, what is known of a page: its paging-write bit, that it asks for it in tables. */
 export const VERIFIED = 16;
 export const VERIFIES = 32;
@@ -70,7 +79,8 @@ function allowTables() {
     deny[at] =
       (user ? 0 : USER) |
       (supervisorFetch && (userFetch || !user) ? 0 : FETCH) |
-      (supervisorStore && (userStore || !user) ? 0 : STORE);
+      (supervisorStore && (userStore || !user) ? 0 : STORE) |
+      (hasShadowStacks ? SHADOW_STACK : 0);
   }
   return { allow, deny };
 }
@@ -80,7 +90,16 @@ const ALLOW = allowed.allow;
 export const DENY = allowed.deny;
 
 export function allows(meta: number, kind: number): boolean {
+  if (hasShadowStacks && kind >= STACK_KIND) {
+    const isOwn = (kind & 1) === ((meta >>> 1) & 1);
+    return isOwn && (meta & ((kind & 4) !== 0 ? META_STACK_STORE : META_STACK_LOAD)) !== 0;
+  }
   return ((ALLOW[(meta & RAW) | s[WRITE_PROTECT]!]! >>> kind) & 1) !== 0;
+}
+
+/** What the high column says of an access. */
+export function kindOf(hw: number): number {
+  return hasShadowStacks ? (hw >>> 29) | ((hw >>> 24) & STACK_KIND) : hw >>> 29;
 }
 
 export function orderOf(meta: number): number {

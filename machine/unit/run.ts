@@ -1,5 +1,5 @@
 import { allLines } from "../formats/sub-pages.ts";
-import { FETCH, HIGH_MASK, STOP_NONE, WHOLE_PAGE } from "../mmu.ts";
+import { FETCH, HIGH_MASK, SHADOW_STACK, STOP_NONE, WHOLE_PAGE } from "../mmu.ts";
 import {
   C_FETCHES,
   C_L1,
@@ -16,7 +16,7 @@ import { hintShift, slow } from "./miss.ts";
 import { oneSize } from "./one-size.inline.ts";
 import { plainHits } from "./plain-hits.inline.ts";
 import { rerank } from "./recency.ts";
-import { hasSubPages } from "./shape.ts";
+import { hasShadowStacks, hasSubPages } from "./shape.ts";
 import { orderHere } from "./sizes.ts";
 import {
   AHEAD,
@@ -56,7 +56,7 @@ export function run(from: number, to: number): number {
     const order = orderHere(vLow) | 0;
     let way = -1;
     if (hasSubPages) s[LINES] = (hw & WHOLE_PAGE) !== 0 ? allLines : 1 << ((low[k]! >>> 7) & 31);
-    if (order >= 0 && (hw & FETCH) === 0) {
+    if (order >= 0 && (hw & (hasShadowStacks ? FETCH | SHADOW_STACK : FETCH)) === 0) {
       way = oneSize(hw, vLow, order, context, globals, end);
       if (way === -2) break;
     }

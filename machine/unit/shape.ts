@@ -100,6 +100,9 @@ export const hasPagingWrite = SECOND_PW !== 0;
 /** Bit of a leaf's high half: a store that W refuses asks the sub-page permissions. 0: there are none. */
 export const SECOND_SPP = second.format.subPageHigh;
 export const hasSubPages = SECOND_SPP !== 0;
+/** Are there shadow stacks, and bit of a nested leaf's high half by which the supervisor's are where they may be (0: none)? */
+export const hasShadowStacks = first.shadowStacks;
+export const SECOND_SSS = hasShadowStacks ? second.format.supervisorStackHigh : 0;
 /** May its root be exchanged, so that caches know whose translations they keep? */
 export const hasViews = second.hasViews;
 /** Has the right to execute two bits, one for pages of the user's? */
@@ -120,3 +123,7 @@ assert(!keepsRoot || !hasPagingWrite, "unit: a kept root is not verified");
 assert(firstParts >= 0 && secondParts >= 0, "unit: tables smaller than a frame");
 assert(firstRootParts <= 21 && secondRootParts <= 21, "unit: a root too wide");
 assert(SWITCH === 0 || !firstHasParts, "unit: a walk switches to tables of one frame each");
+assert(
+  !hasShadowStacks || (RESTART === 0 && SWITCH === 0 && !firstLinksPlain),
+  "unit: shadow stacks where a walk goes through other tables",
+);

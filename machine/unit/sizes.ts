@@ -1,6 +1,6 @@
 import { room } from "./given.ts";
 import { bankBase, bankMask, bankWays } from "./l1-ways.ts";
-import { guestShift } from "./rights.ts";
+import { ORDER, guestShift } from "./rights.ts";
 import { FRAGMENTS_LIVE, LARGE_LIVE, SIZES, UNIFORM, s } from "./state.ts";
 import { hasStlb, hasStlb2m } from "./stlb-ways.ts";
 
@@ -36,7 +36,7 @@ export function hasLarge(): boolean {
 
 /** A large guest page that is cached in pieces is remembered by hash, for `dropPage`. */
 export function noteFragment(vLow: number, meta: number, order: number): void {
-  const guest = meta >>> guestShift;
+  const guest = (meta >>> guestShift) & ORDER;
   if (guest === order) return;
   s[FRAGMENTS_LIVE] = 1;
   fragments[fragmentHash(vLow, guest)] = 1;

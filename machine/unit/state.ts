@@ -82,6 +82,8 @@ export const W_VERIFIED = 54;
 /** The lines that the access touches, a bit each; where the table of sub-page permissions starts, or -1: nobody asks. */
 export const LINES = 55;
 export const SUB_PAGES = 56;
-const stateLength = 57;
+/** Rights of the entries above the leaf. */
+export const W_ABOVE = 57;
+const stateLength = 58;
 
 export const s = room.int32(stateLength);
