@@ -54,7 +54,7 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
   /** Tables that an entry is stored in. */
   const copies = nodes?.hypervisorTables === "replicated" ? nodes.count : 1;
   const { link: present, write, execute, dirty: dirtyBit } = tree.format;
-  const { subPageHigh } = tree.format;
+  const { subPageHigh, supervisorStackHigh: stackHigh } = tree.format;
   const { leafFlags, hugeFlags } = flagsOf(controls.stages(4).at(-1)!);
   /** D in a leaf whose write the log knows: silicon need not tell it again (KVM `make_spte` sets it too). */
   const known = accessedDirty ? dirtyBit : 0;
@@ -93,7 +93,8 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
     const takesMarks = memory.isWritable(gfn) && policy?.takesMarks(gfn) === true;
     const binding = policy?.isBound(gfn) === true ? tree.format.verifyHigh : 0;
     const asksLines = hasLines && memory.isWritable(gfn) ? subPageHigh : 0;
-    const high = binding | asksLines | (takesMarks ? tree.format.pagingWriteHigh : 0);
+    const stack = policy?.isStack(gfn) === true ? stackHigh : 0;
+    const high = binding | asksLines | stack | (takesMarks ? tree.format.pagingWriteHigh : 0);
     putEntry(tree, makePlace(tree, gfn, 1), { frame: pfn, flags, high });
   }
 
@@ -102,7 +103,9 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
     const isWrite = exit.access === "write";
     memory.check(gfn, exit.vpn);
     const { guestFrames } = platform;
-    const denial = policy === undefined ? null : judgeFrame(policy, vcpu, exit);
+    // Silicon tells a shadow stack's accesses from others only where a leaf has a bit for them.
+    const isStack = stackHigh !== 0 && exit.isStack === true && !duringWalk;
+    const denial = policy === undefined ? null : judgeFrame(policy, vcpu, { ...exit, isStack });
     if (denial !== null) return denial;
     if (memory.isHole(gfn)) return answerMmio(vcpu, exit, { duringWalk, guestFrames });
     if (isWrite) memory.touchForWrite(gfn);
@@ -119,7 +122,11 @@ export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedS
     if (isMapped && policy !== undefined && exit.access === "fetch" && !policy.mayExecute(gfn)) {
       return policy.deny({ cpu: vcpu.id, vpn: exit.vpn, gfn, by: "fetcher" });
     }
-    if (!isMapped) map(gfn, isWrite, vcpu);
+    // Mapped, and no page of a stack: the bit is what is missing.
+    if (isMapped && isStack && policy !== undefined && !policy.isStack(gfn)) {
+      return policy.deny({ cpu: vcpu.id, vpn: exit.vpn, gfn, by: isWrite ? "guest" : "reader" });
+    }
+    if (!isMapped) map(gfn, isWrite && policy?.isStack(gfn) !== true, vcpu);
     else if (isWrite) {
       // The log protects a large leaf as a whole: its first write makes small ones of it.
       const isLarge = place.level > 1 && tracker.needsSmall(gfn, place.level);

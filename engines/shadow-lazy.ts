@@ -159,7 +159,9 @@ function serve(vm: Vm, state: VcpuState): void {
 /** The shadow is walked with WP set, whatever the guest says: its entries carry what the guest's WP means. */
 function controlsFor({ platform, policy }: Vm, registers: Registers): Controls {
   const { deprivileged } = policy;
-  const controls = shadowControls({ ...registers, writeProtect: true }, platform.hasVpid);
+  // KVM offers shadow stacks with nested tables alone: a leaf that it write-protects would look like a page of theirs.
+  const walk = { ...registers, writeProtect: true, shadowStacks: false };
+  const controls = shadowControls(walk, platform.hasVpid);
   return { ...controls, deprivileged, exitOnIret: deprivileged };
 }
 

@@ -8,6 +8,8 @@
  * Source: Adams & Agesen 2006, section 2.3; Xen "Shadow-2" (xen-devel 2008).
  */
 import type { Gfn, Vpn } from "../machine/address.ts";
+import { assert } from "../machine/assert.ts";
+import { PF_SHADOW_STACK } from "../machine/page-fault.ts";
 import { x86 } from "../machine/formats/x86.ts";
 import { ACC_USER, ACC_WRITE } from "../machine/formats/x86-entry.ts";
 import type { Ledger } from "../machine/counters.ts";
@@ -66,7 +68,8 @@ export function shadowOn(
   /** The vCPU whose exit is being answered; null while the host acts. */
   let serving: VirtualCpu | null = null;
   const kept = { keptFlags: ACC_WRITE | ACC_USER, beside };
-  const tables = new ShadowTables({ bytes, memory, policy, tracker, ledger, ...kept });
+  const hasStacks = () => vcpus.some(walksStacks);
+  const tables = new ShadowTables({ bytes, memory, policy, tracker, ledger, hasStacks, ...kept });
   const stores = new TableStores({
     tables,
     isRoot,
@@ -111,11 +114,14 @@ export function shadowOn(
       return { inject: walk.error };
     }
     let { gfn } = walk;
+    const isPush = (exit.error & PF_SHADOW_STACK) !== 0;
+    assert(!isPush || walk.level === 1, "shadow: a shadow stack in a large page");
     if (policy !== null) {
       gfn = reachedFrame(policy, exit.vpn, gfn);
       // What silicon may not do for the guest, the hypervisor does: then it is the one to ask about.
       const isForGuest =
-        tables.isTable(gfn) || (walk.access & ACC_WRITE) === 0 || policy.locksLinesOnly(gfn);
+        !isPush &&
+        (tables.isTable(gfn) || (walk.access & ACC_WRITE) === 0 || policy.locksLinesOnly(gfn));
       const denial = judge(policy, vcpu, exit, { walk, by: isForGuest ? "emulator" : "guest" });
       if (denial !== null) return denial;
     }
@@ -129,7 +135,8 @@ export function shadowOn(
       tracker.wrote(gfn, vcpu);
       // CR0.WP is clear and the guest's entry read-only, or some of the page's lines are locked: shadow tables cannot say
       // that, so store by store.
-      if ((walk.access & ACC_WRITE) === 0 || policy?.locksLinesOnly(gfn) === true) {
+      const isUnsaid = (walk.access & ACC_WRITE) === 0 && !isPush;
+      if (isUnsaid || policy?.locksLinesOnly(gfn) === true) {
         vcpu.emulateStore(exit, gfn);
         return "emulated";
       }
@@ -263,8 +270,15 @@ export function shadowOn(
   return { hypervisor, notifier, dropFrames, drop, tables, storeToTable, leave };
 }
 
-function setControls({ hasVpid }: Platform, vcpu: VirtualCpu, { pcid, levels }: Registers): void {
-  const walkMode: Registers = { writeProtect: true, globalPages: false, pcid, levels };
+/** Does silicon know shadow stacks in the tables that it walks for the vCPU? */
+function walksStacks({ controls }: VirtualCpu): boolean {
+  return controls.walk?.shadowStacks === true;
+}
+
+function setControls({ hasVpid }: Platform, vcpu: VirtualCpu, registers: Registers): void {
+  const { pcid, levels, shadowStacks = false } = registers;
+  const own = { pcid, levels, ...(shadowStacks ? { shadowStacks } : {}) };
+  const walkMode: Registers = { writeProtect: true, globalPages: false, ...own };
   vcpu.setControls(shadowControls(walkMode, hasVpid));
 }
 

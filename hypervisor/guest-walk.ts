@@ -21,7 +21,7 @@ import type { MemoryPolicy } from "./policy/memory-policy.ts";
 const { indexAt, pagesPerEntry } = address;
 const { ACC_ALL, ACC_EXEC, ACC_USER, ACC_WRITE, accessOf, frameOf, hasReserved } = x86Entry;
 const { isAccessed, isDirty, isLarge, isPresent, withAccessed, withDirty, withoutWrite } = x86Entry;
-const { PF_FETCH, PF_PRESENT, PF_RESERVED, PF_USER, PF_WRITE } = pageFault;
+const { PF_FETCH, PF_PRESENT, PF_RESERVED, PF_SHADOW_STACK, PF_USER, PF_WRITE } = pageFault;
 
 /** In place of an error code: A or D would have to be set in a frame that nobody may store to. `gfn` is that frame. */
 export const walkDenied = -2;
@@ -42,7 +42,7 @@ export interface FaultingAccess {
 }
 
 /** Error code bits that say what the access was, not what it met. */
-const accessBits = PF_WRITE | PF_USER | PF_FETCH;
+const accessBits = PF_WRITE | PF_USER | PF_FETCH | PF_SHADOW_STACK;
 
 /** The result of a walk; every array is indexed by level. */
 export interface GuestWalk {
@@ -86,6 +86,16 @@ function missingRights(access: number, kind: number, registers: Registers): bool
   return (kind & PF_USER) !== 0 || registers.writeProtect;
 }
 
+/** Does a leaf end at a page of a shadow stack? */
+function isStackLeaf(above: number, access: number, low: number): boolean {
+  return (above & ACC_WRITE) !== 0 && (access & ACC_WRITE) === 0 && isDirty(low);
+}
+
+/** Is the page of the mode that makes a shadow stack's access? */
+function isStackOf(kind: number, access: number): boolean {
+  return ((kind & PF_USER) !== 0) === ((access & ACC_USER) !== 0);
+}
+
 /** Walks from the vCPU's CR3 into `walk`; false if the guest faults, with `walk.error` set. */
 export function walkGuest(
   host: WalkHost,
@@ -119,7 +129,11 @@ export function walkGuest(
     if (level === 1 || isLarge(low)) break;
     table = frameOf(low, high) as Gfn;
   }
-  if (missingRights(access, kind, registers)) return fails(walk, kind | PF_PRESENT);
+  const isRefused =
+    (kind & PF_SHADOW_STACK) === 0
+      ? missingRights(access, kind, registers)
+      : !isStackOf(kind, access) || !isStackLeaf(walk.accessAbove[level]!, access, low);
+  if (isRefused) return fails(walk, kind | PF_PRESENT);
   walk.level = level;
   walk.error = -1;
   // A large page's number within it comes from the address: spans are powers of two.

@@ -219,7 +219,8 @@ export class Vcpu extends MemoryInstructions implements VirtualCpu {
   }
 
   private shadowStack(vpn: Vpn, index: number, kind: number, store?: PendingStore): boolean {
-    assert(this.registers.shadowStacks === true, "vcpu: shadow stacks are off");
+    const [first] = pagingOf(this.controls, this.registers).stages;
+    assert(first?.shadowStacks === true, "vcpu: the guest has no shadow stacks");
     return this.unit.single(vpn, index * 8, kind | SHADOW_STACK, store);
   }
 

@@ -214,10 +214,8 @@ export class Oracle implements Observer {
   }
 
   private hostActed(event: HostEvent, reported: readonly Gfn[]): void {
-    if (event.kind === "write") {
-      this.changes.wrote(event.gfn);
-      if (event.by === "call") this.policies?.called(event.gfn);
-    }
+    if (event.kind === "write") this.changes.wrote(event.gfn);
+    if (event.kind === "write" && event.by === "call") this.policies?.called(event.gfn);
     // Bare metal has no host: what one would do to a guest does not happen.
     if (this.native) return;
     if (event.kind !== "vcpu-run") this.sharing.checkTables();

@@ -8,6 +8,7 @@ import type { Isa } from "../../machine/isa/isa.ts";
 import {
   eptByModeStage,
   eptPagingWriteStage,
+  eptShadowStackStage,
   eptStage,
   eptSubPageStage,
   eptViewStage,
@@ -19,11 +20,12 @@ export interface NestedFormat {
   /**
    * `ept-mbec`: with a right to execute for each mode of a page; `ept-pw`: with a bit by which walks may set A and D in
    * what nobody may store to, and one by which a page is reached through such tables only; `ept-spp`: with a bit by which a store asks about
-   * its 128 bytes; `ept-views`: the guest may exchange the root for another view's; `riscv`: the G-stage of
+   * its 128 bytes; `ept-sss`: with a bit by which a page is a shadow stack of the supervisor's; `ept-views`: the guest may
+   * exchange the root for another view's; `riscv`: the G-stage of
    * RISC-V's hypervisor extension; `arm`: Arm's stage 2.
    */
   readonly format:
-    "ept" | "ept-mbec" | "ept-pw" | "ept-spp" | "ept-views" | "npt" | "riscv" | "arm";
+    "ept" | "ept-mbec" | "ept-pw" | "ept-spp" | "ept-sss" | "ept-views" | "npt" | "riscv" | "arm";
   /** Does silicon set A and D in nested entries? Always, with `npt`. */
   readonly accessedDirty: boolean;
   /** Where `ept-spp` asks. */
@@ -46,6 +48,8 @@ export function stageOf({ format, accessedDirty, subPages }: NestedFormat, level
       return eptPagingWriteStage(null, levels, accessedDirty);
     case "ept-spp":
       return eptSubPageStage(null, levels, { accessedDirty, subPages: subPages ?? null });
+    case "ept-sss":
+      return eptShadowStackStage(null, levels, accessedDirty);
     case "ept-views":
       return eptViewStage(null, levels, accessedDirty);
     case "npt":

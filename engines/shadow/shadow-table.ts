@@ -37,6 +37,11 @@ export interface ShadowParts {
   readonly tracker: Pick<DirtyTracker, "mayMapWritable" | "needsSmall">;
   /** Flags of a guest's entry that its shadow has too, beside NX: W and U, and G where the guest's flushes drop G. */
   readonly keptFlags: number;
+  /**
+   * Has the guest shadow stacks? Then a leaf without W that is none of theirs has no D either: silicon would take it for one.
+   * Absent: no.
+   */
+  readonly hasStacks?: () => boolean;
   /** Nested tables that stand beside the shadow; null: there are none. */
   readonly beside: Beside | null;
   readonly ledger: () => Ledger;

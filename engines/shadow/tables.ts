@@ -14,16 +14,17 @@ import type { FrameRange } from "../../hypervisor/dirty/frame-ranges.ts";
 import { neighboursIn } from "../../hypervisor/memory/notifier.ts";
 import { FrameMap } from "./frame-map.ts";
 import { LeafMaps } from "./leaf-maps.ts";
-import { leafAccess, reachedFrame } from "../../hypervisor/policy/judge.ts";
+import { reachedFrame } from "../../hypervisor/policy/judge.ts";
 import { presentIn, presentInShadow, type ShadowParts } from "./shadow-table.ts";
 import type { ShadowTable, TableName } from "./shadow-table.ts";
+import { allowed, closed, closedUnlessStack, mayStayLarge } from "./leaf-rights.ts";
 import { TableSet } from "./table-set.ts";
 import { firstIn, largeLevels, TableRegions } from "./table-regions.ts";
 
 // Names of its own: see guest-walk.ts.
-const { accessOf, frameOf, highHalf, lowHalf, noExecute, nxOf, pageFor, withRights } = x86Entry;
+const { frameOf, highHalf, lowHalf, noExecute, nxOf, pageFor } = x86Entry;
 const { asLarge, asSwitch, isDirty, isLarge, isPresent, isSwitch, isUsable } = x86Entry;
-const { isWritable, withoutWrite } = x86Entry;
+const { withoutWrite } = x86Entry;
 
 export class ShadowTables {
   /** A writable mapping or a table went away: cached translations must go before the guest runs on. */
@@ -72,7 +73,7 @@ export class ShadowTables {
     const gfn = frameOf(low, high) as Gfn;
     if (!isUsable(low, high, table.level) || gfn >= memory.frames) return this.drop(table, index);
     const rights = pageFor(0) | (low & this.parts.keptFlags) | nxOf(high);
-    const leafRights = isDirty(low) ? rights : withoutWrite(rights);
+    const leafRights = isDirty(low) ? rights : closed(this.parts, withoutWrite(rights));
     if (table.level === 1) {
       this.setLeaf(table, index, gfn, leafRights);
     } else if (isLarge(low)) {
@@ -168,8 +169,9 @@ export class ShadowTables {
     const { bytes } = this.parts;
     const table = this.set.holding(place);
     const low = bytes.readLow(table.pfn, place % 512);
-    if (!isWritable(low)) return;
-    bytes.write(table.pfn, place % 512, withoutWrite(low), bytes.readHigh(table.pfn, place % 512));
+    const left = closed(this.parts, withoutWrite(low));
+    if (left === low) return;
+    bytes.write(table.pfn, place % 512, left, bytes.readHigh(table.pfn, place % 512));
     this.parts.ledger().entriesWriteProtected += 1;
     this.flushNeeded = true;
   }
@@ -218,11 +220,12 @@ export class ShadowTables {
     if (policy !== null) {
       const page = policy.pages.pageAt(table.role, index);
       gfn = reachedFrame(policy, page, walked);
-      rights = this.allowed(page, gfn, asked);
+      rights = allowed(policy, page, gfn, asked);
     }
     if (rights === 0 || memory.isHole(gfn)) return this.drop(table, index);
     const pfn = memory.touch(gfn);
-    const isReadOnly = this.isTable(gfn) || !tracker.mayMapWritable(gfn) || !memory.isWritable(gfn);
+    const isTable = this.isTable(gfn);
+    const isReadOnly = isTable || !tracker.mayMapWritable(gfn) || !memory.isWritable(gfn);
     // Other rights for the same frame, as after mprotect: the reverse map need not forget and learn it again.
     if (table.frames[index] === gfn) {
       ledger().entriesDropped += 1;
@@ -231,15 +234,9 @@ export class ShadowTables {
       this.leaves.add(gfn, 1, table.id * 512 + index);
       table.frames[index] = gfn;
     }
-    this.write(table, index, pfn, isReadOnly ? withoutWrite(rights) : rights);
+    const left = isReadOnly ? withoutWrite(rights) : rights;
+    this.write(table, index, pfn, closedUnlessStack(this.parts, gfn, { asked, left, isTable }));
     ledger().entriesFilled += 1;
-  }
-
-  /** Rights of a small leaf that a policy leaves; 0: there may be none. */
-  private allowed(page: number, gfn: Gfn, rights: number): number {
-    const asked = accessOf(rights, rights);
-    const left = leafAccess(this.parts.policy!, page, gfn, asked);
-    return left < 0 ? 0 : withRights(rights, left);
   }
 
   /** Every shadow goes; what is needed is made again, by the rules of then. */
@@ -254,10 +251,15 @@ export class ShadowTables {
     const pfn = memory.touch(gfn);
     const { level } = table;
     const role = this.below(table, index);
-    if (role === 0 && this.mayBeLarge(gfn, level) && !tracker.needsSmall(gfn, level)) {
+    if (
+      role === 0 &&
+      mayStayLarge(this.parts) &&
+      this.mayBeLarge(gfn, level) &&
+      !tracker.needsSmall(gfn, level)
+    ) {
       this.drop(table, index);
-      const allowed = memory.isWritable(gfn) ? rights : withoutWrite(rights);
-      this.write(table, index, pfn, asLarge(allowed));
+      const left = memory.isWritable(gfn) ? rights : withoutWrite(rights);
+      this.write(table, index, pfn, asLarge(left));
       this.leaves.add(gfn, level, table.id * 512 + index);
       table.frames[index] = gfn;
       ledger().entriesFilled += 1;

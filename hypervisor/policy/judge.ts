@@ -4,7 +4,7 @@
 import { allLines, lineAt } from "../../machine/formats/sub-pages.ts";
 import { ACC_EXEC, ACC_USER, ACC_WRITE } from "../../machine/formats/x86-entry.ts";
 import type { Gfn } from "../../machine/address.ts";
-import { PF_FETCH, PF_USER, PF_WRITE } from "../../machine/page-fault.ts";
+import { PF_FETCH, PF_SHADOW_STACK, PF_USER, PF_WRITE } from "../../machine/page-fault.ts";
 import type { PendingStore, Resolution, VmExit } from "../../machine/exits.ts";
 import type { VirtualCpu } from "../../machine/virtual-cpu.ts";
 import { type FaultingAccess, type GuestWalk } from "../guest-walk.ts";
@@ -39,7 +39,11 @@ export function judge(
     const table = walk.tables[level]!;
     if (policy.isHidden(table)) return deny("reader", table);
   }
-  if ((error & PF_WRITE) !== 0 && !policy.mayStore(gfn, by, page, linesOf(exit))) return deny(by);
+  const isPush = (error & PF_SHADOW_STACK) !== 0;
+  const who = isPush ? "shadow-stack" : by;
+  if ((error & PF_WRITE) !== 0 && !policy.mayStore(gfn, who, isPush ? null : page, linesOf(exit))) {
+    return deny(who);
+  }
   if ((error & PF_FETCH) !== 0 && (rights & ACC_EXEC) === 0) return deny("fetcher");
   const isForbidden = (error & PF_USER) !== 0 && (rights & ACC_USER) === 0;
   return isForbidden || policy.isHidden(gfn) ? deny("reader") : null;
@@ -51,8 +55,8 @@ export function judgeFrame(
   vcpu: VirtualCpu,
   exit: Extract<VmExit, { readonly reason: "ept-violation" }>,
 ): Resolution | null {
-  const { vpn, gfn, access, duringWalk } = exit;
-  const by = duringWalk ? "walker" : "guest";
+  const { vpn, gfn, access, duringWalk, isStack = false } = exit;
+  const by = duringWalk ? "walker" : isStack ? "shadow-stack" : "guest";
   const lines = duringWalk ? allLines : linesOf(exit);
   if (access === "write" && !policy.mayStore(gfn, by, null, lines)) {
     return policy.deny({ cpu: vcpu.id, vpn, gfn, by });

@@ -120,7 +120,9 @@ export class MemoryPolicy {
   mayStore(gfn: Gfn, by: Storer, page: LockedPage | null = null, lines = allLines): boolean {
     if (page !== null && (page.access & ACC_WRITE) === 0) return false;
     if ((this.lockedLines(gfn) & lines) !== 0) return false;
-    if (by === "call") return (this.flagsOf(gfn) & (forbidding & ~stack)) === 0;
+    if (by === "call" || by === "shadow-stack") {
+      return (this.flagsOf(gfn) & forbidding & ~stack) === 0;
+    }
     const byOthers = by === "guest" || by === "walker" ? 0 : bound | monitored;
     return (this.flagsOf(gfn) & (forbidding | byOthers)) === 0;
   }
@@ -133,6 +135,11 @@ export class MemoryPolicy {
   /** May the guest store to some lines of the frame and not to others? */
   locksLinesOnly(gfn: Gfn): boolean {
     return (this.flagsOf(gfn) & (forbidding | bound | monitored | lined)) === lined;
+  }
+
+  /** Does it hold return addresses? */
+  isStack(gfn: Gfn): boolean {
+    return (this.flagsOf(gfn) & stack) !== 0;
   }
 
   /** Is it reached by its locked page alone? */

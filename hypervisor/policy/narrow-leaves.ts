@@ -27,7 +27,8 @@ export function narrowLeaves(tree: RadixTree, rule: PolicyRule): void {
       const mayAsk = (low & format.write) !== 0 || (high & format.subPageHigh) !== 0;
       const asks = rule.kind === "lock-lines" && mayAsk ? format.subPageHigh : 0;
       const kept = high & ~(format.pagingWriteHigh | format.subPageHigh);
-      memory.write(table, index, low & ~format.write, kept | asks);
+      const own = rule.kind === "stack-frames" ? format.supervisorStackHigh : 0;
+      memory.write(table, index, low & ~format.write, kept | asks | own);
     }
   });
 }

@@ -59,7 +59,7 @@ export type PolicyRule =
   | { readonly kind: "monitor-code"; readonly start: Gfn; readonly frames: number }
   /**
    * A stack of return addresses: programs read these frames, and what they hold is pushed, by a call of the guest's that
-   * its hypervisor answers. Nobody stores there otherwise.
+   * its hypervisor answers or, where silicon knows shadow stacks, by the program's own calls. Nobody stores there otherwise.
    */
   | { readonly kind: "stack-frames"; readonly start: Gfn; readonly frames: number }
   /** The guest sees nothing of these frames. */
@@ -67,9 +67,10 @@ export type PolicyRule =
 
 /**
  * Who wants to store. `walker`: A and D bits set in a guest table; `device`: DMA, or the VMM's own stores; `call`: the
- * hypervisor, which answers a call.
+ * hypervisor, which answers a call; `shadow-stack`: silicon, at one of the guest's, where it knows such stores from others.
  */
-export type Storer = "guest" | "emulator" | "walker" | "device" | "reclaim" | "call";
+export type Storer =
+  "guest" | "emulator" | "walker" | "device" | "reclaim" | "call" | "shadow-stack";
 
 /** An act that the policy denied, as it was answered. */
 export interface Verdict {

@@ -57,7 +57,7 @@ export class AttackGuest {
     this.oracle?.police(this.policy);
     const judged = this.oracle?.watch(hypervisor) ?? hypervisor;
     this.hypervisor = this.noted(scheme.answering?.(judged) ?? judged);
-    bootAttacked(this.hypervisor, vcpu);
+    bootAttacked(this.hypervisor, vcpu, scheme.shadowStacks);
   }
 
   /** The rules of the scheme are in force from now on. */
@@ -118,7 +118,7 @@ export class AttackGuest {
 }
 
 /** Boots the guest that attacks run in. */
-export function bootAttacked(hypervisor: Hypervisor, vcpu: Vcpu): void {
+export function bootAttacked(hypervisor: Hypervisor, vcpu: Vcpu, shadowStacks = false): void {
   const { memory } = hypervisor;
   for (let gfn = 0; gfn < guestFrames; gfn++) memory.touch(gfn as Gfn);
   for (const { gfn, index, count, low, high } of buildImage().fills()) {
@@ -130,7 +130,7 @@ export function bootAttacked(hypervisor: Hypervisor, vcpu: Vcpu): void {
   vcpu.boot(
     hypervisor,
     { root: frames.root, pcid: 0, keep: false },
-    { writeProtect: true, globalPages: true, pcid: false, levels: 4 },
+    { writeProtect: true, globalPages: true, pcid: false, levels: 4, shadowStacks },
   );
 }
 

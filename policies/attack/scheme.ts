@@ -15,6 +15,8 @@ export interface Scheme {
   readonly createPolicy?: () => MemoryPolicy;
   /** What answers exits before the engine does. */
   readonly answering?: (hypervisor: Hypervisor) => Hypervisor;
+  /** Does the guest boot with shadow stacks? */
+  readonly shadowStacks?: boolean;
   /** A bug of this hypervisor's, put in before it boots. */
   readonly plant?: (platform: Platform) => void;
 }

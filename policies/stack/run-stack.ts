@@ -12,7 +12,7 @@ import {
   stackAttacks,
 } from "./stack-attacks.ts";
 import { attackers } from "../attack/layout.ts";
-import { call, ownStack, plainCall, ret, slotAt } from "./stack-program.ts";
+import { call, ownStack, plainCall, pops, ret, slotAt } from "./stack-program.ts";
 import { type StackScheme, type StackSchemeName, stackSchemes } from "./stack-schemes.ts";
 
 /** Deep enough to use every call site. */
@@ -31,9 +31,9 @@ function bootStack(scheme: StackScheme, check: boolean): AttackGuest {
 }
 
 /** Calls down to the depth that is used, and back. */
-function callAndReturn(vcpu: Vcpu, { push }: StackScheme): void {
+function callAndReturn(vcpu: Vcpu, { push, pop = pops.load }: StackScheme): void {
   for (let depth = 0; depth < depthMax; depth++) call(vcpu, push, depth);
-  for (let depth = depthMax - 1; depth >= 0; depth--) ret(vcpu, depth);
+  for (let depth = depthMax - 1; depth >= 0; depth--) ret(vcpu, pop, depth);
 }
 
 /** The same with one stack. */
@@ -102,7 +102,7 @@ export function attackStack(
   program.run(guest, depth);
   let returned = { own: 0, shadow: 0 };
   guest.step("ret: load both stacks", (vcpu) => {
-    returned = ret(vcpu, depth);
+    returned = ret(vcpu, scheme.pop ?? pops.load, depth);
   });
   const { steps, policy } = guest;
   return {

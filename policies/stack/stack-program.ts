@@ -16,6 +16,8 @@ import { direct, frames, guarded } from "../attack/layout.ts";
 
 /** How the second push is made. */
 export type Push = (vcpu: Vcpu, site: Vpn, at: StackSlot) => void;
+/** How a return loads what was pushed. */
+export type Pop = (vcpu: Vcpu, index: number) => number;
 
 export interface StackSlot {
   /** Entry of the stack. */
@@ -53,6 +55,11 @@ export const pushes = {
     vcpu.vmfunc(programsView);
     vcpu.fetch(gate);
   },
+  /** What CALL does by itself where there are shadow stacks. */
+  silicon: (vcpu, page, { index, offset }) => {
+    const { low, high } = returnAddress({ page, offset });
+    vcpu.pushShadow(guarded, index, low, high);
+  },
   /** The same, and the view is left open: a bug. */
   leftOpen: openWindow,
 } as const satisfies Record<string, Push>;
@@ -86,8 +93,14 @@ export interface Returned {
   readonly shadow: number;
 }
 
-export function ret(vcpu: Vcpu, depth: number): Returned {
+export function ret(vcpu: Vcpu, pop: Pop, depth: number): Returned {
   const own = vcpu.load(ownStack, depth);
-  const shadow = vcpu.load(guarded, depth);
+  const shadow = pop(vcpu, depth);
   return { own, shadow };
 }
+
+/** By an ordinary load, and as RET does where there are shadow stacks. */
+export const pops = {
+  load: (vcpu, index) => vcpu.load(guarded, index),
+  silicon: (vcpu, index) => vcpu.loadShadow(guarded, index),
+} as const satisfies Record<string, Pop>;

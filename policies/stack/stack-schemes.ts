@@ -5,14 +5,17 @@ import { answeringStackCalls, type StackCalls } from "../../hypervisor/policy/st
 import type { PolicyRule } from "../../hypervisor/policy/rules.ts";
 import { eptHlat } from "../../engines/ept-hlat.ts";
 import { eptViews } from "../../engines/ept-views.ts";
+import { eptShadowStacks } from "../../engines/ept-shadow-stacks.ts";
 import { engines } from "../../engines/index.ts";
 import { frames, guarded } from "../attack/layout.ts";
 import type { Scheme } from "../attack/scheme.ts";
 import { plainEpt } from "../attack/schemes.ts";
-import { type Push, pushes } from "./stack-program.ts";
+import { type Pop, pops, type Push, pushes } from "./stack-program.ts";
 
 export interface StackScheme extends Scheme {
   readonly push: Push;
+  /** Absent: by an ordinary load. */
+  readonly pop?: Pop;
   /** Does the guest's own entry let the program store to T? Otherwise it is read-only to it. */
   readonly isOpen?: boolean;
   /** Is it here to show a rule broken, at which the oracle stops? */
@@ -36,6 +39,9 @@ const answering =
   (options: Omit<StackCalls, "frame"> = {}) =>
   (hypervisor: Hypervisor): Hypervisor =>
     answeringStackCalls(hypervisor, { frame: frames.target, ...options });
+
+/** Shadow stacks in silicon: CALL and RET reach them, ordinary stores do not. */
+const bySilicon = { push: pushes.silicon, pop: pops.silicon, shadowStacks: true } as const;
 
 const byCall = { push: pushes.hypercall, answering: answering() } as const;
 
@@ -99,6 +105,30 @@ const all = {
     rules: monitored,
     push: pushes.leftOpen,
     isOpen: true,
+  },
+  "cet-ept": {
+    title: "EPT, shadow stacks in silicon, nothing locked",
+    engine: plainEpt,
+    rules: [],
+    ...bySilicon,
+  },
+  "cet-ept-sss": {
+    title: "the same, EPT says where the supervisor's are (SSS)",
+    engine: eptShadowStacks,
+    rules: [stack],
+    ...bySilicon,
+  },
+  "cet-shadow": {
+    title: "shadow, shadow stacks in silicon, nothing locked",
+    engine: engines.shadow,
+    rules: [],
+    ...bySilicon,
+  },
+  "cet-shadow-lock": {
+    title: "the same, page and frame locked",
+    engine: engines.shadow,
+    rules: [stack, page],
+    ...bySilicon,
   },
 } as const satisfies Record<string, StackScheme>;
 
