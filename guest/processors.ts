@@ -6,7 +6,7 @@
  * generation when it comes back.
  *
  * Model: an interrupt is there at once, between two instructions of a program; who sends it writes no register. Bias: for
- * schemes that flush more, which are those where guests exit for it.
+ * shadow, whose guests exit when they flush.
  *
  * Source: Linux arch/x86/mm/tlb.c (`flush_tlb_mm_range`, `flush_tlb_func`, `switch_mm_irqs_off`).
  */
