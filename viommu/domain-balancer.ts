@@ -1,27 +1,32 @@
 /**
- * Domains by what devices share: two whose buffers overlap have one domain, and one that has parted from the others gets its own
- * again.
+ * Domains by what devices share: two that tell the IOMMU less as one become one, and a device that saves nothing in its domain
+ * any more gets its own again.
  *
  * Buys: a page that several use has one entry, one pin, one place in the IOTLB and one invalidation. Pays: each member reaches
  * what the others map, a device's TLB is told of everything, and a change is a window in which requests are refused.
  *
+ * What each pair would have submitted apart and together is counted (`./told-pairs.ts`): it depends on which pages go, in
+ * which order, and on which devices have TLBs. A change must pay for itself before the next look.
+ *
  * IO pages are guest frames, as without a virtual IOMMU: the same buffer is the same IO page for all.
  *
- * Source: the thresholds are assumed; Linux's VFIO merges the groups of one container without looking at what they share.
+ * Source: the rule is ours; Linux's VFIO merges the groups of one container without looking at what they share.
  */
 import { Gather, iommuMap, iommuUnmap, iommuUnmapFast } from "../linux/iommu/core.ts";
 import type { IntelDomain, IntelIommu, IommuDevice } from "../linux/iommu/intel.ts";
+import { type Party, ToldPairs } from "./told-pairs.ts";
 import type { PinnedMemory } from "../linux/iommu/vfio-type1.ts";
 
-/** Share of the smaller one's pages that both have: from here on two domains become one; below, one is two again. */
+/** In costs of a change: a merger must save more than this; who saves less is split off. Between them nothing changes. */
 export interface MergingRule {
-  readonly mergeFrom: number;
+  readonly mergeAbove: number;
   readonly splitBelow: number;
 }
 
-export const usualRule: MergingRule = { mergeFrom: 0.5, splitBelow: 0.1 };
+/** There and back again; and the way back alone. */
+export const usualRule: MergingRule = { mergeAbove: 2, splitBelow: 1 };
 
-interface Member {
+interface Member extends Party {
   readonly device: IommuDevice;
   /** IO pages that its driver has mapped, and how often. */
   readonly pages: Map<number, number>;
@@ -87,6 +92,7 @@ export class DomainBalancer {
   private readonly members: readonly Member[];
   private readonly homes = new Map<Member, SharedDomain>();
   private readonly rule: MergingRule;
+  private readonly told: ToldPairs;
 
   constructor(
     iommu: IntelIommu,
@@ -97,7 +103,8 @@ export class DomainBalancer {
     this.rule = rule;
     this.iommu = iommu;
     this.memory = memory;
-    this.members = devices.map((device) => ({ device, pages: new Map() }));
+    this.members = devices.map((device) => ({ device, ats: device.ats, pages: new Map() }));
+    this.told = new ToldPairs(this.members);
     for (const member of this.members) this.enter(member, this.newDomain());
   }
 
@@ -118,28 +125,32 @@ export class DomainBalancer {
 
   unmap(device: number, pages: readonly number[]): void {
     const member = this.memberAt(device);
-    this.homeOf(member).remove(pages.filter((page) => count(member.pages, page, -1) === 0));
+    const gone = pages.filter((page) => count(member.pages, page, -1) === 0);
+    this.told.gone(member, gone);
+    this.homeOf(member).remove(gone);
   }
 
-  /** Looks at what is mapped now: splits who has parted, then merges who overlaps. */
+  /** Looks at what was told since the last time: splits who saves too little, then merges who would save enough. */
   balance(): void {
-    const { mergeFrom, splitBelow } = this.rule;
+    const { mergeAbove, splitBelow } = this.rule;
     for (const member of this.members) {
       const others = [...this.homeOf(member).members].filter((other) => other !== member);
-      if (others.length > 0 && others.every((other) => overlap(member, other) < splitBelow)) {
-        this.splits += 1;
-        this.move(member, this.newDomain());
-      }
+      if (others.length === 0) continue;
+      if (this.told.saved([member], others) >= splitBelow * changeOf([member])) continue;
+      this.splits += 1;
+      this.move(member, this.newDomain());
     }
     for (const [i, member] of this.members.entries()) {
       for (const other of this.members.slice(i + 1)) {
-        const isApart = this.homeOf(member) !== this.homeOf(other);
-        if (!isApart || overlap(member, other) < mergeFrom) continue;
+        const [into, from] = [this.homeOf(member), this.homeOf(other)];
+        if (into === from) continue;
+        const [stay, come] = [[...into.members], [...from.members]];
+        if (this.told.saved(stay, come) <= mergeAbove * changeOf(come)) continue;
         this.merges += 1;
-        const into = this.homeOf(member);
-        for (const one of this.homeOf(other).members) this.move(one, into);
+        for (const one of come) this.move(one, into);
       }
     }
+    this.told.forget();
   }
 
   private move(member: Member, to: SharedDomain): void {
@@ -185,11 +196,6 @@ function count(pages: Map<number, number>, page: number, step: 1 | -1): number {
   return now;
 }
 
-/** Pages that both have, of the smaller one's; none if one has nothing. */
-function overlap(one: Member, other: Member): number {
-  const [small, large] = one.pages.size <= other.pages.size ? [one, other] : [other, one];
-  if (small.pages.size === 0) return 0;
-  let both = 0;
-  for (const page of small.pages.keys()) if (large.pages.has(page)) both += 1;
-  return both / small.pages.size;
-}
+/** Submissions by which devices leave a domain: context entry, all of the domain, and the TLB of each that has one. */
+const changeOf = (members: readonly Member[]) =>
+  members.reduce((sum, { ats }) => sum + (ats ? 3 : 2), 0);

@@ -57,7 +57,7 @@ test("overlapping buffers: one domain; buffers that part: two again", () => {
   expect(machine.pages.pinned).toBe(50);
   // The price: what only the other one has mapped.
   expect(access(1, 1000)).toBe(machine.pages.place(1000));
-  // A third is too little to merge for and too much to split for.
+  // Five pages: too few to split for.
   balancer.unmap(1, range(1030, 5));
   balancer.balance();
   expect(balancer.share(0, 1)).toBe(true);
@@ -69,6 +69,41 @@ test("overlapping buffers: one domain; buffers that part: two again", () => {
   expect(access(0, 2000)).toBeNull();
   expect(access(0, 1000)).toBe(machine.pages.place(1000));
   expect(access(1, 2000)).toBe(machine.pages.place(2000));
+});
+
+// Seen failing: TLBs in devices not counted; what others still use counted as gone; what is still mapped not counted, or twice.
+describe("a merger is for what it saves", () => {
+  test.each([
+    [25, false, true],
+    [50, false, true],
+    [50, true, false],
+    [75, true, true],
+    [0, false, false],
+    [0, true, false],
+  ])("of 100 pages %i common, TLBs in devices %s: merged %s", (common, ats, isMerged) => {
+    const { balancer } = host({ ats });
+    balancer.map(0, range(1000, 100));
+    balancer.map(1, range(1100 - common, 100));
+    balancer.balance();
+    expect(balancer.share(0, 1)).toBe(isMerged);
+  });
+
+  test("what comes and goes counts, and what only lies there does so once", () => {
+    const { balancer } = host({ ats: true });
+    // Much that is not common, and stays; a little that is, and is renewed.
+    balancer.map(0, range(1000, 110));
+    balancer.map(1, [...range(1100, 10), ...range(1300, 90)]);
+    balancer.balance();
+    expect(balancer.share(0, 1)).toBe(false);
+    for (let round = 0; round < 60; round++) {
+      for (const page of range(1100, 10)) {
+        for (const device of [0, 1]) balancer.unmap(device, [page]);
+        for (const device of [0, 1]) balancer.map(device, [page]);
+      }
+    }
+    balancer.balance();
+    expect(balancer.share(0, 1)).toBe(true);
+  });
 });
 
 describe("when it pays", () => {

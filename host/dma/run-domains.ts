@@ -12,7 +12,7 @@ import { DmaMachine } from "../../viommu/dma-machine.ts";
 import { DomainBalancer, type MergingRule, usualRule } from "../../viommu/domain-balancer.ts";
 
 /** Never, always, or by the share of pages that both have. */
-export const domainPlans = ["apart", "merged", "by-overlap"] as const;
+export const domainPlans = ["apart", "merged", "counted"] as const;
 export type DomainPlan = (typeof domainPlans)[number];
 
 export interface DomainOptions {
@@ -45,8 +45,8 @@ const passesEach = 2;
 
 const rules: Readonly<Record<DomainPlan, MergingRule | null>> = {
   apart: null,
-  merged: { mergeFrom: 0, splitBelow: 0 },
-  "by-overlap": usualRule,
+  merged: { mergeAbove: -Infinity, splitBelow: -Infinity },
+  counted: usualRule,
 };
 
 const range = (start: number, pages: number) => Array.from({ length: pages }, (_, i) => start + i);

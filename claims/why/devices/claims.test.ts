@@ -62,7 +62,7 @@ describe("the answer about devices", () => {
   // Planted: rows that say what another plan's do.
   it.each([
     ["one domain does what two did", { merged: "apart", apart: "merged" }],
-    ["the rule and two domains change places", { "by-overlap": "apart", apart: "by-overlap" }],
+    ["the rule and two domains change places", { counted: "apart", apart: "counted" }],
   ] as const)(
     "merged-domains is given up when %s",
     (_what, places: Readonly<Record<string, DomainPlan>>) => {
