@@ -90,6 +90,7 @@ const substitutions: readonly (readonly [what: RegExp, small: string])[] = [
   [/^(npx shadewalk share(?! --answers)[^>]*)/, "$1 -p pages=256 requests=400 "],
   [/^(npx shadewalk migrate .*-w hot-write[^-]*)/, "$1 -p pages=600 accesses=3000 "],
   [/^(npx shadewalk migrate .*-w key-value)/, "$1 -p pages=600 requests=600"],
+  [/(leak bit-flips(?: --by bits)?)(?: --bits \d+)?$/, "$1 --bits 2"],
   [/dma --fuzz 4/, "dma nested --fuzz 1"],
   [/^(npx shadewalk dma$)/, "$1 -p packets=500"],
   [/^(npx shadewalk dma .*-w nvme-queue)/, "$1 -p requests=100"],

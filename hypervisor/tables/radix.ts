@@ -5,7 +5,7 @@
  * says; tables are of 512 entries.
  */
 import { entriesPerTable, indexAt, pagesPerEntry, type Pfn } from "../../machine/address.ts";
-import { type EntryFormat, FOLD_HIGH } from "../../machine/formats/format.ts";
+import type { EntryFormat } from "../../machine/formats/format.ts";
 import type { FrameMemory } from "../platform.ts";
 
 /** One entry of one table. */
@@ -73,7 +73,7 @@ function link(tree: RadixTree, place: EntryPlace): void {
     folds?.includes(place.level) === true ? memory.allocateTables(entriesPerTable) : null;
   const frame = large ?? memory.allocateTable();
   onTable?.();
-  putEntry(tree, place, { frame, flags: format.link, high: large === null ? 0 : FOLD_HIGH });
+  putEntry(tree, place, { frame, flags: format.link, high: large === null ? 0 : format.foldHigh });
 }
 
 /** The entry for `page` at `level`, with the tables above it made where they were missing. */
@@ -86,7 +86,7 @@ export function makePlace(tree: RadixTree, page: number, level: number): EntryPl
     const high = memory.readHigh(table, index);
     table = format.frameOf(memory.readLow(table, index), high) as Pfn;
     // Two levels in one: its first index says in which of its frames.
-    if ((high & FOLD_HIGH) !== 0) table = (table + indexAt(page, --at)) as Pfn;
+    if ((high & format.foldHigh) !== 0) table = (table + indexAt(page, --at)) as Pfn;
   }
   return { table, index: indexAt(page, level), level };
 }
@@ -112,7 +112,7 @@ export function findPlace(tree: RadixTree, page: number): EntryPlace {
     if ((low & format.link) === 0 || format.isLeaf(level, low)) return { table, index, level };
     const high = memory.readHigh(table, index);
     table = format.frameOf(low, high) as Pfn;
-    if ((high & FOLD_HIGH) !== 0) table = (table + indexAt(page, --level)) as Pfn;
+    if ((high & format.foldHigh) !== 0) table = (table + indexAt(page, --level)) as Pfn;
   }
 }
 
@@ -158,7 +158,7 @@ function visitBelow(leaves: LeafVisit, table: Pfn, level: number, first: number)
     }
     const high = memory.readHigh(table, index);
     const below = format.frameOf(low, high) as Pfn;
-    if ((high & FOLD_HIGH) === 0) visitBelow(leaves, below, level - 1, page);
+    if ((high & format.foldHigh) === 0) visitBelow(leaves, below, level - 1, page);
     else visitFolded(leaves, below, level - 2, page);
   }
 }

@@ -19,7 +19,7 @@ import { type Preset, presets } from "../../machine/presets.ts";
 import { Prng } from "../../guest/prng.ts";
 import type { Engine } from "../../hypervisor/engine.ts";
 import { engines } from "../../engines/index.ts";
-import type { Channel, ChannelRow, ChannelSettings } from "./channel.ts";
+import type { Channel, ChannelRow, SecretSettings } from "./channel.ts";
 import {
   colouredPlacement,
   colouredTables,
@@ -138,7 +138,7 @@ function readPage({ vcpu }: SmallGuest, page: number, lines: number): void {
 export function bitsSeen(
   engine: Engine,
   placement: FramePlacement,
-  { seed, bits, check }: ChannelSettings,
+  { seed, bits, check }: SecretSettings,
 ): number {
   const prng = new Prng(seed);
   const secret = Array.from({ length: bits }, () => prng.below(2));

@@ -1,12 +1,20 @@
 /**
  * The contract of a channel: somebody who should learn nothing of somebody else tries to, under several schemes.
  */
-export interface ChannelSettings {
+export interface SecretSettings {
   readonly seed: number;
-  /** Length of the secret. */
+  /** Length of the secret; bits that flip, of each group. */
   readonly bits: number;
   /** Is every access held against the oracle? */
   readonly check: boolean;
+}
+
+/** What bits that flip are told apart by. */
+export const groupingNames = ["tables", "levels", "bits"] as const;
+export type Grouping = (typeof groupingNames)[number];
+
+export interface ChannelSettings extends SecretSettings {
+  readonly by: Grouping;
 }
 
 /** What came out under one scheme: for each column that the channel names, its value. */

@@ -21,7 +21,7 @@ import { guardedEpt } from "../../engines/ept-guarded.ts";
 import { eptHlat } from "../../engines/ept-hlat.ts";
 import { engines } from "../../engines/index.ts";
 import { cyclesOf } from "./cycles.ts";
-import type { Channel, ChannelRow, ChannelSettings } from "./channel.ts";
+import type { Channel, ChannelRow, SecretSettings } from "./channel.ts";
 import { codeFlags, frameOfPage, SmallGuest, userPage } from "./small-guest.ts";
 
 /** Code of the loop, of a bit that is 0, of one that is 1; and its stack, which nobody watches. */
@@ -86,7 +86,7 @@ export interface FaultTrace {
 /** The victim's run under attack; without an attacker it just runs. */
 export function traceFaults(
   { engine, attacker, rules = [] }: Scheme,
-  { seed, bits, check }: ChannelSettings,
+  { seed, bits, check }: SecretSettings,
   isAttacked = true,
 ): FaultTrace {
   const prng = new Prng(seed);

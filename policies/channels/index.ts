@@ -1,4 +1,5 @@
 /** The registry of channels: a new one is its file and a line here. */
+import { bitFlips } from "./bit-flips.ts";
 import { cacheFootprint } from "./cache-footprint.ts";
 import type { Channel } from "./channel.ts";
 import { faultTrace } from "./fault-trace.ts";
@@ -10,6 +11,7 @@ export const channels = {
   interference,
   "merge-probe": mergeProbe,
   "cache-footprint": cacheFootprint,
+  "bit-flips": bitFlips,
 } as const satisfies Record<string, Channel>;
 
 export type ChannelName = keyof typeof channels;

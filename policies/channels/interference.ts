@@ -16,7 +16,7 @@ import { type CounterName, counterNames, type Ledger, subtract } from "../../mac
 import { Balloon } from "../../guest/balloon.ts";
 import { FrameAllocator } from "../../guest/frames.ts";
 import type { Engine } from "../../hypervisor/engine.ts";
-import type { Channel, ChannelRow, ChannelSettings } from "./channel.ts";
+import type { Channel, ChannelRow, SecretSettings } from "./channel.ts";
 import { cyclesOf } from "./cycles.ts";
 import { frameOfPage, type SmallGuest, userPage } from "./small-guest.ts";
 import { mergePages, twinEngines, twinGuests, type TwinGuests } from "./twin-guests.ts";
@@ -136,7 +136,7 @@ export const interference: Channel = {
     cycles: "A's cycles",
     differing: "counters of A that differ",
   },
-  run({ check }: ChannelSettings) {
+  run({ check }: SecretSettings) {
     return (Object.keys(sharings) as Sharing[]).flatMap((sharing) =>
       Object.entries(twinEngines).map(([scheme, engine]): ChannelRow => {
         const { counts, differing } = twin(engine, sharing, check);

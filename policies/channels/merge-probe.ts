@@ -16,7 +16,7 @@ import { addInto, createLedger, type Ledger, subtract } from "../../machine/coun
 import { Prng } from "../../guest/prng.ts";
 import type { Engine } from "../../hypervisor/engine.ts";
 import type { Unmerging } from "../../hypervisor/memory/merger.ts";
-import type { Channel, ChannelRow, ChannelSettings } from "./channel.ts";
+import type { Channel, ChannelRow, SecretSettings } from "./channel.ts";
 import { cyclesOf } from "./cycles.ts";
 import { type SmallGuest, userPage } from "./small-guest.ts";
 import { mergePages, twinEngines, twinGuests } from "./twin-guests.ts";
@@ -86,7 +86,7 @@ function usePage({ vcpu }: SmallGuest, page: number, use: Use): Ledger {
   return subtract(vcpu.snapshot().ledger, before);
 }
 
-export function drawHeld({ seed, bits }: ChannelSettings): boolean[] {
+export function drawHeld({ seed, bits }: SecretSettings): boolean[] {
   const prng = new Prng(seed);
   return Array.from({ length: bits }, () => prng.chance(50));
 }
@@ -95,7 +95,7 @@ export function drawHeld({ seed, bits }: ChannelSettings): boolean[] {
 export function bitsLearned(
   engine: Engine,
   unmerging: Unmerging | null,
-  { use, settings }: { readonly use: Use; readonly settings: ChannelSettings },
+  { use, settings }: { readonly use: Use; readonly settings: SecretSettings },
 ): number {
   const { check } = settings;
   const secret = drawHeld(settings);

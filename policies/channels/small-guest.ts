@@ -57,7 +57,6 @@ export class SmallGuest {
   readonly machine: Machine;
   readonly vcpu: Vcpu;
   readonly hypervisor: Hypervisor;
-  readonly memory: HostMemory;
   readonly oracle: Oracle | null;
   private readonly image = new BootImage();
   private nextTable = root + 1;
@@ -73,17 +72,22 @@ export class SmallGuest {
       ...(policy === undefined ? {} : { policy }),
       ...(host === undefined ? {} : { host }),
     });
-    const memory = hostMemoryOf(hypervisor);
-    assert(memory !== null, () => `channel: ${engine.title}: no host`);
     this.machine = machine;
     this.vcpu = vcpu;
-    this.memory = memory;
-    this.oracle = check ? attachOracle(machine, { native: false, engine: engine.title }) : null;
+    const native = engine.family === "bare";
+    this.oracle = check ? attachOracle(machine, { native, engine: engine.title }) : null;
     if (policy !== undefined) this.oracle?.police(policy);
     const noted = watched(hypervisor, watcher);
     this.hypervisor = this.oracle?.watch(noted) ?? noted;
     this.buildTables(options);
     this.boot();
+  }
+
+  /** Its memory as its host has it; on bare metal there is no host. */
+  get memory(): HostMemory {
+    const memory = hostMemoryOf(this.hypervisor);
+    assert(memory !== null, "channel: no host");
+    return memory;
   }
 
   /** Where the entry of a user page is, for whoever may store there: the table's page of the direct map, and the index. */
@@ -147,7 +151,8 @@ export class SmallGuest {
   }
 
   private boot(): void {
-    const { memory, vcpu } = this;
+    const { vcpu } = this;
+    const { memory } = this.hypervisor;
     for (const { gfn, index, count, low, high } of this.image.fills()) {
       for (let i = 0; i < count; i++) memory.write(gfn, index + i, low + i * 4096, high);
     }
@@ -159,7 +164,8 @@ export class SmallGuest {
   }
 }
 
-const tablesMax = 16;
+/** Frames for tables. */
+export const tablesMax = 16;
 /** Frames before it are the kernel's. */
 const firstFrame = 128;
 
@@ -176,7 +182,12 @@ export function frameOfPage(page: number): Gfn {
   return (firstFrame + page) as Gfn;
 }
 
+/** The frame of a table. */
+export function frameOfTable(table: number): Gfn {
+  return (root + table) as Gfn;
+}
+
 /** The page of the direct map that shows a frame. */
-function direct(gfn: Gfn): Vpn {
+export function direct(gfn: Gfn): Vpn {
   return (directBase + gfn) as Vpn;
 }

@@ -13,7 +13,7 @@ export const cacheFootprintClaim: Experiment = {
   points: [],
 
   read() {
-    const rows = cacheFootprint.run({ seed: 1, bits, check: false });
+    const rows = cacheFootprint.run({ seed: 1, bits, check: false, by: "tables" });
     const of = (placement: string, scheme: string) => {
       const row = rows.find((one) => one["placement"] === placement && one["scheme"] === scheme);
       assert(row !== undefined, () => `policy: no row of ${placement}, ${scheme}`);
