@@ -2,6 +2,7 @@
  * The eight programs of Agile Paging's figure 5, each represented by one of ours of the same kind.
  */
 import type { workloads } from "../workloads/index.ts";
+import type { Workload } from "../workloads/workload.ts";
 
 export type PageSize = "4k" | "2m";
 
@@ -11,6 +12,8 @@ export interface Stand {
   /** Ours, in words. */
   readonly ours: string;
   readonly workload: keyof typeof workloads;
+  /** That program with something changed, in experiments. */
+  readonly altered?: (program: Workload) => Workload;
   /** On pages of that size in both dimensions, `times` as long as usual. */
   readonly params: (size: PageSize, times: number) => Readonly<Record<string, number | string>>;
 }

@@ -69,6 +69,8 @@ export function publishedPage({ lines, tolerance, ...rows }: PublishedPage): str
     "",
     "## Missed, and why",
     "",
+    "`npm run validate -- --published --experiments` runs what some of these causes were tested with.",
+    "",
     ...missed.map(({ name, missedBecause }) => `- **${name}**: ${missedBecause ?? "unexplained"}.`),
     "",
     "## Not expressible",

@@ -66,7 +66,7 @@ function progress(done: number, total: number): void {
 }
 
 /** Claims on a row whose id begins with one of `ids`, which commas part. */
-function claimsOf(ids: string) {
+export function claimsOf(ids: string) {
   const starts = ids.split(",").map((id) => id.trim().toUpperCase());
   return starts.flatMap((start) => {
     const some = claims.filter((claim) => idsOf(claim).some((id) => id.startsWith(start)));

@@ -13,6 +13,7 @@ import { listExits } from "../claims/validation/list-exits.ts";
 import { refuseGiven } from "./commands/given.ts";
 import { errorReport } from "./error-report.ts";
 import { guardOutput } from "./guard-output.ts";
+import { printExperiments } from "./experiments.ts";
 import { publishedFolder, runPublished } from "./published.ts";
 
 /** Differences listed; the rest is only counted. */
@@ -44,14 +45,22 @@ const program = new Command("validate")
     "--paper <ids>",
     "with --published: only claims on rows whose ids begin so (AA06,PV23-03), on the terminal alone",
   )
+  .option(
+    "--experiments",
+    "with --published: missed claims once more, each with one thing changed: how their causes were tested",
+    false,
+  )
   .exitOverride()
   .configureOutput({ outputError: () => undefined });
 
 try {
-  const { dir, published, paper, trace, exits, engine, kvm, port } = program.parse().opts();
+  const { dir, published, paper, experiments, trace, exits, engine, kvm, port } = program
+    .parse()
+    .opts();
   if (published) refuseGiven(program, ["dir"], "is not used with --published");
-  else refuseGiven(program, ["paper"], "is used with --published only");
-  if (published) process.exitCode = await runPublished(publishedFolder, paper ?? null);
+  else refuseGiven(program, ["paper", "experiments"], "is used with --published only");
+  if (published && experiments) printExperiments(paper ?? null);
+  else if (published) process.exitCode = await runPublished(publishedFolder, paper ?? null);
   else if (trace !== undefined && kvm !== undefined) {
     refuseGiven(program, ["exits"], "is not used with --kvm");
     const agrees = await printKvmBeside({ trace, folder: kvm, engine, port, print });

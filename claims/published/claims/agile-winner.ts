@@ -8,6 +8,7 @@ import { geometricMean } from "../../../bench/results/figures.ts";
 import { workloads } from "../../../workloads/index.ts";
 import type { Workload } from "../../../workloads/workload.ts";
 import type { EngineName } from "../../../engines/index.ts";
+import type { Engine } from "../../../hypervisor/engine.ts";
 import { type PageSize, type Stand, stands } from "../../stands.ts";
 import { type Claim, idOf } from "../claim.ts";
 import { readPublishedFacts } from "../published-rows.ts";
@@ -17,7 +18,7 @@ import type { Outcome, Stage } from "../stage.ts";
 const host = "nehalem";
 
 interface StandRun {
-  readonly engine: EngineName;
+  readonly engine: EngineName | Engine;
   readonly size: PageSize;
   /** How many times as long as usual. */
   readonly times?: number;
@@ -28,7 +29,8 @@ export function runStand(
   stand: Stand,
   { engine, size, times = 1 }: StandRun,
 ): Outcome {
-  const program: Workload = workloads[stand.workload];
+  const usual: Workload = workloads[stand.workload];
+  const program = stand.altered?.(usual) ?? usual;
   const params = stand.params(size, times);
   return stage.run({ program, params, engine, host, backing: size });
 }
@@ -76,10 +78,14 @@ function overhead(stage: Stage, stand: Stand, engine: EngineName, size: PageSize
   return (runStand(stage, stand, { engine, size }).total - ideal) / ideal;
 }
 
-/** Geometric mean over the eight workloads of an engine's overhead over native's. */
-function overheadRatio(stage: Stage, engine: "ept" | "shadow-lazy"): number {
+/** Geometric mean over some of the eight workloads of an engine's overhead over native's. */
+export function overheadRatio(
+  stage: Stage,
+  engine: "ept" | "shadow-lazy",
+  some: readonly Stand[] = stands,
+): number {
   return geometricMean(
-    stands.map(
+    some.map(
       (stand) => overhead(stage, stand, engine, "4k") / overhead(stage, stand, "native", "4k"),
     ),
   );

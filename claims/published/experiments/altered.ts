@@ -1,0 +1,79 @@
+/**
+ * Programs with one thing changed, through the calls that they make.
+ */
+import type { Guest } from "../../../guest/guest.ts";
+import type { Vpn } from "../../../machine/address.ts";
+import type { Workload, WorkloadParams } from "../../../workloads/workload.ts";
+
+/** The guest's calls, some of them replaced. */
+function guestWith(guest: Guest, calls: Partial<Guest>): Guest {
+  return {
+    image: guest.image,
+    map: (pages, options) => guest.map(pages, options),
+    mapAt: (vpn, pages, options) => guest.mapAt(vpn, pages, options),
+    unmap: (vpn, pages) => guest.unmap(vpn, pages),
+    protect: (vpn, pages, access) => guest.protect(vpn, pages, access),
+    read: (vpn, offset) => guest.read(vpn, offset),
+    write: (vpn, offset) => guest.write(vpn, offset),
+    fetch: (vpn, offset) => guest.fetch(vpn, offset),
+    compute: (ops) => guest.compute(ops),
+    fork: () => guest.fork(),
+    exec: (pages) => guest.exec(pages),
+    exit: (next) => guest.exit(next),
+    switchTo: (pid) => guest.switchTo(pid),
+    syscall: () => guest.syscall(),
+    host: (event) => guest.host(event),
+    measure: () => guest.measure(),
+    ...calls,
+  };
+}
+
+/** Of each `count` reads in a row the first alone: of a node with one line, not four. */
+export function thinned<P extends WorkloadParams>(
+  program: Workload<P>,
+  count: number,
+): Workload<P> {
+  return {
+    ...program,
+    title: `${program.title}, one read of ${count}`,
+    run(guest, params, prng) {
+      let reads = 0;
+      const read = (vpn: Vpn, offset?: number) => {
+        if (reads++ % count === 0) guest.read(vpn, offset);
+      };
+      program.run(guestWith(guest, { read }), params, prng);
+    },
+  };
+}
+
+const blockPages = 32;
+
+/** Maps, fills and unmaps a block of 128 KiB every so many accesses, as an allocator does, once it is measured. */
+export function allocating<P extends WorkloadParams>(
+  program: Workload<P>,
+  accesses: number,
+): Workload<P> {
+  return {
+    ...program,
+    title: `${program.title}, a new block every ${accesses} accesses`,
+    guestFrames: (params) => program.guestFrames(params) + 3 * blockPages,
+    run(guest, params, prng) {
+      let left = Number.POSITIVE_INFINITY;
+      let block: Vpn | null = null;
+      const count = () => {
+        if (--left > 0) return;
+        left = accesses;
+        const fresh = guest.map(blockPages, { fill: "demand", pages: "4k", writable: true });
+        for (let page = 0; page < blockPages; page++) guest.write((fresh + page) as Vpn);
+        if (block !== null) guest.unmap(block, blockPages);
+        block = fresh;
+      };
+      const calls: Partial<Guest> = {
+        read: (vpn, offset) => (count(), guest.read(vpn, offset)),
+        write: (vpn, offset) => (count(), guest.write(vpn, offset)),
+        measure: () => ((left = accesses), guest.measure()),
+      };
+      program.run(guestWith(guest, calls), params, prng);
+    },
+  };
+}

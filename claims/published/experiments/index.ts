@@ -1,0 +1,8 @@
+/**
+ * The registry of experiments on missed claims: `npm run validate -- --published --experiments`.
+ */
+import { agileExperiments } from "./agile.ts";
+import type { Experiment } from "./experiment.ts";
+import { nodeExperiments } from "./nodes.ts";
+
+export const experiments: readonly Experiment[] = [...agileExperiments, ...nodeExperiments];
