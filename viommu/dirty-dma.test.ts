@@ -3,7 +3,7 @@ import { describe, expect, test, vi } from "vitest";
 import { fastMmu } from "../machine/fast.ts";
 import { DeviceDirtyLog, DirtyBitsHost, pinnedIsDirty } from "./dirty-dma.ts";
 import { DmaMachine } from "./dma-machine.ts";
-import { testMachine } from "./test-machine.ts";
+import { smallMachine } from "./small-machine.ts";
 
 function host(backing: "4k" | "2m", preset: "vt-d" | "textbook" = "vt-d") {
   const machine = new DmaMachine({
@@ -76,9 +76,9 @@ test("a device's log has what it wrote in the ranges that it was told, as the gu
 });
 
 test("without either, all that is pinned is dirty: everything with no IOMMU, what is mapped under a shadow", () => {
-  const pinned = testMachine("pinned").machine;
+  const pinned = smallMachine("pinned").machine;
   expect(pinnedIsDirty(pinned).size).toBe(8192);
-  const { machine, api } = testMachine("shadow-cm");
+  const { machine, api } = smallMachine("shadow-cm");
   api.map([{ frame: 4096, pages: 6 }], "read");
   // A device may only read them: that is not known here.
   expect([...pinnedIsDirty(machine)]).toEqual([4096, 4097, 4098, 4099, 4100, 4101]);

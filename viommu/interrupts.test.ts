@@ -6,12 +6,12 @@ import { InterruptTable } from "../linux/iommu/interrupts.ts";
 import { IntelIommu } from "../linux/iommu/intel.ts";
 import { PostedDescriptor } from "../machine/iommu/interrupts.ts";
 import { TrappedMsixTable } from "./msix-table.ts";
-import { testMachine } from "./test-machine.ts";
+import { smallMachine } from "./small-machine.ts";
 
 const source = 0x0100;
 
 function host() {
-  const { machine } = testMachine("pinned");
+  const { machine } = smallMachine("pinned");
   const iommu = new IntelIommu(machine.iommu, machine.hostTables);
   const table = new InterruptTable(machine.iommu, machine.hostTables, iommu.submitter);
   const submissions = (body: () => void) => {

@@ -4,11 +4,11 @@
  */
 import { describe, expect, test } from "vitest";
 import { dmaSchemes, type DmaSchemeName } from "./index.ts";
-import { scatteredFrames, type TestOptions, testMachine } from "./test-machine.ts";
+import { scatteredFrames, type SmallMachineOptions, smallMachine } from "./small-machine.ts";
 
 /** Exits and calls of one mapping of `pages` scattered pages, and of its end; tables exist already. */
-function pair(name: DmaSchemeName, pages: number, options: TestOptions = {}) {
-  const { api, cost } = testMachine(name, options);
+function pair(name: DmaSchemeName, pages: number, options: SmallMachineOptions = {}) {
+  const { api, cost } = smallMachine(name, options);
   api.unmap(api.map(scatteredFrames(pages), "read-write"));
   let segments = api.map(scatteredFrames(1), "read-write");
   api.unmap(segments);
@@ -21,7 +21,7 @@ describe.each([1, 3, 16, 200])("a range of %i scattered pages", (pages) => {
   // The next larger power of two's parts, as a request to unmap has them.
   const parts = pages === 3 ? 2 : pages === 200 ? 3 : 1;
 
-  test.each<[DmaSchemeName, TestOptions["flush"], number, number]>([
+  test.each<[DmaSchemeName, SmallMachineOptions["flush"], number, number]>([
     ["bare", "strict", 0, 0],
     ["bare", "lazy", 0, 0],
     ["amd", "strict", 0, 0],
@@ -72,7 +72,7 @@ test("64 KiB that follow each other: 16 calls and 16 invalidations by walk, one 
     // AMD's entries are one page of 64 KiB; the host's driver writes its tail for a command and for a wait.
     ["shadow-np", 1, 2],
   ] as const) {
-    const { api, cost } = testMachine(name, { backing: "2m" });
+    const { api, cost } = smallMachine(name, { backing: "2m" });
     const run = [{ frame: 4096, pages: 16 }];
     let segments = api.map(run, "read-write");
     api.unmap(segments);
@@ -84,7 +84,7 @@ test("64 KiB that follow each other: 16 calls and 16 invalidations by walk, one 
 
 test("scattered pages are one range behind an IOMMU, and a segment each without", () => {
   for (const name of Object.keys(dmaSchemes) as DmaSchemeName[]) {
-    const { api } = testMachine(name);
+    const { api } = smallMachine(name);
     // A ring has an entry per run.
     const isDirect = dmaSchemes[name].protects === "guest" || name === "riommu";
     const segments = api.map(scatteredFrames(12), "read");
@@ -95,7 +95,7 @@ test("scattered pages are one range behind an IOMMU, and a segment each without"
 describe("a device that comes after its unmap", () => {
   /** Frames that the device reached: before the unmap (if at all), 3 ms after, 50 ms after. */
   function late(flush: "strict" | "lazy", isCached: boolean) {
-    const { api, machine, device } = testMachine("bare", { flush });
+    const { api, machine, device } = smallMachine("bare", { flush });
     const segments = api.map(scatteredFrames(1), "read-write");
     const page = segments[0]?.page ?? 0;
     if (isCached) machine.iommu.access(device, page, "write");
@@ -119,7 +119,7 @@ describe("a device that comes after its unmap", () => {
 
 test("only what devices use is pinned by shadows; all of memory by nested and by none", () => {
   const peak = (name: DmaSchemeName) => {
-    const { machine, api } = testMachine(name);
+    const { machine, api } = smallMachine(name);
     machine.pages.forgetPeak();
     api.map(scatteredFrames(40), "read-write");
     return machine.pages.pinnedPeak;
@@ -133,7 +133,7 @@ test("only what devices use is pinned by shadows; all of memory by nested and by
 });
 
 test("coIOMMU unpins what has been idle for two scans, not what is mapped", () => {
-  const { machine, api } = testMachine("coiommu");
+  const { machine, api } = smallMachine("coiommu");
   const idle = api.map(scatteredFrames(8), "read");
   api.map([{ frame: 6000, pages: 4 }], "read");
   api.unmap(idle);
@@ -152,7 +152,7 @@ test("a cold walk takes 4 references of a shadow's tables, 3 of AMD's and 24 nes
     ["amd", 1 + 3],
     ["nested", 4 + 24],
   ] as const) {
-    const { machine, api, device } = testMachine(name, { preset: "textbook" });
+    const { machine, api, device } = smallMachine(name, { preset: "textbook" });
     const page = api.map(scatteredFrames(1), "read")[0]?.page ?? 0;
     machine.access(device, page, "read");
     machine.iommu.collect();

@@ -10,8 +10,11 @@ import {
   iommuPresetNames,
   readDeviceParams,
 } from "../../host/dma/catalogue.ts";
-import { runDma } from "../../host/dma/run-dma.ts";
+import { type DmaRow, runDma } from "../../host/dma/run-dma.ts";
+import { sightsOf } from "../../host/dma/scenario.ts";
+import { dmaScenarios } from "../../host/dma/scenarios.ts";
 import { stepDma } from "../../host/dma/step-dma.ts";
+import { scenarioText } from "../dma-scenario-text.ts";
 import { steppedText } from "../dma-step-text.ts";
 import { fuzzSchemes } from "../../host/dma/fuzz-schemes.ts";
 import { besideSchemes, isBesideScheme } from "../../host/beside/computer-beside.ts";
@@ -31,6 +34,34 @@ const programsListed = Object.entries(devicePrograms)
     return `  ${name.padEnd(15)} ${title}\n  ${"".padEnd(15)} ${words.join(" ")}`;
   })
   .join("\n");
+
+const scenarioNames = Object.keys(dmaScenarios) as (keyof typeof dmaScenarios)[];
+const scenariosListed = Object.entries(dmaScenarios)
+  .map(([name, { title }]) => `  ${name.padEnd(17)} ${title}`)
+  .join("\n");
+
+const help = `
+Schemes:
+${listed}
+
+Programs and their parameters:
+${programsListed}
+
+Scenarios:
+${scenariosListed}
+
+Columns: host calls are those that map or unmap for a device; invalidations are submissions to the host's IOMMU; references
+are memory reads of walks, context structures included; pinned is the share of guest memory; exposed is how long after
+its unmapping the guest's kernel must take a page to be within reach of the device.
+
+Examples:
+  npx shadewalk dma
+  npx shadewalk dma shadow-cm,shadow-wp,nested -w nvme-queue --flush lazy --check
+  npx shadewalk dma --scenario hidden-pages,device-tlb
+  npx shadewalk dma --fuzz 4
+  npx shadewalk dma shadow-cm,pinned --fuzz 2 --beside
+  npx shadewalk dma shadow-cm,shadow-wp,nested --step 2 --preset textbook
+  npx shadewalk dma -w stream-reader -p pageSize=2m --backing 2m --csv > stream.csv`;
 
 export const dma = () =>
   new Command("dma")
@@ -75,45 +106,26 @@ export const dma = () =>
       "instead of a program: one mapping of so many scattered pages, everything that it sets off",
       wholeNumber("--step", 1, 512),
     )
+    .option(
+      "--scenario <names>",
+      "instead of a program: make happen what shadow tables for devices do, and look: all, or some",
+    )
     .option("--csv", "print comma-separated values", false)
     .addOption(jsonOption("the rows"))
-    .addHelpText(
-      "after",
-      `
-Schemes:
-${listed}
-
-Programs and their parameters:
-${programsListed}
-
-Columns: host calls are those that map or unmap for a device; invalidations are submissions to the host's IOMMU; references
-are memory reads of walks, context structures included; pinned is the share of guest memory; exposed is how long after
-its unmapping the guest's kernel must take a page to be within reach of the device.
-
-Examples:
-  npx shadewalk dma
-  npx shadewalk dma shadow-cm,shadow-wp,nested -w nvme-queue --flush lazy --check
-  npx shadewalk dma --fuzz 4
-  npx shadewalk dma shadow-cm,pinned --fuzz 2 --beside
-  npx shadewalk dma shadow-cm,shadow-wp,nested --step 2 --preset textbook
-  npx shadewalk dma -w stream-reader -p pageSize=2m --backing 2m --csv > stream.csv`,
-    )
-    .action((chosen, { fuzz, beside, step, ...options }, command) => {
+    .addHelpText("after", help)
+    .action((chosen, { fuzz, beside, step, scenario, ...options }, command) => {
+      if (scenario !== undefined) {
+        refuseGiven(command, otherNames(command, ["scenario"]), "is not used with --scenario");
+        showScenarios(scenario, chosen);
+        return;
+      }
       const read = nameList("schemes", dmaSchemeNames);
       const schemes = chosen === "all" ? dmaSchemeNames : (read(chosen) as DmaSchemeName[]);
       if (fuzz !== undefined) {
         const unused = otherNames(command, ["fuzz", "seed", "beside"]);
         refuseGiven(command, unused, "is not used with --fuzz");
-        if (beside) {
-          fuzzBeside(chosen === "all" ? besideSchemes : schemes, options.seed, fuzz);
-          return;
-        }
-        let wrong = 0;
-        for (const one of fuzzSchemes({ schemes, seed: options.seed, seeds: fuzz })) {
-          console.log(fuzzLine(one));
-          wrong += one.wrong.length;
-        }
-        if (wrong > 0) process.exitCode = 1;
+        if (!beside) fuzzAlone(schemes, options.seed, fuzz);
+        else fuzzBeside(chosen === "all" ? besideSchemes : schemes, options.seed, fuzz);
         return;
       }
       refuseGiven(command, ["beside"], "needs --fuzz");
@@ -128,13 +140,37 @@ Examples:
       if (json) refuseGiven(command, ["csv"], "is not used with --json");
       const params = readDeviceParams(program, param ?? []);
       const rows = schemes.map((scheme) => runDma({ ...rest, scheme, program, params }));
-      const { title, summary } = devicePrograms[program];
-      if (json) console.log(JSON.stringify(rows, null, 1));
-      else if (csv) process.stdout.write(stringify(rows, { header: true }));
-      else console.log(dmaText(title, summary, rows));
-      const wrong = rows.reduce((sum, { mismatches }) => sum + mismatches, 0);
-      if (wrong > 0) process.exitCode = 1;
+      print(rows, json ? "json" : csv ? "csv" : "text");
     });
+
+function print(rows: readonly DmaRow[], as: "json" | "csv" | "text"): void {
+  const [first] = rows;
+  if (as === "json") console.log(JSON.stringify(rows, null, 1));
+  else if (as === "csv") process.stdout.write(stringify([...rows], { header: true }));
+  else if (first !== undefined) {
+    const { title, summary } = devicePrograms[first.program];
+    console.log(dmaText(title, summary, rows));
+  }
+  if (rows.some(({ mismatches }) => mismatches > 0)) process.exitCode = 1;
+}
+
+function showScenarios(chosen: string, schemes: string): void {
+  if (schemes !== "all") throw new ConfigError("schemes: --scenario has its own");
+  const names = chosen === "all" ? scenarioNames : nameList("--scenario", scenarioNames)(chosen);
+  for (const name of names as typeof scenarioNames) {
+    const scenario = dmaScenarios[name];
+    const sights = sightsOf(scenario);
+    console.log(scenarioText(name, scenario.title, sights));
+    if (sights.some(({ holds }) => !holds)) process.exitCode = 1;
+  }
+}
+
+function fuzzAlone(schemes: readonly DmaSchemeName[], seed: number, seeds: number): void {
+  for (const one of fuzzSchemes({ schemes, seed, seeds })) {
+    console.log(fuzzLine(one));
+    if (one.wrong.length > 0) process.exitCode = 1;
+  }
+}
 
 function fuzzBeside(names: readonly DmaSchemeName[], seed: number, seeds: number): void {
   const schemes = names.map((name) => {

@@ -1,11 +1,11 @@
-/** For tests: a small machine with a scheme on it, and what a call costs. */
+/** A small machine with a scheme on it, and what a call costs: for scenarios and tests. */
 import { fastMmu } from "../machine/fast.ts";
 import type { FrameRun } from "../linux/iommu/core.ts";
 import { DmaMachine } from "./dma-machine.ts";
 import { dmaSchemes, type DmaSchemeName } from "./index.ts";
 import type { SchemeCounts } from "./scheme.ts";
 
-export interface TestOptions {
+export interface SmallMachineOptions {
   readonly flush?: "strict" | "lazy";
   readonly preset?: "textbook" | "vt-d";
   readonly backing?: "4k" | "2m";
@@ -13,7 +13,7 @@ export interface TestOptions {
   readonly ats?: boolean;
 }
 
-export function testMachine(name: DmaSchemeName, options: TestOptions = {}) {
+export function smallMachine(name: DmaSchemeName, options: SmallMachineOptions = {}) {
   const { flush = "strict", preset = "vt-d", backing = "4k", devices = 1, ats = false } = options;
   const scheme = dmaSchemes[name];
   const machine = new DmaMachine({

@@ -1,0 +1,81 @@
+import { IntelIommu } from "../../../linux/iommu/intel.ts";
+import { InterruptTable } from "../../../linux/iommu/interrupts.ts";
+import { PostedDescriptor } from "../../../machine/iommu/interrupts.ts";
+import { TrappedMsixTable } from "../../../viommu/msix-table.ts";
+import { smallMachine } from "../../../viommu/small-machine.ts";
+import type { DmaScenario } from "../scenario.ts";
+
+const source = 0x0100;
+
+function host() {
+  const { machine } = smallMachine("pinned");
+  const iommu = new IntelIommu(machine.iommu, machine.hostTables);
+  const table = new InterruptTable(machine.iommu, machine.hostTables, iommu.submitter);
+  const descriptor = new PostedDescriptor(
+    machine.hostTables,
+    machine.hostTables.allocateFrame(),
+    7,
+  );
+  const submissions = (body: () => void) => {
+    const before = machine.iommu.counts.ledger.tailWrites;
+    body();
+    return machine.iommu.counts.ledger.tailWrites - before;
+  };
+  return { machine, table, descriptor, submissions };
+}
+
+export const remapping: DmaScenario = {
+  title:
+    "Interrupt remapping: a message is an entry; moved by one invalidation, sent by nobody else, posted without an exit",
+  run(see) {
+    const { machine, table, descriptor, submissions } = host();
+    const { interrupts } = machine.iommu;
+    const to = (vector: number, destination: number) =>
+      ({ kind: "remapped", source, vector, destination }) as const;
+    const index = table.allocate(to(0x41, 3));
+    const first = interrupts.request(source, index);
+    see("vector 0x41 goes to processor 3", first.kind === "delivered" && first.destination === 3);
+    const cost = submissions(() => table.modify(index, to(0x41, 5)));
+    see(`moved to processor 5 by ${cost} submission`, cost === 1);
+    const moved = interrupts.request(source, index);
+    see("and goes there", moved.kind === "delivered" && moved.destination === 5);
+    const foreign = interrupts.request(source + 8, index);
+    see("another device cannot send it", foreign.kind === "blocked");
+    const posted = [0x21, 0x60].map((vector) =>
+      table.allocate({ kind: "posted", source, vector, descriptor: descriptor.frame }),
+    );
+    const sent = posted.map((at) => interrupts.request(source, at));
+    const notified = sent.filter((one) => one.kind === "posted" && one.notify !== null);
+    see(`two posted: ${notified.length} notification`, notified.length === 1);
+    see("and both wait for the vCPU", descriptor.take().join() === [0x21, 0x60].join());
+  },
+};
+
+export const msix: DmaScenario = {
+  title:
+    "MSI-X: the guest's stores into the table's page exit; the device is given messages of the host's",
+  run(see) {
+    for (const canPost of [false, true]) {
+      const { machine, table, descriptor } = host();
+      const trapped = new TrappedMsixTable({
+        source,
+        vectors: 4,
+        table,
+        remapper: machine.iommu.interrupts,
+        descriptorOf: () => (canPost ? descriptor.frame : null),
+      });
+      // As Linux writes a message: masked, address (of processor 5), data, unmasked.
+      trapped.store(2, "control", 1);
+      trapped.store(2, "addressLow", 0xfee0_5000);
+      trapped.store(2, "addressHigh", 0);
+      trapped.store(2, "data", 0x51);
+      trapped.store(2, "control", 0);
+      const sent = trapped.send(2);
+      const which = canPost ? "posted" : "not posted";
+      see(`${which}: ${trapped.exitsStore} exits to write a message`, trapped.exitsStore === 5);
+      see(`${which}: the guest hears its own vector`, sent?.vector === 0x51);
+      const { exitsInterrupt } = trapped;
+      see(`${which}: ${exitsInterrupt} exits to deliver it`, exitsInterrupt === (canPost ? 0 : 1));
+    }
+  },
+};
