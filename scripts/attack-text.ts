@@ -37,12 +37,24 @@ export function matrixText(outcomes: readonly Outcome[]): string {
     };
   });
   return [
-    ...gridLines([names, ...columns], false),
-    "",
+    ...inHalves(columns, schemeNames).flatMap((half) => [
+      ...gridLines([names, ...half], false),
+      "",
+    ]),
     ...legend("Schemes", schemeNames, schemes),
     "",
     ...legend("Attacks on the guarded page T, whose frame is t", attackNames, attacks),
   ].join("\n");
+}
+
+/** Columns of a terminal, and of a verdict with the gap before it. */
+const [terminal, perVerdict] = [100, 9] as const;
+
+/** The columns of one table, or of two if one is too wide. */
+function inHalves(columns: readonly GridColumn[], names: readonly string[]): GridColumn[][] {
+  const width = Math.max(...names.map(({ length }) => length)) + perVerdict * columns.length;
+  const first = width > terminal ? Math.ceil(columns.length / 2) : columns.length;
+  return [columns.slice(0, first), columns.slice(first)].filter(({ length }) => length > 0);
 }
 
 function legend<T extends string>(
