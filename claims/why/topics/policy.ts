@@ -8,6 +8,7 @@ import { interferenceClaim } from "../policy/interference.ts";
 import { mergeProbeClaim } from "../policy/merge-probe.ts";
 import { policedShare } from "../policy/policed-share.ts";
 import { remap } from "../policy/remap.ts";
+import { shadowStack } from "../policy/shadow-stack.ts";
 import { subPages } from "../policy/sub-pages.ts";
 import { views } from "../policy/views.ts";
 import type { Topic } from "../topic.ts";
@@ -17,6 +18,7 @@ export const policy = {
   experiments: {
     remap,
     views,
+    "shadow-stack": shadowStack,
     "sub-pages": subPages,
     "guarded-tables": guardedTables,
     "policed-share": policedShare,
