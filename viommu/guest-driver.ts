@@ -16,7 +16,7 @@ export function linuxDma(
   domain: IommuDomain,
   flush: "strict" | "lazy",
 ): LinuxDma {
-  const allocator = new IovaAllocator([interruptPages]);
+  const allocator = new IovaAllocator([interruptPages], machine.guest);
   return new LinuxDma({ domain, allocator, clock: machine.clock, flush });
 }
 

@@ -11,6 +11,8 @@ import type { GuestProcessor } from "./guest-home.ts";
 export class GuestFrames implements TableMemory {
   /** Frames whose stores the hypervisor wants to see; empty unless it shadows by write protection. */
   readonly protectedFrames = new Set<number>();
+  /** Loads of 8 bytes that its drivers made to find a free IO page and to walk to an entry. */
+  loads = 0;
   /** Stores of 8 bytes that exited, and all. */
   trappedStores = 0;
   stores = 0;
@@ -24,7 +26,9 @@ export class GuestFrames implements TableMemory {
     this.processor = processor;
   }
 
+  /** An entry's load; its high half comes with it. */
   readLow(frame: number, index: number): number {
+    this.loads += 1;
     return this.processor.readLow(frame, index);
   }
 

@@ -45,6 +45,8 @@ export interface DmaRow extends SchemeCounts {
   readonly references: number;
   readonly faults: number;
   readonly guestStores: number;
+  /** Loads of 8 bytes by which its drivers found free IO pages and entries. */
+  readonly guestLoads: number;
   /** Pages of guest memory pinned at most, and all of it. */
   readonly pinnedPeak: number;
   readonly guestPages: number;
@@ -94,6 +96,7 @@ export function runDma(options: DmaRunOptions): DmaRow {
       silicon: { ...machine.iommu.counts.ledger },
       counts: guest.counts(),
       stores: machine.guest.stores,
+      loads: machine.guest.loads,
       io: { maps: io.maps, unmaps: io.unmaps, pagesMapped: io.pagesMapped },
       exposure: { pagesUnmapped: meter.pages, exposedMicroseconds: meter.total() },
     };
@@ -126,6 +129,7 @@ export function runDma(options: DmaRunOptions): DmaRow {
     ...differences(after.exposure, before.exposure),
     ...siliconColumns(silicon),
     guestStores: after.stores - before.stores,
+    guestLoads: after.loads - before.loads,
     pinnedPeak: machine.pages.pinnedPeak,
     guestPages: machine.pages.frames,
     checked: oracle?.checked ?? 0,

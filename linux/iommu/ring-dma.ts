@@ -13,6 +13,7 @@ import type { DmaClock } from "./clock.ts";
 import type { FrameRun } from "./core.ts";
 import { type DmaApi, type DmaObserver, type DmaSegment, nobody } from "./dma.ts";
 import type { DmaRights } from "./entry-formats.ts";
+import type { LoadCount } from "./iova.ts";
 import type { TableMemory } from "./table-memory.ts";
 
 /** Pages of a ring's table: 16,384 entries. */
@@ -40,7 +41,7 @@ const ringOf: Readonly<Record<DmaRights, number>> = { "read-write": 0, write: 1,
 export class RingDma implements DmaApi {
   observer: DmaObserver = nobody;
   private readonly riommu: Riommu;
-  private readonly memory: TableMemory;
+  private readonly memory: TableMemory & LoadCount;
   private readonly clock: DmaClock;
   private readonly source: number;
   private readonly rings: readonly EntryRing[];
@@ -49,7 +50,7 @@ export class RingDma implements DmaApi {
 
   constructor(
     riommu: Riommu,
-    memory: TableMemory,
+    memory: TableMemory & LoadCount,
     { clock, source }: { readonly clock: DmaClock; readonly source: number },
   ) {
     this.riommu = riommu;
@@ -103,6 +104,8 @@ export class RingDma implements DmaApi {
   /** The next free entry; a ring that has come round to what it has just given up ends its burst first. */
   private take(ring: EntryRing): number {
     for (let tries = 0; tries < length; tries++) {
+      // Where the ring is, and whether that entry is free.
+      this.memory.loads += 2;
       const entry = ring.next;
       ring.next = (entry + 1) % length;
       if (ring.states[entry] === "stale") this.endBurst(ring);

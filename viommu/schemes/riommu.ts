@@ -17,7 +17,7 @@ export const riommu: DmaScheme = {
   protects: "page",
   create(machine) {
     const { counts } = machine.iommu;
-    const silicon = new Riommu(machine.guest, counts);
+    const silicon = new Riommu(machine.emulator, counts);
     const apis = machine.devices.map(({ requestor: { source } }) => {
       return new RingDma(silicon, machine.guest, { clock: machine.clock, source });
     });
