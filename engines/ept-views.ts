@@ -19,11 +19,11 @@ import type { HostEvent } from "../hypervisor/host-events.ts";
 import type { Hypervisor } from "../hypervisor/hypervisor.ts";
 import { createHostMemory, isMemoryEvent } from "../hypervisor/memory/host-memory.ts";
 import type { Platform } from "../hypervisor/platform.ts";
+import { refuseCopies } from "../hypervisor/tables/replicas.ts";
 import { MemoryPolicy } from "../hypervisor/policy/memory-policy.ts";
 import { allowedRanges, mayWrite } from "../hypervisor/policy/police-host.ts";
 import type { PolicyRule } from "../hypervisor/policy/rules.ts";
 import type { Gfn } from "../machine/address.ts";
-import { assert } from "../machine/assert.ts";
 import { x86Isa } from "../machine/isa/x86.ts";
 import type { Controls } from "../machine/controls.ts";
 import type { VirtualCpu } from "../machine/virtual-cpu.ts";
@@ -65,7 +65,8 @@ function createViews(
   policy: MemoryPolicy,
   { monitorRunsAll = false }: ViewOptions,
 ): Hypervisor {
-  assert(platform.nodes?.hypervisorTables !== "replicated", "views: a list of views has no copies");
+  // The list of views names one tree for each.
+  refuseCopies(platform, "views");
   const memory = createHostMemory(platform);
   const policies = [programsView, monitorView].map((view) => createPolicy(view));
   const views = policies.map((own) =>

@@ -22,6 +22,7 @@ import { createHostMemory, type HostMemory } from "../hypervisor/memory/host-mem
 import { answerMmio } from "../hypervisor/memory/slots.ts";
 import { judgeFrame } from "../hypervisor/policy/judge.ts";
 import type { PolicyRule } from "../hypervisor/policy/rules.ts";
+import { refuseCopies } from "../hypervisor/tables/replicas.ts";
 import { policedTracker } from "../hypervisor/policy/policed-tracker.ts";
 import { narrowLeaves } from "../hypervisor/policy/narrow-leaves.ts";
 import { type EntryPlace, findPlace, makePlace, putEntry } from "../hypervisor/tables/radix.ts";
@@ -46,6 +47,8 @@ export function createNested(platform: Platform, scheme: NestedScheme): Hypervis
 export function nestedOn(platform: Platform, memory: HostMemory, scheme: NestedScheme): NestedOn {
   const { format, accessedDirty, policy, createGuard, layout = radixTables } = scheme;
   const { vcpus, nodes } = platform;
+  // A guard has control fields of its own, and a vCPU that moves takes its node's.
+  if (createGuard !== undefined) refuseCopies(platform, "guarded or pinned pages");
   const tracker = policedTracker(scheme.tracker, policy ?? null);
   const { tree, stages } = layout(platform, scheme);
   const bytes = tree.memory;

@@ -9,11 +9,18 @@
 import type { Pfn } from "../../machine/address.ts";
 import { highHalf, lowHalf, nxOf } from "../../machine/formats/x86-entry.ts";
 import type { EntryFormat } from "../../machine/formats/format.ts";
+import type { Platform } from "../platform.ts";
 import type { TableMemory } from "./radix.ts";
 
 export interface ReplicatedTables extends TableMemory {
   /** The table's copy on that node. */
   on(table: Pfn, node: number): Pfn;
+}
+
+/** Throws where nested tables are to have copies and `what` cannot: its rules would hold in one of them alone. */
+export function refuseCopies({ nodes }: Pick<Platform, "nodes">, what: string): void {
+  if (nodes?.hypervisorTables !== "replicated") return;
+  throw new Error(`${what}: not with nested tables that have a copy on every node`);
 }
 
 /** `format`: what the entries look like. */

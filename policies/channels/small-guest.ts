@@ -48,7 +48,7 @@ export interface SmallGuestOptions {
   readonly watcher?: Watcher;
   readonly host?: HostRoom;
   /** The processor, if it is another than that of all channels. */
-  readonly core?: Pick<MachineOptions, "preset" | "mmu" | "backing">;
+  readonly core?: Partial<Pick<MachineOptions, "preset" | "mmu" | "backing">>;
   /** Is every access held against the oracle? */
   readonly check: boolean;
 }
