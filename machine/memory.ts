@@ -120,11 +120,24 @@ export class PhysicalMemory {
     return pfn;
   }
 
-  /** So many zeroed frames one after another, the first at a multiple of their number; null where there are none. */
+  /**
+   * So many zeroed frames one after another, the first at a multiple of their number; null where there are none. Their bytes
+   * lie one after another too, which `runOf` finds.
+   */
   allocateTables(frames: number): Pfn | null {
     const first = this.use.takeTables(frames);
-    for (let i = 0; first !== null && i < frames; i++) this.zero((first + i) as Pfn);
+    if (first === null) return null;
+    for (let i = 0; i < frames; i++) this.zero((first + i) as Pfn);
+    for (let i = 0; i < frames; i++) this.slot((first + i) as Pfn);
     return first;
+  }
+
+  /** Where the words of the first frame begin, if those of all follow one another in the arena; else 0. */
+  runOf(first: Pfn, frames: number): number {
+    if (first + frames > this.frames) return 0;
+    const slot = this.slotOf[first]!;
+    for (let i = 0; i < frames; i++) if (this.slotOf[first + i] !== slot + i) return 0;
+    return slot << frameShift;
   }
 
   /** A frame outside guest order, for a guest page whose first frame the host took away. */

@@ -16,14 +16,17 @@ export interface Room {
   readonly place: (frame: number) => Pfn;
 }
 
-/** Frames of the host's, from `first` on. */
-export function hostRoom(memory: PhysicalMemory, first: number): Room {
+/**
+ * Frames of the host's, from `first` on; the bytes of those that follow one another do so too, or come as they are written.
+ */
+export function hostRoom(memory: PhysicalMemory, first: number, inRuns = false): Room {
   let next = first;
   return {
     memory,
     allocate(frames) {
       const start = Math.ceil(next / frames) * frames;
       next = start + frames;
+      for (let i = 0; inRuns && i < frames; i++) memory.slot((start + i) as Pfn);
       return start;
     },
     place: (frame) => frame as Pfn,

@@ -17,6 +17,7 @@ import {
   hasSecond,
   hasSubPages,
   secondLinksPlain,
+  secondRootParts,
 } from "./shape.ts";
 import {
   ASKED_ROOT,
@@ -28,6 +29,7 @@ import {
   NESTED_NEED,
   NESTED_ROOT,
   NESTED_ROOT_FRAME,
+  NESTED_RUN,
   NESTED_SHIFT,
   PML,
   PML_INDEX,
@@ -92,6 +94,7 @@ function useSecond({ root, shape, marks, subPages }: Stage): void {
   if (hasSubPages) s[SUB_PAGES] = subPages === null ? -1 : memory.slot(subPages) << slotShift;
   s[NESTED_ROOT] = memory.slot(root!) << slotShift;
   s[NESTED_ROOT_FRAME] = root!;
+  if (secondRootParts > 0) s[NESTED_RUN] = memory.runOf(root!, 1 << secondRootParts);
   s[NESTED_SHIFT] = SECOND_LOW + SECOND_BITS * (shape.levels - 1);
   s[NESTED_AD] = marks ? 1 : 0;
   // What an entry has that grants everything: the walk then need not look at it closely.

@@ -1,3 +1,4 @@
+import { slotShift } from "../memory.ts";
 import { next, words } from "./given.ts";
 import {
   fillNestedPwc,
@@ -6,9 +7,9 @@ import {
   npFrame,
   npRights,
   npTable,
+  rootPart,
   secondPart,
 } from "./nested-walk-cache.ts";
-import { secondLevel } from "./levels.ts";
 import { TABLE_FOLDED } from "./rights.ts";
 import { passNested } from "./nested-marks.ts";
 import { refWhat, refWord } from "./references.ts";
@@ -20,15 +21,16 @@ import {
   SECOND_INDEX,
   SECOND_LEAF,
   SECOND_LOW,
+  secondFoldParts,
   secondHasParts,
   secondIsPlain,
   secondLeafShift,
   secondParts,
   secondRootParts,
 } from "./shape.ts";
-import { NESTED_NEED, NESTED_ROOT, NESTED_ROOT_FRAME, N_SHIFT, REFS, s } from "./state.ts";
+import { NESTED_NEED, NESTED_ROOT, N_SHIFT, REFS, s } from "./state.ts";
 import { violation } from "./stops.ts";
-import { link, tableAt } from "./tables.ts";
+import { link, linkParts, tableAt } from "./tables.ts";
 
 declare let shift: number;
 declare let rights: number;
@@ -37,12 +39,8 @@ declare let rights: number;
 export function descendNested(gfn: number, kind: number): number {
   const need = s[NESTED_NEED]!;
   let table = s[NESTED_ROOT]!;
-  if (secondRootParts !== 0) {
-    // The root is several tables, and these lie anywhere in the arena.
-    const part = shift > 22 ? 0 : gfn >>> (shift + 9);
-    table = tableAt(s[NESTED_ROOT_FRAME]! + (part & ((1 << secondRootParts) - 1))) | 0;
-    if (table === -1) return -1;
-  }
+  if (secondRootParts !== 0) table = rootPart(gfn, shift) | 0;
+  if (secondRootParts !== 0 && table === -1) return -1;
   if (hasNestedPwc) {
     const cached = findNestedPwc(gfn) | 0;
     if (cached >= 0) {
@@ -80,20 +78,23 @@ export function descendNested(gfn: number, kind: number): number {
     }
     let folded = 0;
     let frame = 0;
+    table = next[at >>> 1]!;
     if (secondHasParts) {
       const h = words[at + 1]!;
-      folded = secondLevel(shift) > 2 && (h & SECOND_FOLD) !== 0 ? TABLE_FOLDED : 0;
-      frame = secondPart((e >>> SECOND_FRAME) | (h << (32 - SECOND_FRAME)), shift, folded, gfn) | 0;
-      table = 0;
-    } else {
-      table = next[at >>> 1]!;
+      const hasTwo = shift > SECOND_LOW + SECOND_BITS && (h & SECOND_FOLD) !== 0;
+      folded = hasTwo ? TABLE_FOLDED : 0;
+      const parts = hasTwo ? secondFoldParts : secondParts;
+      const below = (shift - parts) | 0;
+      const part = below > 31 ? 0 : (gfn >>> below) & ((1 << parts) - 1);
+      if (hasNestedPwc || table === 0)
+        frame = ((((e >>> SECOND_FRAME) | (h << (32 - SECOND_FRAME))) >>> parts) << parts) | part;
+      table = (table === 0 ? linkParts(at, frame, parts, part) : table + (part << slotShift)) | 0;
+    } else if (table === 0) {
+      table = link(at, SECOND_FRAME) | 0;
     }
-    if (table === 0) {
-      table = (secondHasParts ? tableAt(frame) : link(at, SECOND_FRAME)) | 0;
-      if (table === -1) {
-        s[REFS] = refs;
-        return -1;
-      }
+    if (table === -1) {
+      s[REFS] = refs;
+      return -1;
     }
     if (hasNestedPwc) {
       const entry = fillNestedPwc(shift, gfn, table, rights | folded) | 0;

@@ -1,9 +1,25 @@
+import { slotShift } from "../memory.ts";
 import { preset, room } from "./given.ts";
 import { C_NPWC, c } from "./counts.ts";
 import { levelGeometry, secondLevel } from "./levels.ts";
-import { SECOND_BITS, SECOND_LOW, secondFoldParts, secondHasParts, secondParts } from "./shape.ts";
-import { EPOCH, NESTED_SHIFT, N_SHIFT, TICK_PWC, s } from "./state.ts";
-import { partOf } from "./tables.ts";
+import {
+  SECOND_BITS,
+  SECOND_LOW,
+  secondFoldParts,
+  secondHasParts,
+  secondParts,
+  secondRootParts,
+} from "./shape.ts";
+import {
+  EPOCH,
+  NESTED_ROOT_FRAME,
+  NESTED_RUN,
+  NESTED_SHIFT,
+  N_SHIFT,
+  TICK_PWC,
+  s,
+} from "./state.ts";
+import { partOf, tableAt } from "./tables.ts";
 
 // The nested dimension's: tagged by epoch, which INVEPT advances and each view has its own of.
 const nestedLevels = levelGeometry(room, preset.nestedPwc);
@@ -61,4 +77,15 @@ export function secondPart(first: number, shift: number, folded: number, gfn: nu
   const below = (folded === 0 ? shift - SECOND_BITS : shift - 2 * SECOND_BITS) + 9;
   const before = below > 31 ? 0 : gfn >>> below;
   return partOf(first, before, folded === 0 ? secondParts : secondFoldParts);
+}
+
+/**
+ * Where the frame of a wide root starts that has the entry for `gfn`, or -1. Who allocates the root at once has its frames one
+ * after another in the arena.
+ */
+export function rootPart(gfn: number, shift: number): number {
+  const part = (shift > 22 ? 0 : gfn >>> (shift + 9)) & ((1 << secondRootParts) - 1);
+  const run = s[NESTED_RUN]!;
+  if (run !== 0) return (run + (part << slotShift)) | 0;
+  return tableAt(s[NESTED_ROOT_FRAME]! + part) | 0;
 }

@@ -84,6 +84,8 @@ export const LINES = 55;
 export const SUB_PAGES = 56;
 /** Rights of the entries above the leaf. */
 export const W_ABOVE = 57;
-const stateLength = 58;
+/** Where a wide root of the second stage starts, if its frames lie one after another in the arena; else 0. */
+export const NESTED_RUN = 58;
+const stateLength = 59;
 
 export const s = room.int32(stateLength);

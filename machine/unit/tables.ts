@@ -21,6 +21,18 @@ export function link(i: number, shift: number): number {
   return table;
 }
 
+/**
+ * Where part `part` starts of the table of 2^`parts` frames that entry `i` points to, the first of them `first`; remembered if
+ * they lie one after another. -1 as above.
+ */
+export function linkParts(i: number, first: number, parts: number, part: number): number {
+  const aligned = first & ~((1 << parts) - 1);
+  const run = memory.runOf((aligned >>> 0) as Pfn, 1 << parts) | 0;
+  if (run === 0) return tableAt(aligned | part) | 0;
+  next[i >>> 1] = run;
+  return (run + (part << slotShift)) | 0;
+}
+
 /** The frame of a table of 2^`parts` frames, the first of them `first`, that has the entry for a page. */
 export function partOf(first: number, before: number, parts: number): number {
   const mask = (1 << parts) - 1;
