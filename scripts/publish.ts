@@ -10,6 +10,7 @@ import { replaceFiles } from "../bench/files/result-files.ts";
 import { engineFamilies } from "../bench/points/catalogue.ts";
 import { assumedText } from "../bench/costs/price-list.ts";
 import { headlineTable } from "../report/headline.ts";
+import { cachesText } from "./caches-text.ts";
 import { dmaText } from "./dma-text.ts";
 import { type TableOptions, terminalTable } from "../report/table.ts";
 
@@ -31,7 +32,7 @@ export async function publish(run: RunToWrite): Promise<string> {
   const count = `${finished.length} points in ${folder}/: ${files}`;
   const own = new Set(rows.points.map(({ cost }) => cost));
   const prices = `Prices that are assumed: ${assumedText(run.cost === undefined ? [...own] : [run.cost])}.`;
-  return `${terminalTable(rows.points, terminal())}\n${devices}${prices}\n${count}`;
+  return `${terminalTable(rows.points, terminal())}\n${devices}${cachesText(rows.points)}${prices}\n${count}`;
 }
 
 /** What the sweep says of devices, unless only some of its points were to run. */

@@ -12,6 +12,7 @@ import { readJsonObject, readResults, readText } from "../../bench/files/read-re
 import { replaceFiles } from "../../bench/files/result-files.ts";
 import { readAnswer } from "../../claims/why/answer-file.ts";
 import { topicFolder, topics } from "../../claims/why/index.ts";
+import { cachesText } from "../caches-text.ts";
 
 const reader = { text: readText, json: readJsonObject, answer: readAnswer };
 
@@ -59,5 +60,6 @@ Examples:
         replaceFiles(dirname(file), { [basename(file)]: (path) => writeFile(path, text) }),
       );
       const size = `${(Buffer.byteLength(text) / 1e6).toFixed(1)} MB`;
+      process.stdout.write(cachesText(rows.points));
       console.log(`${file}: ${size}${isShortened ? ", without the set-up region" : ""}`);
     });
