@@ -162,7 +162,8 @@ function controlsFor({ platform, policy }: Vm, registers: Registers): Controls {
   // KVM offers shadow stacks with nested tables alone: a leaf that it write-protects would look like a page of theirs.
   const walk = { ...registers, writeProtect: true, shadowStacks: false };
   const controls = shadowControls(walk, platform.hasVpid);
-  return { ...controls, deprivileged, exitOnIret: deprivileged };
+  // A deprivileged guest has its CR3 in a variable of its own (PVM's `pvm_read_cr3`).
+  return { ...controls, deprivileged, exitOnIret: deprivileged, exitOnCr3Read: !deprivileged };
 }
 
 function answer(vm: Vm, state: VcpuState, exit: VmExit): Resolution {
@@ -193,6 +194,7 @@ function answer(vm: Vm, state: VcpuState, exit: VmExit): Resolution {
     case "iret":
       return vm.policy.deprivileged ? prefault(vm, state) : unaskedExit("shadow-lazy", exit);
     case "cr3-read":
+      return vm.policy.deprivileged ? unaskedExit("shadow-lazy", exit) : "resume";
     case "cpuid":
     case "other":
       return "resume";

@@ -6,7 +6,12 @@
  * cannot reach that tag from kernel mode, so it is noted and the next way out writes CR3 without the bit.
  * What is flushed on one of several processors is flushed on the others that run in the space.
  *
- * Source: Linux arch/x86/mm/tlb.c (choose_new_asid, invalidate_user_asid, flush_tlb_func).
+ * CR3 is written from scratch to load another space. Whoever stays in a space reads it first: the way in and the way out under
+ * KPTI, which change bits of it, and a full flush, which writes back what it read. A read costs nothing on bare metal; where
+ * silicon's CR3 is not the guest's, it exits.
+ *
+ * Source: Linux arch/x86/mm/tlb.c (choose_new_asid, invalidate_user_asid, native_flush_tlb_local) and
+ * arch/x86/entry/calling.h (SWITCH_TO_KERNEL_CR3, SWITCH_TO_USER_CR3).
  */
 import type { Gfn, Vpn } from "../machine/address.ts";
 import { assert } from "../machine/assert.ts";
@@ -68,18 +73,17 @@ export class Contexts {
     this.writeCr3(space.root, 0, keep);
   }
 
-  /**
-   * On the way in: from the user tables to the kernel's.
-   * Model: the entry code reads no CR3, which Linux's does before each of its two writes (`SWITCH_TO_KERNEL_CR3`). Bias: for
-   * shadow, by two exits a system call under KPTI; the recorded Linux guests have them.
-   */
+  /** On the way in: from the user tables to the kernel's. */
   enterKernel(): void {
-    if (this.kpti) this.writeCr3(this.loaded().root, 0, this.pcid);
+    if (!this.kpti) return;
+    this.vcpu.readCr3();
+    this.writeCr3(this.loaded().root, 0, this.pcid);
   }
 
   /** On the way out. */
   leaveKernel(): void {
     if (!this.kpti) return;
+    this.vcpu.readCr3();
     const keep = this.pcid && this.userFlushPending[this.asid] === 0;
     this.userFlushPending[this.asid] = 0;
     const { userRoot } = this.loaded();
@@ -108,6 +112,12 @@ export class Contexts {
     this.tellOthers((contexts) => contexts.dropAll());
   }
 
+  /** The same as the loaded space dies: Linux leaves it for the kernel's own, a load from scratch. */
+  forget(): void {
+    this.loadAnew();
+    this.tellOthers((contexts) => contexts.dropAll());
+  }
+
   loaded(): AddressSpace {
     assert(this.space !== null, "contexts: no address space is loaded");
     return this.space;
@@ -121,6 +131,11 @@ export class Contexts {
   }
 
   private dropAll(): void {
+    this.vcpu.readCr3();
+    this.loadAnew();
+  }
+
+  private loadAnew(): void {
     this.userFlushPending[this.asid] = 1;
     this.writeCr3(this.loaded().root, 0, false);
   }

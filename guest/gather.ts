@@ -47,9 +47,15 @@ export class Gather {
     this.free();
   }
 
-  /** The whole space dies or forks: one full flush whatever changed. */
+  /** The whole space forks: one full flush whatever changed. */
   flushSpace(): void {
     this.contexts.flushAll();
+    this.free();
+  }
+
+  /** The loaded space dies. */
+  forgetSpace(): void {
+    this.contexts.forget();
     this.free();
   }
 

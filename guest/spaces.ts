@@ -36,7 +36,7 @@ export function emptySpace(parts: SpaceParts, space: AddressSpace): void {
   const gone = space.vmas.carve(0, Infinity);
   for (const vma of gone) clearEntries(parts, space, vma, gather);
   parts.tables.freeTables(space, gone, gather);
-  if (parts.contexts.isLoaded(space)) gather.flushSpace();
+  if (parts.contexts.isLoaded(space)) gather.forgetSpace();
   else gather.free();
 }
 

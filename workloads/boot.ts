@@ -3,10 +3,10 @@
  *
  * Shape: each service is a fork, an exec, shared libraries mapped and touched page by page, a heap that
  * grows, and system calls all along; every other one stays and is scheduled again later. Under KPTI the
- * entries into the kernel, each two CR3 writes, outnumber everything else that shadow paging traps.
+ * entries into the kernel, each two CR3 reads and writes, outnumber everything else that shadow paging traps.
  *
  * Model: no devices, timers or interrupts; four system calls per page fault is an assumption, not a
- * measurement. Bias: for shadow, because under KPTI each interrupt would be two more CR3 writes.
+ * measurement. Bias: for shadow, because under KPTI each interrupt would be four more accesses to CR3.
  */
 import type { Vpn } from "../machine/address.ts";
 import { type Guest, imageDataVpn, type Pid } from "../guest/guest.ts";

@@ -1,7 +1,7 @@
 /**
  * System calls that do nothing, with a little user work between: getpid in a loop.
  *
- * Shape: without KPTI no CR3 write and no difference between schemes; with it two per call, and they
+ * Shape: without KPTI no CR3 write and no difference between schemes; with it two and two reads per call, and they
  * dominate modern guests under shadow paging.
  *
  * Source: Huang et al., "PVM", SOSP 2023, table 2: getpid 0.06 us without KPTI, 0.22 with it under EPT and
@@ -22,7 +22,7 @@ type SyscallsParams = KernelSwitches & {
 
 export const syscalls: Workload<SyscallsParams> = {
   title: "System calls",
-  summary: "getpid in a loop: under KPTI each call writes CR3 twice.",
+  summary: "getpid in a loop: under KPTI each call reads and writes CR3 twice.",
   defaults: { calls: 4000, pages: 32, accessesPerCall: 4, kpti: 0, pcid: 1, usedMemory: 1 },
   computeCycles: { perOp: 20, source: "assumed: loop and library wrapper around one call" },
   guestFrames: ({ pages }) => footprintFrames({ pages, processes: 1 }),

@@ -80,7 +80,7 @@ describe("claims", () => {
 
   test.each([
     ["AG16-002", "23"],
-    ["PV23-013", "9.9 / 0.06"],
+    ["PV23-012", "0.9 / 0.06"],
     ["PL15-001", "511"],
     ["KV-003", "4"],
   ])("corrupting %s makes a claim count as missed, and as a surprise", (id, value) => {

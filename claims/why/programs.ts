@@ -25,7 +25,7 @@ export const programs = {
   syscalls: { workload: "syscalls", params: {} },
 } as const satisfies Record<string, Program>;
 
-/** The same program on a kernel that isolates its tables: each entry into it writes CR3 twice. */
+/** The same program on a kernel that isolates its tables: each way into it and out reads and writes CR3. */
 export function isolated<P extends Program>(program: P): P & Program {
   return { ...program, params: { ...program.params, kpti: 1 } };
 }

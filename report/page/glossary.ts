@@ -15,7 +15,7 @@ const terms: readonly (readonly [term: string, meaning: string])[] = [
   ],
   [
     "page-table isolation",
-    "KPTI: the kernel runs on tables of its own, so each system call loads CR3 twice",
+    "KPTI: the kernel runs on tables of its own, so each system call reads and loads CR3 twice",
   ],
   ["page-walk caches", "caches of upper table entries: a walk that hits one starts further down"],
   ["virtual TLB", "shadow tables that are thrown away at each CR3 load, as a TLB would be"],
@@ -26,7 +26,7 @@ const terms: readonly (readonly [term: string, meaning: string])[] = [
   ["VM exit", "the switch from the guest to the hypervisor and back, some 2,000 cycles"],
   ["INVLPG", "the instruction that drops one page from the TLB"],
   ["INVPCID", "the instruction that drops a tagged address space, or a page of it, from the TLB"],
-  ["KPTI", "kernel page-table isolation: each system call loads CR3 twice"],
+  ["KPTI", "kernel page-table isolation: each system call reads and loads CR3 twice"],
   ["PCID", "a tag per address space, so that loading CR3 need not flush the TLB"],
   ["VPID", "a tag per virtual processor, so that an exit need not flush the TLB"],
   ["vTLB", "shadow tables that are thrown away at each CR3 load, as a TLB would be"],

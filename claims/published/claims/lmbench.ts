@@ -9,6 +9,7 @@ import { syscalls } from "../../../workloads/syscalls.ts";
 import type { Workload, WorkloadParams } from "../../../workloads/workload.ts";
 import type { Claim } from "../claim.ts";
 import type { Stage } from "../stage.ts";
+import { dearExits } from "./system-calls.ts";
 import {
   cyclesPerMicrosecond,
   execProcess,
@@ -63,6 +64,7 @@ function ofCalls(name: string, id: string): Claim {
     params: getpid,
     count: calls,
     how: "getpid loop with KPTI, one system call an operation",
+    missedBecause: dearExits,
   });
 }
 
@@ -131,6 +133,7 @@ export const lmbench: readonly Claim[] = [
     unit: "cycles per operation",
     how: "stores to a page mapped read-only whose handler returns, less the return; KPTI: (cycles under shadow-lazy - ept) / faults",
     simulate: (stage) => faultAlone(stage, "shadow-lazy") - faultAlone(stage, "ept"),
+    missedBecause: dearExits,
     note: "LMbench takes a signal caught off, less one sent; the stand was mprotect and back once, at 7,987 cycles",
   },
   addedCycles(
@@ -142,6 +145,7 @@ export const lmbench: readonly Claim[] = [
       params: pageTouch.defaults,
       count: pageTouch.defaults.megabytes * megabytePages,
       how: "allocate 1 MB, touch each page, free; KPTI, per page",
+      missedBecause: dearExits,
     },
   ),
 ];
