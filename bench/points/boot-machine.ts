@@ -47,6 +47,10 @@ export const hosts = {
     },
     cost: "skylake-sp",
   },
+  "skylake-sp-caches, nothing nested kept": {
+    preset: { ...skylakeCaches, nestedTlb: null, nestedPwc: presets.textbook.nestedPwc },
+    cost: "skylake-sp",
+  },
   "EMT's caches": {
     preset: {
       ...skylakeCaches,

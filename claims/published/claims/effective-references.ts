@@ -40,11 +40,12 @@ function referencesPerWalk({ ledger }: Outcome): number {
   return (ledger.walkReferencesGuest + ledger.walkReferencesNested) / ledger.walks;
 }
 
-function cyclesPerWalk({ ledger, cycles }: Outcome): number {
+export function cyclesPerWalk({ ledger, cycles }: Outcome): number {
   return (cycles.walkGuest + cycles.walkNested) / ledger.walks;
 }
 
-function latency(stage: Stage, engine: "native" | "ept", host: HostName): number {
+/** Cycles per walk, mean over the suite. */
+export function latency(stage: Stage, engine: "native" | "ept", host: HostName): number {
   return mean(server(stage, engine, host).map(cyclesPerWalk));
 }
 

@@ -4,5 +4,10 @@
 import { agileExperiments } from "./agile.ts";
 import type { Experiment } from "./experiment.ts";
 import { nodeExperiments } from "./nodes.ts";
+import { walkCacheExperiments } from "./walk-caches.ts";
 
-export const experiments: readonly Experiment[] = [...agileExperiments, ...nodeExperiments];
+export const experiments: readonly Experiment[] = [
+  ...agileExperiments,
+  ...nodeExperiments,
+  ...walkCacheExperiments,
+];
