@@ -36,6 +36,8 @@ test.each([
   ["a scheme", ["dma", "shadow"], /schemes "shadow": unknown\. .*Allowed: bare, /],
   ["a program", ["dma", "-w", "nic"], /--workload "nic": unknown/],
   ["a parameter", ["dma", "-p", "slots=0"], /--param slots: 0: must be a whole number from 1/],
+  ["a scenario", ["dma", "--scenario", "hidden"], /--scenario "hidden": unknown\. .*Allowed: /],
+  ["a scheme of a scenario", ["dma", "bare", "--scenario", "msix"], /schemes: --scenario has its/],
   ["too much memory", ["dma", "-p", "slots=1000000"], /pages of buffers: must be at most 524288/],
 ])("%s that cannot be is refused with one line", async (_what, words, message) => {
   const { status, stderr } = await runCommand(words);

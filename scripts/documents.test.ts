@@ -30,7 +30,7 @@ const plausible: Readonly<Record<string, RegExp>> = {
   report: /\.html: \d/,
   lab: /^(?:1\. |6 of 6 right$)/m,
   run: /exits|VM-EXIT|"counters"/,
-  walk: /^GVA .*: \d+ references, \d+ guest and \d+ nested$/m,
+  walk: /^GVA .*: \d+ references, \d+ guest and \d+ nested$|^The device .*; \d+ references$/m,
   dma: /host calls|^scheme,|accesses checked|accesses of devices|silicon|^  ok /m,
   share: /snapshot|clone|merge|overcommit/,
   trace: /^\[STATS\] exits=\d+ tlb_flushes=\d+$/m,

@@ -24,6 +24,8 @@ export interface DmaStep {
   readonly what: string;
   readonly lines: readonly DmaLine[];
   readonly exits: number;
+  /** Memory reads of walks, without those of context structures. */
+  readonly references: number;
 }
 
 export interface SteppedDma {
@@ -33,6 +35,8 @@ export interface SteppedDma {
 }
 
 const guestFrames = 4096;
+/** The step in which the device finds nothing cached of the page. */
+export const firstAccess = "the device writes";
 
 export function stepDma({ scheme: name, pages, ...request }: StepRequest): SteppedDma {
   const scheme = dmaSchemes[name];
@@ -58,15 +62,26 @@ export function stepDma({ scheme: name, pages, ...request }: StepRequest): Stepp
   }
   const recorder = new StepRecorder(machine, guest);
   const steps: DmaStep[] = [];
+  const referencesOf = () => {
+    machine.iommu.collect();
+    const { referencesFirst, referencesSecond } = machine.iommu.counts.ledger;
+    return referencesFirst + referencesSecond;
+  };
   const step = (what: string, body: () => void) => {
-    const before = guest.counts().exits;
+    const before = { exits: guest.counts().exits, references: referencesOf() };
     body();
-    steps.push({ what, lines: recorder.take(), exits: guest.counts().exits - before });
+    const exits = guest.counts().exits - before.exits;
+    steps.push({
+      what,
+      lines: recorder.take(),
+      exits,
+      references: referencesOf() - before.references,
+    });
   };
   let mapped: ReturnType<typeof api.map> = [];
   step("the driver maps", () => (mapped = api.map(runs, "write")));
   const page = mapped[0]?.page ?? 0;
-  step("the device writes", () => recorder.access(device, page, "write"));
+  step(firstAccess, () => recorder.access(device, page, "write"));
   step("once more", () => recorder.access(device, page, "write"));
   step("the driver unmaps", () => api.unmap(mapped));
   step("the device has not noticed", () => recorder.access(device, page, "write"));

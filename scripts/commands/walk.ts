@@ -6,7 +6,10 @@ import { ConfigError } from "../../bench/input/config-error.ts";
 import { cascadeText } from "../../bench/points/cascade-text.ts";
 import { walkPath } from "../walk-path.ts";
 import { engineFlag, enginesFlag, enginesGiven } from "./engine-options.ts";
-import { pageSize } from "./options.ts";
+import { dmaSchemeNames, type DmaSchemeName, iommuPresetNames } from "../../host/dma/catalogue.ts";
+import { deviceWalkText } from "../device-walk-text.ts";
+import { otherNames, refuseGiven } from "./given.ts";
+import { nameList, oneOf, pageSize } from "./options.ts";
 import { backingOption, levelsOption } from "./point-options.ts";
 
 const sizes = ["4k", "2m"] as const;
@@ -14,7 +17,7 @@ const sizes = ["4k", "2m"] as const;
 export const walk = () =>
   new Command("walk")
     .description("Print every reference of one page walk, in order, in both dimensions.")
-    .argument("<gva>", "guest-virtual address, hexadecimal, any that is canonical")
+    .argument("[gva]", "guest-virtual address, hexadecimal, any that is canonical")
     .addOption(enginesFlag("translation schemes, one walk after the other", "ept"))
     .addOption(engineFlag())
     .option("--preset <name>", "processor; textbook has no caches", "textbook")
@@ -25,6 +28,10 @@ export const walk = () =>
     .option(
       "--cascade",
       "A@B: print first what mapping and touching the page took between the levels",
+    )
+    .option(
+      "--device <schemes>",
+      "instead of an address: a page that a driver maps, walked by the IOMMU",
     )
     .option("--path", "print a line per table: n4 is an entry of a nested table of level 4", false)
     .option("--json", "print the walks as JSON", false)
@@ -43,6 +50,8 @@ the entry, its value, and what it says. P W U A D G PS NX are x86-64's flags, R 
 --cascade says how a composed entry came to be: a line for each time that L2 left, who took it and who answered, and
 the exits of L0 that it set off, with the instructions and faults of L1's that are among them.
 
+--device takes the schemes of npx shadewalk dma. The driver's kernel gives the page its address, the device writes to it.
+
 Examples:
   npx shadewalk walk 0x400000 -e ept                        24 references
   npx shadewalk walk 0x400000 -e shadow                     4 references
@@ -51,9 +60,19 @@ Examples:
   npx shadewalk walk 0x400000 -e npt@npt --cascade          first what it took at each level
   npx shadewalk walk 0x400000 -e ept,ept-flat --path        each as a picture
   npx shadewalk walk 0x400000 --backing 2m                  4 guest and 15 nested references
-  npx shadewalk walk 0xffff888000001000 --guest-pages 2m    the direct map: 3 guest and 16 nested references`,
+  npx shadewalk walk 0xffff888000001000 --guest-pages 2m    the direct map: 3 guest and 16 nested references
+  npx shadewalk walk --device bare,nested                   a device's page: 4 and 24 references`,
     )
-    .action((gva, { preset, levels, guestPages, backing, json, cascade, path, ...options }) => {
+    .action((gva, { device, ...given }, command) => {
+      if (device !== undefined) {
+        if (gva !== undefined) throw new ConfigError(`gva "${gva}": is not used with --device`);
+        const unused = otherNames(command, ["device", "backing", "preset"]);
+        refuseGiven(command, unused, "is not used with --device");
+        return printDeviceWalks(device, given);
+      }
+      if (gva === undefined)
+        throw new ConfigError("gva: is missing: an address as in walk 0x400000");
+      const { preset, levels, guestPages, backing, json, cascade, path, ...options } = given;
       const engines = enginesGiven(options, "ept");
       const pages = options.pages ?? guestPages;
       const walks = engines.map((engine) => {
@@ -72,6 +91,18 @@ Examples:
         print(shown, path);
       });
     });
+
+function printDeviceWalks(
+  schemes: string,
+  { preset, backing }: { readonly preset: string; readonly backing: string },
+): void {
+  const request = {
+    preset: oneOf("--preset", iommuPresetNames)(preset),
+    backing: oneOf("--backing", ["4k", "2m"])(backing),
+  };
+  const names = nameList("--device", dmaSchemeNames)(schemes) as DmaSchemeName[];
+  console.log(names.map((scheme) => deviceWalkText({ ...request, scheme })).join("\n\n"));
+}
 
 function printCascade({ cascade, frames }: ShownWalk): void {
   if (frames === null) return;

@@ -12,7 +12,10 @@ export const busContinuity: DmaScenario = {
     ] as const) {
       const { api } = smallMachine(scheme);
       const { length } = api.map(scatteredFrames(pages), "read");
-      see(`${scheme}: ${pages} scattered pages are ${length} segments`, length === expected);
+      see(
+        `${scheme}: ${pages} scattered pages are ${length} ${length === 1 ? "segment" : "segments"}`,
+        length === expected,
+      );
     }
   },
 };

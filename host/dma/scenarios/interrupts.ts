@@ -75,7 +75,10 @@ export const msix: DmaScenario = {
       see(`${which}: ${trapped.exitsStore} exits to write a message`, trapped.exitsStore === 5);
       see(`${which}: the guest hears its own vector`, sent?.vector === 0x51);
       const { exitsInterrupt } = trapped;
-      see(`${which}: ${exitsInterrupt} exits to deliver it`, exitsInterrupt === (canPost ? 0 : 1));
+      see(
+        `${which}: ${exitsInterrupt} ${exitsInterrupt === 1 ? "exit" : "exits"} to deliver it`,
+        exitsInterrupt === (canPost ? 0 : 1),
+      );
     }
   },
 };

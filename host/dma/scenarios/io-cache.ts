@@ -30,7 +30,10 @@ export const ioCache: DmaScenario = {
       writes = 0;
       iommuMap(domain, 8, [{ frame: 1008, pages: 2 }], "read");
       const which = writeBufferFlush ? "a write buffer" : "no write buffer";
-      see(`a mapping with ${which}: ${writes} register writes`, writes === registers);
+      see(
+        `a mapping with ${which}: ${writes} ${writes === 1 ? "register write" : "register writes"}`,
+        writes === registers,
+      );
     }
   },
 };
