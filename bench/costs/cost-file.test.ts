@@ -114,6 +114,6 @@ test("a source that is neither a row nor assumed is refused", () => {
 
 test("an unknown cost file lists the shipped ones", () => {
   expect(() => readCost("skylak")).toThrow(
-    /cost file "skylak": unknown\..* Allowed: p4-vtx, core2, nehalem, skylake-sp, zen2$/,
+    /cost file "skylak": unknown\..* Allowed: p4-vtx, core2, nehalem, skylake-sp, cascade-lake, zen2$/,
   );
 });

@@ -17,7 +17,14 @@ import { readTextFile } from "../input/text-file.ts";
 import { type FieldPath, parseYamlFile } from "../input/yaml-file.ts";
 
 /** Shipped cost files by processor generation, oldest first. */
-export const costPresets = ["p4-vtx", "core2", "nehalem", "skylake-sp", "zen2"] as const;
+export const costPresets = [
+  "p4-vtx",
+  "core2",
+  "nehalem",
+  "skylake-sp",
+  "cascade-lake",
+  "zen2",
+] as const;
 /** Prices the machine presets that have no cost file of their name, such as `textbook`. */
 export const defaultCostPreset: (typeof costPresets)[number] = "skylake-sp";
 

@@ -37,6 +37,7 @@ export const hosts = {
   core2: { preset: p4, cost: "core2" },
   nehalem: { preset: presets.nehalem, cost: "nehalem" },
   "skylake-sp": { preset: skylake, cost: "skylake-sp" },
+  "cascade-lake": { preset: skylake, cost: "cascade-lake" },
   "skylake-sp-caches": { preset: skylakeCaches, cost: "skylake-sp" },
   "skylake-sp-caches, VPID off": { preset: { ...skylakeCaches, vpid: false }, cost: "skylake-sp" },
   "skylake-sp-caches, walk caches doubled": {

@@ -15,6 +15,7 @@ const clocks = {
   core2: { gigahertz: 2.66, source: "Intel Core 2 Duo E6750: 2.66 GHz" },
   nehalem: { gigahertz: 2.93, source: "Intel Xeon X5570: 2.93 GHz" },
   "skylake-sp": { gigahertz: 2.1, source: "Intel Xeon Platinum 8160: 2.1 GHz base" },
+  "cascade-lake": { gigahertz: 2.5, source: "PV23-006: Xeon Platinum 8269CY, 2.5 GHz" },
   zen2: { gigahertz: 2.25, source: "AMD EPYC 7742: 2.25 GHz base" },
 } as const satisfies Record<(typeof costPresets)[number], Clock>;
 

@@ -334,6 +334,7 @@ test("every cost file has a clock", () => {
     core2: 2.66,
     nehalem: 2.93,
     "skylake-sp": 2.1,
+    "cascade-lake": 2.5,
     zen2: 2.25,
   });
 });

@@ -29,7 +29,7 @@ function perOperation<P extends WorkloadParams>(
   params: Partial<P> = {},
 ): Operation {
   return (stage, engine) =>
-    stage.run({ program, params, engine, host: "skylake-sp" }).total / count;
+    stage.run({ program, params, engine, host: "cascade-lake" }).total / count;
 }
 
 const forks = 60;
