@@ -54,6 +54,8 @@ export interface Preset {
   readonly pwc: Readonly<Record<2 | 3 | 4 | 5, Geometry | null>>;
   /** The same for the nested dimension's tables. */
   readonly nestedPwc: Readonly<Record<2 | 3 | 4 | 5, Geometry | null>>;
+  /** Does the nested walk of the page itself, the last of a two-dimensional walk, leave them out? Absent: no. */
+  readonly lastWalkUncached?: boolean;
   /** gfn to pfn, used inside walks. */
   readonly nestedTlb: Geometry | null;
   /** Caches that walk references go through; null: a reference has one price. */

@@ -48,6 +48,20 @@ export const hosts = {
     },
     cost: "skylake-sp",
   },
+  "skylake-sp-caches, last walk uncached": {
+    preset: { ...skylakeCaches, nestedTlb: null, lastWalkUncached: true },
+    cost: "skylake-sp",
+  },
+  "skylake-sp-caches, last walk uncached, walk caches doubled": {
+    preset: {
+      ...skylakeCaches,
+      nestedTlb: null,
+      lastWalkUncached: true,
+      pwc: doubled(skylakeCaches.pwc),
+      nestedPwc: doubled(skylakeCaches.nestedPwc),
+    },
+    cost: "skylake-sp",
+  },
   "skylake-sp-caches, nothing nested kept": {
     preset: { ...skylakeCaches, nestedTlb: null, nestedPwc: presets.textbook.nestedPwc },
     cost: "skylake-sp",

@@ -15,6 +15,7 @@ export const differentialPresets: readonly Preset[] = [
     l1Data: { "4k": { sets: 1, ways: 4 }, "2m": { sets: 1, ways: 2 }, "1g": { sets: 1, ways: 1 } },
     stlb: { sets: 1, ways: 3 },
   },
+  { ...tinyPreset, nestedTlb: null, lastWalkUncached: true },
   { ...tinyPreset, stlb: null, nestedPwc: presets.textbook.nestedPwc },
   {
     ...tinyPreset,

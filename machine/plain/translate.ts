@@ -41,6 +41,7 @@ type PwcByLevel = CachesByLevel<PwcEntry>;
 export class PlainTranslator {
   readonly pwc: PwcByLevel;
   readonly nestedPwc: PwcByLevel;
+  private readonly lastWalkUncached: boolean;
   private readonly noPwc: PwcByLevel = cachesByLevel({ 2: null, 3: null, 4: null, 5: null });
   readonly nestedTlb: PlainCache<NestedEntry>;
   /** References of the last walk, in order. */
@@ -63,6 +64,7 @@ export class PlainTranslator {
     this.walkLengths = walkLengths;
     this.pwc = cachesByLevel(preset.pwc);
     this.nestedPwc = cachesByLevel(preset.nestedPwc);
+    this.lastWalkUncached = preset.lastWalkUncached === true;
     this.nestedTlb = new PlainCache(preset.nestedTlb);
     this.lines = new PlainLines(memory, preset, counts);
   }
@@ -191,14 +193,14 @@ export class PlainTranslator {
     };
   }
 
-  private nestedTree(stage: Stage): Tree {
+  private nestedTree(stage: Stage, isLast: boolean): Tree {
     const atHost = (frame: number) => this.existing(frame, frame, true);
     return {
       stage,
       root: stage.root!,
       isRootSwitched: false,
       context: contextOf(stage),
-      pwc: this.nestedPwc,
+      pwc: isLast && this.lastWalkUncached ? this.noPwc : this.nestedPwc,
       switched: null,
       restart: null,
       locateRoot: atHost,
@@ -244,7 +246,7 @@ export class PlainTranslator {
       return cached;
     }
     this.counts.nestedTlbMisses += 1;
-    const tree = this.nestedTree(this.paging.stages.at(-1)!);
+    const tree = this.nestedTree(this.paging.stages.at(-1)!, !request.duringWalk);
     const leaf = walk(this.memory, tree, { page: gfn, user: request.isUser, ...request }, this);
     if (isStop(leaf)) return leaf;
     const entry = nestedEntry(gfn, leaf, tree);

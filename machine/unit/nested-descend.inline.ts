@@ -4,6 +4,7 @@ import {
   fillNestedPwc,
   findNestedPwc,
   hasNestedPwc,
+  lastWalkUncached,
   npFrame,
   npRights,
   npTable,
@@ -28,7 +29,7 @@ import {
   secondParts,
   secondRootParts,
 } from "./shape.ts";
-import { NESTED_NEED, NESTED_ROOT, N_SHIFT, REFS, s } from "./state.ts";
+import { NESTED_NEED, NESTED_ROOT, N_SHIFT, REFS, STOP_DURING, s } from "./state.ts";
 import { violation } from "./stops.ts";
 import { link, linkParts, tableAt } from "./tables.ts";
 
@@ -41,7 +42,8 @@ export function descendNested(gfn: number, kind: number): number {
   let table = s[NESTED_ROOT]!;
   if (secondRootParts !== 0) table = rootPart(gfn, shift) | 0;
   if (secondRootParts !== 0 && table === -1) return -1;
-  if (hasNestedPwc) {
+  const isCached = !lastWalkUncached || s[STOP_DURING] !== 0;
+  if (hasNestedPwc && isCached) {
     const cached = findNestedPwc(gfn) | 0;
     if (cached >= 0) {
       table = npTable[cached]!;
@@ -96,7 +98,7 @@ export function descendNested(gfn: number, kind: number): number {
       s[REFS] = refs;
       return -1;
     }
-    if (hasNestedPwc) {
+    if (hasNestedPwc && isCached) {
       const entry = fillNestedPwc(shift, gfn, table, rights | folded) | 0;
       if (secondHasParts && entry >= 0) npFrame[entry] = frame;
     }

@@ -26,6 +26,7 @@ const nestedLevels = levelGeometry(room, preset.nestedPwc);
 const npEntries = nestedLevels.entries;
 export const { base: npBase, mask: npMask, ways: npWays } = nestedLevels;
 export const hasNestedPwc = npEntries !== 0;
+export const lastWalkUncached = preset.lastWalkUncached === true;
 export const npTag = room.int32(npEntries);
 export const npEpoch = room.int32(npEntries);
 export const npTable = room.int32(npEntries);
