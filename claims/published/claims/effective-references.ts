@@ -40,7 +40,7 @@ function referencesPerWalk({ ledger }: Outcome): number {
   return (ledger.walkReferencesGuest + ledger.walkReferencesNested) / ledger.walks;
 }
 
-export function cyclesPerWalk({ ledger, cycles }: Outcome): number {
+function cyclesPerWalk({ ledger, cycles }: Outcome): number {
   return (cycles.walkGuest + cycles.walkNested) / ledger.walks;
 }
 
