@@ -2,7 +2,8 @@
  * Rules where nested tables have a copy on every node: a lock narrows all copies before it is complete, whichever node the
  * vCPU runs on then; what stands for one set of tables alone refuses.
  *
- * Seen failing: guards and HLAT with copies, whose control fields a move to another node undid; the plants below.
+ * Guards, HLAT and views refuse copies: a vCPU that moves loads the node's control fields, which have not what they set.
+ * Seen failing: the plants below.
  */
 import { describe, expect, test } from "vitest";
 import { createNested } from "../engines/ept.ts";

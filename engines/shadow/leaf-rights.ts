@@ -31,25 +31,16 @@ export function closed({ hasStacks }: ShadowParts, rights: number): number {
   return isWritable(rights) || hasStacks?.() !== true ? rights : withoutDirty(rights);
 }
 
-export interface LeafWish {
-  /** What the guest's entry asks for, and what is left of it. */
-  readonly asked: number;
-  readonly left: number;
-  /** Is the page a guest's table, whose stores have to be seen? */
-  readonly isTable: boolean;
-}
-
-/** The same of one that is, if the guest's entry asks for these rights, and silicon may push there by itself. */
-export function closedUnlessStack(
-  parts: ShadowParts,
+/** `left` of the rights `asked` for, for a leaf that is a stack's if the guest's entry asks for one and silicon may push. */
+export function openToStack(
+  { memory, tracker, policy }: ShadowParts,
   gfn: Gfn,
-  { asked, left, isTable }: LeafWish,
+  asked: number,
+  left: number,
 ): number {
-  const right = closed(parts, left);
-  if (right === left || isTable || isWritable(asked) || !isDirty(asked)) return right;
-  const { memory, tracker, policy } = parts;
+  if (isWritable(asked) || !isDirty(asked)) return withoutDirty(left);
   const mayPush = policy?.isStack(gfn) === true || tracker.mayMapWritable(gfn);
-  return mayPush && memory.isWritable(gfn) ? left : right;
+  return mayPush && memory.isWritable(gfn) ? left : withoutDirty(left);
 }
 
 /** May a large page of the guest's have one leaf? Not where each frame may have to be closed. */

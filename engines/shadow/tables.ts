@@ -17,7 +17,7 @@ import { LeafMaps } from "./leaf-maps.ts";
 import { reachedFrame } from "../../hypervisor/policy/judge.ts";
 import { presentIn, presentInShadow, type ShadowParts } from "./shadow-table.ts";
 import type { ShadowTable, TableName } from "./shadow-table.ts";
-import { allowed, closed, closedUnlessStack, mayStayLarge } from "./leaf-rights.ts";
+import { allowed, closed, openToStack, mayStayLarge } from "./leaf-rights.ts";
 import { TableSet } from "./table-set.ts";
 import { firstIn, largeLevels, TableRegions } from "./table-regions.ts";
 
@@ -235,7 +235,9 @@ export class ShadowTables {
       table.frames[index] = gfn;
     }
     const left = isReadOnly ? withoutWrite(rights) : rights;
-    this.write(table, index, pfn, closedUnlessStack(this.parts, gfn, { asked, left, isTable }));
+    const right = closed(this.parts, left);
+    const isPlain = right === left || isTable;
+    this.write(table, index, pfn, isPlain ? right : openToStack(this.parts, gfn, asked, left));
     ledger().entriesFilled += 1;
   }
 

@@ -39,7 +39,7 @@ const worstOf = (outcomes: readonly FlipOutcome[]) =>
 
 const leading: readonly BitKind[] = ["present", "rights", "page size", "frame", "empty entry"];
 
-// Seen failing with: a flip that changes nothing; caches that keep what they knew; a round that stops at the first fault.
+// Seen failing with: a flip that changes nothing; caches that keep what they knew.
 describe.each(schemes)("%s", (name) => {
   const scheme: FlipScheme = flipSchemes[name];
   const bench = new FlipBench(scheme, true);

@@ -50,7 +50,7 @@ export const hybridsLinux: Experiment = {
       claim: say`No: on a real Linux EPT is the better side of every recorded program, and neither hybrid beats it. Both stay within 2% of it in ${close.length} of ${table.length}; where two processes change places all the time on isolated tables, both try a shadow and pay for it.`,
       number: say`Cycles over the better side's, agile: ${ratios("agileOverBetter")}; switching: ${ratios("shspOverBetter")}. There was as much to gain as EPT's slowdown over native: ${ratios("slowdownEpt")}.`,
       evidence: say`hybrids-linux.csv, which names the rows of points.csv behind each program`,
-      change: say`The recordings last a second or less and touch a few MiB, so walks hardly go into a second dimension; a program with gigabytes that runs for minutes gains what the first experiment shows. Switching hears of faults when it samples, not of CR3 writes; an engine that sampled those too would leave the pipes alone.`,
+      change: say`The recordings last a second or less and touch a few MiB, so walks hardly go into a second dimension; a program with gigabytes that runs for minutes gains what the first experiment shows. Switching hears of faults when it samples, not of CR3 writes; shsp-process, whose processes pay for their own, leaves the pipes alone (1.14 with KPTI on large host pages, as under EPT).`,
       checks: [
         {
           direction: "EPT is the better side of every recorded program",
