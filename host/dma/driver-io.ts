@@ -34,6 +34,8 @@ export interface DriverIoOptions {
   /** Checks each access; null: accesses go in bursts. */
   readonly oracle: DmaOracle | null;
   readonly onMeasure: () => void;
+  /** After each mapping, unmapping and access. */
+  readonly onAct: () => void;
 }
 
 export class DriverIo implements DeviceIo {
@@ -79,6 +81,7 @@ export class DriverIo implements DeviceIo {
     const segments = this.options.api.map(this.runs.get(buffer) ?? [], rightsOf[direction]);
     const handle = { pages: buffer.pages, segments };
     this.handles.set(handle, handle);
+    this.options.onAct();
     return handle;
   }
 
@@ -86,6 +89,7 @@ export class DriverIo implements DeviceIo {
     this.unmaps += 1;
     this.options.api.unmap(this.segmentsOf(handle));
     this.handles.delete(handle);
+    this.options.onAct();
   }
 
   read(handle: DmaHandle, from: number, pages: number): void {
@@ -117,14 +121,14 @@ export class DriverIo implements DeviceIo {
   ): void {
     const { machine, device, oracle } = this.options;
     const list = ioPages(this.segmentsOf(handle), from, pages);
-    if (oracle === null) {
-      machine.burst(device, kind, list);
-      return;
+    if (oracle === null) machine.burst(device, kind, list);
+    else {
+      for (const page of list) {
+        const pfn = machine.access(device, page, kind);
+        oracle.accessed(device.requestor.source, page, kind, pfn);
+      }
     }
-    for (const page of list) {
-      const pfn = machine.access(device, page, kind);
-      oracle.accessed(device.requestor.source, page, kind, pfn);
-    }
+    this.options.onAct();
   }
 }
 

@@ -18,6 +18,7 @@ import type { DeviceProgram } from "../../workloads/devices/device-program.ts";
 import { nobody } from "../../linux/iommu/dma.ts";
 import { DriverIo } from "./driver-io.ts";
 import { ExposureMeter } from "./exposure.ts";
+import { PinnedTimeline } from "./pinned-timeline.ts";
 
 export interface DmaRunOptions {
   readonly scheme: DmaSchemeName;
@@ -65,6 +66,16 @@ function guestFramesFor(pages: number): number {
 }
 
 export function runDma(options: DmaRunOptions): DmaRow {
+  return measureDma(options).row;
+}
+
+export interface MeasuredDma {
+  readonly row: DmaRow;
+  /** Pages pinned as the run went on. */
+  readonly pinned: PinnedTimeline;
+}
+
+export function measureDma(options: DmaRunOptions): MeasuredDma {
   const program: DeviceProgram = devicePrograms[options.program];
   const scheme = dmaSchemes[options.scheme];
   const machine = new DmaMachine({
@@ -101,8 +112,10 @@ export function runDma(options: DmaRunOptions): DmaRow {
       exposure: { pagesUnmapped: meter.pages, exposedMicroseconds: meter.total() },
     };
   };
+  const pinned = new PinnedTimeline();
   const onMeasure = () => {
     machine.pages.forgetPeak();
+    pinned.restart();
     before = now();
   };
   const prng = new Prng(options.seed);
@@ -113,13 +126,14 @@ export function runDma(options: DmaRunOptions): DmaRow {
     prng: new Prng(options.seed + 1),
     oracle,
     onMeasure,
+    onAct: () => pinned.note(machine.pages.pinned),
   });
   let before = now();
   program.run(io, options.params, prng);
   const after = now();
 
   const silicon = iommuDifference(after.silicon, before.silicon);
-  return {
+  const row: DmaRow = {
     scheme: options.scheme,
     program: options.program,
     flush: options.flush,
@@ -136,6 +150,7 @@ export function runDma(options: DmaRunOptions): DmaRow {
     mismatches: oracle?.mismatchCount ?? 0,
     staleReached: oracle?.staleReached ?? 0,
   };
+  return { row, pinned };
 }
 
 function siliconColumns(silicon: IommuLedger) {

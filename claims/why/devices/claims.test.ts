@@ -38,20 +38,27 @@ describe("the answer about devices", () => {
     ["shadow-or-nested", "shadow-cm", "nested"],
     ["protection-or-caching-mode", "shadow-cm", "shadow-wp"],
     ["price-of-strict", "nested", "optimistic"],
+    ["pinned-over-time", "shadow-cm", "coiommu"],
+    ["pinned-over-time", "nested", "shadow-pri"],
     ["every-scheme", "nested", "optimistic"],
     ["every-scheme", "coiommu", "pinned"],
   ] as const)("%s is given up when %s and %s change places", (name, one, other) => {
     const places: Readonly<Record<string, DmaPoint["scheme"]>> = { [one]: other, [other]: one };
-    const { of } = dmaFindings(results);
+    const { of, pinnedOf } = dmaFindings(results);
+    const inPlaceOf = (point: DmaPoint) => {
+      return { ...point, scheme: places[point.scheme] ?? point.scheme };
+    };
     const swapped = {
-      of: (point: DmaPoint) => of({ ...point, scheme: places[point.scheme] ?? point.scheme }),
+      of: (point: DmaPoint) => of(inPlaceOf(point)),
+      pinnedOf: (point: DmaPoint) => pinnedOf(inPlaceOf(point)),
     };
     expect(experiments[name].read(swapped).checks.some(({ holds }) => !holds)).toBe(true);
   });
 
   it("large-pages is given up when small and large pages change places", () => {
-    const { of } = dmaFindings(results);
+    const { of, pinnedOf } = dmaFindings(results);
     const swapped = {
+      pinnedOf,
       of: (point: DmaPoint) =>
         of({ ...point, params: { pageSize: point.params?.["pageSize"] === "4k" ? "2m" : "4k" } }),
     };

@@ -8,7 +8,7 @@ import {
   type DeviceProgramName,
   type DmaSchemeName,
 } from "../../../host/dma/catalogue.ts";
-import { type DmaRow, type DmaRunOptions, runDma } from "../../../host/dma/run-dma.ts";
+import { type DmaRow, type DmaRunOptions, measureDma } from "../../../host/dma/run-dma.ts";
 
 /** A run as experiments name it; the rest is usual. */
 export interface DmaPoint {
@@ -20,6 +20,8 @@ export interface DmaPoint {
 
 export interface DmaFindings {
   readonly of: (point: DmaPoint) => DmaRow;
+  /** Pages pinned at the end of each of `timeParts` equal parts of the run. */
+  readonly pinnedOf: (point: DmaPoint) => readonly number[];
 }
 
 export interface DmaExperiment {
@@ -57,9 +59,13 @@ function dmaOptions({ scheme, program, flush = "strict", params }: DmaPoint): Dm
 
 export const dmaIdentity = (point: DmaPoint): string => JSON.stringify(dmaOptions(point));
 
+/** Into how many parts a run is cut where it is shown over time. */
+export const timeParts = 8;
+
 export interface DmaResult {
   readonly identity: string;
   readonly row: DmaRow;
+  readonly pinned: readonly number[];
 }
 
 /** Each run once, however many experiments ask for it. */
@@ -67,17 +73,22 @@ export function runDmaPoints(experiments: readonly DmaExperiment[]): DmaResult[]
   const wanted = new Map(
     experiments.flatMap(({ points }) => points.map((point) => [dmaIdentity(point), point])),
   );
-  return [...wanted].map(([identity, point]) => ({ identity, row: runDma(dmaOptions(point)) }));
+  return [...wanted].map(([identity, point]) => {
+    const { row, pinned } = measureDma(dmaOptions(point));
+    return { identity, row, pinned: pinned.atEnds(timeParts) };
+  });
 }
 
 export function dmaFindings(results: readonly DmaResult[]): DmaFindings {
-  const byIdentity = new Map(results.map(({ identity, row }) => [identity, row]));
+  const byIdentity = new Map(results.map((result) => [result.identity, result]));
+  const resultOf = (point: DmaPoint) => {
+    const result = byIdentity.get(dmaIdentity(point));
+    assert(result !== undefined, () => `why: no such run: ${dmaIdentity(point)}`);
+    return result;
+  };
   return {
-    of(point) {
-      const row = byIdentity.get(dmaIdentity(point));
-      assert(row !== undefined, () => `why: no such run: ${dmaIdentity(point)}`);
-      return row;
-    },
+    of: (point) => resultOf(point).row,
+    pinnedOf: (point) => resultOf(point).pinned,
   };
 }
 

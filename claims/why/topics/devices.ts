@@ -5,6 +5,7 @@ import type { DmaTopic } from "../devices/experiment.ts";
 import { everyScheme } from "../devices/every-scheme.ts";
 import { devicesLargePages } from "../devices/large-pages.ts";
 import { mergedDomains } from "../devices/merged-domains.ts";
+import { pinnedOverTime } from "../devices/pinned-over-time.ts";
 import { priceOfStrict } from "../devices/price-of-strict.ts";
 import { protectionOrCachingMode } from "../devices/protection-or-caching-mode.ts";
 import { shadowOrNested } from "../devices/shadow-or-nested.ts";
@@ -17,6 +18,7 @@ export const devices = {
     "price-of-strict": priceOfStrict,
     "large-pages": devicesLargePages,
     "merged-domains": mergedDomains,
+    "pinned-over-time": pinnedOverTime,
     "every-scheme": everyScheme,
   },
 } as const satisfies DmaTopic;
