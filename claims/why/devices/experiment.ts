@@ -60,7 +60,7 @@ function dmaOptions({ scheme, program, flush = "strict", params }: DmaPoint): Dm
 export const dmaIdentity = (point: DmaPoint): string => JSON.stringify(dmaOptions(point));
 
 /** Into how many parts a run is cut where it is shown over time. */
-export const timeParts = 8;
+const timeParts = 8;
 
 export interface DmaResult {
   readonly identity: string;
