@@ -38,6 +38,7 @@ import { mirrorRange } from "./shadow/mirror-range.ts";
 import type { Shadow, ShadowOn, ShadowOnParts } from "./shadow/shadow-on.ts";
 import type { ShadowTable } from "./shadow/shadow-table.ts";
 import { type StoreExit, TableStores } from "./shadow/table-stores.ts";
+import { stacksOf } from "./shadow/stacks-of.ts";
 import { ShadowTables } from "./shadow/tables.ts";
 
 type PageFaultExit = Extract<VmExit, { reason: "page-fault" }>;
@@ -68,7 +69,7 @@ export function shadowOn(
   /** The vCPU whose exit is being answered; null while the host acts. */
   let serving: VirtualCpu | null = null;
   const kept = { keptFlags: ACC_WRITE | ACC_USER, beside };
-  const hasStacks = () => vcpus.some(walksStacks);
+  const { hasStacks, lookForStacks } = stacksOf(vcpus);
   const tables = new ShadowTables({ bytes, memory, policy, tracker, ledger, hasStacks, ...kept });
   const stores = new TableStores({
     tables,
@@ -168,6 +169,7 @@ export function shadowOn(
       case "cr0-write":
       case "cr4-write":
         setControls(platform, vcpu, exit.registers);
+        lookForStacks();
         loadRoot(vcpu);
         vcpu.mmu.flushLinear();
         return "resume";
@@ -234,6 +236,7 @@ export function shadowOn(
     memory,
     boot(vcpu, cr3, registers) {
       setControls(platform, vcpu, registers);
+      lookForStacks();
       loadRoot(vcpu);
       pcidRoots[vcpu.id]!.load(cr3);
     },
@@ -268,11 +271,6 @@ export function shadowOn(
 
   const leave = (vcpu: VirtualCpu) => roots.delete(vcpu.id);
   return { hypervisor, notifier, dropFrames, drop, tables, storeToTable, leave };
-}
-
-/** Does silicon know shadow stacks in the tables that it walks for the vCPU? */
-function walksStacks({ controls }: VirtualCpu): boolean {
-  return controls.walk?.shadowStacks === true;
 }
 
 function setControls({ hasVpid }: Platform, vcpu: VirtualCpu, registers: Registers): void {
