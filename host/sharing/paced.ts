@@ -2,6 +2,7 @@
  * A guest whose host acts every so many accesses, whatever the program.
  */
 import type { Guest } from "../../guest/guest.ts";
+import { guestWith } from "../../guest/guest-with.ts";
 
 export function paced(guest: Guest, every: number, act: () => void): Guest {
   let left = every;
@@ -11,12 +12,7 @@ export function paced(guest: Guest, every: number, act: () => void): Guest {
     left = every;
     act();
   };
-  return {
-    image: guest.image,
-    map: (pages, options) => guest.map(pages, options),
-    mapAt: (vpn, pages, options) => guest.mapAt(vpn, pages, options),
-    unmap: (vpn, pages) => guest.unmap(vpn, pages),
-    protect: (vpn, pages, access) => guest.protect(vpn, pages, access),
+  return guestWith(guest, {
     read(vpn, offset) {
       count();
       guest.read(vpn, offset);
@@ -29,13 +25,5 @@ export function paced(guest: Guest, every: number, act: () => void): Guest {
       count();
       guest.fetch(vpn, offset);
     },
-    compute: (ops) => guest.compute(ops),
-    fork: () => guest.fork(),
-    exec: (pages) => guest.exec(pages),
-    exit: (next) => guest.exit(next),
-    switchTo: (pid) => guest.switchTo(pid),
-    syscall: () => guest.syscall(),
-    host: (event) => guest.host(event),
-    measure: () => guest.measure(),
-  };
+  });
 }

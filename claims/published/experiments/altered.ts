@@ -2,31 +2,9 @@
  * Programs with one thing changed, through the calls that they make.
  */
 import type { Guest } from "../../../guest/guest.ts";
+import { guestWith } from "../../../guest/guest-with.ts";
 import type { Vpn } from "../../../machine/address.ts";
 import type { Workload, WorkloadParams } from "../../../workloads/workload.ts";
-
-/** The guest's calls, some of them replaced. */
-function guestWith(guest: Guest, calls: Partial<Guest>): Guest {
-  return {
-    image: guest.image,
-    map: (pages, options) => guest.map(pages, options),
-    mapAt: (vpn, pages, options) => guest.mapAt(vpn, pages, options),
-    unmap: (vpn, pages) => guest.unmap(vpn, pages),
-    protect: (vpn, pages, access) => guest.protect(vpn, pages, access),
-    read: (vpn, offset) => guest.read(vpn, offset),
-    write: (vpn, offset) => guest.write(vpn, offset),
-    fetch: (vpn, offset) => guest.fetch(vpn, offset),
-    compute: (ops) => guest.compute(ops),
-    fork: () => guest.fork(),
-    exec: (pages) => guest.exec(pages),
-    exit: (next) => guest.exit(next),
-    switchTo: (pid) => guest.switchTo(pid),
-    syscall: () => guest.syscall(),
-    host: (event) => guest.host(event),
-    measure: () => guest.measure(),
-    ...calls,
-  };
-}
 
 /** Of each `count` reads in a row the first alone: of a node with one line, not four. */
 export function thinned<P extends WorkloadParams>(
