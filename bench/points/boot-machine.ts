@@ -30,6 +30,7 @@ const p4 = presets["p4-vtx"];
 const { zen2 } = presets;
 const skylake = presets["skylake-sp"];
 const skylakeCaches = presets["skylake-sp-caches"];
+const lastWalkUncached: Preset = { ...skylakeCaches, nestedTlb: null, lastWalkUncached: true };
 
 export const hosts = {
   textbook: { preset: presets.textbook, cost: "skylake-sp" },
@@ -41,25 +42,15 @@ export const hosts = {
   "skylake-sp-caches": { preset: skylakeCaches, cost: "skylake-sp" },
   "skylake-sp-caches, VPID off": { preset: { ...skylakeCaches, vpid: false }, cost: "skylake-sp" },
   "skylake-sp-caches, walk caches doubled": {
-    preset: {
-      ...skylakeCaches,
-      pwc: doubled(skylakeCaches.pwc),
-      nestedPwc: doubled(skylakeCaches.nestedPwc),
-    },
+    preset: withDoubledWalkCaches(skylakeCaches),
     cost: "skylake-sp",
   },
   "skylake-sp-caches, last walk uncached": {
-    preset: { ...skylakeCaches, nestedTlb: null, lastWalkUncached: true },
+    preset: lastWalkUncached,
     cost: "skylake-sp",
   },
   "skylake-sp-caches, last walk uncached, walk caches doubled": {
-    preset: {
-      ...skylakeCaches,
-      nestedTlb: null,
-      lastWalkUncached: true,
-      pwc: doubled(skylakeCaches.pwc),
-      nestedPwc: doubled(skylakeCaches.nestedPwc),
-    },
+    preset: withDoubledWalkCaches(lastWalkUncached),
     cost: "skylake-sp",
   },
   "skylake-sp-caches, nothing nested kept": {
@@ -94,6 +85,10 @@ export type HostName = keyof typeof hosts;
 function onNodes(guestTables: TablePolicy, hypervisorTables: TablePolicy): Host {
   const nodes = { count: 2, isShown: true, guestTables, hypervisorTables } as const;
   return { preset: { ...skylakeCaches, nodes }, cost: "skylake-sp" };
+}
+
+function withDoubledWalkCaches(preset: Preset): Preset {
+  return { ...preset, pwc: doubled(preset.pwc), nestedPwc: doubled(preset.nestedPwc) };
 }
 
 function doubled(caches: Preset["pwc"]): Preset["pwc"] {
