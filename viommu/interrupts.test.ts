@@ -2,25 +2,12 @@
  * Interrupts of an assigned device: what remapping costs, what it keeps apart, what a forgotten invalidation does.
  */
 import { expect, test, vi } from "vitest";
-import { InterruptTable } from "../linux/iommu/interrupts.ts";
-import { IntelIommu } from "../linux/iommu/intel.ts";
-import { PostedDescriptor } from "../machine/iommu/interrupts.ts";
-import { TrappedMsixTable } from "./msix-table.ts";
-import { smallMachine } from "./small-machine.ts";
-
-const source = 0x0100;
+import { smallInterrupts, smallMsix, source } from "./small-interrupts.ts";
 
 function host() {
-  const { machine } = smallMachine("pinned");
-  const iommu = new IntelIommu(machine.iommu, machine.hostTables);
-  const table = new InterruptTable(machine.iommu, machine.hostTables, iommu.submitter);
-  const submissions = (body: () => void) => {
-    const before = machine.iommu.counts.ledger.tailWrites;
-    body();
-    return machine.iommu.counts.ledger.tailWrites - before;
-  };
-  const send = (index: number, from = source) => machine.iommu.interrupts.request(from, index);
-  return { machine, iommu, table, submissions, send };
+  const parts = smallInterrupts();
+  const { interrupts } = parts.machine.iommu;
+  return { ...parts, send: (index: number, from = source) => interrupts.request(from, index) };
 }
 
 const entry = (vector: number, destination: number) =>
@@ -58,9 +45,7 @@ test("without the invalidation an interrupt still goes where it went", () => {
 });
 
 test("posted: the first vector notifies, the rest wait for it, and a vCPU that does not run is not told", () => {
-  const { machine, table, send } = host();
-  const { hostTables } = machine;
-  const descriptor = new PostedDescriptor(hostTables, hostTables.allocateFrame(), 7);
+  const { machine, table, descriptor, send } = host();
   const posted = (vector: number) =>
     table.allocate({ kind: "posted", source, vector, descriptor: descriptor.frame });
   const indices = [0x21, 0xff, 0x60].map(posted);
@@ -75,31 +60,9 @@ test("posted: the first vector notifies, the rest wait for it, and a vCPU that d
   expect(machine.iommu.counts.ledger).toMatchObject({ interruptsPosted: 5, notifications: 2 });
 });
 
-/** A guest's MSI-X table, and its kernel that writes a message as Linux does: masked, address, data, unmasked. */
-function msix(canPost: boolean) {
-  const { machine, table, submissions } = host();
-  const { hostTables } = machine;
-  const descriptor = new PostedDescriptor(hostTables, hostTables.allocateFrame(), 7);
-  const trapped = new TrappedMsixTable({
-    source,
-    vectors: 4,
-    table,
-    remapper: machine.iommu.interrupts,
-    descriptorOf: () => (canPost ? descriptor.frame : null),
-  });
-  const write = (index: number, vector: number, destination: number) => {
-    trapped.store(index, "control", 1);
-    trapped.store(index, "addressLow", 0xfee0_0000 | (destination << 12));
-    trapped.store(index, "addressHigh", 0);
-    trapped.store(index, "data", vector);
-    trapped.store(index, "control", 0);
-  };
-  return { trapped, write, submissions, descriptor, machine };
-}
-
 // Seen failing: the guest's own vector in the host's entry; a mask that only the guest's view has.
 test("MSI-X: each store of the guest exits, each message does until it can be posted", () => {
-  const plain = msix(false);
+  const plain = smallMsix(false);
   expect(plain.submissions(() => plain.write(2, 0x51, 5))).toBe(2);
   expect(plain.trapped.exitsStore).toBe(5);
   expect(plain.trapped.send(2)).toEqual({ vector: 0x51, notified: 5 });
@@ -108,7 +71,7 @@ test("MSI-X: each store of the guest exits, each message does until it can be po
   expect(plain.submissions(() => plain.write(2, 0x52, 6))).toBe(1);
   expect(plain.trapped.send(2)).toEqual({ vector: 0x52, notified: 6 });
 
-  const posted = msix(true);
+  const posted = smallMsix(true);
   posted.write(1, 0x51, 5);
   expect(posted.trapped.send(1)).toEqual({ vector: 0x51, notified: 7 });
   expect(posted.trapped.exitsInterrupt).toBe(0);
@@ -116,7 +79,7 @@ test("MSI-X: each store of the guest exits, each message does until it can be po
 });
 
 test("MSI-X: what is masked or was never written sends nothing", () => {
-  const { trapped, write, machine } = msix(false);
+  const { trapped, write, machine } = smallMsix(false);
   expect(trapped.send(0)).toBeNull();
   write(0, 0x51, 5);
   trapped.store(0, "control", 1);

@@ -5,6 +5,7 @@
  * Exits are not told of; they are what the scheme's own counts have grown by since the line before.
  */
 import { hexAddress, type Pfn } from "../../machine/address.ts";
+import { counted } from "../../machine/counted-text.ts";
 import { type EntryFormat, entryText, entryValue } from "../../machine/entry-text.ts";
 import { type IommuLedger, iommuDifference } from "../../machine/iommu/counters.ts";
 import type { Invalidation } from "../../machine/iommu/descriptors.ts";
@@ -89,7 +90,7 @@ export class StepRecorder implements DmaWatcher {
     const walk = this.machine.iommu.lastWalk();
     const shown = walk === null ? [] : walk.references.map((one) => referenceText(one, walk));
     const rest = references - shown.length;
-    if (rest > 0) lines.push(plural(rest, "reference"));
+    if (rest > 0) lines.push(counted(rest, "reference"));
     return [...lines, ...shown];
   }
 
@@ -102,14 +103,14 @@ export class StepRecorder implements DmaWatcher {
   }
 
   hostMaps({ page, pages, gfn }: MappedRange): void {
-    const text = `maps IO page ${hex(page)} to guest page ${hex(gfn)}, ${plural(pages, "page")}`;
+    const text = `maps IO page ${hex(page)} to guest page ${hex(gfn)}, ${counted(pages, "page")}`;
     this.say({ actor: "hypervisor", text });
   }
 
   hostUnmaps(page: number, pages: number): void {
     this.say({
       actor: "hypervisor",
-      text: `unmaps IO page ${hex(page)}, ${plural(pages, "page")}`,
+      text: `unmaps IO page ${hex(page)}, ${counted(pages, "page")}`,
     });
   }
 
@@ -173,7 +174,6 @@ export class StepRecorder implements DmaWatcher {
 }
 
 const hex = (page: number) => `0x${page.toString(16)}`;
-const plural = (count: number, noun: string) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
 function referenceText(
   { dimension, level, pfn, index, low, high }: WalkReference,
@@ -191,17 +191,17 @@ function invalidationText(what: Invalidation): string {
   switch (what.kind) {
     case "iotlb":
       return what.scope === "page"
-        ? `${plural(2 ** what.mask, "page")} from IO page ${hex(what.page)} on`
+        ? `${counted(2 ** what.mask, "page")} from IO page ${hex(what.page)} on`
         : `translations of ${what.scope === "domain" ? "a domain" : "everybody"}`;
     case "pasid-iotlb":
       return what.page === null
         ? "translations of a PASID"
-        : `${plural(2 ** what.mask, "page")} from IO page ${hex(what.page)} on, of a PASID`;
+        : `${counted(2 ** what.mask, "page")} from IO page ${hex(what.page)} on, of a PASID`;
     case "context":
     case "pasid-cache":
       return "context entries";
     case "device-tlb":
-      return `what a device has kept of ${plural(2 ** what.mask, "page")} from ${hex(what.page)} on`;
+      return `what a device has kept of ${counted(2 ** what.mask, "page")} from ${hex(what.page)} on`;
     case "interrupt-entry":
       return "interrupt entries";
     case "wait":

@@ -1,6 +1,7 @@
 /**
  * A step of an attack in words, for a terminal and for a page.
  */
+import { counted } from "../../machine/counted-text.ts";
 import type { Step } from "./attack-guest.ts";
 
 /** Who did something at a step. */
@@ -26,7 +27,7 @@ export function happenedAt({ exits, references, guestFaults }: Step): Happened[]
       : [
           {
             actor: "silicon" as const,
-            text: `${references} reference${references === 1 ? "" : "s"}`,
+            text: counted(references, "reference"),
           },
         ]),
     ...exits.map(({ reason, answer }) => ({

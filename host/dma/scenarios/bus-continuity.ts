@@ -1,3 +1,4 @@
+import { counted } from "../../../machine/counted-text.ts";
 import { scatteredFrames, smallMachine } from "../../../viommu/small-machine.ts";
 import type { DmaScenario } from "../scenario.ts";
 
@@ -13,7 +14,7 @@ export const busContinuity: DmaScenario = {
       const { api } = smallMachine(scheme);
       const { length } = api.map(scatteredFrames(pages), "read");
       see(
-        `${scheme}: ${pages} scattered pages are ${length} ${length === 1 ? "segment" : "segments"}`,
+        `${scheme}: ${pages} scattered pages are ${counted(length, "segment")}`,
         length === expected,
       );
     }

@@ -1,3 +1,4 @@
+import { counted } from "../../../machine/counted-text.ts";
 import { iommuMap, iommuUnmap } from "../../../linux/iommu/core.ts";
 import { IntelIommu } from "../../../linux/iommu/intel.ts";
 import { smallMachine } from "../../../viommu/small-machine.ts";
@@ -24,14 +25,11 @@ export const domains: DmaScenario = {
       const { ledger } = machine.iommu.counts;
       const which = `${count === 1 ? "merged" : "apart"}${ats ? ", TLBs in the devices" : ""}`;
       const missed = ledger.tlbMisses;
-      see(`${which}: ${missed} IOTLB ${missed === 1 ? "miss" : "misses"}`, missed === misses);
+      see(`${which}: ${counted(missed, "IOTLB miss", "IOTLB misses")}`, missed === misses);
       const before = ledger.tailWrites;
       for (const one of all) iommuUnmap(one, 1000, 1);
       const sent = ledger.tailWrites - before;
-      see(
-        `${which}: ${sent} ${sent === 1 ? "submission" : "submissions"} to unmap`,
-        sent === submissions,
-      );
+      see(`${which}: ${counted(sent, "submission")} to unmap`, sent === submissions);
       const reached = machine.devices.filter(
         (device) => machine.access(device, 1000, "read") !== null,
       );

@@ -1,34 +1,12 @@
-import { IntelIommu } from "../../../linux/iommu/intel.ts";
-import { InterruptTable } from "../../../linux/iommu/interrupts.ts";
-import { PostedDescriptor } from "../../../machine/iommu/interrupts.ts";
-import { TrappedMsixTable } from "../../../viommu/msix-table.ts";
-import { smallMachine } from "../../../viommu/small-machine.ts";
+import { counted } from "../../../machine/counted-text.ts";
+import { smallInterrupts, smallMsix, source } from "../../../viommu/small-interrupts.ts";
 import type { DmaScenario } from "../scenario.ts";
-
-const source = 0x0100;
-
-function host() {
-  const { machine } = smallMachine("pinned");
-  const iommu = new IntelIommu(machine.iommu, machine.hostTables);
-  const table = new InterruptTable(machine.iommu, machine.hostTables, iommu.submitter);
-  const descriptor = new PostedDescriptor(
-    machine.hostTables,
-    machine.hostTables.allocateFrame(),
-    7,
-  );
-  const submissions = (body: () => void) => {
-    const before = machine.iommu.counts.ledger.tailWrites;
-    body();
-    return machine.iommu.counts.ledger.tailWrites - before;
-  };
-  return { machine, table, descriptor, submissions };
-}
 
 export const remapping: DmaScenario = {
   title:
     "Interrupt remapping: a message is an entry; moved by one invalidation, sent by nobody else, posted without an exit",
   run(see) {
-    const { machine, table, descriptor, submissions } = host();
+    const { machine, table, descriptor, submissions } = smallInterrupts();
     const { interrupts } = machine.iommu;
     const to = (vector: number, destination: number) =>
       ({ kind: "remapped", source, vector, destination }) as const;
@@ -56,27 +34,15 @@ export const msix: DmaScenario = {
     "MSI-X: the guest's stores into the table's page exit; the device is given messages of the host's",
   run(see) {
     for (const canPost of [false, true]) {
-      const { machine, table, descriptor } = host();
-      const trapped = new TrappedMsixTable({
-        source,
-        vectors: 4,
-        table,
-        remapper: machine.iommu.interrupts,
-        descriptorOf: () => (canPost ? descriptor.frame : null),
-      });
-      // As Linux writes a message: masked, address (of processor 5), data, unmasked.
-      trapped.store(2, "control", 1);
-      trapped.store(2, "addressLow", 0xfee0_5000);
-      trapped.store(2, "addressHigh", 0);
-      trapped.store(2, "data", 0x51);
-      trapped.store(2, "control", 0);
+      const { trapped, write } = smallMsix(canPost);
+      write(2, 0x51, 5);
       const sent = trapped.send(2);
       const which = canPost ? "posted" : "not posted";
       see(`${which}: ${trapped.exitsStore} exits to write a message`, trapped.exitsStore === 5);
       see(`${which}: the guest hears its own vector`, sent?.vector === 0x51);
       const { exitsInterrupt } = trapped;
       see(
-        `${which}: ${exitsInterrupt} ${exitsInterrupt === 1 ? "exit" : "exits"} to deliver it`,
+        `${which}: ${counted(exitsInterrupt, "exit")} to deliver it`,
         exitsInterrupt === (canPost ? 0 : 1),
       );
     }

@@ -1,3 +1,4 @@
+import { counted } from "../../../machine/counted-text.ts";
 import { iommuMap } from "../../../linux/iommu/core.ts";
 import { IntelIommu } from "../../../linux/iommu/intel.ts";
 import { emulatedCapabilities } from "../../../viommu/dma-machine.ts";
@@ -30,10 +31,7 @@ export const ioCache: DmaScenario = {
       writes = 0;
       iommuMap(domain, 8, [{ frame: 1008, pages: 2 }], "read");
       const which = writeBufferFlush ? "a write buffer" : "no write buffer";
-      see(
-        `a mapping with ${which}: ${writes} ${writes === 1 ? "register write" : "register writes"}`,
-        writes === registers,
-      );
+      see(`a mapping with ${which}: ${counted(writes, "register write")}`, writes === registers);
     }
   },
 };

@@ -1,3 +1,4 @@
+import { counted } from "../../../machine/counted-text.ts";
 import { scatteredFrames, smallMachine } from "../../../viommu/small-machine.ts";
 import type { DmaScenario } from "../scenario.ts";
 
@@ -16,10 +17,7 @@ export const writeProtection: DmaScenario = {
       api.unmap(api.map(scatteredFrames(pages), "read-write"));
       let segments: ReturnType<typeof api.map> = [];
       const map = cost(() => (segments = api.map(scatteredFrames(pages), "read-write")));
-      see(
-        `${scheme}: ${map.exits} ${map.exits === 1 ? "exit" : "exits"} to map ${pages} pages`,
-        map.exits === exits,
-      );
+      see(`${scheme}: ${counted(map.exits, "exit")} to map ${pages} pages`, map.exits === exits);
       const page = segments[0]?.page ?? 0;
       const isMapped = machine.access(device, page, "write") === machine.pages.place(4096);
       see(`${scheme}: the device reaches the first of them`, isMapped);
