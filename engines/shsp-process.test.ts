@@ -12,6 +12,7 @@ import { presets } from "../machine/presets.ts";
 import type { Engine } from "../hypervisor/engine.ts";
 import { TestGuest } from "./kvm/test-guest.ts";
 import { type ProcessPolicy, Processes } from "./shsp/processes.ts";
+import { intervalsOf } from "./shsp/test-intervals.ts";
 import { createShspProcess, shspProcessPolicy } from "./shsp-process.ts";
 
 const policy: ProcessPolicy = { ...shspProcessPolicy, intervalAccesses: 1000, accessesMin: 100 };
@@ -26,20 +27,7 @@ function guestOf() {
   const guest = new TestGuest(engine, { preset: presets.textbook });
   const walker = guest.usedSpace(0, 64);
   const storer = guest.usedSpace(1, 64);
-  const { mmu } = guest.machine.vcpus[0]!;
-  const walking = () =>
-    guest.cost(() => {
-      for (let i = 0; i < policy.intervalAccesses; i++) guest.read((i * 7) % 64);
-      guest.machine.vcpus[0]!.drain();
-      mmu.flushLinear();
-    });
-  const storing = () =>
-    guest.cost(() => {
-      for (let i = 0; i < policy.intervalAccesses; i++) {
-        guest.store(storer.pt, i % 64, guest.data(i % 64), userPage);
-        guest.read(i % 64);
-      }
-    });
+  const { walking, storing } = intervalsOf(guest, storer.pt, policy.intervalAccesses);
   const load = (root: Gfn) => guest.cost(() => guest.load(root));
   /** The walker is shadowed, and runs. */
   const shadowed = () => {

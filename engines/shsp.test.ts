@@ -4,12 +4,12 @@
  * Seen failing with: a change for one interval alone, samples that go on after the answer is known, a change that counts
  * its own exits against the new mode.
  */
-import { userPage } from "../machine/formats/x86-entry.ts";
 import { expect, test } from "vitest";
 import { presets } from "../machine/presets.ts";
 import { TestGuest } from "./kvm/test-guest.ts";
 import { createShsp, shspPolicy } from "./shsp.ts";
 import { Choice } from "./shsp/choice.ts";
+import { intervalsOf } from "./shsp/test-intervals.ts";
 import { createLedger } from "../machine/counters.ts";
 
 const policy = { ...shspPolicy, intervalAccesses: 1000 };
@@ -22,22 +22,8 @@ function guestOf() {
   } as const satisfies ConstructorParameters<typeof TestGuest>[0];
   const guest = new TestGuest(engine, { preset: presets.textbook });
   const tables = guest.usedSpace(0, 64);
-  const { mmu } = guest.machine.vcpus[0]!;
   const walk = () => guest.walk();
-  /** An interval in which every access walks, and the guest stores to no table. */
-  const walking = () =>
-    guest.cost(() => {
-      for (let i = 0; i < policy.intervalAccesses; i++) guest.read((i * 7) % 64);
-      guest.machine.vcpus[0]!.drain();
-      mmu.flushLinear();
-    });
-  const storing = () =>
-    guest.cost(() => {
-      for (let i = 0; i < policy.intervalAccesses; i++) {
-        guest.store(tables.pt, i % 64, guest.data(i % 64), userPage);
-        guest.read(i % 64);
-      }
-    });
+  const { walking, storing } = intervalsOf(guest, tables.pt, policy.intervalAccesses);
   return { guest, walk, walking, storing };
 }
 
